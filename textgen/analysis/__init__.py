@@ -1,0 +1,1 @@
+"""What a trained model knows: scores, gates, gradients."""

@@ -1,0 +1,66 @@
+"""Batches of contiguous text, each a pure function of the seed and the step."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.data.tokens import Tokens
+from textgen.errors import SettingError
+
+
+class Batch(NamedTuple):
+    """What one training step reads.
+
+    Attributes:
+        inputs: ids, int32 [B, T].
+        targets: the id that follows each input, int32 [B, T].
+        resets: bool [B], true where a row does not follow on from that row of the batch before.
+    """
+
+    inputs: NDArray[np.int32]
+    targets: NDArray[np.int32]
+    resets: NDArray[np.bool_]
+
+
+class Streams:
+    """B readers that go round a text, each starting at a place of its own.
+
+    The text is cut into U windows of T characters. Reader b begins b * (U // B) windows after the
+    first and moves on by one window a step, so that a state carried from step to step always fits
+    the text; after the last window it starts again at the first, with a reset. Each reader sees
+    all of the text in time, and the seed decides where they begin.
+    """
+
+    def __init__(self, tokens: Tokens, batch_size: int, sequence_length: int, seed: int) -> None:
+        """Cut a text into windows.
+
+        Args:
+            tokens: ids, unsigned [N].
+            batch_size: readers B.
+            sequence_length: characters T of a window, in [1, N).
+            seed: shifts the windows and the beginnings.
+
+        Raises:
+            SettingError: if the text is too short for one window.
+        """
+        self.windows = (len(tokens) - 1) // sequence_length
+        if self.windows < 1:
+            raise SettingError(
+                "sequence_length", sequence_length, f"shorter than the text of {len(tokens)}"
+            )
+        self._tokens = tokens
+        self._length = sequence_length
+        random = np.random.default_rng(seed)
+        remainder = (len(tokens) - 1) % sequence_length
+        self._offset = int(random.integers(remainder + 1))
+        spacing = max(self.windows // batch_size, 1)
+        self._starts = int(random.integers(self.windows)) + spacing * np.arange(batch_size)
+
+    def batch(self, step: int) -> Batch:
+        """Return batch number `step`, counted from 0."""
+        windows = (self._starts + step) % self.windows
+        places = self._offset + windows[:, None] * self._length + np.arange(self._length + 1)
+        ids = self._tokens[places].astype(np.int32)
+        resets = np.full(len(windows), True) if step == 0 else windows == 0
+        return Batch(ids[:, :-1], ids[:, 1:], resets)

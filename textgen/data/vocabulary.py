@@ -1,0 +1,78 @@
+"""Characters and their ids."""
+
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.errors import SettingError, UnknownCharacterError
+
+UNKNOWN_ID = 0
+REPLACEMENT = "\ufffd"
+
+OnUnknown = Literal["error", "skip", "replace"]
+
+
+class Vocabulary:
+    """A bijection between characters and the ids 1 to V - 1; id 0 is the unknown character.
+
+    The model can read the unknown character and never writes it. The order of the characters is
+    that of their ids; it is stored with a model and never recomputed.
+
+        >>> vocabulary = Vocabulary("abc")
+        >>> vocabulary.encode("cab")
+        array([3, 1, 2], dtype=int32)
+        >>> vocabulary.decode([3, 1, 2])
+        'cab'
+    """
+
+    def __init__(self, characters: str) -> None:
+        if not characters or len(set(characters)) != len(characters):
+            raise SettingError("characters", characters[:20], "distinct, and at least one")
+        self.characters = characters
+        self._code_points = _code_points(characters)
+        self._order = np.argsort(self._code_points)
+        self._sorted = self._code_points[self._order]
+
+    def __len__(self) -> int:
+        """Return V, the number of ids."""
+        return len(self.characters) + 1
+
+    def __contains__(self, character: str) -> bool:
+        """Return whether a single character has an id of its own."""
+        return character in self.characters
+
+    def encode(self, text: str, on_unknown: OnUnknown = "error") -> NDArray[np.int32]:
+        """Turn text into ids.
+
+        Args:
+            text: any text.
+            on_unknown: what to do with a character that has no id: `error` raises, `skip` leaves
+                it out, `replace` gives it the id 0.
+
+        Returns:
+            int32 [T], one id a character, fewer if some were skipped.
+
+        Raises:
+            UnknownCharacterError: at the first character without an id, if `on_unknown` is `error`.
+            SettingError: if `on_unknown` is none of the three.
+        """
+        if on_unknown not in get_args(OnUnknown):
+            raise SettingError("on_unknown", on_unknown, "error, skip or replace")
+        points = _code_points(text)
+        places = np.searchsorted(self._sorted, points).clip(max=len(self._sorted) - 1)
+        known = self._sorted[places] == points
+        ids = np.where(known, self._order[places] + 1, UNKNOWN_ID).astype(np.int32)
+        if on_unknown == "error" and not known.all():
+            position = int(np.argmin(known))
+            raise UnknownCharacterError(text[position], position)
+        return ids[known] if on_unknown == "skip" else ids
+
+    def decode(self, tokens: object) -> str:
+        """Turn ids, int [T] with values in [0, V), into text; id 0 becomes U+FFFD."""
+        table = REPLACEMENT + self.characters
+        return "".join([table[token] for token in np.asarray(tokens).tolist()])
+
+
+def _code_points(text: str) -> NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.dtype("<u4"))

@@ -1,0 +1,137 @@
+"""What can go wrong that a user can mend.
+
+Each error carries its data as attributes, and its message is one sentence: what was wrong with the
+value, what is allowed, what to do. Anything else that is raised is a bug.
+
+    TextgenError
+    |-- UsageError                  the command asked for something impossible
+    |   |-- SettingError            a setting out of its range
+    |   |-- UnknownCharacterError   a character the model never saw
+    |   `-- RunExistsError          a new run would overwrite an old one
+    |-- CorpusError                 a text that cannot be read or trained on
+    |-- RunError                    a run or checkpoint that cannot be used
+    |   |-- RunNotFoundError
+    |   `-- DamagedError            bytes on disk are not the bytes that were written
+    |-- LockedError                 another process trains this run
+    |-- NoSpaceError                the disk is full
+    `-- DivergedError               the loss is no longer a number
+"""
+
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class TextgenError(Exception):
+    """Base class of every error a user can cause."""
+
+
+class UsageError(TextgenError):
+    """The command asked for something that cannot be done."""
+
+
+class SettingError(UsageError):
+    """A setting lies outside the values allowed for it."""
+
+    def __init__(self, name: str, value: object, allowed: str) -> None:
+        self.name, self.value, self.allowed = name, value, allowed
+        super().__init__(f"{name} must be {allowed}, got {value!r}")
+
+
+class UnknownCharacterError(UsageError):
+    """A text holds a character that is not in the vocabulary."""
+
+    def __init__(self, character: str, position: int) -> None:
+        self.character, self.position = character, position
+        super().__init__(
+            f"the model does not know the character {ascii(character)} "
+            f"(U+{ord(character):04X}) at position {position + 1}; "
+            "leave it out, or choose --on-unknown skip or replace"
+        )
+
+
+class RunExistsError(UsageError):
+    """A run of this name is there already, and runs are never overwritten."""
+
+    def __init__(self, path: Path, free_name: str) -> None:
+        self.path, self.free_name = path, free_name
+        super().__init__(
+            f"the run {str(path)!r} exists already; go on with it by --resume {path.name}, "
+            f"or choose another name, such as --run {free_name}"
+        )
+
+
+class CorpusError(TextgenError):
+    """A text cannot be read, or cannot be trained on."""
+
+    def __init__(self, path: Path | str, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"corpus {str(path)!r}: {problem}")
+
+
+class RunError(TextgenError):
+    """A run or one of its checkpoints cannot be used."""
+
+
+class RunNotFoundError(RunError):
+    """There is no run of this name."""
+
+    def __init__(self, name: str, folder: Path, available: Sequence[str]) -> None:
+        self.name, self.folder, self.available = name, folder, tuple(available)
+        what = f"no run named {name!r}" if name else "no run"
+        known = "known runs: " + ", ".join(available) if available else "make one: textgen train"
+        super().__init__(f"{what} in {str(folder)!r}; {known}")
+
+
+class DamagedError(RunError):
+    """A file of a run is missing, incomplete or not as it was written."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"{str(path)!r} is damaged: {problem}")
+
+
+class LockedError(TextgenError):
+    """Another process is training this run."""
+
+    def __init__(self, path: Path, process: str) -> None:
+        self.path, self.process = path, process
+        super().__init__(
+            f"the run {str(path)!r} is being trained by process {process}; "
+            "wait for it to end, or stop it"
+        )
+
+
+class NoSpaceError(TextgenError):
+    """The disk that should hold a file is full."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"no space left on the disk of {str(path)!r}; free some and try again")
+
+
+class DivergedError(TextgenError):
+    """Training produced a loss that is not a finite number."""
+
+    def __init__(self, step: int, loss: float) -> None:
+        self.step, self.loss = step, loss
+        super().__init__(
+            f"the loss became {loss} at step {step}; go back to the last checkpoint with --resume, "
+            "or train again with a lower --learning-rate"
+        )
+
+
+@contextmanager
+def space_errors(path: Path) -> Iterator[None]:
+    """Turn the system's word for a full disk into ours.
+
+    Raises:
+        NoSpaceError: in place of ENOSPC and EDQUOT.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpaceError(path) from error
+        raise

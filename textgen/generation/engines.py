@@ -1,0 +1,166 @@
+"""The NumPy engine: the network one character at a time, ready at once; and which engine to take."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.generation.sampling import Draws, compile_settings, draw
+from textgen.network.cells import LSTM
+from textgen.network.parameters import Arrays, gate_scale_row
+from textgen.settings import ModelSettings, SamplingSettings
+
+EngineName = Literal["auto", "numpy", "jax"]
+States = tuple[Any, ...]  # for each layer its cell's named tuple, members float32 [H]
+
+
+class Engine(Protocol):
+    """What can read a text and write on from a state.
+
+    Attributes:
+        settings: the network's shape.
+        piece: how many characters are best written at a time.
+    """
+
+    settings: ModelSettings
+    piece: int
+
+    def write(
+        self,
+        states: Sequence[States],
+        draws: Sequence[Draws],
+        settings: SamplingSettings,
+        count: int,
+    ) -> tuple[NDArray[np.int32], list[States]]:
+        """Write on, for several samples side by side.
+
+        Args:
+            states: of each of B samples, after the last character it read.
+            draws: the numbers that each sample draws with; they move on.
+            settings: how to draw.
+            count: characters to write, in [1, piece].
+
+        Returns:
+            The new ids, int32 [B, count], and the states after reading them.
+        """
+        ...
+
+
+def fold_scales(settings: ModelSettings, parameters: Arrays) -> dict[str, NDArray[np.float32]]:
+    """Prepare parameters for running: the cell's scales folded in, the first product made.
+
+    Returns:
+        For each layer l but the first `input_kernel.l` and `bias.l`; for each `recurrent_kernel.l`;
+        `table` [V, G], the first layer's projection of each character; `kernel` and `bias` of the
+        projection to logits.
+    """
+    scale = gate_scale_row(LSTM, settings.hidden_size)
+    folded = {}
+    for layer in range(settings.num_layers):
+        for part in ("input_kernel", "recurrent_kernel", "bias"):
+            folded[f"{part}.{layer}"] = parameters[f"layers.{layer}.{part}"] * scale
+    kernel, bias = folded.pop("input_kernel.0"), folded.pop("bias.0")
+    folded["table"] = parameters["embedding"] @ kernel + bias
+    folded["kernel"] = parameters["projection.kernel"]
+    folded["bias"] = parameters["projection.bias"]
+    return folded
+
+
+def step_network(folded: Any, num_layers: int, token: Any, states: States) -> States:
+    """Read one character in every layer, for NumPy and JAX arrays alike.
+
+    Args:
+        folded: what `fold_scales` returned.
+        num_layers: of the network.
+        token: its id, an integer or int [B].
+        states: every layer's state before, members [H] or [B, H].
+
+    Returns:
+        Every layer's state after.
+    """
+    projection, after = folded["table"][token], list[Any]()
+    for layer, state in zip(range(num_layers), states, strict=True):
+        if layer:
+            projection = after[-1].hidden @ folded[f"input_kernel.{layer}"]
+            projection = projection + folded[f"bias.{layer}"]
+        recurrent = state.hidden @ folded[f"recurrent_kernel.{layer}"]
+        after.append(LSTM.step(projection, recurrent, state))
+    return tuple(after)
+
+
+def next_logits(folded: Any, states: States) -> Any:
+    """Return the logits of the character after the states, float32 [V] or [B, V]."""
+    return states[-1].hidden @ folded["kernel"] + folded["bias"]
+
+
+class NumpyEngine:
+    """A network as NumPy arrays."""
+
+    piece = 1
+
+    def __init__(self, settings: ModelSettings, parameters: Arrays) -> None:
+        self.settings = settings
+        self._folded = fold_scales(settings, parameters)
+
+    def zero_states(self) -> States:
+        """Return the states before any text."""
+        zero = np.zeros(self.settings.hidden_size, np.float32)
+        members = len(LSTM.state_type._fields)  # type: ignore[attr-defined]
+        return tuple(LSTM.state_type(*[zero] * members) for _ in range(self.settings.num_layers))
+
+    def read(self, tokens: NDArray[np.int32], states: States) -> States:
+        """Read characters, ids int32 [T], one after the other."""
+        for token in tokens.tolist():
+            states = step_network(self._folded, self.settings.num_layers, token, states)
+        return states
+
+    def logits(self, states: States) -> NDArray[np.float32]:
+        """Return the logits of the next character, float32 [V]."""
+        logits: NDArray[np.float32] = next_logits(self._folded, states)
+        return logits
+
+    def write(
+        self,
+        states: Sequence[States],
+        draws: Sequence[Draws],
+        settings: SamplingSettings,
+        count: int,
+    ) -> tuple[NDArray[np.int32], list[States]]:
+        """Write on, one sample after the other; see `Engine.write`."""
+        filters, knobs = compile_settings(settings, self.settings.vocab_size)
+        tokens, after = np.empty((len(draws), count), np.int32), []
+        for row, state, numbers in zip(tokens, states, draws, strict=True):
+            for place, uniform in enumerate(numbers.take(count)):
+                row[place] = draw(self.logits(state), uniform, filters, knobs)
+                state = self.read(row[place : place + 1], state)
+            after.append(state)
+        return tokens, after
+
+
+# Measured on two cores (benchmarks/RESULTS.md): a character costs the NumPy engine 28 microseconds
+# for each layer and for the draw, and its products at 35e9 multiplications a second; importing JAX
+# and compiling the loop take 1.3 s, and the loop then runs two to seven times as fast.
+SECONDS_PER_CALL = 28e-6
+MULTIPLICATIONS_PER_SECOND = 35e9
+NUMPY_SECONDS_AT_BREAK_EVEN = 2.0
+
+
+def choose_engine(
+    name: EngineName, settings: ModelSettings, length: int, num_samples: int
+) -> Literal["numpy", "jax"]:
+    """Decide which engine writes: NumPy until starting JAX would have paid for itself.
+
+    Args:
+        name: what was asked for; only `auto` leaves a choice.
+        settings: the network's shape.
+        length: characters of each sample.
+        num_samples: samples to write.
+    """
+    if name != "auto":
+        return name
+    gates = LSTM.num_gates * settings.hidden_size
+    products = (2 * settings.num_layers - 1) * settings.hidden_size * gates
+    products += settings.hidden_size * settings.vocab_size
+    seconds = SECONDS_PER_CALL * (settings.num_layers + 1) + products / MULTIPLICATIONS_PER_SECOND
+    return "jax" if seconds * length * num_samples > NUMPY_SECONDS_AT_BREAK_EVEN else "numpy"

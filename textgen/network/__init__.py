@@ -1,0 +1,1 @@
+"""The model: cells, the recurrence over time, the Flax module."""

@@ -1,0 +1,150 @@
+"""The language model as a Flax NNX module: embedding, stacked recurrent layers, projection."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from textgen.network.cells import LSTM
+from textgen.network.parameters import gate_scale_row
+from textgen.network.recurrence import State, look_up, run_cell
+from textgen.settings import ModelSettings
+
+Parameters = dict[str, jax.Array]
+States = tuple[State, ...]
+Apply = Callable[..., tuple[jax.Array, States]]
+
+
+class RecurrentLayer(nnx.Module):
+    """The parameters of one layer: W_x [I, G], W_h [H, G] and b [G]."""
+
+    def __init__(self, input_size: int, hidden_size: int, rngs: nnx.Rngs) -> None:
+        gates = LSTM.num_gates
+        kernel = nnx.initializers.lecun_normal()
+        square = nnx.initializers.orthogonal()
+        blocks = [square(rngs.params(), (hidden_size, hidden_size)) for _ in range(gates)]
+        self.input_kernel = nnx.Param(kernel(rngs.params(), (input_size, gates * hidden_size)))
+        self.recurrent_kernel = nnx.Param(jnp.concatenate(blocks, axis=1))
+        biases = jnp.asarray(LSTM.initial_biases, jnp.float32)
+        self.bias = nnx.Param(jnp.repeat(biases, hidden_size))
+
+    def project(self, inputs: jax.Array) -> jax.Array:
+        """Return W_x x + b, scaled for the cell, of inputs [..., I]."""
+        scale = gate_scale_row(LSTM, self.recurrent_kernel.shape[0])
+        return inputs @ (self.input_kernel[...] * scale) + self.bias[...] * scale
+
+    def run(self, projections: jax.Array, state: State) -> tuple[jax.Array, State]:
+        """Run along projections [T, B, G]; return the outputs [T, B, H] and the last state."""
+        scale = gate_scale_row(LSTM, self.recurrent_kernel.shape[0])
+        return run_cell(LSTM, projections, self.recurrent_kernel[...] * scale, state)
+
+
+class Projection(nnx.Module):
+    """The parameters of the last product: kernel [H, V] and bias [V]."""
+
+    def __init__(self, hidden_size: int, vocab_size: int, rngs: nnx.Rngs) -> None:
+        kernel = nnx.initializers.lecun_normal()
+        self.kernel = nnx.Param(kernel(rngs.params(), (hidden_size, vocab_size)))
+        self.bias = nnx.Param(jnp.zeros(vocab_size))
+
+
+class LanguageModel(nnx.Module):
+    """Predicts each character of a text from those before it."""
+
+    def __init__(self, settings: ModelSettings, rngs: nnx.Rngs) -> None:
+        shape = (settings.vocab_size, settings.embedding_size)
+        self.embedding = nnx.Param(jax.random.normal(rngs.params(), shape))
+        self.layers = nnx.List(
+            RecurrentLayer(
+                settings.hidden_size if layer else settings.embedding_size,
+                settings.hidden_size,
+                rngs,
+            )
+            for layer in range(settings.num_layers)
+        )
+        self.projection = Projection(settings.hidden_size, settings.vocab_size, rngs)
+
+    def __call__(
+        self, tokens: jax.Array, states: States, masks: Sequence[jax.Array] | None = None
+    ) -> tuple[jax.Array, States]:
+        """Compute the logits of every next character.
+
+        Args:
+            tokens: ids, int32 [B, T].
+            states: each layer's state before the first character, members [B, H].
+            masks: for each layer, what its outputs are multiplied by at every time step,
+                float [B, H] (`dropout_masks`); None for no dropout.
+
+        Returns:
+            Logits, float32 [T, B, V], and each layer's state after the last character.
+        """
+        tokens = tokens.T
+        first, *rest = self.layers
+        if self.embedding.shape[0] < tokens.size:
+            # The first layer's product of every character there is: fewer than are read.
+            projections = look_up(first.project(self.embedding[...]), tokens)
+        else:
+            projections = first.project(look_up(self.embedding[...], tokens))
+        outputs, last = first.run(projections, states[0])
+        outputs = outputs if masks is None else outputs * masks[0]
+        after = [last]
+        for number, layer in enumerate(rest, start=1):
+            outputs, last = layer.run(layer.project(outputs), states[number])
+            outputs = outputs if masks is None else outputs * masks[number]
+            after.append(last)
+        return outputs @ self.projection.kernel[...] + self.projection.bias[...], tuple(after)
+
+
+def dropout_masks(
+    key: jax.Array, settings: ModelSettings, batch_size: int
+) -> tuple[jax.Array, ...] | None:
+    """Draw one mask for each layer, float32 [B, H], the same for all time steps of a batch.
+
+    A kept output is divided by the share that is kept, so that its mean does not change.
+
+    References:
+        Gal and Ghahramani (2016), A Theoretically Grounded Application of Dropout in Recurrent
+        Neural Networks.
+    """
+    if not settings.dropout_rate:
+        return None
+    keep = 1 - settings.dropout_rate
+    shape = (settings.num_layers, batch_size, settings.hidden_size)
+    return tuple(jax.random.bernoulli(key, keep, shape) / jnp.float32(keep))
+
+
+def zero_states(settings: ModelSettings, batch_size: int) -> States:
+    """Return the state before any text for every layer, members float32 [B, H]."""
+    zero = jnp.zeros((batch_size, settings.hidden_size))
+    members = len(LSTM.state_type._fields)  # type: ignore[attr-defined]
+    return tuple(LSTM.state_type(*[zero] * members) for _ in range(settings.num_layers))
+
+
+def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]:
+    """Make a network as a function of its parameters.
+
+    Args:
+        settings: its shape.
+        seed: decides the parameters.
+
+    Returns:
+        `apply(parameters, tokens, states, masks=None)`, which calls `LanguageModel`, and the
+        parameters at the start, by the names of `textgen.network.parameters`.
+    """
+
+    @jax.jit
+    def initialise(key: jax.Array) -> Parameters:
+        state = nnx.state(LanguageModel(settings, nnx.Rngs(params=key)))
+        return {".".join(map(str, path)): leaf[...] for path, leaf in nnx.to_flat_state(state)}
+
+    graph, abstract = nnx.split(nnx.eval_shape(lambda: LanguageModel(settings, nnx.Rngs(0))))
+    paths = [path for path, _ in nnx.to_flat_state(abstract)]
+
+    def apply(parameters: Parameters, *arguments: Any, **keywords: Any) -> tuple[jax.Array, States]:
+        flat = {path: nnx.Param(parameters[".".join(map(str, path))]) for path in paths}
+        model = nnx.merge(graph, nnx.from_flat_state(flat))
+        return model(*arguments, **keywords)  # type: ignore[no-any-return]
+
+    return apply, initialise(jax.random.key(seed))

@@ -1,0 +1,243 @@
+"""One checkpoint: a folder that is a whole model, written whole or not at all, verified when read.
+
+    model.safetensors        the parameters
+    config.json              architecture, settings, vocabulary: with the parameters, the model
+    train_state.safetensors  optimizer and recurrent state
+    manifest.json            step, losses, and the SHA-256 and size of the three files above
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from textgen.data.vocabulary import Vocabulary
+from textgen.errors import DamagedError, SettingError
+from textgen.network.cells import LSTM
+from textgen.network.parameters import Arrays, parameter_shapes
+from textgen.runs.files import decode_json, encode_json, read_bytes, whole_folder, write_durably
+from textgen.settings import ModelSettings
+
+FORMAT = 1
+MODEL = "model.safetensors"
+CONFIG = "config.json"
+TRAIN_STATE = "train_state.safetensors"
+MANIFEST = "manifest.json"
+FILES = (MODEL, CONFIG, TRAIN_STATE)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """All of a model but its parameters.
+
+    Attributes:
+        settings: the network's shape.
+        vocabulary: characters and ids.
+        start: the character that is read first where there is no prompt.
+    """
+
+    settings: ModelSettings
+    vocabulary: Vocabulary
+    start: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what config.json holds."""
+        return {
+            "format": FORMAT,
+            "architecture": LSTM.name,
+            "direction": "forward",
+            "settings": self.settings.to_json(),
+            "vocabulary": self.vocabulary.characters,
+            "start": self.start,
+        }
+
+    @classmethod
+    def from_json(cls, path: Path, content: Mapping[str, Any]) -> "ModelConfig":
+        """Read what `to_json` returned.
+
+        Raises:
+            DamagedError: if it makes no sense, or needs a newer textgen; it names the path.
+        """
+        check_format(path, content)
+        kind = content.get("architecture"), content.get("direction")
+        if kind != (LSTM.name, "forward"):
+            raise DamagedError(path, f"unknown architecture and direction {kind}")
+        try:
+            settings = ModelSettings.from_json(content["settings"])
+            vocabulary = Vocabulary(content["vocabulary"])
+            start = content["start"]
+        except (KeyError, TypeError, SettingError) as error:
+            raise DamagedError(path, f"bad content: {error}") from error
+        if len(vocabulary) != settings.vocab_size or start not in vocabulary:
+            raise DamagedError(path, "settings and vocabulary do not belong together")
+        return cls(settings, vocabulary, start)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint in memory.
+
+    Attributes:
+        step: steps made before it.
+        validation_loss: nats per character, if it was measured at this step.
+        progress: further numbers of the training, as JSON.
+        config: the model.
+        parameters: by name.
+        train_state: arrays by name; empty if they were not read.
+    """
+
+    step: int
+    validation_loss: float | None
+    progress: Mapping[str, Any]
+    config: ModelConfig
+    parameters: Arrays
+    train_state: Mapping[str, NDArray[Any]]
+
+
+def check_format(path: Path, content: Mapping[str, Any]) -> None:
+    """Refuse what a newer textgen wrote.
+
+    Raises:
+        DamagedError: if the format is not the one this version reads.
+    """
+    if content.get("format") != FORMAT:
+        raise DamagedError(
+            path,
+            f"format {content.get('format')!r}, this textgen reads {FORMAT}; use a newer textgen",
+        )
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint as a new folder.
+
+    Raises:
+        FileExistsError: if the folder is there already.
+        NoSpaceError: if the disk is full; nothing is left behind.
+    """
+    contents = {
+        MODEL: _pack(checkpoint.parameters),
+        CONFIG: encode_json(checkpoint.config.to_json()),
+        TRAIN_STATE: _pack(checkpoint.train_state),
+    }
+    manifest = {
+        "format": FORMAT,
+        "step": checkpoint.step,
+        "validation_loss": checkpoint.validation_loss,
+        "progress": dict(checkpoint.progress),
+        "files": {
+            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+            for name, data in contents.items()
+        },
+    }
+    with whole_folder(folder) as temporary:
+        for name, data in contents.items():
+            write_durably(temporary / name, data)
+        write_durably(temporary / MANIFEST, encode_json(manifest))
+
+
+def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    # safetensors writes arrays that are not C-contiguous wrongly, and says nothing.
+    contiguous = {name: np.array(array, order="C") for name, array in arrays.items()}
+    return safetensors.numpy.save(contiguous)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a checkpoint's manifest.
+
+    Raises:
+        DamagedError: if it is missing, damaged or of another step than the folder's name says.
+    """
+    path = folder / MANIFEST
+    manifest = decode_json(path, read_bytes(path))
+    check_format(path, manifest)
+    if manifest.get("step") != step_of(folder):
+        raise DamagedError(path, f"it belongs to step {manifest.get('step')}")
+    if not isinstance(manifest.get("files"), dict) or set(manifest["files"]) != set(FILES):
+        raise DamagedError(path, "it does not list the files of a checkpoint")
+    return manifest
+
+
+def read_checkpoint(folder: Path, *, train_state: bool = False) -> Checkpoint:
+    """Read a checkpoint and verify every byte of it that is used.
+
+    Args:
+        folder: the checkpoint.
+        train_state: whether the state of the training is wanted too.
+
+    Raises:
+        DamagedError: if anything is missing, damaged, or does not fit together; it names the file.
+    """
+    manifest = read_manifest(folder)
+    config_path = folder / CONFIG
+    content = decode_json(config_path, _read_listed(folder, CONFIG, manifest))
+    config = ModelConfig.from_json(config_path, content)
+    parameters = _unpack(folder / MODEL, _read_listed(folder, MODEL, manifest))
+    _check_parameters(folder / MODEL, config.settings, parameters)
+    state = {}
+    if train_state:
+        state = _unpack(folder / TRAIN_STATE, _read_listed(folder, TRAIN_STATE, manifest))
+    return Checkpoint(
+        manifest["step"],
+        manifest.get("validation_loss"),
+        manifest.get("progress", {}),
+        config,
+        parameters,
+        state,
+    )
+
+
+def verify_checkpoint(folder: Path) -> None:
+    """Read all of a checkpoint, and refuse files that do not belong to it.
+
+    Raises:
+        DamagedError: at the first thing that is wrong.
+    """
+    read_checkpoint(folder, train_state=True)
+    extra = {path.name for path in folder.iterdir()} - {*FILES, MANIFEST}
+    if extra:
+        raise DamagedError(folder, f"files that do not belong there: {', '.join(sorted(extra))}")
+
+
+def step_folder(step: int) -> str:
+    """Return the name of the folder of a step's checkpoint."""
+    return f"step-{step:08d}"
+
+
+def step_of(folder: Path) -> int:
+    """Return the step that a checkpoint's folder is named after."""
+    return int(folder.name.removeprefix("step-"))
+
+
+def _read_listed(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
+    path, recorded = folder / name, manifest["files"][name]
+    data = read_bytes(path)
+    if len(data) != recorded["bytes"]:
+        raise DamagedError(path, f"{len(data)} bytes, expected {recorded['bytes']}")
+    if hashlib.sha256(data).hexdigest() != recorded["sha256"]:
+        raise DamagedError(path, "its SHA-256 is not the recorded one")
+    return data
+
+
+def _unpack(path: Path, data: bytes) -> dict[str, NDArray[Any]]:
+    try:
+        return safetensors.numpy.load(data)
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise DamagedError(path, f"not safetensors: {error}") from error
+
+
+def _check_parameters(path: Path, settings: ModelSettings, parameters: Arrays) -> None:
+    expected = parameter_shapes(settings)
+    for name in sorted(expected.keys() | parameters.keys()):
+        found = parameters[name].shape if name in parameters else "missing"
+        if found != expected.get(name, "not a parameter of this model"):
+            raise DamagedError(
+                path, f"{name} is {found}, expected {expected.get(name, 'no such parameter')}"
+            )
+        if parameters[name].dtype != np.float32 or not np.isfinite(parameters[name]).all():
+            raise DamagedError(path, f"{name} holds values that are not finite float32 numbers")

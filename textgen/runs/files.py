@@ -1,0 +1,121 @@
+"""Files written whole or not at all, and JSON that carries its own checksum."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from textgen.errors import DamagedError, space_errors
+
+TEMPORARY = ".tmp-"
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content with its own SHA-256, taken over the JSON with that field blank."""
+    blank = dict(content) | {"sha256": ""}
+    return blank | {"sha256": hashlib.sha256(_canonical(blank)).hexdigest()}
+
+
+def encode_json(content: Mapping[str, Any]) -> bytes:
+    """Return content as sealed JSON, for people to read too."""
+    return (json.dumps(sealed(content), indent=1, sort_keys=True) + "\n").encode()
+
+
+def decode_json(path: Path, data: bytes) -> dict[str, Any]:
+    """Parse sealed JSON.
+
+    Raises:
+        DamagedError: if it is not JSON or its checksum does not fit; it names the path.
+    """
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(path, "not JSON") from error
+    if not isinstance(content, dict) or sealed(content) != content:
+        raise DamagedError(path, "its SHA-256 is not the recorded one")
+    return content
+
+
+def _canonical(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file that must be there.
+
+    Raises:
+        DamagedError: if it is missing or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        problem = "the file is missing" if isinstance(error, FileNotFoundError) else error.strerror
+        raise DamagedError(path, str(problem)) from error
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file and wait until the disk has it."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put a whole new file in the place of an old one, or leave the old one as it was.
+
+    Raises:
+        NoSpaceError: if the disk is full.
+    """
+    temporary = path.with_name(f"{TEMPORARY}{path.name}")
+    with space_errors(path):
+        try:
+            write_durably(temporary, data)
+            temporary.replace(path)
+            sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Fill a folder under another name, and give it its own only when all of it is on the disk.
+
+    Yields:
+        The temporary folder to write into; its files are expected to be durable already.
+
+    Raises:
+        FileExistsError: if the target is there by then.
+        NoSpaceError: if the disk is full.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f"{TEMPORARY}{target.name}-{os.getpid()}")
+    with space_errors(target):
+        try:
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            yield temporary
+            sync_folder(temporary)
+            if target.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+            temporary.rename(target)
+            # Until the parent is on the disk too, a power cut may take the new name away.
+            sync_folder(target.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk; Windows has no way to ask for that."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,85 @@
+"""Where runs are, and how one is found by its name."""
+
+import os
+import re
+from pathlib import Path
+
+from textgen.errors import RunExistsError, RunNotFoundError, SettingError
+from textgen.runs.run import CHECKPOINTS, Run
+
+VARIABLE = "TEXTGEN_CHECKPOINTS"
+
+
+def runs_folder() -> Path:
+    """Return the folder of runs: $TEXTGEN_CHECKPOINTS, or `checkpoints` under the current one."""
+    return Path(os.environ.get(VARIABLE) or "checkpoints")
+
+
+def list_runs() -> list[Run]:
+    """List the runs in the folder of runs, the newest first."""
+    folder = runs_folder()
+    paths = folder.iterdir() if folder.is_dir() else iter(())
+    runs = [Run(path) for path in paths if not path.name.startswith(".")]
+    return sorted((run for run in runs if run.exists()), key=_age)
+
+
+def find_run(name: str | None) -> Run:
+    """Find a run by its name or path; the newest without one.
+
+    Raises:
+        RunNotFoundError: if there is none; it lists those that exist.
+    """
+    runs = list_runs()
+    if name is None:
+        if runs:
+            return runs[0]
+    else:
+        for path in (run_path(name), Path(name)):
+            if Run(path).exists():
+                return Run(path)
+    raise RunNotFoundError(name or "", runs_folder(), [run.name for run in runs])
+
+
+def run_path(name: str) -> Path:
+    """Return where a run of this name or path is or would be.
+
+    Raises:
+        SettingError: if it cannot be the name of a folder.
+    """
+    if not name or name in (".", "..") or "\0" in name or name.startswith("-"):
+        raise SettingError("run", name, "a name or a path")
+    path = Path(name)
+    return path if path.is_absolute() or len(path.parts) > 1 else runs_folder() / path
+
+
+def new_run_path(name: str | None, corpus: Path) -> Path:
+    """Return where to make a new run.
+
+    Args:
+        name: its name or path; None to name it after its corpus: `fables`, then `fables-2`.
+        corpus: the first file or folder of its corpus.
+
+    Raises:
+        RunExistsError: if something of that name is there.
+    """
+    if name is None:
+        stem = corpus.resolve().stem if corpus.is_file() else corpus.resolve().name
+        return _free(runs_folder() / (re.sub(r"[^\w.-]+", "-", stem).strip(".-") or "run"))
+    path = run_path(name)
+    if path.exists():
+        raise RunExistsError(path, _free(path).name)
+    return path
+
+
+def _free(path: Path) -> Path:
+    number = 1
+    while path.with_name(free := f"{path.name}-{number}" if number > 1 else path.name).exists():
+        number += 1
+    return path.with_name(free)
+
+
+def _age(run: Run) -> tuple[float, str]:
+    """Sort by the last checkpoint, newest first."""
+    folder = run.path / CHECKPOINTS
+    touched = (folder if folder.exists() else run.path).stat().st_mtime
+    return -touched, run.name

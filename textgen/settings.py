@@ -1,0 +1,186 @@
+"""Every number a run or a sample is made with, checked when it is set.
+
+The three dataclasses are frozen and keyword-only, and are saved as JSON beside what they made.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, Self
+
+from textgen.errors import SettingError
+
+MAX_SEED = 2**63 - 1
+
+
+def check_number(
+    name: str, value: float, low: float, high: float = math.inf, *, open_low: bool = False,
+    open_high: bool = False, whole: bool = False,
+) -> None:
+    """Raise unless a number lies in the interval from low to high.
+
+    Args:
+        name: what the number is called in the message.
+        value: the number.
+        low: lower end, included unless `open_low`.
+        high: upper end, included unless `open_high` or infinite.
+        open_low: whether the lower end is left out.
+        open_high: whether the upper end is left out.
+        whole: whether only integers are allowed.
+
+    Raises:
+        SettingError: if the number lies outside, is not finite, or is not whole where it must be.
+    """
+    number = isinstance(value, int) if whole else isinstance(value, int | float)
+    inside = (
+        number
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and (low < value if open_low else low <= value)
+        and (value < high if open_high else value <= high)
+    )
+    if not inside:
+        kind = "a whole number" if whole else "a number"
+        if math.isinf(high):
+            allowed = f"{kind} {'above' if open_low else 'of at least'} {low}"
+        else:
+            left, right = "(" if open_low else "[", ")" if open_high else "]"
+            allowed = f"{kind} in {left}{low}, {high}{right}"
+        raise SettingError(name, value, allowed)
+
+
+class Settings:
+    """What the three settings classes share: the way to and from JSON."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as a dictionary that JSON can hold."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Build settings from what `to_json` returned.
+
+        Raises:
+            SettingError: if a setting is missing, unknown, or out of range.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        for name in names ^ set(values):
+            known = "present" if name in names else "left out"
+            raise SettingError(name, values.get(name), known)
+        return cls(**values)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelSettings(Settings):
+    """The shape of a network.
+
+    Attributes:
+        vocab_size: number of ids V, the unknown character included.
+        embedding_size: width E of a character's vector.
+        hidden_size: units H in each layer.
+        num_layers: stacked recurrent layers.
+        dropout_rate: share of each layer's outputs dropped while training, in [0, 1).
+    """
+
+    vocab_size: int
+    embedding_size: int
+    hidden_size: int
+    num_layers: int
+    dropout_rate: float
+
+    def __post_init__(self) -> None:
+        check_number("vocab_size", self.vocab_size, 2, 1_114_113, whole=True)
+        check_number("embedding_size", self.embedding_size, 1, 65_536, whole=True)
+        check_number("hidden_size", self.hidden_size, 1, 65_536, whole=True)
+        check_number("num_layers", self.num_layers, 1, 64, whole=True)
+        check_number("dropout_rate", self.dropout_rate, 0, 1, open_high=True)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingSettings(Settings):
+    """A plan: all that decides how a network is trained, counted in steps.
+
+    Attributes:
+        first_step: steps the run had made before this plan.
+        steps: steps of this plan.
+        batch_size: sequences B in a batch.
+        sequence_length: characters T of a sequence, the reach of truncated back-propagation.
+        learning_rate: the peak of the schedule.
+        warmup_steps: steps over which the rate rises from zero.
+        weight_decay: AdamW's decay of the kernels, multiplied by the rate.
+        b1: decay of AdamW's mean of gradients, in [0, 1).
+        b2: decay of AdamW's mean of squared gradients, in [0, 1).
+        max_grad_norm: global norm to which a gradient is clipped.
+        seed: decides the parameters at the start, the dropout and where reading begins.
+        devices: CPU cores or accelerators that share a batch.
+        eval_every: steps between evaluations.
+        checkpoint_every: steps between checkpoints.
+    """
+
+    first_step: int = 0
+    steps: int
+    batch_size: int
+    sequence_length: int
+    learning_rate: float
+    warmup_steps: int
+    weight_decay: float = 0.01
+    b1: float = 0.9
+    b2: float = 0.99
+    max_grad_norm: float = 1.0
+    seed: int = 0
+    devices: int = 1
+    eval_every: int
+    checkpoint_every: int
+
+    def __post_init__(self) -> None:
+        check_number("first_step", self.first_step, 0, whole=True)
+        check_number("steps", self.steps, 1, whole=True)
+        check_number("batch_size", self.batch_size, 1, whole=True)
+        check_number("sequence_length", self.sequence_length, 1, whole=True)
+        check_number("learning_rate", self.learning_rate, 0, 10, open_low=True)
+        check_number("warmup_steps", self.warmup_steps, 0, whole=True)
+        check_number("weight_decay", self.weight_decay, 0)
+        check_number("b1", self.b1, 0, 1, open_high=True)
+        check_number("b2", self.b2, 0, 1, open_high=True)
+        check_number("max_grad_norm", self.max_grad_norm, 0, open_low=True)
+        check_number("seed", self.seed, 0, MAX_SEED, whole=True)
+        check_number("devices", self.devices, 1, whole=True)
+        check_number("eval_every", self.eval_every, 1, whole=True)
+        check_number("checkpoint_every", self.checkpoint_every, 1, whole=True)
+        if self.batch_size % self.devices:
+            raise SettingError(
+                "batch_size", self.batch_size, f"a multiple of the {self.devices} devices"
+            )
+
+    @property
+    def last_step(self) -> int:
+        """The step at which this plan ends, counted from the run's start."""
+        return self.first_step + self.steps
+
+    @property
+    def characters_per_step(self) -> int:
+        """Characters that one step reads."""
+        return self.batch_size * self.sequence_length
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SamplingSettings(Settings):
+    """How the next character is drawn; names and meanings are llama.cpp's.
+
+    Attributes:
+        temperature: divides the logits; 0 always takes the likeliest character.
+        top_k: only the k likeliest characters; 0 is off.
+        top_p: only the fewest characters whose probabilities reach p together; 1 is off.
+        min_p: only characters at least p times as likely as the likeliest; 0 is off.
+    """
+
+    temperature: float = 0.8
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_number("temperature", self.temperature, 0, 100)
+        check_number("top_k", self.top_k, 0, whole=True)
+        check_number("top_p", self.top_p, 0, 1, open_low=True)
+        check_number("min_p", self.min_p, 0, 1)

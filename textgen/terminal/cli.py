@@ -1,0 +1,367 @@
+"""The command line: thin commands that parse, call and print. Only here are exit codes known."""
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from textgen import __version__
+from textgen.errors import (
+    CorpusError,
+    NoSpaceError,
+    RunError,
+    SettingError,
+    TextgenError,
+    UsageError,
+)
+from textgen.settings import MAX_SEED, SamplingSettings, check_number
+from textgen.terminal.output import fail, prepare_streams, say, silence_stdout, write_text
+
+EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (NoSpaceError, 5))
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Train a character-level LSTM on your text, on your machine, and write with it.",
+)
+
+RunArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[RUN]", help="Name or path of a run; the newest by default."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors to stderr.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Temperature = Annotated[
+    float, typer.Option(help="How daring the choice is: 0 always takes the likeliest character.")
+]
+TopK = Annotated[int, typer.Option(help="Only the k likeliest characters; 0 is off.")]
+TopP = Annotated[
+    float, typer.Option(help="Only the fewest that reach probability p together; 1 is off.")
+]
+MinP = Annotated[
+    float, typer.Option(help="Only characters p times as likely as the likeliest; 0 is off.")
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(help="Decides the draws: the same seed gives the same text. Drawn by default."),
+]
+Unknown = Annotated[
+    Literal["error", "skip", "replace"],
+    typer.Option(help="What to do with a character that the model does not know."),
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"textgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and leave."
+        ),
+    ] = False,
+) -> None:
+    """Hold the options that come before a command."""
+
+
+@app.command()
+def train(
+    corpus: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[CORPUS]...", help="Text files and folders; by default the shipped fables."
+        ),
+    ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(help="Name or path of the new run; by default the name of its corpus."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="How long to train; 5 by default. The sizes are chosen to fit."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="How many steps to train instead.")] = None,
+    hidden_size: Annotated[int | None, typer.Option(help="Units in each layer.")] = None,
+    num_layers: Annotated[int | None, typer.Option(help="Stacked layers.")] = None,
+    embedding_size: Annotated[
+        int | None,
+        typer.Option(help="Width of a character's vector."),
+    ] = None,
+    sequence_length: Annotated[
+        int | None,
+        typer.Option(help="Characters a gradient reaches back."),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Sequences in a batch."),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="Peak of the schedule."),
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(help="Share of each layer's outputs dropped, in [0, 1)."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides the parameters at the start.")] = 0,
+    devices: Annotated[
+        int | None,
+        typer.Option(help="CPU cores or GPUs that share a batch; all by default."),
+    ] = None,
+    eval_every: Annotated[
+        int | None,
+        typer.Option(help="Steps between evaluations."),
+    ] = None,
+    checkpoint_every: Annotated[
+        int | None,
+        typer.Option(help="Steps between checkpoints."),
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Go on with this run instead of beginning one."),
+    ] = None,
+    stop_after: Annotated[
+        int | None,
+        typer.Option(help="Save and stop after this step; --resume goes on."),
+    ] = None,
+    keep: Annotated[int, typer.Option(help="Newest checkpoints to keep, beside the best.")] = 3,
+    keep_corpus: Annotated[
+        bool, typer.Option(help="Keep the text in the run, so that it can go on without the files.")
+    ] = True,
+    quiet: Quiet = False,
+) -> None:
+    """Train a network on a text, or go on with a run that was interrupted.
+
+    Ctrl-C saves and stops; a second Ctrl-C leaves at once.
+    """
+    from textgen.terminal.signals import noted_signals
+    from textgen.training.plan import Request
+
+    if minutes is not None and steps is not None:
+        raise UsageError("give --minutes or --steps, not both")
+    request = Request(
+        minutes=minutes,
+        steps=steps,
+        hidden_size=hidden_size,
+        num_layers=num_layers,
+        embedding_size=embedding_size,
+        sequence_length=sequence_length,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        dropout_rate=dropout,
+        seed=seed,
+        devices=devices,
+        eval_every=eval_every,
+        checkpoint_every=checkpoint_every,
+    )
+    check_number("keep", keep, 1, whole=True)
+    if stop_after is not None:
+        check_number("stop_after", stop_after, 1, whole=True)
+    if resume is not None:
+        given = [name for name in request.given if name != "devices"]
+        given += ["corpus"] * bool(corpus) + ["run"] * (run is not None)
+        if given or not keep_corpus:
+            names = ", ".join(given or ["no-keep-corpus"]).replace("_", "-")
+            raise UsageError(f"{names} cannot be given with --resume: the run's own plan decides")
+
+    from textgen.terminal.progress import TrainingDisplay
+    from textgen.workflows.training import Supervision, resume_training, start_training
+
+    with noted_signals() as ending:
+        supervision = Supervision(
+            keep=keep, stop_after=stop_after, should_stop=ending.requested
+        )
+        if resume is None:
+            events = start_training(
+                corpus or [], run, request, supervision, keep_corpus=keep_corpus
+            )
+        else:
+            events = resume_training(
+                resume, supervision, steps=steps, minutes=minutes, devices=devices
+            )
+        TrainingDisplay(quiet=quiet).follow(events)
+    raise typer.Exit(ending.exit_code)
+
+
+@app.command()
+def sample(
+    run: RunArgument = None,
+    prompt: Annotated[str, typer.Option(help="Text to go on from.")] = "",
+    length: Annotated[int, typer.Option(help="New characters of each sample.")] = 500,
+    temperature: Temperature = 0.8,
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
+    min_p: MinP = 0.0,
+    seed: Seed = None,
+    num_samples: Annotated[int, typer.Option(help="How many texts to write.")] = 1,
+    on_unknown: Unknown = "error",
+    engine: Annotated[
+        Literal["auto", "numpy", "jax"],
+        typer.Option(help="numpy starts at once, jax is faster for many or long samples."),
+    ] = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Write text in the manner of a run's corpus, to stdout as it is drawn."""
+    settings = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
+    check_number("length", length, 0, whole=True)
+    check_number("num_samples", num_samples, 1, whole=True)
+    if seed is not None:
+        check_number("seed", seed, 0, MAX_SEED, whole=True)
+
+    from textgen.workflows.loading import load_model
+    from textgen.workflows.sampling import write_samples
+
+    model = load_model(run)
+    if seed is None:
+        seed = secrets.randbelow(2**31)
+        if not quiet:
+            say(f"seed {seed}")
+    pieces = write_samples(
+        model,
+        settings,
+        prompt=prompt,
+        length=length,
+        num_samples=num_samples,
+        seed=seed,
+        on_unknown=on_unknown,
+        engine=engine,
+    )
+    for number, text in pieces:
+        if number is not None:
+            write_text(("\n\n" if number else "") + prompt)
+        write_text(text)
+    if sys.stdout.isatty():
+        write_text("\n")
+
+
+@app.command()
+def repl(
+    run: RunArgument = None,
+    length: Annotated[int, typer.Option(help="Characters that each turn writes.")] = 300,
+    temperature: Temperature = 0.8,
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
+    min_p: MinP = 0.0,
+    seed: Seed = None,
+    on_unknown: Unknown = "error",
+    quiet: Quiet = False,
+) -> None:
+    """Write with a model in turns: what you type is continued. /help lists the commands."""
+    settings = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
+    check_number("length", length, 1, whole=True)
+    if seed is not None:
+        check_number("seed", seed, 0, MAX_SEED, whole=True)
+
+    from textgen.terminal.repl import Session, run_repl
+    from textgen.workflows.loading import load_model
+
+    model = load_model(run)
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    if not quiet:
+        say(f"{model.run.name}, step {model.step}, seed {seed}; /help for help, Ctrl-D to leave")
+    session = Session(
+        model.generator(seed=seed), settings, length=length, on_unknown=on_unknown
+    )
+    run_repl(session, quiet=quiet)
+
+
+@app.command()
+def info(run: RunArgument = None, as_json: AsJson = False) -> None:
+    """Show what a run is, how far it came and how good it got."""
+    from textgen.runs.library import find_run
+    from textgen.runs.summary import summarise
+    from textgen.terminal.summary import format_summary
+
+    summary = summarise(find_run(run))
+    print(json.dumps(summary) if as_json else format_summary(summary))
+
+
+@app.command()
+def runs(as_json: AsJson = False) -> None:
+    """List the runs, the newest first."""
+    from textgen.runs.library import list_runs, runs_folder
+    from textgen.runs.summary import summarise
+    from textgen.terminal.summary import format_summaries
+
+    summaries = [summarise(run) for run in list_runs()]
+    if as_json:
+        print(json.dumps(summaries))
+    elif summaries:
+        print(format_summaries(summaries))
+    else:
+        say(f"no runs in {str(runs_folder())!r}; make one: textgen train")
+
+
+@app.command()
+def verify(run: RunArgument = None, as_json: AsJson = False) -> None:
+    """Check every byte of a run against its checksums; exit with 4 if something is wrong."""
+    from textgen.runs.library import find_run
+
+    found = find_run(run)
+    problems = found.problems()
+    if as_json:
+        print(json.dumps({"run": found.name, "problems": [str(problem) for problem in problems]}))
+    for problem in problems:
+        fail(str(problem))
+    if problems:
+        raise typer.Exit(4)
+    if not as_json:
+        print(f"{found.path}: sound, {len(found.steps())} checkpoints")
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run a command and return its exit code; every failure a user can cause is one line."""
+    try:
+        result: Any = app(arguments, prog_name="textgen", standalone_mode=False)
+        sys.stdout.flush()
+    except typer.Exit as leaving:
+        return leaving.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())
+        else:
+            fail(f"{error.format_message()} (see textgen --help)")
+        return 2
+    except BrokenPipeError:
+        silence_stdout()
+        return 0
+    except SettingError as error:
+        fail(str(error).replace("_", "-", error.name.count("_")))
+        return 2
+    except TextgenError as error:
+        fail(str(error))
+        return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+    except OSError as error:
+        fail(str(error))
+        return 5 if error.errno == 28 else 1
+    return result if isinstance(result, int) else 0
+
+
+def main() -> None:
+    """Run the command of the process's arguments."""
+    prepare_streams()
+    code = run_command(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence_stdout()
+    except OSError as error:
+        fail(str(error))
+        code = 5
+        silence_stdout()
+    # JAX's threads have nothing to put in order: the exit is the fastest way out.
+    sys.stderr.flush()
+    os._exit(code)

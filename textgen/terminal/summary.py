@@ -1,0 +1,75 @@
+"""Runs as tables."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from textgen.terminal.render import format_bits, format_duration, format_table, one_line
+
+
+def format_summary(summary: dict[str, Any]) -> str:
+    """Describe a run on several lines, from what `textgen.runs.summary` says of it."""
+    if "problem" in summary:
+        return f"{one_line(summary['path'])}\n{one_line(summary['problem'])}"
+    corpus, model, plan = summary["corpus"], summary["model"], summary["plan"]
+    best = summary["best_bits_per_character"]
+    speed = summary["characters_per_second"]
+    rows = [
+        ("run", summary["path"]),
+        ("created", summary["created"]),
+        ("text", ", ".join(corpus["origin"])),
+        ("", f"{corpus['characters']:,} characters, {corpus['distinct_characters']} different"),
+        ("", f"SHA-256 {corpus['sha256']}"),
+        (
+            "network",
+            f"LSTM {model['num_layers']}x{model['hidden_size']}, "
+            f"embedding {model['embedding_size']}, {model['parameters']:,} parameters, "
+            f"dropout {model['dropout_rate']:g}",
+        ),
+        (
+            "plan",
+            f"batches of {plan['batch_size']} x {plan['sequence_length']} characters, "
+            f"learning rate {plan['learning_rate']:g}, seed {plan['seed']}, "
+            f"{plan['devices']} {'device' if plan['devices'] == 1 else 'devices'}",
+        ),
+        (
+            "progress",
+            f"step {summary['step']:,} of {summary['steps']:,}"
+            + (", finished" if summary["finished"] else ""),
+        ),
+        (
+            "time",
+            format_duration(summary["seconds"]) + (f", {speed:,.0f} chars/s" if speed else ""),
+        ),
+        (
+            "best",
+            "not measured yet"
+            if best is None
+            else f"{best:.3f} bits per character at step {summary['best_step']:,}",
+        ),
+        ("saved", ", ".join(map(str, summary["checkpoints"])) or "no checkpoint yet"),
+        ("made with", ", ".join(f"{k} {v}" for k, v in summary["versions"].items())),
+    ]
+    return "\n".join(f"{label:<10}{one_line(text)}" for label, text in rows)
+
+
+def format_summaries(summaries: Sequence[dict[str, Any]]) -> str:
+    """Describe runs in a table, one a line."""
+    rows: list[tuple[str, ...]] = [("run", "network", "characters", "step", "of", "bits/char", "")]
+    for summary in summaries:
+        name = one_line(summary["name"])
+        if "problem" in summary:
+            rows.append((name, "-", "-", "-", "-", "-", one_line(summary["problem"])))
+            continue
+        model = summary["model"]
+        rows.append(
+            (
+                name,
+                f"{model['num_layers']}x{model['hidden_size']}",
+                f"{summary['corpus']['characters']:,}",
+                f"{summary['step']:,}",
+                f"{summary['steps']:,}",
+                format_bits(summary["best_bits_per_character"]),
+                "finished" if summary["finished"] else "",
+            )
+        )
+    return format_table(rows)

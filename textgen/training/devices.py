@@ -1,0 +1,55 @@
+"""The mesh: CPU cores or accelerators, all as data parallelism along one axis."""
+
+import os
+
+import jax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from textgen.errors import SettingError
+
+DATA = "data"
+
+
+def available_cores() -> int:
+    """Return how many CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def make_mesh(devices: int | None, batch_size: int) -> Mesh:
+    """Make the mesh that shares a batch.
+
+    On a CPU each device is a core, which runs its own loop over time without a handshake at every
+    step. JAX fixes their number at its first use, so the first call in a process decides it.
+
+    Args:
+        devices: how many to use; None for as many as there are and divide the batch.
+        batch_size: sequences to share.
+
+    Raises:
+        SettingError: if there are fewer devices than asked for.
+    """
+    try:
+        jax.config.update("jax_num_cpu_devices", devices or available_cores())
+    except RuntimeError:
+        pass  # JAX is running already: use the devices it has.
+    present = jax.devices()
+    if devices is None:
+        usable = range(1, min(len(present), batch_size) + 1)
+        devices = max(n for n in usable if batch_size % n == 0)
+    if devices > len(present):
+        raise SettingError("devices", devices, f"at most the {len(present)} there are")
+    return jax.make_mesh(
+        (devices,), (DATA,), axis_types=(AxisType.Auto,), devices=present[:devices]
+    )
+
+
+def shared(mesh: Mesh) -> NamedSharding:
+    """Return the placement of arrays whose first axis is split over the mesh."""
+    return NamedSharding(mesh, PartitionSpec(DATA))
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """Return the placement of arrays that every device holds whole."""
+    return NamedSharding(mesh, PartitionSpec())

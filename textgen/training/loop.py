@@ -1,0 +1,200 @@
+"""Training as a generator of reports."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+
+import jax
+import numpy as np
+
+from textgen.data.streams import Streams
+from textgen.data.tokens import Tokens
+from textgen.errors import DivergedError
+from textgen.network.model import Parameters, create_model, zero_states
+from textgen.settings import ModelSettings, TrainingSettings
+from textgen.training.devices import make_mesh
+from textgen.training.evaluation import Evaluator
+from textgen.training.objective import (
+    TrainState,
+    learning_rates,
+    make_optimizer,
+    make_train_step,
+    place,
+)
+from textgen.training.plan import Pace
+
+# An evaluation while training scores this many characters, spread over the validation text.
+EVALUATION_CHARACTERS = 2**15
+EVALUATION_STREAMS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What one step did.
+
+    Attributes:
+        step: counted from 1 at the run's start.
+        loss: of this step's batch, in nats per character.
+        training_loss: the mean over the steps since the last evaluation, in nats per character.
+        validation_loss: in nats per character; None if this step ended without an evaluation.
+        learning_rate: of this step.
+        gradient_norm: global norm before clipping.
+        seconds: spent on training since the run's start.
+        characters_per_second: over the steps since the last evaluation, evaluating left out.
+    """
+
+    step: int
+    loss: float
+    training_loss: float
+    validation_loss: float | None
+    learning_rate: float
+    gradient_norm: float
+    seconds: float
+    characters_per_second: float
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """Where a training stands, beside its arrays.
+
+    Attributes:
+        step: steps made.
+        loss_sum: of the steps since the last evaluation, in nats per character.
+        loss_count: how many steps that is.
+        seconds: spent on training since the run's start.
+    """
+
+    step: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    seconds: float = 0.0
+
+
+class Trainer:
+    """A network, its plan and its texts; the state moves on as `run` is iterated.
+
+    Attributes:
+        state: parameters, optimizer and recurrent state.
+        progress: the numbers that go with them.
+    """
+
+    def __init__(
+        self, model: ModelSettings, plan: TrainingSettings, training: Tokens, validation: Tokens
+    ) -> None:
+        """Make the network and its optimizer, with parameters from the plan's seed.
+
+        Args:
+            model: the network's shape.
+            plan: how to train it.
+            training: ids, [N].
+            validation: ids, [M] with M at least 2.
+        """
+        self.model, self.plan = model, plan
+        self._mesh = make_mesh(plan.devices, plan.batch_size)
+        self._apply, parameters = create_model(model, plan.seed)
+        self._streams = Streams(training, plan.batch_size, plan.sequence_length, plan.seed)
+        self._validation = validation
+        self._step = make_train_step(self._apply, model, plan, self._mesh)
+        self._evaluator = Evaluator(self._apply, model, self._mesh)
+        self.progress = Progress(step=plan.first_step)
+        self.restore(self.fresh_state(parameters), self.progress)
+
+    def fresh_state(self, parameters: Parameters) -> TrainState:
+        """Return a state with these parameters and nothing remembered."""
+        optimizer = make_optimizer(self.plan).init(parameters)
+        return TrainState(parameters, optimizer, zero_states(self.model, self.plan.batch_size))
+
+    def restore(self, state: TrainState, progress: Progress) -> None:
+        """Go on from a state instead."""
+        # A copy, since each step consumes the arrays it was given.
+        self.state = place(jax.tree.map(np.array, state), self._mesh)
+        self.progress = progress
+
+    def adopt(self, plan: TrainingSettings) -> None:
+        """Take a plan that differs in steps and intervals only; nothing is compiled again."""
+        self.plan = plan
+
+    def evaluate(self) -> float:
+        """Return the loss on the validation text, at most 32,768 characters of it, in nats."""
+        return self._evaluator.stream(
+            self.state.parameters,
+            self._validation,
+            streams=EVALUATION_STREAMS,
+            limit=EVALUATION_CHARACTERS,
+        )
+
+    def measure(self, seconds: float, most_steps: int) -> Pace:
+        """Compile, then time some steps and an evaluation; the state is left as it was.
+
+        Args:
+            seconds: how long to measure.
+            most_steps: stop after this many steps.
+        """
+        started = time.perf_counter()
+        saved = jax.tree.map(np.array, self.state), self.progress
+        self._advance(0, 0.0)
+        self.evaluate()
+        begun = time.perf_counter()
+        self.evaluate()
+        evaluation = time.perf_counter() - begun
+        begun, durations = time.perf_counter(), list[float]()
+        while not durations or (
+            time.perf_counter() - begun < seconds and len(durations) < most_steps
+        ):
+            before = time.perf_counter()
+            self._advance(len(durations), 0.0)
+            durations.append(time.perf_counter() - before)
+        self.restore(*saved)
+        return Pace(
+            seconds_per_step=median(durations),
+            seconds_per_evaluation=evaluation,
+            seconds_to_start=time.perf_counter() - started,
+        )
+
+    def run(self) -> Iterator[Report]:
+        """Train to the end of the plan.
+
+        Yields:
+            A report after each step; `state` and `progress` are those after that step.
+
+        Raises:
+            DivergedError: if a loss is not a finite number.
+        """
+        rates = learning_rates(self.plan)
+        progress, characters, busy = self.progress, 0, 0.0
+        while progress.step < self.plan.last_step:
+            started = time.perf_counter()
+            rate = float(rates[progress.step - self.plan.first_step])
+            loss, norm = self._advance(progress.step, rate)
+            progress.step += 1
+            if not np.isfinite(loss):
+                raise DivergedError(progress.step, loss)
+            progress.loss_sum += loss
+            progress.loss_count += 1
+            characters += self.plan.characters_per_step
+            busy += time.perf_counter() - started
+            training_loss = progress.loss_sum / progress.loss_count
+            validation_loss = None
+            if progress.step % self.plan.eval_every == 0 or progress.step == self.plan.last_step:
+                validation_loss = self.evaluate()
+                progress.loss_sum, progress.loss_count = 0.0, 0
+            progress.seconds += time.perf_counter() - started
+            yield Report(
+                step=progress.step,
+                loss=loss,
+                training_loss=training_loss,
+                validation_loss=validation_loss,
+                learning_rate=rate,
+                gradient_norm=norm,
+                seconds=progress.seconds,
+                characters_per_second=characters / busy,
+            )
+            if validation_loss is not None:
+                characters, busy = 0, 0.0
+
+    def _advance(self, step: int, rate: float) -> tuple[float, float]:
+        """Make one step and bring its loss to the host, which waits for the step to end."""
+        batch = self._streams.batch(step)
+        self.state, loss, norm = self._step(self.state, *batch, np.int32(step), np.float32(rate))
+        return float(loss), float(norm)

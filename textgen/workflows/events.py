@@ -1,0 +1,66 @@
+"""What happens while a command works, for the terminal to show."""
+
+from dataclasses import dataclass
+
+from textgen.runs.run import Run, RunRecord
+from textgen.training.loop import Report
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a user should know, in one line."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plan is made and training begins.
+
+    Attributes:
+        run: where.
+        record: with the plan in force.
+        first_step: steps made already.
+        seconds: that training is expected to take, if that was measured.
+    """
+
+    run: Run
+    record: RunRecord
+    first_step: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A line in the manner of the network as it is now."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint is on the disk."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Training has ended, with all of it saved.
+
+    Attributes:
+        run: where.
+        step: the last one made.
+        finished: whether the plan was carried out to its end.
+        best_step: the checkpoint of lowest validation loss.
+        best_loss: that loss in nats per character, if it was ever measured.
+    """
+
+    run: Run
+    step: int
+    finished: bool
+    best_step: int
+    best_loss: float | None
+
+
+Event = Note | Planned | Report | Sampled | Saved | Ended

@@ -1,0 +1,61 @@
+"""From the name of a run to something that writes."""
+
+from dataclasses import dataclass
+
+from textgen.generation.engines import Engine, NumpyEngine
+from textgen.generation.generator import Generator
+from textgen.network.parameters import Arrays
+from textgen.runs.checkpoint import ModelConfig
+from textgen.runs.library import find_run
+from textgen.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Model:
+    """The best checkpoint of a run, in memory.
+
+    Attributes:
+        run: where it is from.
+        step: of the checkpoint.
+        config: settings and vocabulary.
+        parameters: by name.
+    """
+
+    run: Run
+    step: int
+    config: ModelConfig
+    parameters: Arrays
+
+    def generator(self, *, seed: int, sample: int = 0, engine: Engine | None = None) -> Generator:
+        """Begin a session; without an engine it writes one character at a time with NumPy."""
+        reader = NumpyEngine(self.config.settings, self.parameters)
+        return Generator(
+            reader,
+            self.config.vocabulary,
+            self.config.start,
+            seed=seed,
+            sample=sample,
+            engine=engine,
+        )
+
+    def jax_engine(self) -> Engine:
+        """Start JAX and return the engine for many or long samples."""
+        from textgen.generation.compiled import JaxEngine  # only here: it costs a second
+
+        return JaxEngine(self.config.settings, self.parameters)
+
+
+def load_model(name: str | None) -> Model:
+    """Read the checkpoint of lowest validation loss.
+
+    Args:
+        name: name or path of the run; None for the newest.
+
+    Raises:
+        RunNotFoundError: if there is no such run.
+        DamagedError: if anything that is read is damaged.
+    """
+    run = find_run(name)
+    step = run.best_step()
+    checkpoint = run.load(step)
+    return Model(run, step, checkpoint.config, checkpoint.parameters)
