@@ -45,9 +45,9 @@ class UnknownCharacterError(UsageError):
     def __init__(self, character: str, position: int) -> None:
         self.character, self.position = character, position
         super().__init__(
-            f"the model does not know the character {ascii(character)} "
-            f"(U+{ord(character):04X}) at position {position + 1}; "
-            "leave it out, or choose --on-unknown skip or replace"
+            f"the model does not know the character {character!r} "
+            f"(U+{ord(character):04X}) at position {position + 1}; leave it out, or choose "
+            "--on-unknown skip or replace (in a session: /set on_unknown skip)"
         )
 
 

@@ -14,8 +14,14 @@ MAX_SEED = 2**63 - 1
 
 
 def check_number(
-    name: str, value: float, low: float, high: float = math.inf, *, open_low: bool = False,
-    open_high: bool = False, whole: bool = False,
+    name: str,
+    value: float,
+    low: float,
+    high: float = math.inf,
+    *,
+    open_low: bool = False,
+    open_high: bool = False,
+    whole: bool = False,
 ) -> None:
     """Raise unless a number lies in the interval from low to high.
 

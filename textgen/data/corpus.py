@@ -160,7 +160,9 @@ def scan_corpus(paths: Sequence[Path]) -> Corpus:
         CorpusError: if a file cannot be read, is empty though named, or there is too little text.
     """
     named = set(paths)
-    files, lengths, skipped = [], [], []
+    files: list[Path] = []
+    lengths: list[int] = []
+    skipped: list[Path] = []
     alphabet: set[str] = set()
     digest = hashlib.sha256()
     for path in find_files(paths):

@@ -1,4 +1,4 @@
-"""The NumPy engine: the network one character at a time, ready at once; and which engine to take."""
+"""The NumPy engine, one character at a time and ready at once; and which engine to take."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol

@@ -145,6 +145,6 @@ def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]
     def apply(parameters: Parameters, *arguments: Any, **keywords: Any) -> tuple[jax.Array, States]:
         flat = {path: nnx.Param(parameters[".".join(map(str, path))]) for path in paths}
         model = nnx.merge(graph, nnx.from_flat_state(flat))
-        return model(*arguments, **keywords)  # type: ignore[no-any-return]
+        return model(*arguments, **keywords)
 
     return apply, initialise(jax.random.key(seed))

@@ -1,9 +1,9 @@
 """One checkpoint: a folder that is a whole model, written whole or not at all, verified when read.
 
-    model.safetensors        the parameters
-    config.json              architecture, settings, vocabulary: with the parameters, the model
-    train_state.safetensors  optimizer and recurrent state
-    manifest.json            step, losses, and the SHA-256 and size of the three files above
+model.safetensors        the parameters
+config.json              architecture, settings, vocabulary: with the parameters, the model
+train_state.safetensors  optimizer and recurrent state
+manifest.json            step, losses, and the SHA-256 and size of the three files above
 """
 
 import hashlib

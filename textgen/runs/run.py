@@ -171,7 +171,9 @@ class Run:
         Raises:
             DamagedError: if a manifest is damaged.
         """
-        losses = {step: read_manifest(self.folder(step))["validation_loss"] for step in self.steps()}
+        losses = {
+            step: read_manifest(self.folder(step))["validation_loss"] for step in self.steps()
+        }
         return {step: loss for step, loss in losses.items() if loss is not None}
 
     def best_step(self) -> int:

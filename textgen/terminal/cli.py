@@ -179,9 +179,7 @@ def train(
     from textgen.workflows.training import Supervision, resume_training, start_training
 
     with noted_signals() as ending:
-        supervision = Supervision(
-            keep=keep, stop_after=stop_after, should_stop=ending.requested
-        )
+        supervision = Supervision(keep=keep, stop_after=stop_after, should_stop=ending.requested)
         if resume is None:
             events = start_training(
                 corpus or [], run, request, supervision, keep_corpus=keep_corpus
@@ -223,21 +221,20 @@ def sample(
     from textgen.workflows.sampling import write_samples
 
     model = load_model(run)
-    if seed is None:
-        seed = secrets.randbelow(2**31)
-        if not quiet:
-            say(f"seed {seed}")
+    drawn = secrets.randbelow(2**31) if seed is None else seed
     pieces = write_samples(
         model,
         settings,
         prompt=prompt,
         length=length,
         num_samples=num_samples,
-        seed=seed,
+        seed=drawn,
         on_unknown=on_unknown,
         engine=engine,
     )
     for number, text in pieces:
+        if number == 0 and seed is None and not quiet:
+            say(f"seed {drawn}")
         if number is not None:
             write_text(("\n\n" if number else "") + prompt)
         write_text(text)
@@ -270,9 +267,7 @@ def repl(
     seed = secrets.randbelow(2**31) if seed is None else seed
     if not quiet:
         say(f"{model.run.name}, step {model.step}, seed {seed}; /help for help, Ctrl-D to leave")
-    session = Session(
-        model.generator(seed=seed), settings, length=length, on_unknown=on_unknown
-    )
+    session = Session(model.generator(seed=seed), settings, length=length, on_unknown=on_unknown)
     run_repl(session, quiet=quiet)
 
 

@@ -137,7 +137,8 @@ class TrainingDisplay:
             self._live.update(self._picture())
 
     def _picture(self) -> Group:
-        assert self._planned is not None and self._report is not None
+        assert self._planned is not None
+        assert self._report is not None
         report, last = self._report, self._planned.record.plan.last_step
         done = report.step - self._planned.first_step
         elapsed = time.monotonic() - self._begun

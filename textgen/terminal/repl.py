@@ -4,9 +4,10 @@ import difflib
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from collections.abc import Generator as Replies
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import Any, get_args
 
 from textgen.data.vocabulary import OnUnknown
 from textgen.errors import SettingError, TextgenError
@@ -102,7 +103,7 @@ class Session:
         """The names of the commands."""
         return list(self._commands)
 
-    def respond(self, line: str) -> Iterator[str | Message]:
+    def respond(self, line: str) -> Replies[str | Message, None, None]:
         """Do what a line asks for.
 
         Args:
@@ -113,11 +114,12 @@ class Session:
             writing; what was written stays.
         """
         try:
-            if line.startswith("/") and not line.startswith("//"):
+            text = typed_text(line)
+            if text is None:
                 name, *arguments = line.split()
                 yield from self._commands.get(name, self._unknown_command(name))(arguments)
             else:
-                yield from self._continue(line.removeprefix("/") if line[:2] == "//" else line)
+                yield from self._continue(text)
         except TextgenError as error:
             yield Message(str(error))
 
@@ -183,7 +185,8 @@ class Session:
             self._writings = 0
             self.generator.state = replace(self.generator.state, seed=int(value))
         else:
-            self.settings = replace(self.settings, **{name: value})
+            values: dict[str, Any] = {name: value}
+            self.settings = replace(self.settings, **values)
 
     def _regen(self, arguments: list[str]) -> Iterator[str | Message]:
         if not self._turns:
@@ -221,6 +224,13 @@ class Session:
         return explain
 
 
+def typed_text(line: str) -> str | None:
+    """Return the text that a line stands for; None if it is a command."""
+    if line.startswith("//"):
+        return line[1:]
+    return None if line.startswith("/") else line
+
+
 def _did_you_mean(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
@@ -239,16 +249,14 @@ def run_repl(session: Session, *, quiet: bool) -> None:
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     for line in _typed_lines(session) if on_terminal else _piped_lines():
         written = False
-        if not on_terminal and line and (line[0] != "/" or line[:2] == "//"):
-            write_text(line.removeprefix("/") if line[:2] == "//" else line)
-            written = True
         with _interrupts() as interrupted, closing(session.respond(line)) as reply:
             for piece in reply:
                 if isinstance(piece, Message):
                     if not quiet:
                         say(piece.text)
                 else:
-                    write_text(piece)
+                    echo = "" if written or on_terminal else typed_text(line) or ""
+                    write_text(echo + piece)
                     written = True
                 if interrupted():
                     break

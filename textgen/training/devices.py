@@ -1,6 +1,7 @@
 """The mesh: CPU cores or accelerators, all as data parallelism along one axis."""
 
 import os
+from contextlib import suppress
 
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
@@ -30,10 +31,8 @@ def make_mesh(devices: int | None, batch_size: int) -> Mesh:
     Raises:
         SettingError: if there are fewer devices than asked for.
     """
-    try:
+    with suppress(RuntimeError):  # if JAX is running already: use the devices it has
         jax.config.update("jax_num_cpu_devices", devices or available_cores())
-    except RuntimeError:
-        pass  # JAX is running already: use the devices it has.
     present = jax.devices()
     if devices is None:
         usable = range(1, min(len(present), batch_size) + 1)

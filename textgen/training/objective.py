@@ -1,8 +1,8 @@
 """The loss, its gradient, and the step that lowers it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -46,7 +46,8 @@ def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
     """
     vocab_size = logits.shape[-1]
     if vocab_size > MAX_ONE_HOT:
-        return optax.softmax_cross_entropy_with_integer_labels(logits, targets)
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
+        return cast(jax.Array, losses)
     # A sum over the one-hot target instead of a gather, whose gradient is a scatter.
     chosen = jnp.sum(logits * jax.nn.one_hot(targets, vocab_size, dtype=logits.dtype), axis=-1)
     return jax.nn.logsumexp(logits, axis=-1) - chosen
@@ -55,7 +56,7 @@ def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
 def reset_states(states: States, resets: jax.Array) -> States:
     """Zero the rows of states, members [B, H], where `resets`, bool [B], is true."""
     keep = jnp.logical_not(resets)[:, None]
-    return jax.tree.map(lambda member: member * keep, states)
+    return cast(States, jax.tree.map(lambda member: member * keep, states))
 
 
 def learning_rates(plan: TrainingSettings) -> NDArray[np.float32]:
@@ -160,7 +161,7 @@ def state_arrays(state: TrainState) -> dict[str, NDArray[Any]]:
 
 
 def state_from_arrays(
-    parameters: dict[str, NDArray[np.float32]], arrays: dict[str, NDArray[Any]], skeleton: TrainState
+    parameters: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], skeleton: TrainState
 ) -> TrainState:
     """Rebuild a state from its parameters and what `state_arrays` returned.
 
@@ -183,7 +184,7 @@ def state_from_arrays(
             if found.get(name) != expected.get(name)
         )
         raise ValueError("; ".join(wrong))
-    restored = structure.unflatten([arrays[name] for name in expected])
+    restored = jax.tree.unflatten(structure, [arrays[name] for name in expected])
     return TrainState(dict(parameters), restored["optimizer"], restored["recurrent"])
 
 

@@ -164,6 +164,8 @@ def finish_plan(
     share = between / (between + pace.seconds_per_evaluation)
     steps = request.steps or max(int(seconds * share / pace.seconds_per_step), 1)
     eval_every = request.eval_every or min(max(round(between / pace.seconds_per_step), 1), steps)
+    if request.steps is None:
+        steps -= steps % eval_every  # so that the last evaluation is no closer than the others
     checkpoint_every = request.checkpoint_every or eval_every * max(
         math.ceil(shortest / (eval_every * pace.seconds_per_step)), 1
     )

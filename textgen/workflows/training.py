@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -267,13 +267,13 @@ def _checkpoint(trainer: Trainer, config: ModelConfig, loss: float | None) -> Ch
 
 def _restore(trainer: Trainer, checkpoint: Checkpoint, *, fresh: bool) -> None:
     """Put a checkpoint into a trainer; `fresh` begins a new schedule from its weights."""
-    parameters = dict(checkpoint.parameters)
+    parameters: dict[str, Any] = dict(checkpoint.parameters)
     progress = Progress(**checkpoint.progress)
     if fresh:
-        state = trainer.fresh_state(parameters)  # type: ignore[arg-type]
+        state = trainer.fresh_state(parameters)
     else:
         try:
-            state = state_from_arrays(parameters, dict(checkpoint.train_state), trainer.state)
+            state = state_from_arrays(parameters, checkpoint.train_state, trainer.state)
         except ValueError as error:
             raise DamagedError(Path("train_state.safetensors"), str(error)) from error
     trainer.restore(state, progress)
@@ -358,7 +358,7 @@ def _sample_line(trainer: Trainer, config: ModelConfig) -> str:
     parameters = {name: np.asarray(array) for name, array in trainer.state.parameters.items()}
     reader = NumpyEngine(config.settings, parameters)
     generator = Generator(reader, config.vocabulary, config.start, seed=trainer.progress.step)
-    text = "".join(islice(generator.stream(SAMPLED_CHARACTERS, SamplingSettings()), None))
+    text = "".join(generator.stream(SAMPLED_CHARACTERS, SamplingSettings()))
     return " ".join(text.split())
 
 

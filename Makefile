@@ -1,0 +1,28 @@
+# On a fresh machine with Python >= 3.11, pip and make, `make demo` and `make test` do all set-up.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test clean
+
+demo: .venv/installed
+	$(BIN)/textgen train --minutes 2
+	@for temperature in 0.4 0.7 1.0; do \
+		printf '\n--- temperature %s ---\n' $$temperature; \
+		$(BIN)/textgen sample --temperature $$temperature --length 500 --seed 1 || exit; \
+		echo; \
+	done
+
+test: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "textgen needs Python >= 3.11; name one: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --disable-pip-version-check --quiet --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache
