@@ -96,8 +96,8 @@ class ModelSettings(Settings):
 
     def __post_init__(self) -> None:
         check_number("vocab_size", self.vocab_size, 2, 1_114_113, whole=True)
-        check_number("embedding_size", self.embedding_size, 1, 65_536, whole=True)
         check_number("hidden_size", self.hidden_size, 1, 65_536, whole=True)
+        check_number("embedding_size", self.embedding_size, 1, 65_536, whole=True)
         check_number("num_layers", self.num_layers, 1, 64, whole=True)
         check_number("dropout_rate", self.dropout_rate, 0, 1, open_high=True)
 

@@ -28,8 +28,8 @@ class Streams:
 
     The text is cut into U windows of T characters. Reader b begins b * (U // B) windows after the
     first and moves on by one window a step, so that a state carried from step to step always fits
-    the text; after the last window it starts again at the first, with a reset. Each reader sees
-    all of the text in time, and the seed decides where they begin.
+    the text; after the last window it starts a new round at the first, with a reset. The windows of
+    each round lie a little differently, so that no character at either end is left out for good.
     """
 
     def __init__(self, tokens: Tokens, batch_size: int, sequence_length: int, seed: int) -> None:
@@ -39,7 +39,7 @@ class Streams:
             tokens: ids, unsigned [N].
             batch_size: readers B.
             sequence_length: characters T of a window, in [1, N).
-            seed: shifts the windows and the beginnings.
+            seed: decides where reading begins and where the windows of each round lie.
 
         Raises:
             SettingError: if the text is too short for one window.
@@ -50,17 +50,23 @@ class Streams:
                 "sequence_length", sequence_length, f"shorter than the text of {len(tokens)}"
             )
         self._tokens = tokens
-        self._length = sequence_length
-        random = np.random.default_rng(seed)
-        remainder = (len(tokens) - 1) % sequence_length
-        self._offset = int(random.integers(remainder + 1))
+        self._length, self._seed = sequence_length, seed
+        self._remainder = (len(tokens) - 1) % sequence_length
         spacing = max(self.windows // batch_size, 1)
-        self._starts = int(random.integers(self.windows)) + spacing * np.arange(batch_size)
+        begin = int(np.random.default_rng(seed).integers(self.windows))
+        self._begins = begin + spacing * np.arange(batch_size)
 
     def batch(self, step: int) -> Batch:
         """Return batch number `step`, counted from 0."""
-        windows = (self._starts + step) % self.windows
-        places = self._offset + windows[:, None] * self._length + np.arange(self._length + 1)
-        ids = self._tokens[places].astype(np.int32)
+        rounds, windows = np.divmod(self._begins + step, self.windows)
+        starts = windows * self._length + self._offsets(rounds)
+        ids = self._tokens[starts[:, None] + np.arange(self._length + 1)].astype(np.int32)
         resets = np.full(len(windows), True) if step == 0 else windows == 0
         return Batch(ids[:, :-1], ids[:, 1:], resets)
+
+    def _offsets(self, rounds: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where the first window of each round begins, in [0, remainder]."""
+        distinct, places = np.unique(rounds, return_inverse=True)
+        random = (np.random.default_rng([self._seed, number]) for number in distinct.tolist())
+        offsets = [int(source.integers(self._remainder + 1)) for source in random]
+        return np.array(offsets)[places]

@@ -15,15 +15,15 @@ from textgen.errors import DamagedError, space_errors
 TEMPORARY = ".tmp-"
 
 
-def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content with its own SHA-256, taken over the JSON with that field blank."""
-    blank = dict(content) | {"sha256": ""}
-    return blank | {"sha256": hashlib.sha256(_canonical(blank)).hexdigest()}
-
-
 def encode_json(content: Mapping[str, Any]) -> bytes:
-    """Return content as sealed JSON, for people to read too."""
-    return (json.dumps(sealed(content), indent=1, sort_keys=True) + "\n").encode()
+    """Return content as JSON for people to read too, sealed with its own SHA-256.
+
+    The sum is taken over the canonical JSON, sorted and without spaces, with that field blank.
+    """
+    blank = dict(content) | {"sha256": ""}
+    canonical = json.dumps(blank, sort_keys=True, separators=(",", ":"))
+    sealed = blank | {"sha256": hashlib.sha256(canonical.encode()).hexdigest()}
+    return (json.dumps(sealed, indent=1, sort_keys=True) + "\n").encode()
 
 
 def decode_json(path: Path, data: bytes) -> dict[str, Any]:
@@ -36,13 +36,10 @@ def decode_json(path: Path, data: bytes) -> dict[str, Any]:
         content = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise DamagedError(path, "not JSON") from error
-    if not isinstance(content, dict) or sealed(content) != content:
+    # The bytes, not only the values: so that no flipped bit is too small to be seen.
+    if not isinstance(content, dict) or encode_json(content) != data:
         raise DamagedError(path, "its SHA-256 is not the recorded one")
     return content
-
-
-def _canonical(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
 def read_bytes(path: Path) -> bytes:

@@ -19,7 +19,7 @@ from textgen.errors import (
     UsageError,
 )
 from textgen.settings import MAX_SEED, SamplingSettings, check_number
-from textgen.terminal.output import fail, prepare_streams, say, silence_stdout, write_text
+from textgen.terminal.output import fail, prepare_streams, say, silence_stdout, emit
 
 EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (NoSpaceError, 5))
 
@@ -236,10 +236,10 @@ def sample(
         if number == 0 and seed is None and not quiet:
             say(f"seed {drawn}")
         if number is not None:
-            write_text(("\n\n" if number else "") + prompt)
-        write_text(text)
+            emit(("\n\n" if number else "") + prompt)
+        emit(text)
     if sys.stdout.isatty():
-        write_text("\n")
+        emit("\n")
 
 
 @app.command()

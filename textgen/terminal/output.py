@@ -16,7 +16,7 @@ def fail(message: str) -> None:
     say(f"textgen: {one_line(message)}")
 
 
-def write_text(text: str) -> None:
+def emit(text: str) -> None:
     """Write generated text to stdout at once: safe for a terminal, unchanged for a pipe.
 
     Raises:

@@ -13,7 +13,7 @@ from textgen.data.vocabulary import OnUnknown
 from textgen.errors import SettingError, TextgenError
 from textgen.generation.generator import GenerationState, Generator
 from textgen.settings import MAX_SEED, SamplingSettings, check_number
-from textgen.terminal.output import say, write_text
+from textgen.terminal.output import say, emit
 
 HELP = """\
 Type text and it is continued, each turn on a new line; an empty line goes on where the text ends.
@@ -256,12 +256,12 @@ def run_repl(session: Session, *, quiet: bool) -> None:
                         say(piece.text)
                 else:
                     echo = "" if written or on_terminal else typed_text(line) or ""
-                    write_text(echo + piece)
+                    emit(echo + piece)
                     written = True
                 if interrupted():
                     break
         if written:
-            write_text("\n")
+            emit("\n")
         if not session.running:
             return
 

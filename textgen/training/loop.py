@@ -107,8 +107,7 @@ class Trainer:
 
     def restore(self, state: TrainState, progress: Progress) -> None:
         """Go on from a state instead."""
-        # A copy, since each step consumes the arrays it was given.
-        self.state = place(jax.tree.map(np.array, state), self._mesh)
+        self.state = place(state, self._mesh)
         self.progress = progress
 
     def adopt(self, plan: TrainingSettings) -> None:

@@ -93,7 +93,11 @@ def make_optimizer(plan: TrainingSettings) -> optax.GradientTransformation:
 
 
 def place(state: TrainState, mesh: Mesh) -> TrainState:
-    """Put a state onto the devices: the recurrent part split, the rest on each."""
+    """Put a copy of a state onto the devices: the recurrent part split, the rest on each.
+
+    A copy, since a step consumes the arrays it is given.
+    """
+    state = jax.tree.map(np.array, state)
     return TrainState(
         jax.device_put(state.parameters, replicated(mesh)),
         jax.device_put(state.optimizer, replicated(mesh)),

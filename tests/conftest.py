@@ -1,0 +1,65 @@
+"""What the tests share: two CPU devices, and a tiny trained run."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+
+# Before JAX starts: tests use one or both of two devices.
+jax.config.update("jax_num_cpu_devices", 2)
+jax.devices()
+
+TEXT = "the quick brown fox jumps over the lazy dog, and the dog sleeps on.\n" * 40
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run each test in an empty folder, with the runs beside it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TEXTGEN_CHECKPOINTS", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    path = tmp_path / "fox.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+def textgen(*arguments: str, **keywords: object) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does; its output is text."""
+    options: dict[str, object] = {"capture_output": True, "encoding": "utf-8", "timeout": 120}
+    environment = os.environ | {"COLUMNS": "100"}
+    return subprocess.run(
+        [sys.executable, "-m", "textgen", *arguments],
+        env=environment,
+        **(options | keywords),  # type: ignore[call-overload]
+    )
+
+
+TINY = (
+    "--hidden-size 16 --num-layers 1 --batch-size 4 --sequence-length 16 --steps 20 "
+    "--eval-every 10 --checkpoint-every 10 --dropout 0.1 --devices 1"
+).split()
+
+
+@pytest.fixture(scope="session")
+def tiny_run_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train a tiny run once; tests copy it."""
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "fox.txt").write_text(TEXT, encoding="utf-8")
+    done = textgen("train", "fox.txt", *TINY, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "checkpoints" / "fox"
+
+
+@pytest.fixture
+def tiny_run(tiny_run_source: Path, own_folder: Path) -> Path:
+    """A copy of the tiny run, as checkpoints/fox in the current folder."""
+    import shutil
+
+    return Path(shutil.copytree(tiny_run_source, own_folder / "checkpoints" / "fox"))

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
+from textgen.errors import SettingError, UnknownCharacterError
+
+
+def test_decoding_undoes_encoding_for_characters_of_every_plane() -> None:
+    text = "a\n\0\u00e9\u20ac\uffff\U0001f600\U0010ffff"
+    vocabulary = Vocabulary("".join(reversed(text)))
+    tokens = vocabulary.encode(text * 3)
+    assert tokens.tolist() == [8, 7, 6, 5, 4, 3, 2, 1] * 3
+    assert tokens.dtype == np.int32
+    assert vocabulary.decode(tokens) == text * 3
+
+
+def test_ids_follow_the_stored_order_and_leave_zero_for_the_unknown() -> None:
+    vocabulary = Vocabulary("bca")
+    assert len(vocabulary) == 4
+    assert vocabulary.encode("abc").tolist() == [3, 1, 2]
+    assert vocabulary.decode([UNKNOWN_ID]) == "\ufffd"
+
+
+def test_an_unknown_character_is_named_with_its_place() -> None:
+    with pytest.raises(UnknownCharacterError, match=r"'\u017c' \(U\+017C\) at position 3") as caught:
+        Vocabulary("ab").encode("ab\u017ca\u017c")
+    assert (caught.value.character, caught.value.position) == ("\u017c", 2)
+
+
+def test_unknown_characters_can_be_skipped_or_replaced() -> None:
+    vocabulary = Vocabulary("ab")
+    assert vocabulary.encode("a?b\ud800", "skip").tolist() == [1, 2]
+    assert vocabulary.encode("a?b\ud800", "replace").tolist() == [1, 0, 2, 0]
+    with pytest.raises(SettingError, match="on_unknown"):
+        vocabulary.encode("a", "ignore")  # type: ignore[arg-type]
+
+
+def test_the_empty_text_has_no_tokens() -> None:
+    assert Vocabulary("ab").encode("").shape == (0,)
+
+
+@pytest.mark.parametrize("characters", ["", "aba"])
+def test_a_vocabulary_needs_distinct_characters(characters: str) -> None:
+    with pytest.raises(SettingError, match="characters"):
+        Vocabulary(characters)

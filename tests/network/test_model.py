@@ -1,0 +1,112 @@
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from textgen.generation.engines import NumpyEngine
+from textgen.network.model import create_model, dropout_masks, zero_states
+from textgen.network.parameters import parameter_shapes
+from textgen.settings import ModelSettings
+
+SETTINGS = ModelSettings(
+    vocab_size=11, embedding_size=6, hidden_size=8, num_layers=2, dropout_rate=0.25
+)
+TOKENS = jnp.asarray(np.random.default_rng(0).integers(1, 11, (3, 20)), jnp.int32)
+
+
+@cache
+def model(seed: int) -> Any:
+    apply, parameters = create_model(SETTINGS, seed)
+    return jax.jit(apply), parameters
+
+
+def test_parameters_have_the_names_and_shapes_that_checkpoints_expect() -> None:
+    _, parameters = model(0)
+    assert {name: array.shape for name, array in parameters.items()} == parameter_shapes(SETTINGS)
+
+
+def test_the_forget_gate_starts_open_and_the_other_biases_at_zero() -> None:
+    _, parameters = model(0)
+    bias = np.asarray(parameters["layers.1.bias"]).reshape(4, 8)
+    np.testing.assert_array_equal(bias, [[0.0] * 8, [1.0] * 8, [0.0] * 8, [0.0] * 8])
+
+
+def test_the_seed_decides_the_parameters() -> None:
+    one, same, other = (create_model(SETTINGS, seed)[1] for seed in (0, 0, 4))
+    np.testing.assert_array_equal(one["embedding"], same["embedding"])
+    assert not np.array_equal(one["embedding"], other["embedding"])
+
+
+def test_two_halves_of_a_text_with_the_states_carried_equal_the_whole() -> None:
+    apply, parameters = model(0)
+    whole, last = apply(parameters, TOKENS, zero_states(SETTINGS, 3))
+    first, middle = apply(parameters, TOKENS[:, :8], zero_states(SETTINGS, 3))
+    second, end = apply(parameters, TOKENS[:, 8:], middle)
+    np.testing.assert_allclose(jnp.concatenate([first, second]), whole, atol=1e-5)
+    np.testing.assert_allclose(end[1].cell, last[1].cell, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [2, 20])
+def test_logits_agree_with_the_numpy_engine_character_by_character(length: int) -> None:
+    # 2 characters of 3 rows are fewer than the 11 ids, so that the first layer's table is not used.
+    apply, parameters = model(0)
+    logits, states = apply(parameters, TOKENS[:, :length], zero_states(SETTINGS, 3))
+    engine = NumpyEngine(SETTINGS, {name: np.asarray(a) for name, a in parameters.items()})
+    state = engine.zero_states()
+    for step, token in enumerate(np.asarray(TOKENS[1, :length])):
+        state = engine.read(np.array([token], np.int32), state)
+        np.testing.assert_allclose(engine.logits(state), logits[step, 1], atol=1e-5)
+    np.testing.assert_allclose(state[0].cell, states[0].cell[1], atol=1e-5)
+
+
+def test_dropout_keeps_the_mean_and_drops_its_share() -> None:
+    masks = dropout_masks(jax.random.key(0), SETTINGS, 4000)
+    assert masks is not None
+    for mask in masks:
+        assert set(np.unique(mask)) == {0.0, np.float32(1 / 0.75)}
+        # 32,000 draws: the share's standard deviation is 0.0024; six of them, 1 in 10**9.
+        assert abs(float(jnp.mean(mask == 0)) - 0.25) < 0.015
+    assert not np.array_equal(masks[0], masks[1])
+
+
+def test_a_mask_multiplies_the_outputs_of_its_layer_at_every_step() -> None:
+    apply, parameters = model(0)
+    states = zero_states(SETTINGS, 3)
+    ones = jnp.ones((3, 8))
+    plain, _ = apply(parameters, TOKENS, states)
+    unmasked, _ = apply(parameters, TOKENS, states, (ones, ones))
+    np.testing.assert_allclose(plain, unmasked, atol=1e-6)
+    silent, after = apply(parameters, TOKENS, states, (ones, 0 * ones))
+    bias = parameters["projection.bias"]
+    np.testing.assert_allclose(silent, jnp.broadcast_to(bias, silent.shape), atol=1e-7)
+    assert float(jnp.abs(after[1].hidden).max()) > 0  # the state itself is not dropped
+
+
+def test_gradients_agree_with_autodiff_through_a_plain_loop() -> None:
+    apply, parameters = model(0)
+
+    def plain(parameters: dict[str, jax.Array]) -> jax.Array:
+        state = [(jnp.zeros((3, 8)), jnp.zeros((3, 8))) for _ in range(2)]
+        total = 0.0
+        for token in TOKENS.T:
+            x = parameters["embedding"][token]
+            for layer in range(2):
+                h, c = state[layer]
+                a = x @ parameters[f"layers.{layer}.input_kernel"]
+                a += h @ parameters[f"layers.{layer}.recurrent_kernel"]
+                i, f, g, o = jnp.split(a + parameters[f"layers.{layer}.bias"], 4, axis=-1)
+                c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+                h = jax.nn.sigmoid(o) * jnp.tanh(c)
+                state[layer], x = (h, c), h
+            logits = x @ parameters["projection.kernel"] + parameters["projection.bias"]
+            total += jnp.sum(jnp.sin(logits))
+        return total
+
+    ours = lambda p: jnp.sum(jnp.sin(apply(p, TOKENS, zero_states(SETTINGS, 3))[0]))  # noqa: E731
+    found, expected = jax.grad(ours)(parameters), jax.grad(plain)(parameters)
+    for name in expected:
+        assert float(jnp.abs(expected[name]).max()) > 1e-3, name
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-4, err_msg=name)

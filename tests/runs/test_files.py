@@ -1,0 +1,95 @@
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from textgen.errors import DamagedError, NoSpaceError
+from textgen.runs import files
+from textgen.runs.files import decode_json, encode_json, replace_file, whole_folder
+
+CONTENT = {"b": [1, 2.5, None], "a": "é😀", "format": 1}
+
+
+def test_sealed_json_comes_back_and_every_flipped_bit_is_noticed() -> None:
+    data = encode_json(CONTENT)
+    back = decode_json(Path("x"), data)
+    assert {key: back[key] for key in CONTENT} == CONTENT
+    for bit in range(len(data) * 8):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(DamagedError):
+            decode_json(Path("x"), bytes(flipped))
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b'{"sha256": ""}'])
+def test_what_is_not_sealed_json_is_damage(data: bytes) -> None:
+    with pytest.raises(DamagedError, match="some/file"):
+        decode_json(Path("some/file"), data)
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "folder"
+    with pytest.raises(ZeroDivisionError), whole_folder(target) as folder:
+        (folder / "part").write_text("x")
+        assert not target.exists()
+        _ = 1 / 0
+    assert list((tmp_path / "deep").iterdir()) == []
+    with whole_folder(target) as folder:
+        (folder / "part").write_text("x")
+    assert [path.name for path in target.iterdir()] == ["part"]
+
+
+def test_a_folder_never_replaces_another(tmp_path: Path) -> None:
+    (tmp_path / "t").mkdir()
+    with pytest.raises(FileExistsError), whole_folder(tmp_path / "t") as folder:
+        (folder / "part").write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == ["t"]
+    assert list((tmp_path / "t").iterdir()) == []
+
+
+def test_everything_is_on_the_disk_before_a_folder_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def noted_fsync(handle: int) -> None:
+        name = Path(os.readlink(f"/proc/self/fd/{handle}")).name if os.path.exists("/proc") else ""
+        order.append(f"fsync {name.split('-')[0]}")
+        fsync(handle)
+
+    def noted_rename(self: Path, target: Path) -> Path:
+        order.append("rename")
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "rename", noted_rename)
+    with whole_folder(tmp_path / "t") as folder:
+        files.write_durably(folder / "data", b"x")
+    steps = ["fsync data", "fsync .tmp", "rename", f"fsync {tmp_path.name.split('-')[0]}"]
+    assert [step.split()[0] for step in order] == [step.split()[0] for step in steps]
+    if os.path.exists("/proc"):
+        assert order == steps
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"old")
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(NoSpaceError, match="no space left"):
+        replace_file(path, b"new")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("f", b"old")]
+
+
+def test_json_is_written_for_people_too() -> None:
+    text = encode_json({"a": 1}).decode()
+    assert text.count("\n") > 2
+    assert json.loads(text)["a"] == 1

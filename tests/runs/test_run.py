@@ -1,0 +1,157 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from textgen.errors import DamagedError, LockedError, RunError, RunExistsError, RunNotFoundError
+from textgen.runs.library import find_run, list_runs, new_run_path
+from textgen.runs.lock import training_lock
+from textgen.runs.run import Run
+
+
+def copy_step(run: Path, step: int, loss: float | None) -> None:
+    """Save the tiny run's last checkpoint again under another step."""
+    import dataclasses
+
+    source = Run(run).load(20, train_state=True)
+    Run(run).save(dataclasses.replace(source, step=step, validation_loss=loss))
+
+
+def test_a_run_has_the_files_of_the_design(tiny_run: Path) -> None:
+    assert {path.name for path in tiny_run.iterdir()} == {
+        "run.json",
+        "corpus.tokens",
+        "metrics.jsonl",
+        "lock",
+        "checkpoints",
+    }
+    assert Run(tiny_run).steps() == [10, 20]
+
+
+def test_the_best_is_the_lowest_recorded_loss_and_the_latest_the_highest_step(
+    tiny_run: Path,
+) -> None:
+    run = Run(tiny_run)
+    copy_step(tiny_run, 30, 0.5)
+    copy_step(tiny_run, 40, 0.25)
+    copy_step(tiny_run, 50, 0.75)
+    copy_step(tiny_run, 60, None)
+    assert run.best_step() == 40
+    assert run.steps()[-1] == 60
+
+
+def test_pruning_keeps_the_newest_and_the_best(tiny_run: Path) -> None:
+    run = Run(tiny_run)
+    for step, loss in ((30, 0.25), (40, 0.5), (50, 0.75), (60, None)):
+        copy_step(tiny_run, step, loss)
+    run.prune(2)
+    assert run.steps() == [30, 50, 60]
+    run.prune(1)
+    assert run.steps() == [30, 60]
+    assert not list((tiny_run / "checkpoints").glob(".tmp-*"))
+
+
+def test_leftovers_of_an_interrupted_write_are_not_seen_and_are_removed(tiny_run: Path) -> None:
+    run = Run(tiny_run)
+    leftover = tiny_run / "checkpoints" / ".tmp-step-00000030-123"
+    leftover.mkdir()
+    (leftover / "model.safetensors").write_bytes(b"half")
+    assert run.steps() == [10, 20]
+    assert run.problems() == []
+    run.remove_leftovers()
+    assert not leftover.exists()
+
+
+def test_a_torn_last_row_is_ignored_and_rows_after_a_step_are_cut(tiny_run: Path) -> None:
+    run, path = Run(tiny_run), tiny_run / "metrics.jsonl"
+    assert [row["step"] for row in run.metrics()] == [10, 20]
+    with path.open("a") as file:
+        file.write('{"step": 30, "train')
+    assert [row["step"] for row in run.metrics()] == [10, 20]
+    run.cut_metrics(10)
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [10]
+    path.write_text('{"step": 1}\nnonsense\n{"step": 2}\n')
+    with pytest.raises(DamagedError, match="line 2"):
+        run.metrics()
+
+
+def test_problems_are_found_in_every_file(tiny_run: Path) -> None:
+    run = Run(tiny_run)
+    assert run.problems() == []
+    for name in (
+        "run.json",
+        "corpus.tokens",
+        "checkpoints/step-00000010/model.safetensors",
+        "checkpoints/step-00000020/train_state.safetensors",
+    ):
+        path = tiny_run / name
+        whole = path.read_bytes()
+        path.write_bytes(whole[:50] + bytes([whole[50] ^ 4]) + whole[51:])
+        assert [name.split("/")[-1] in str(problem) for problem in run.problems()] == [True], name
+        path.write_bytes(whole)
+
+
+def test_a_run_without_checkpoints_says_how_to_go_on(tiny_run: Path) -> None:
+    import shutil
+
+    shutil.rmtree(tiny_run / "checkpoints")
+    with pytest.raises(RunError, match="--resume fox"):
+        Run(tiny_run).best_step()
+
+
+def test_a_run_is_found_by_name_by_path_and_as_the_newest(tiny_run: Path) -> None:
+    import shutil
+
+    other = tiny_run.parent / "other"
+    shutil.copytree(tiny_run, other)
+    os.utime(other / "checkpoints", (time.time() - 900, time.time() - 900))
+    assert find_run("other").path == Path("checkpoints/other")
+    assert find_run(str(tiny_run)).path == tiny_run
+    assert find_run(None).name == "fox"
+    assert [run.name for run in list_runs()] == ["fox", "other"]
+    with pytest.raises(RunNotFoundError, match="no run named 'fix'.*fox, other"):
+        find_run("fix")
+
+
+def test_the_folder_of_runs_can_be_elsewhere(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXTGEN_CHECKPOINTS", str(tmp_path / "elsewhere"))
+    with pytest.raises(RunNotFoundError, match="no run in .*elsewhere.*textgen train"):
+        find_run(None)
+    tiny_run.parent.rename(tmp_path / "elsewhere")
+    assert find_run("fox").exists()
+
+
+def test_a_new_run_is_named_after_its_corpus_and_never_replaces_one(tiny_run: Path) -> None:
+    text = Path("my book.txt")
+    text.write_text("x")
+    assert new_run_path(None, text) == Path("checkpoints/my-book")
+    assert new_run_path(None, Path("fox.txt")).name == "fox.txt"
+    Path("fox.txt").write_text("x")
+    assert new_run_path(None, Path("fox.txt")).name == "fox-2"
+    assert new_run_path("fresh", text) == Path("checkpoints/fresh")
+    with pytest.raises(RunExistsError, match="--resume fox.*--run fox-2"):
+        new_run_path("fox", text)
+
+
+def test_a_run_is_locked_by_a_living_process_and_freed_by_its_death(tiny_run: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from textgen.runs.lock import training_lock\n"
+        "with training_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(tiny_run)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    with holder, holder.stdout:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(LockedError, match=f"process {holder.pid}"), training_lock(tiny_run):
+            pass
+        holder.kill()
+    with training_lock(tiny_run):
+        assert (tiny_run / "lock").read_text() == str(os.getpid())

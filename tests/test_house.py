@@ -1,0 +1,129 @@
+"""The house rules: floors, the absence of JAX below, who prints, who opens files."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import textgen
+
+PACKAGE = Path(textgen.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+FLOORS = (
+    "errors",
+    "settings",
+    "data",
+    "network",
+    "training",
+    "runs",
+    "generation",
+    "analysis",
+    "workflows",
+    "terminal",
+)
+
+
+def floor_of(module: str) -> int:
+    """Return the floor of a dotted name such as textgen.data.corpus; the package itself is 0."""
+    parts = module.split(".")
+    return FLOORS.index(parts[1]) if len(parts) > 1 and parts[1] in FLOORS else -1
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            assert not node.level, f"{path}: relative import"
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+
+
+def dotted(path: Path) -> str:
+    return ".".join(("textgen", *path.relative_to(PACKAGE).with_suffix("").parts))
+
+
+def test_every_floor_of_the_house_exists() -> None:
+    for floor in FLOORS:
+        assert (PACKAGE / floor).is_dir() or (PACKAGE / f"{floor}.py").is_file(), floor
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_a_module_imports_only_from_its_floor_or_below(path: Path) -> None:
+    if path.name == "__main__.py":
+        return
+    for module in imports_of(path):
+        if module.split(".")[0] == "textgen":
+            assert floor_of(module) <= floor_of(dotted(path)), f"{dotted(path)} imports {module}"
+
+
+def test_no_floor_imports_in_circles() -> None:
+    graph = {dotted(path): set(imports_of(path)) for path in MODULES}
+    done: set[str] = set()
+
+    def visit(module: str, above: tuple[str, ...]) -> None:
+        assert module not in above, f"circle: {' -> '.join((*above, module))}"
+        if module not in done:
+            for other in graph.get(module, ()):
+                visit(other, (*above, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "textgen.data.streams",
+        "textgen.network.cells",
+        "textgen.network.parameters",
+        "textgen.generation.sampling",
+        "textgen.generation.engines",
+        "textgen.generation.generator",
+        "textgen.runs.run",
+        "textgen.runs.library",
+        "textgen.runs.summary",
+        "textgen.workflows.loading",
+        "textgen.workflows.sampling",
+        "textgen.terminal.cli",
+        "textgen.terminal.repl",
+    ],
+)
+def test_jax_is_not_imported_by(module: str) -> None:
+    code = f"import sys, {module}; sys.exit(any(m in sys.modules for m in ('jax', 'flax')))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_only_the_terminal_prints_and_only_it_knows_terminals(path: Path) -> None:
+    if path.is_relative_to(PACKAGE / "terminal") or path.name == "__main__.py":
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    assert "print" not in [call.id for call in calls if isinstance(call, ast.Name)]
+    assert not {"typer", "rich", "prompt_toolkit"} & {
+        module.split(".")[0] for module in imports_of(path)
+    }
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_only_data_and_runs_open_files(path: Path) -> None:
+    if path.parent.name in ("data", "runs") or path.name == "output.py":
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            assert name not in {"open", "read_text", "read_bytes", "write_text", "write_bytes"}, (
+                f"{dotted(path)} line {node.lineno} opens a file"
+            )
+
+
+def test_every_test_file_mirrors_a_module() -> None:
+    tests = Path(__file__).parent
+    for path in tests.glob("*/test_*.py"):
+        module = PACKAGE / path.parent.name / path.name.removeprefix("test_")
+        assert module.is_file(), f"{path} mirrors no module"

@@ -1,0 +1,82 @@
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from textgen.data.vocabulary import Vocabulary
+from textgen.errors import DivergedError
+from textgen.generation.engines import NumpyEngine
+from textgen.generation.generator import Generator
+from textgen.settings import ModelSettings, SamplingSettings, TrainingSettings
+from textgen.training.evaluation import bits_per_character
+from textgen.training.loop import Trainer
+
+TEXT = (
+    "When the wind had dropped, a snail came to the gate and asked for the news. 'None,' said the "
+    "gate, 'but yesterday's is hardly used.' The snail took it, and was content until the frost."
+)
+
+
+def trainer(steps: int, **changes: Any) -> Trainer:
+    vocabulary = Vocabulary("".join(sorted(set(TEXT))))
+    tokens = vocabulary.encode(TEXT).astype(np.uint8)
+    model: dict[str, Any] = {"embedding_size": 8, "hidden_size": 12, "num_layers": 1}
+    model |= {name: changes.pop(name) for name in list(changes) if name in model}
+    plan: dict[str, Any] = {"batch_size": 2, "sequence_length": 20, "learning_rate": 0.01}
+    return Trainer(
+        ModelSettings(vocab_size=len(vocabulary), dropout_rate=0.0, **model),
+        TrainingSettings(
+            steps=steps,
+            warmup_steps=min(10, steps // 2),
+            eval_every=changes.pop("eval_every", steps),
+            checkpoint_every=steps,
+            **(plan | changes),
+        ),
+        tokens,
+        tokens[:60],
+    )
+
+
+def test_a_small_network_learns_a_short_text_by_heart_and_writes_it_out() -> None:
+    learner = trainer(
+        400, embedding_size=64, hidden_size=64, num_layers=2, devices=1, sequence_length=40
+    )
+    assert 180 <= len(TEXT) <= 200
+    report = list(learner.run())[-1]
+    assert bits_per_character(report.loss) < 0.1
+
+    vocabulary = Vocabulary("".join(sorted(set(TEXT))))
+    parameters = {name: np.asarray(array) for name, array in learner.state.parameters.items()}
+    generator = Generator(NumpyEngine(learner.model, parameters), vocabulary, TEXT[0])
+    generator.feed(TEXT[:8])
+    written = "".join(generator.stream(len(TEXT) - 8, SamplingSettings(temperature=0)))
+    assert TEXT[:8] + written == TEXT
+
+
+def test_a_report_follows_every_step_and_evaluations_keep_their_interval() -> None:
+    reports = list(trainer(10, eval_every=4).run())
+    assert [report.step for report in reports] == list(range(1, 11))
+    evaluated = [report.step for report in reports if report.validation_loss is not None]
+    assert evaluated == [4, 8, 10]
+    mean = sum(report.loss for report in reports[4:8]) / 4
+    assert reports[7].training_loss == pytest.approx(mean, rel=1e-6)
+    assert reports[0].loss == pytest.approx(math.log(30), abs=1.0)
+
+
+def test_measuring_leaves_the_training_as_it_was() -> None:
+    plain, measured = trainer(5), trainer(5)
+    pace = measured.measure(0.01, 3)
+    assert pace.seconds_per_step > 0
+    expected = [report.loss for report in plain.run()]
+    assert [report.loss for report in measured.run()] == expected
+
+
+def test_a_loss_that_is_not_a_number_ends_the_training() -> None:
+    learner = trainer(5)
+    broken = dict(learner.state.parameters)
+    broken["projection.bias"] = np.full_like(broken["projection.bias"], np.nan)
+    learner.restore(learner.fresh_state(broken), learner.progress)
+    with pytest.raises(DivergedError, match="nan at step 1") as caught:
+        next(learner.run())
+    assert caught.value.step == 1

@@ -1,0 +1,150 @@
+import math
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from textgen.network.model import create_model, zero_states
+from textgen.settings import ModelSettings, TrainingSettings
+from textgen.training.devices import make_mesh
+from textgen.training.objective import (
+    TrainState,
+    cross_entropy,
+    learning_rates,
+    make_optimizer,
+    make_train_step,
+    place,
+    reset_states,
+    state_arrays,
+    state_from_arrays,
+)
+
+MODEL = ModelSettings(
+    vocab_size=9, embedding_size=6, hidden_size=8, num_layers=2, dropout_rate=0.3
+)
+
+
+def plan(**changes: Any) -> TrainingSettings:
+    values: dict[str, Any] = {
+        "steps": 100,
+        "batch_size": 4,
+        "sequence_length": 10,
+        "learning_rate": 0.01,
+        "warmup_steps": 10,
+        "eval_every": 10,
+        "checkpoint_every": 10,
+    }
+    return TrainingSettings(**(values | changes))
+
+
+@pytest.mark.parametrize("vocab_size", [2, 65, 600])
+def test_the_cross_entropy_of_uniform_logits_is_ln_v(vocab_size: int) -> None:
+    logits = jnp.full((3, 2, vocab_size), 1.7)
+    targets = jnp.asarray(np.random.default_rng(0).integers(0, vocab_size, (3, 2)))
+    np.testing.assert_allclose(cross_entropy(logits, targets), math.log(vocab_size), rtol=1e-6)
+
+
+def test_the_cross_entropy_of_given_odds_is_their_logarithm() -> None:
+    # Odds 1 : 2 : 5, so probabilities 1/8, 1/4 and 5/8.
+    logits = jnp.log(jnp.array([[1.0, 2.0, 5.0]] * 3))
+    expected = [-math.log(1 / 8), -math.log(1 / 4), -math.log(5 / 8)]
+    np.testing.assert_allclose(cross_entropy(logits, jnp.arange(3)), expected, rtol=1e-6)
+
+
+def test_the_rate_rises_to_its_peak_and_falls_to_zero_along_a_cosine() -> None:
+    rates = learning_rates(plan())
+    assert len(rates) == 100
+    np.testing.assert_allclose(rates[:10], np.arange(1, 11) / 1000, rtol=1e-6)
+    progress = np.arange(0, 91) / 91  # from the peak at step 10 to zero at step 101
+    np.testing.assert_allclose(
+        rates[9:], 0.01 * (1 + np.cos(np.pi * progress)) / 2, rtol=1e-4, atol=1e-9
+    )
+    assert 0 < rates[-1] < 1e-5
+
+
+def test_a_plan_of_one_step_has_a_rate() -> None:
+    np.testing.assert_allclose(learning_rates(plan(steps=1, warmup_steps=0)), [0.005], rtol=1e-6)
+
+
+def test_only_marked_rows_are_reset() -> None:
+    state = ({"h": jnp.ones((3, 2))},)
+    found = reset_states(state, jnp.array([False, True, False]))
+    np.testing.assert_array_equal(found[0]["h"], [[1, 1], [0, 0], [1, 1]])
+
+
+def test_the_optimizer_is_optax_adamw_with_decay_of_the_kernels_alone() -> None:
+    settings = plan(weight_decay=0.1, b1=0.8, b2=0.9, max_grad_norm=0.5)
+    parameters = {"kernel": jnp.array([[1.0, -2.0]]), "bias": jnp.array([3.0])}
+    reference = optax.chain(
+        optax.clip_by_global_norm(0.5),
+        optax.adamw(0.02, b1=0.8, b2=0.9, weight_decay=0.1, mask={"kernel": True, "bias": False}),
+    )
+    ours, expected = parameters, parameters
+    our_state = make_optimizer(settings).init(ours)
+    reference_state = reference.init(expected)
+    for number in range(3):
+        gradients = {"kernel": jnp.array([[3.0, number]]), "bias": jnp.array([-1.0])}
+        updates, our_state = make_optimizer(settings).update(gradients, our_state, ours)
+        ours = jax.tree.map(lambda p, u: p - 0.02 * u, ours, updates)
+        updates, reference_state = reference.update(gradients, reference_state, expected)
+        expected = optax.apply_updates(expected, updates)
+    for name in parameters:
+        np.testing.assert_allclose(ours[name], expected[name], rtol=1e-6)
+        assert not np.allclose(ours[name], parameters[name])
+
+
+@cache
+def trained(devices: int, steps: int = 3) -> tuple[TrainState, list[float]]:
+    settings = plan(devices=devices)
+    mesh = make_mesh(devices, settings.batch_size)
+    apply, parameters = create_model(MODEL, seed=0)
+    optimizer = make_optimizer(settings).init(parameters)
+    state = place(TrainState(parameters, optimizer, zero_states(MODEL, 4)), mesh)
+    step = make_train_step(apply, MODEL, settings, mesh)
+    random, losses = np.random.default_rng(1), []
+    for number in range(steps):
+        tokens = random.integers(1, 9, (4, 11)).astype(np.int32)
+        resets = np.array([number == 0, False, number == 2, False])
+        state, loss, _ = step(
+            state, tokens[:, :-1], tokens[:, 1:], resets, np.int32(number), np.float32(0.001)
+        )
+        losses.append(float(loss))
+    return state, losses
+
+
+def test_one_and_two_devices_agree() -> None:
+    (one, losses), (two, other_losses) = trained(1), trained(2)
+    np.testing.assert_allclose(losses, other_losses, atol=1e-5)
+    assert len(two.recurrent[0].hidden.sharding.device_set) == 2
+    for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-5)
+
+
+def test_the_first_loss_is_near_that_of_knowing_nothing() -> None:
+    assert abs(trained(1)[1][0] - math.log(9)) < 0.5
+
+
+def test_a_state_written_as_arrays_comes_back_the_same() -> None:
+    state, _ = trained(1)
+    arrays = state_arrays(state)
+    assert float(np.abs(arrays["recurrent.0.cell"]).max()) > 0
+    parameters = {name: np.asarray(array) for name, array in state.parameters.items()}
+    skeleton = jax.tree.map(jnp.zeros_like, state)
+    restored = state_from_arrays(parameters, arrays, skeleton)
+    assert jax.tree.structure(restored) == jax.tree.structure(state)
+    for left, right in zip(jax.tree.leaves(restored), jax.tree.leaves(state), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_a_state_that_does_not_fit_names_every_mismatch() -> None:
+    state, _ = trained(1)
+    arrays = state_arrays(state)
+    del arrays["recurrent.0.cell"]
+    arrays["recurrent.1.cell"] = np.zeros((2, 2), np.float32)
+    message = r"recurrent\.0\.cell is missing.*recurrent\.1\.cell is \(2, 2\), expected \(4, 8\)"
+    with pytest.raises(ValueError, match=message):
+        state_from_arrays({}, arrays, state)
