@@ -12,6 +12,20 @@ import pytest
 jax.config.update("jax_num_cpu_devices", 2)
 jax.devices()
 
+
+@pytest.fixture(autouse=True, scope="session")
+def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compile each network once for all tests; what is compiled is what they would compile."""
+    settings = {
+        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_persistent_cache_min_compile_time_secs": 0,
+        "jax_persistent_cache_min_entry_size_bytes": 0,
+    }
+    for name, value in settings.items():
+        jax.config.update(name, value)
+        os.environ[name.upper()] = str(value)  # for the commands that tests run
+
+
 TEXT = "the quick brown fox jumps over the lazy dog, and the dog sleeps on.\n" * 40
 
 
@@ -41,10 +55,26 @@ def textgen(*arguments: str, **keywords: object) -> subprocess.CompletedProcess[
     )
 
 
-TINY = (
-    "--hidden-size 16 --num-layers 1 --batch-size 4 --sequence-length 16 --steps 20 "
-    "--eval-every 10 --checkpoint-every 10 --dropout 0.1 --devices 1"
-).split()
+TINY = [
+    "--hidden-size",
+    "16",
+    "--num-layers",
+    "1",
+    "--batch-size",
+    "4",
+    "--sequence-length",
+    "16",
+    "--steps",
+    "20",
+    "--eval-every",
+    "10",
+    "--checkpoint-every",
+    "10",
+    "--dropout",
+    "0.1",
+    "--devices",
+    "1",
+]
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,9 @@ def test_ids_follow_the_stored_order_and_leave_zero_for_the_unknown() -> None:
 
 
 def test_an_unknown_character_is_named_with_its_place() -> None:
-    with pytest.raises(UnknownCharacterError, match=r"'\u017c' \(U\+017C\) at position 3") as caught:
+    with pytest.raises(
+        UnknownCharacterError, match=r"'\u017c' \(U\+017C\) at position 3"
+    ) as caught:
         Vocabulary("ab").encode("ab\u017ca\u017c")
     assert (caught.value.character, caught.value.position) == ("\u017c", 2)
 

@@ -31,10 +31,15 @@ def test_what_is_not_sealed_json_is_damage(data: bytes) -> None:
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "folder"
-    with pytest.raises(ZeroDivisionError), whole_folder(target) as folder:
-        (folder / "part").write_text("x")
-        assert not target.exists()
-        _ = 1 / 0
+
+    def fail_half_way() -> None:
+        with whole_folder(target) as folder:
+            (folder / "part").write_text("x")
+            assert not target.exists()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
     assert list((tmp_path / "deep").iterdir()) == []
     with whole_folder(target) as folder:
         (folder / "part").write_text("x")

@@ -113,7 +113,7 @@ def test_a_run_is_found_by_name_by_path_and_as_the_newest(tiny_run: Path) -> Non
     assert find_run(str(tiny_run)).path == tiny_run
     assert find_run(None).name == "fox"
     assert [run.name for run in list_runs()] == ["fox", "other"]
-    with pytest.raises(RunNotFoundError, match="no run named 'fix'.*fox, other"):
+    with pytest.raises(RunNotFoundError, match=r"no run named 'fix'.*fox, other"):
         find_run("fix")
 
 
@@ -121,7 +121,7 @@ def test_the_folder_of_runs_can_be_elsewhere(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEXTGEN_CHECKPOINTS", str(tmp_path / "elsewhere"))
-    with pytest.raises(RunNotFoundError, match="no run in .*elsewhere.*textgen train"):
+    with pytest.raises(RunNotFoundError, match=r"no run in .*elsewhere.*textgen train"):
         find_run(None)
     tiny_run.parent.rename(tmp_path / "elsewhere")
     assert find_run("fox").exists()
@@ -135,7 +135,7 @@ def test_a_new_run_is_named_after_its_corpus_and_never_replaces_one(tiny_run: Pa
     Path("fox.txt").write_text("x")
     assert new_run_path(None, Path("fox.txt")).name == "fox-2"
     assert new_run_path("fresh", text) == Path("checkpoints/fresh")
-    with pytest.raises(RunExistsError, match="--resume fox.*--run fox-2"):
+    with pytest.raises(RunExistsError, match=r"--resume fox.*--run fox-2"):
         new_run_path("fox", text)
 
 

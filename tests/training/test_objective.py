@@ -23,9 +23,7 @@ from textgen.training.objective import (
     state_from_arrays,
 )
 
-MODEL = ModelSettings(
-    vocab_size=9, embedding_size=6, hidden_size=8, num_layers=2, dropout_rate=0.3
-)
+MODEL = ModelSettings(vocab_size=9, embedding_size=6, hidden_size=8, num_layers=2, dropout_rate=0.3)
 
 
 def plan(**changes: Any) -> TrainingSettings:

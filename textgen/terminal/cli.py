@@ -19,7 +19,14 @@ from textgen.errors import (
     UsageError,
 )
 from textgen.settings import MAX_SEED, SamplingSettings, check_number
-from textgen.terminal.output import fail, prepare_streams, say, silence_stdout, emit
+from textgen.terminal.output import (
+    ReaderGoneError,
+    emit,
+    fail,
+    prepare_streams,
+    say,
+    silence_stdout,
+)
 
 EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (NoSpaceError, 5))
 
@@ -279,7 +286,8 @@ def info(run: RunArgument = None, as_json: AsJson = False) -> None:
     from textgen.terminal.summary import format_summary
 
     summary = summarise(find_run(run))
-    print(json.dumps(summary) if as_json else format_summary(summary))
+    text = json.dumps(summary) if as_json else format_summary(summary)
+    emit(text + "\n")
 
 
 @app.command()
@@ -291,9 +299,9 @@ def runs(as_json: AsJson = False) -> None:
 
     summaries = [summarise(run) for run in list_runs()]
     if as_json:
-        print(json.dumps(summaries))
+        emit(json.dumps(summaries) + "\n")
     elif summaries:
-        print(format_summaries(summaries))
+        emit(format_summaries(summaries) + "\n")
     else:
         say(f"no runs in {str(runs_folder())!r}; make one: textgen train")
 
@@ -306,13 +314,14 @@ def verify(run: RunArgument = None, as_json: AsJson = False) -> None:
     found = find_run(run)
     problems = found.problems()
     if as_json:
-        print(json.dumps({"run": found.name, "problems": [str(problem) for problem in problems]}))
+        listed = [str(problem) for problem in problems]
+        emit(json.dumps({"run": found.name, "problems": listed}) + "\n")
     for problem in problems:
         fail(str(problem))
     if problems:
         raise typer.Exit(4)
     if not as_json:
-        print(f"{found.path}: sound, {len(found.steps())} checkpoints")
+        emit(f"{found.path}: sound, {len(found.steps())} checkpoints\n")
 
 
 def run_command(arguments: list[str]) -> int:
@@ -330,7 +339,7 @@ def run_command(arguments: list[str]) -> int:
         else:
             fail(f"{error.format_message()} (see textgen --help)")
         return 2
-    except BrokenPipeError:
+    except ReaderGoneError:
         silence_stdout()
         return 0
     except SettingError as error:

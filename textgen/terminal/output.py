@@ -16,14 +16,21 @@ def fail(message: str) -> None:
     say(f"textgen: {one_line(message)}")
 
 
+class ReaderGoneError(Exception):
+    """Nobody reads stdout any longer; not an OSError, on which Typer would end with code 1."""
+
+
 def emit(text: str) -> None:
     """Write generated text to stdout at once: safe for a terminal, unchanged for a pipe.
 
     Raises:
-        BrokenPipeError: if the reader has gone.
+        ReaderGoneError: if the reader has gone.
     """
-    sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
 
 
 def prepare_streams() -> None:

@@ -13,7 +13,7 @@ from textgen.data.vocabulary import OnUnknown
 from textgen.errors import SettingError, TextgenError
 from textgen.generation.generator import GenerationState, Generator
 from textgen.settings import MAX_SEED, SamplingSettings, check_number
-from textgen.terminal.output import say, emit
+from textgen.terminal.output import emit, say
 
 HELP = """\
 Type text and it is continued, each turn on a new line; an empty line goes on where the text ends.
@@ -269,9 +269,14 @@ def run_repl(session: Session, *, quiet: bool) -> None:
 def _typed_lines(session: Session) -> Iterator[str]:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.completion import WordCompleter
+    from prompt_toolkit.shortcuts import CompleteStyle
 
     words = [*session.commands, *(f"/set {name}" for name in NAMES)]
-    prompt = PromptSession[str](completer=WordCompleter(words, sentence=True))
+    # A menu of completions would reserve lines of the screen below every prompt.
+    prompt = PromptSession[str](
+        completer=WordCompleter(words, sentence=True),
+        complete_style=CompleteStyle.READLINE_LIKE,
+    )
     while True:
         try:
             yield prompt.prompt("> ")

@@ -95,8 +95,8 @@ def batch_shape(request: Request, training_characters: int) -> tuple[int, int]:
 
 def choose_dropout(passes: float) -> float:
     """Choose the share to drop from how often the text will be read: nothing for fresh text."""
-    steps = ((3, 0.0), (8, 0.1), (16, 0.2), (40, 0.3), (math.inf, 0.4))
-    return next(rate for limit, rate in steps if passes <= limit)
+    rates = ((3, 0.0), (8, 0.1), (16, 0.25), (40, 0.4), (math.inf, 0.5))
+    return next(rate for most, rate in rates if passes <= most)
 
 
 def choose_learning_rate(hidden_size: int) -> float:

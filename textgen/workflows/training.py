@@ -85,6 +85,8 @@ def start_training(
     started = time.perf_counter()
     paths = list(corpus_paths) or [shipped_corpus()]
     path = new_run_path(name, paths[0])
+    if request.devices is not None:
+        make_mesh(request.devices, request.devices)  # refuses more than there are
     corpus = scan_corpus(paths)
     for skipped in corpus.skipped:
         yield Note(f"passed over {str(skipped)!r}: not text")

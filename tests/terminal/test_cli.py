@@ -1,0 +1,276 @@
+"""The commands as a user runs them: what they print, and the exit code of each mistake."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import typer
+
+from tests.conftest import TINY, textgen
+from textgen.terminal.cli import app, run_command
+
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Run a command in this process."""
+    capsys.readouterr()
+    code = run_command(list(arguments))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(COMMANDS) == {"train", "sample", "repl", "info", "runs", "verify"}
+    for name, command in COMMANDS.items():
+        assert command.help, name
+        for parameter in command.params:
+            assert parameter.help, f"{name} {parameter.name}"
+        code, out, _ = run(capsys, name, "--help")
+        assert code == 0
+        assert f"textgen {name}" in out
+    code, out, _ = run(capsys, "--version")
+    assert (code, out) == (0, "textgen 0.1.0\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [
+        ("train missing.txt", 3, "'missing.txt': there is no such file or folder"),
+        ("train empty.txt", 3, "'empty.txt': the file is empty"),
+        ("train short.txt", 3, "'short.txt': only 5 characters; at least 100"),
+        ("train latin.txt", 3, "'latin.txt': not UTF-8 at line 2, byte 9 (0xe9)"),
+        ("train folder", 3, "'folder': the folder holds no files"),
+        ("train fox.txt --run fox", 2, "--resume fox, or choose another name, such as --run fox-2"),
+        ("train --steps 0", 2, "steps must be a whole number of at least 1, got 0"),
+        ("train --steps 5 --minutes 1", 2, "--minutes or --steps, not both"),
+        ("train --minutes 0", 2, "minutes must be a number above 0, got 0"),
+        ("train --dropout 1", 2, "dropout-rate must be a number in [0, 1), got 1.0"),
+        ("train --hidden-size -3", 2, "hidden-size must be a whole number in [1, 65536], got -3"),
+        ("train --hidden-size x", 2, "Invalid value for '--hidden-size'"),
+        ("train --learning-rate 0", 2, "learning-rate must be a number in (0, 10], got 0.0"),
+        ("train --keep 0", 2, "keep must be a whole number of at least 1, got 0"),
+        ("train --stop-after 0", 2, "stop-after must be"),
+        ("train --devices 99 --steps 1", 2, "devices must be at most the"),
+        ("train --run ../.. --steps 1", 2, "exists already"),
+        ("train --resume fox --seed 3", 2, "seed cannot be given with --resume"),
+        ("train fox.txt --resume fox", 2, "corpus cannot be given with --resume"),
+        ("train --resume nope", 4, "no run named 'nope' in 'checkpoints'; known runs: fox"),
+        ("train --bogus", 2, "No such option: --bogus"),
+        ("trian", 2, "No such command 'trian'"),
+        ("sample nope", 4, "no run named 'nope' in 'checkpoints'; known runs: fox"),
+        ("sample --prompt aZ", 2, "'Z' (U+005A) at position 2"),
+        ("sample --temperature -1", 2, "temperature must be a number in [0, 100], got -1.0"),
+        ("sample --temperature nan", 2, "temperature must be a number in [0, 100], got nan"),
+        ("sample --top-k -1", 2, "top-k must be a whole number of at least 0, got -1"),
+        ("sample --top-p 0", 2, "top-p must be a number in (0, 1], got 0.0"),
+        ("sample --min-p 2", 2, "min-p must be a number in [0, 1], got 2.0"),
+        ("sample --length -1", 2, "length must be"),
+        ("sample --num-samples 0", 2, "num-samples must be"),
+        ("sample --seed -1", 2, "seed must be"),
+        ("sample --engine gpu", 2, "'gpu' is not one of"),
+        ("sample --on-unknown x", 2, "'x' is not one of"),
+        ("info nope", 4, "known runs: fox"),
+        ("verify nope", 4, "known runs: fox"),
+    ],
+)
+def test_bad_input_gets_one_line_and_its_code(
+    tiny_run: Path,
+    corpus: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    code: int,
+    message: str,
+) -> None:
+    Path("empty.txt").write_text("")
+    Path("short.txt").write_text("hello")
+    Path("latin.txt").write_bytes(b"a" * 4 + b"\n" + b"bcd\xe9" + b"x" * 200)
+    Path("folder").mkdir()
+    before = sorted(map(str, Path().rglob("*")))
+    found, out, err = run(capsys, *command.split())
+    assert out == ""
+    assert err.count("\n") == 1, err
+    assert err.startswith("textgen: ")
+    assert message in err
+    assert found == code
+    assert sorted(map(str, Path().rglob("*"))) == before
+
+
+def test_a_damaged_checkpoint_ends_with_code_4(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, "verify")[:2] == (0, "checkpoints/fox: sound, 2 checkpoints\n")
+    for folder in (tiny_run / "checkpoints").iterdir():
+        path = folder / "model.safetensors"
+        path.write_bytes(path.read_bytes()[:-3])
+    for command in ("sample", "verify"):
+        code, out, err = run(capsys, command)
+        assert (code, out) == (4, "")
+        assert "model.safetensors' is damaged" in err
+    code, out, _ = run(capsys, "verify", "--json")
+    assert code == 4
+    assert len(json.loads(out)["problems"]) == 2
+
+
+def test_a_disk_without_space_ends_with_code_5(
+    tiny_run: Path,
+    corpus: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    code, _, err = run(capsys, "train", "fox.txt", "--run", "other")
+    assert code == 5
+    assert "no space left" in err
+    assert [path.name for path in Path("checkpoints").iterdir()] == ["fox"]
+
+
+def test_a_text_that_cannot_be_written_ends_with_code_5(tiny_run: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with open("/dev/full", "w") as full:
+        done = textgen("sample", "-q", stdout=full, stderr=subprocess.PIPE, capture_output=False)
+    assert done.returncode == 5
+    assert done.stderr.count("\n") == 1
+
+
+def test_samples_have_the_form_of_the_design(tiny_run: Path) -> None:
+    one = textgen("sample", "fox", "--prompt", "the ", "--length", "30", "--seed", "4")
+    assert one.returncode == 0
+    assert one.stderr == ""
+    assert one.stdout.startswith("the ")
+    assert len(one.stdout) == 34
+    two = textgen(
+        "sample", "--prompt", "the ", "--length", "30", "--seed", "4", "--num-samples", "2"
+    )
+    assert two.stdout.startswith(one.stdout + "\n\nthe ")
+    assert len(two.stdout) == 70
+    drawn = textgen("sample", "--length", "30")
+    seed = re.fullmatch(r"seed (\d+)\n", drawn.stderr)
+    assert seed
+    again = textgen("sample", "--length", "30", "--seed", seed[1])
+    assert (again.stdout, again.stderr) == (drawn.stdout, "")
+    assert textgen("sample", "-q", "--length", "30").stderr == ""
+
+
+def test_unknown_characters_of_a_prompt_can_be_skipped(tiny_run: Path) -> None:
+    arguments = ("sample", "--length", "30", "--seed", "4")
+    plain = textgen(*arguments, "--prompt", "the ")
+    skipped = textgen(*arguments, "--prompt", "theZ ", "--on-unknown", "skip")
+    assert skipped.stdout.removeprefix("theZ ") == plain.stdout.removeprefix("the ")
+    replaced = textgen(*arguments, "--prompt", "theZ ", "--on-unknown", "replace")
+    assert replaced.returncode == 0
+
+
+def test_a_short_sample_never_imports_jax(tiny_run: Path) -> None:
+    code = """
+import sys
+from textgen.terminal.cli import run_command
+assert run_command(["sample", "fox", "--length", "20"]) == 0
+assert "jax" not in sys.modules and "flax" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_reader_that_leaves_early_is_no_error(tiny_run: Path) -> None:
+    command = (
+        f"{sys.executable} -m textgen sample -q --length 50000 | head -c 5; echo ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.stdout[5:].strip() == "0"
+    assert done.stderr == ""
+
+
+def test_what_is_known_of_a_run_is_shown(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capsys, "info", "fox", "--json")
+    summary = json.loads(out)
+    assert code == 0
+    assert (summary["step"], summary["steps"], summary["finished"]) == (20, 20, True)
+    assert summary["model"]["hidden_size"] == 16
+    # 27 characters and the unknown one: 28*16; 16*64 + 16*64 + 64; 16*28 + 28
+    assert summary["corpus"]["distinct_characters"] == 30
+    assert 1 < summary["best_bits_per_character"] < 6
+    code, out, _ = run(capsys, "info")
+    assert "LSTM 1x16" in out
+    assert "step 20 of 20, finished" in out
+    code, out, _ = run(capsys, "runs")
+    assert [line.split()[0] for line in out.splitlines()] == ["run", "fox"]
+    (tiny_run / "run.json").write_text("{}")
+    code, out, _ = run(capsys, "runs")
+    assert code == 0
+    assert "damaged" in out
+    assert json.loads(run(capsys, "runs", "--json")[1])[0]["problem"]
+
+
+def test_no_runs_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "runs") == (0, "", "no runs in 'checkpoints'; make one: textgen train\n")
+    code, _, err = run(capsys, "sample")
+    assert code == 4
+    assert "make one: textgen train" in err
+
+
+@contextmanager
+def training(corpus: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Begin a training that would take hours; it has begun when its first evaluation is shown."""
+    options = ["--hidden-size", "16", "--devices", "1", "--steps", "10000000", "--eval-every", "20"]
+    command = [sys.executable, "-m", "textgen", "train", str(corpus), *options, *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("step 20/"):
+                break
+        yield process
+        if process.poll() is None:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143 - 14)]
+)
+def test_a_signal_saves_the_run_and_says_how_to_go_on(
+    corpus: Path, number: signal.Signals, code: int
+) -> None:
+    with training(corpus) as process:
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    *_, stopped, advice = err.splitlines()
+    step = re.match(r"stopped and saved at step (\d+)", stopped)
+    assert step
+    assert advice == "go on with it: textgen train --resume fox"
+    assert Path(f"checkpoints/fox/checkpoints/step-{int(step[1]):08d}").is_dir()
+    assert textgen("verify", "fox").returncode == 0
+
+
+def test_from_a_text_to_a_model_to_text_end_to_end(corpus: Path) -> None:
+    begun = textgen("train", "fox.txt", *TINY, "--stop-after", "7")
+    assert begun.returncode == 0, begun.stderr
+    assert "2,720 characters" in begun.stderr
+    assert "stopped and saved at step 7" in begun.stderr
+    assert begun.stdout == ""
+    resumed = textgen("train", "--resume", "fox")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "resumed  after step 7 of 20" in resumed.stderr
+    assert re.search(r"finished at step 20; best \d\.\d{3} bits/char", resumed.stderr)
+    assert "is finished" in textgen("train", "--resume", "fox").stderr
+    again = textgen("train", "fox.txt", *TINY, "-q")
+    assert (again.returncode, again.stderr) == (0, "")
+    listed = textgen("runs").stdout
+    assert {line.split()[0] for line in listed.splitlines()} == {"run", "fox", "fox-2"}
+    sampled = textgen("sample", "fox", "--prompt", "the quick", "--length", "50", "--seed", "1")
+    assert len(sampled.stdout) == 59
+    conversation = textgen("repl", "fox", "--seed", "1", "--length", "50", input="the quick\n")
+    assert conversation.stdout.startswith(sampled.stdout[:20])
+    assert conversation.stdout == sampled.stdout + "\n"

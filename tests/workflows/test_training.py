@@ -1,0 +1,241 @@
+"""Train, stop, resume, go further: whole runs of a tiny network."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from textgen.errors import (
+    CorpusError,
+    DamagedError,
+    LockedError,
+    NoSpaceError,
+    RunExistsError,
+    SettingError,
+    UsageError,
+)
+from textgen.runs.lock import training_lock
+from textgen.runs.run import Run
+from textgen.training.loop import Report
+from textgen.training.plan import Request
+from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved
+from textgen.workflows.training import Supervision, resume_training, start_training
+
+SIZES: dict[str, Any] = {
+    "hidden_size": 8,
+    "num_layers": 2,
+    "batch_size": 4,
+    "sequence_length": 12,
+    "steps": 12,
+    "eval_every": 4,
+    "checkpoint_every": 3,
+    "dropout_rate": 0.2,
+    "devices": 1,
+}
+
+
+def start(corpus: Path, name: str, keep_corpus: bool = True, **changes: Any) -> Iterator[Event]:
+    watch = {k: changes.pop(k) for k in ("keep", "stop_after", "should_stop") if k in changes}
+    request = Request(**(SIZES | changes))
+    return start_training([corpus], name, request, Supervision(**watch), keep_corpus=keep_corpus)
+
+
+def run_out(events: Iterator[Event]) -> list[Event]:
+    return list(events)
+
+
+def notes(events: list[Event]) -> str:
+    return "\n".join(event.text for event in events if isinstance(event, Note))
+
+
+def content(run: Path, step: int) -> list[str]:
+    folder = Run(run).folder(step)
+    names = ("model.safetensors", "train_state.safetensors")
+    return [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names]
+
+
+def rows(run: Path) -> list[dict[str, float]]:
+    timed = ("seconds", "characters_per_second")
+    return [
+        {name: value for name, value in row.items() if name not in timed}
+        for row in Run(run).metrics()
+    ]
+
+
+def test_a_training_tells_what_happens_in_order(corpus: Path) -> None:
+    events = run_out(start(corpus, "r"))
+    kinds = [type(event) for event in events if not isinstance(event, Note)]
+    assert kinds[0] is Planned
+    assert kinds[-1] is Ended
+    assert [event.step for event in events if isinstance(event, Report)] == list(range(1, 13))
+    assert [event.step for event in events if isinstance(event, Saved)] == [3, 6, 9, 12]
+    assert sum(isinstance(event, Sampled) for event in events) == 3
+    ended = events[-1]
+    assert isinstance(ended, Ended)
+    assert ended.finished
+    assert ended.step == 12
+    assert [row["step"] for row in rows(Path("checkpoints/r"))] == [4, 8, 12]
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("cut", [1, 5, 6, 11])
+def test_a_run_cut_and_resumed_equals_one_uncut_to_the_last_bit(
+    corpus: Path, cut: int, devices: int
+) -> None:
+    run_out(start(corpus, "whole", devices=devices, keep=9))
+    stopped = run_out(start(corpus, "cut", devices=devices, keep=9, stop_after=cut))
+    assert isinstance(stopped[-1], Ended)
+    assert (stopped[-1].finished, stopped[-1].step) == (False, cut)
+    run_out(resume_training("cut", Supervision(keep=9)))
+    whole, parts = Path("checkpoints/whole"), Path("checkpoints/cut")
+    assert content(whole, 12) == content(parts, 12)
+    assert rows(whole) == rows(parts)
+    assert Run(parts).problems() == []
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_again(corpus: Path) -> None:
+    run_out(start(corpus, "whole"))
+    events = start(corpus, "killed")
+    while not isinstance(next(events), Report):
+        pass
+    events.close()  # type: ignore[attr-defined]
+    assert Run(Path("checkpoints/killed")).steps() == []
+    run_out(resume_training("killed", Supervision()))
+    assert content(Path("checkpoints/whole"), 12) == content(Path("checkpoints/killed"), 12)
+
+
+def test_a_stop_that_is_asked_for_saves_first(corpus: Path) -> None:
+    answers = iter([False] * 4 + [True])
+    events = run_out(start(corpus, "r", should_stop=lambda: next(answers)))
+    assert isinstance(events[-1], Ended)
+    assert events[-1].step == 5
+    assert Run(Path("checkpoints/r")).steps() == [3, 5]
+
+
+def test_a_finished_run_says_so_and_can_be_trained_further(corpus: Path) -> None:
+    run_out(start(corpus, "r", keep=99))
+    path = Path("checkpoints/r")
+    before = content(path, 12)
+    events = run_out(resume_training("r", Supervision()))
+    assert "finished at step 12" in notes(events)
+    assert len(events) == 1
+    run_out(resume_training("r", Supervision(keep=99), steps=6))
+    run = Run(path)
+    assert content(path, 12) == before
+    assert run.steps()[-1] == 18
+    assert [plan.first_step for plan in run.record().plans] == [0, 12]
+    old, new = run.load(12).parameters, run.load(18).parameters
+    assert not np.array_equal(old["embedding"], new["embedding"])
+    assert [row["step"] for row in run.metrics()][:3] == [4, 8, 12]
+    assert run.metrics()[-1]["step"] == 18
+    assert "finished at step 18" in notes(run_out(resume_training("r", Supervision())))
+
+
+def test_a_further_plan_can_be_cut_and_resumed_too(corpus: Path) -> None:
+    for name in ("one", "two"):
+        run_out(start(corpus, name))
+    further = {"steps": 8}
+    run_out(resume_training("one", Supervision(keep=9), **further))
+    run_out(resume_training("two", Supervision(keep=9, stop_after=15), **further))
+    run_out(resume_training("two", Supervision(keep=9)))
+    assert content(Path("checkpoints/one"), 20) == content(Path("checkpoints/two"), 20)
+
+
+def test_an_unfinished_run_takes_no_new_plan(corpus: Path) -> None:
+    run_out(start(corpus, "r", stop_after=5))
+    with pytest.raises(UsageError, match="step 5 of 12"):
+        run_out(resume_training("r", Supervision(), steps=10))
+
+
+def test_training_falls_back_from_a_damaged_checkpoint_and_says_so(corpus: Path) -> None:
+    run_out(start(corpus, "whole"))
+    run_out(start(corpus, "r", stop_after=6))
+    path = Path("checkpoints/r")
+    model = Run(path).folder(6) / "model.safetensors"
+    model.write_bytes(model.read_bytes()[:-1] + b"!")
+    with pytest.raises(DamagedError):
+        Run(path).load(6)
+    events = run_out(resume_training("r", Supervision()))
+    assert "going back" in notes(events)
+    assert content(Path("checkpoints/whole"), 12) == content(path, 12)
+    assert rows(Path("checkpoints/whole")) == rows(path)
+
+
+def test_without_the_kept_text_the_files_are_read_again(corpus: Path) -> None:
+    run_out(start(corpus, "whole"))
+    run_out(start(corpus, "r", keep_corpus=False, stop_after=4))
+    path = Path("checkpoints/r")
+    assert not (path / "corpus.tokens").exists()
+    assert Run(path).problems() == []
+    run_out(resume_training("r", Supervision()))
+    assert content(Path("checkpoints/whole"), 12) == content(path, 12)
+    shutil.rmtree(path)
+    run_out(start(corpus, "r", keep_corpus=False, stop_after=4))
+    corpus.write_text(corpus.read_text() + "changed")
+    with pytest.raises(CorpusError, match="no longer the text"):
+        run_out(resume_training("r", Supervision()))
+
+
+def test_old_checkpoints_are_pruned_but_never_the_best(corpus: Path) -> None:
+    run_out(start(corpus, "r", steps=24, eval_every=3, keep=1))
+    run = Run(Path("checkpoints/r"))
+    assert run.steps() == sorted({run.best_step(), 24})
+
+
+def test_a_run_is_not_trained_twice_at_once(corpus: Path) -> None:
+    run_out(start(corpus, "r", stop_after=4))
+    with training_lock(Path("checkpoints/r")), pytest.raises(LockedError):
+        run_out(resume_training("r", Supervision()))
+
+
+def test_nothing_is_left_behind_by_a_start_that_fails(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_out(start(corpus, "r", stop_after=1))
+    with pytest.raises(RunExistsError):
+        run_out(start(corpus, "r"))
+    with pytest.raises(SettingError, match="devices"):
+        run_out(start(corpus, "s", devices=64, batch_size=64))
+    assert [path.name for path in Path("checkpoints").iterdir()] == ["r"]
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    from textgen.runs import checkpoint as module
+
+    def full(path: Path, data: bytes) -> None:
+        if "step-00000006" in str(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        path.write_bytes(data)
+
+    monkeypatch.setattr(module, "write_durably", full)
+    with pytest.raises(NoSpaceError):
+        run_out(start(corpus, "r"))
+    run = Run(Path("checkpoints/r"))
+    assert run.steps() == [3]
+    assert run.problems() == []
+    assert not list((run.path / "checkpoints").glob(".tmp-*"))
+
+
+def test_a_text_of_a_hundred_characters_can_be_trained_on(tmp_path: Path) -> None:
+    path = tmp_path / "short.txt"
+    path.write_text("a short text, and no more of it. " * 3 + "x", encoding="utf-8")
+    request = Request(steps=3)
+    events = run_out(start_training([path], None, request, Supervision()))
+    assert isinstance(events[-1], Ended)
+    assert events[-1].finished
+
+
+def test_dropout_and_steps_are_chosen_where_nothing_is_asked_for(corpus: Path) -> None:
+    request = Request(minutes=0.15, hidden_size=8, batch_size=4, sequence_length=16)
+    run_out(start_training([corpus], "r", request, Supervision()))
+    record = Run(Path("checkpoints/r")).record()
+    assert record.plan.steps > 50
+    assert record.config.settings.dropout_rate == 0.5  # the short text is read very often
