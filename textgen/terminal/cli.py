@@ -1,7 +1,6 @@
 """The command line: thin commands that parse, call and print. Only here are exit codes known."""
 
 import json
-import os
 import secrets
 import sys
 from pathlib import Path
@@ -366,6 +365,4 @@ def main() -> None:
         fail(str(error))
         code = 5
         silence_stdout()
-    # JAX's threads have nothing to put in order: the exit is the fastest way out.
-    sys.stderr.flush()
-    os._exit(code)
+    sys.exit(code)

@@ -1,0 +1,76 @@
+import dataclasses
+import json
+
+import pytest
+
+from textgen.errors import SettingError, TextgenError
+from textgen.settings import ModelSettings, SamplingSettings, TrainingSettings, check_number
+
+MODEL = ModelSettings(
+    vocab_size=66, embedding_size=32, hidden_size=64, num_layers=2, dropout_rate=0.1
+)
+PLAN = TrainingSettings(
+    first_step=7,
+    steps=100,
+    batch_size=8,
+    sequence_length=10,
+    learning_rate=0.0123,
+    warmup_steps=3,
+    seed=2**62,
+    devices=2,
+    eval_every=5,
+    checkpoint_every=6,
+)
+
+
+@pytest.mark.parametrize("settings", [MODEL, PLAN, SamplingSettings(top_k=3, min_p=0.25)])
+def test_settings_come_back_from_json(settings: ModelSettings) -> None:
+    values = json.loads(json.dumps(settings.to_json()))
+    assert type(settings).from_json(values) == settings
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hidden_size": "64"}, "hidden_size must be a whole number .*, got '64'"),
+        ({"hidden_size": True}, "hidden_size"),
+        ({"dropout_rate": float("nan")}, "dropout_rate"),
+        ({"surprise": 1}, "surprise must be left out"),
+    ],
+)
+def test_json_that_is_wrong_is_refused_by_name(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        ModelSettings.from_json(MODEL.to_json() | changes)
+
+
+def test_a_missing_setting_is_named() -> None:
+    values = MODEL.to_json()
+    del values["num_layers"]
+    with pytest.raises(SettingError, match="num_layers must be present"):
+        ModelSettings.from_json(values)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        MODEL.hidden_size = 3  # type: ignore[misc]
+
+
+def test_a_batch_that_devices_cannot_share_is_refused() -> None:
+    with pytest.raises(SettingError, match="batch_size must be a multiple of the 2 devices, got 9"):
+        dataclasses.replace(PLAN, batch_size=9)
+
+
+def test_the_ends_of_an_interval_belong_to_it_or_do_not() -> None:
+    check_number("x", 0, 0, 1)
+    check_number("x", 1, 0, 1)
+    for value, options in ((0, {"open_low": True}), (1, {"open_high": True})):
+        with pytest.raises(SettingError):
+            check_number("x", value, 0, 1, **options)
+
+
+def test_an_error_carries_its_data() -> None:
+    with pytest.raises(TextgenError) as caught:
+        SamplingSettings(top_p=1.5)
+    assert isinstance(caught.value, SettingError)
+    assert (caught.value.name, caught.value.value) == ("top_p", 1.5)
+    assert str(caught.value) == "top_p must be a number in (0, 1], got 1.5"
