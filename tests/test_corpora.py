@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 CORPORA = Path(__file__).parents[1] / "corpora"
@@ -44,7 +45,7 @@ def test_sequences_are_arithmetic() -> None:
     for line in lines:
         terms = list(map(int, line.split()))
         assert len(terms) == 5
-        assert len({b - a for a, b in zip(terms, terms[1:], strict=False)}) == 1
+        assert len({b - a for a, b in pairwise(terms)}) == 1
     assert len(set(lines)) == len(lines) == 12_000
 
 
