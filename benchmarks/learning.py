@@ -29,7 +29,8 @@ from textgen.training.devices import make_mesh
 from textgen.training.evaluation import Evaluator, bits_per_character
 from textgen.training.plan import Request
 from textgen.workflows.events import Event, Planned
-from textgen.workflows.training import Supervision, start_training
+from textgen.workflows.supervision import Supervision
+from textgen.workflows.training import start_training
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -5,7 +5,7 @@ import pytest
 
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import UnknownCharacterError
-from textgen.generation.compiled import JaxEngine
+from textgen.generation.compiled import JaxEngine, _sampling_mesh
 from textgen.generation.engines import Engine, NumpyEngine, choose_engine
 from textgen.generation.generator import Generator, write_side_by_side
 from textgen.network.parameters import parameter_shapes
@@ -55,6 +55,11 @@ def test_a_sample_depends_on_its_index_and_not_on_its_neighbours() -> None:
         pieces = zip(*write_side_by_side(together, 300, SETTINGS), strict=True)
         assert ["".join(piece) for piece in pieces] == alone
     assert len(set(alone)) == 5
+
+
+def test_several_samples_share_the_devices() -> None:
+    assert _sampling_mesh(many=True).size == 2
+    assert _sampling_mesh(many=False).size == 1
 
 
 def test_without_a_prompt_the_start_character_is_read_and_not_written() -> None:

@@ -23,7 +23,9 @@ from textgen.runs.run import Run
 from textgen.training.loop import Report
 from textgen.training.plan import Request
 from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved
-from textgen.workflows.training import Supervision, resume_training, start_training
+from textgen.workflows.resuming import resume_training
+from textgen.workflows.supervision import Supervision
+from textgen.workflows.training import start_training
 
 SIZES: dict[str, Any] = {
     "hidden_size": 8,

@@ -182,7 +182,9 @@ def train(
             raise UsageError(f"{names} cannot be given with --resume: the run's own plan decides")
 
     from textgen.terminal.progress import TrainingDisplay
-    from textgen.workflows.training import Supervision, resume_training, start_training
+    from textgen.workflows.resuming import resume_training
+    from textgen.workflows.supervision import Supervision
+    from textgen.workflows.training import start_training
 
     with noted_signals() as ending:
         supervision = Supervision(keep=keep, stop_after=stop_after, should_stop=ending.requested)
@@ -278,7 +280,7 @@ def repl(
 
 
 @app.command()
-def info(run: RunArgument = None, as_json: AsJson = False) -> None:
+def info(run: RunArgument = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Show what a run is, how far it came and how good it got."""
     from textgen.runs.library import find_run
     from textgen.runs.summary import summarise
@@ -290,7 +292,7 @@ def info(run: RunArgument = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def runs(as_json: AsJson = False) -> None:
+def runs(as_json: AsJson = False, quiet: Quiet = False) -> None:
     """List the runs, the newest first."""
     from textgen.runs.library import list_runs, runs_folder
     from textgen.runs.summary import summarise
@@ -301,12 +303,12 @@ def runs(as_json: AsJson = False) -> None:
         emit(json.dumps(summaries) + "\n")
     elif summaries:
         emit(format_summaries(summaries) + "\n")
-    else:
+    elif not quiet:
         say(f"no runs in {str(runs_folder())!r}; make one: textgen train")
 
 
 @app.command()
-def verify(run: RunArgument = None, as_json: AsJson = False) -> None:
+def verify(run: RunArgument = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Check every byte of a run against its checksums; exit with 4 if something is wrong."""
     from textgen.runs.library import find_run
 
@@ -319,7 +321,7 @@ def verify(run: RunArgument = None, as_json: AsJson = False) -> None:
         fail(str(problem))
     if problems:
         raise typer.Exit(4)
-    if not as_json:
+    if not (as_json or quiet):
         emit(f"{found.path}: sound, {len(found.steps())} checkpoints\n")
 
 

@@ -27,13 +27,15 @@ def format_plan(event: Planned) -> str:
     size = f"{model.num_layers}x{model.hidden_size}"
     lines = [
         f"run      {event.run.path}",
-        f"text     {corpus.characters:,} characters, {model.vocab_size - 1} different; "
-        f"{corpus.training_characters:,} to train on, {corpus.validation_characters:,} to validate",
+        f"text     {corpus.characters:,} characters, {model.vocab_size - 1} different",
+        f"split    {corpus.training_characters:,} to train on, "
+        f"{corpus.validation_characters:,} to validate",
         f"network  LSTM {size}, {parameter_count(model):,} parameters, "
         f"dropout {model.dropout_rate:g}",
         f"plan     {plan.steps:,} steps of {plan.batch_size} x {plan.sequence_length} characters, "
-        f"{passes:.1f} passes over the text, learning rate {plan.learning_rate:g}, "
-        f"{plan.devices} {'device' if plan.devices == 1 else 'devices'}",
+        f"{passes:.1f} passes over the text",
+        f"         learning rate {plan.learning_rate:g}, "
+        f"{plan.devices} {'device' if plan.devices == 1 else 'devices'}, seed {plan.seed}",
     ]
     if event.seconds is not None:
         lines.append(f"time     about {format_duration(event.seconds)}")

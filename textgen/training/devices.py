@@ -18,11 +18,25 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def check_devices(devices: int) -> None:
+    """Refuse more devices than this machine has cores or accelerators.
+
+    Raises:
+        SettingError: if there are fewer than asked for.
+    """
+    with suppress(RuntimeError):  # if JAX is running already
+        jax.config.update("jax_num_cpu_devices", min(devices, available_cores()))
+    present = len(jax.devices())
+    if devices > present:
+        raise SettingError("devices", devices, f"at most the {present} there are")
+
+
 def make_mesh(devices: int | None, batch_size: int) -> Mesh:
     """Make the mesh that shares a batch.
 
     On a CPU each device is a core, which runs its own loop over time without a handshake at every
-    step. JAX fixes their number at its first use, so the first call in a process decides it.
+    step. JAX fixes their number at its first use, so the first call in a process decides it; a CPU
+    with fewer cores than asked for shares them, with the same results.
 
     Args:
         devices: how many to use; None for as many as there are and divide the batch.

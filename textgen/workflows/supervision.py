@@ -1,0 +1,123 @@
+"""What start and resume share: a training watched over, with its run kept on the disk."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+
+import numpy as np
+
+from textgen.errors import SettingError
+from textgen.generation.engines import NumpyEngine
+from textgen.generation.generator import Generator
+from textgen.runs.checkpoint import Checkpoint, ModelConfig
+from textgen.runs.run import Run, RunRecord
+from textgen.settings import SamplingSettings
+from textgen.training.evaluation import bits_per_character
+from textgen.training.loop import Report, Trainer
+from textgen.training.objective import state_arrays
+from textgen.training.plan import Pace, Request
+from textgen.workflows.events import Ended, Event, Sampled, Saved
+
+SECONDS_TO_MEASURE = 2.0
+SAMPLED_CHARACTERS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supervision:
+    """How a training is watched over, beside its plan.
+
+    Attributes:
+        keep: checkpoints to keep, beside the best.
+        stop_after: a step to stop after, short of the plan's end.
+        should_stop: asked after every step; true ends the training with a checkpoint.
+    """
+
+    keep: int = 3
+    stop_after: int | None = None
+    should_stop: Callable[[], bool] = lambda: False
+
+
+def supervise(
+    run: Run, record: RunRecord, trainer: Trainer, supervision: Supervision
+) -> Iterator[Event]:
+    """Train to the plan's end, or to a stop; keep the run on the disk as it goes.
+
+    Args:
+        run: where; its lock is held by the caller.
+        record: of the run.
+        trainer: in the state to go on from.
+        supervision: when to stop and what to keep.
+
+    Yields:
+        A report for each step, a sampled line for each evaluation, what is saved, and the end.
+
+    Raises:
+        SettingError: if the step to stop after has passed.
+        NoSpaceError: if the disk is full; earlier checkpoints are sound.
+        DivergedError: if the loss is no longer a number.
+    """
+    plan, stop_after = trainer.plan, supervision.stop_after
+    if stop_after is not None and not trainer.progress.step < stop_after:
+        raise SettingError("stop_after", stop_after, f"above step {trainer.progress.step}")
+    for report in trainer.run():
+        yield report
+        if report.validation_loss is not None:
+            run.add_metrics(_metrics_row(report))
+            yield Sampled(_sample_line(trainer, record.config))
+        stopping = report.step == stop_after or supervision.should_stop()
+        last = report.step == plan.last_step
+        if stopping or last or report.step % plan.checkpoint_every == 0:
+            run.save(_checkpoint(trainer, record.config, report.validation_loss))
+            run.prune(supervision.keep)
+            yield Saved(report.step)
+        if stopping or last:
+            best = run.best_step()
+            loss = run.validation_losses().get(best)
+            yield Ended(run, report.step, last, best, loss)
+            return
+
+
+def measure_pace(trainer: Trainer, request: Request) -> Pace:
+    """Measure a trainer's pace for what was asked."""
+    # A plan of a few steps should not be measured for longer than it takes.
+    most = 1_000_000 if request.steps is None else max(request.steps // 10, 3)
+    return trainer.measure(SECONDS_TO_MEASURE, most)
+
+
+def _checkpoint(trainer: Trainer, config: ModelConfig, loss: float | None) -> Checkpoint:
+    state = trainer.state
+    return Checkpoint(
+        step=trainer.progress.step,
+        validation_loss=loss,
+        progress=asdict(trainer.progress),
+        config=config,
+        parameters={name: np.asarray(array) for name, array in state.parameters.items()},
+        train_state=state_arrays(state),
+    )
+
+
+def _metrics_row(report: Report) -> dict[str, float]:
+    assert report.validation_loss is not None
+    return {
+        "step": report.step,
+        "training_bits_per_character": bits_per_character(report.training_loss),
+        "validation_bits_per_character": bits_per_character(report.validation_loss),
+        "learning_rate": report.learning_rate,
+        "gradient_norm": report.gradient_norm,
+        "seconds": round(report.seconds, 3),
+        "characters_per_second": round(report.characters_per_second, 1),
+    }
+
+
+def _sample_line(trainer: Trainer, config: ModelConfig) -> str:
+    parameters = {name: np.asarray(array) for name, array in trainer.state.parameters.items()}
+    reader = NumpyEngine(config.settings, parameters)
+    generator = Generator(reader, config.vocabulary, config.start, seed=trainer.progress.step)
+    text = "".join(generator.stream(SAMPLED_CHARACTERS, SamplingSettings()))
+    return " ".join(text.split())
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of textgen and of what decides a run's numbers."""
+    names = ("textgen-lstm", "jax", "flax", "optax", "numpy")
+    return {name: version(name) for name in names}
