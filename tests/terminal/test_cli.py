@@ -254,6 +254,21 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(
     assert textgen("verify", "fox").returncode == 0
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_before_the_first_step_leaves_nothing_behind(
+    corpus: Path, number: signal.Signals, code: int
+) -> None:
+    command = [sys.executable, "-m", "textgen", "train", str(corpus)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "measuring" in process.stderr.readline()
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert err == "stopped before the first step: nothing was changed\n"
+    assert list(Path("checkpoints").iterdir()) == []
+
+
 def test_from_a_text_to_a_model_to_text_end_to_end(corpus: Path) -> None:
     begun = textgen("train", "fox.txt", *TINY, "--stop-after", "7")
     assert begun.returncode == 0, begun.stderr

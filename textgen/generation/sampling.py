@@ -125,9 +125,9 @@ def draw(logits: Array, uniform: Array, filters: Filters, knobs: Knobs) -> Array
     logits = logits / knobs.temperature
     weights = xp.exp(logits - xp.max(logits, axis=-1, keepdims=True))
     cumulative = xp.cumsum(weights, axis=-1)
-    total = cumulative[..., -1]
-    # Rounding could carry the product up to the total itself, which nothing exceeds.
-    threshold = xp.minimum(uniform * total, xp.nextafter(total, xp.zeros_like(total)))
+    # At most 1 - 2**-24 times the total, which is at least 1, rounds to less than the total: some
+    # character always exceeds it.
+    threshold = uniform * cumulative[..., -1]
     return xp.argmax(cumulative > threshold[..., None], axis=-1)
 
 

@@ -182,11 +182,12 @@ def train(
             raise UsageError(f"{names} cannot be given with --resume: the run's own plan decides")
 
     from textgen.terminal.progress import TrainingDisplay
+    from textgen.workflows.events import Planned
     from textgen.workflows.resuming import resume_training
     from textgen.workflows.supervision import Supervision
     from textgen.workflows.training import start_training
 
-    with noted_signals() as ending:
+    with noted_signals() as ending, TrainingDisplay(quiet=quiet) as display:
         supervision = Supervision(keep=keep, stop_after=stop_after, should_stop=ending.requested)
         if resume is None:
             events = start_training(
@@ -196,7 +197,13 @@ def train(
             events = resume_training(
                 resume, supervision, steps=steps, minutes=minutes, devices=devices
             )
-        TrainingDisplay(quiet=quiet).follow(events)
+        try:
+            for event in events:
+                # From here on there is something to save before leaving.
+                ending.deferred = ending.deferred or isinstance(event, Planned)
+                display.show(event)
+        except KeyboardInterrupt:
+            say("stopped before the first step: nothing was changed")
     raise typer.Exit(ending.exit_code)
 
 

@@ -2,8 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -73,7 +72,7 @@ def format_end(event: Ended) -> str:
 
 
 class TrainingDisplay:
-    """What is shown of a training; `show` takes one event after the other."""
+    """What is shown of a training: a context in which `show` takes one event after the other."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
@@ -89,18 +88,11 @@ class TrainingDisplay:
     def _is_live(self) -> bool:
         return self._console.is_terminal and not self._console.is_dumb_terminal and not self._quiet
 
-    def follow(self, events: Iterable[Event]) -> None:
-        """Show events until there are no more."""
-        with self._closing():
-            for event in events:
-                self.show(event)
+    def __enter__(self) -> Self:
+        return self
 
-    @contextmanager
-    def _closing(self) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            self._stop()
+    def __exit__(self, *error: object) -> None:
+        self._stop()
 
     def _stop(self) -> None:
         if self._live is not None:

@@ -1,4 +1,4 @@
-"""Signals that end a training: noted, so that it can save and leave in order."""
+"""Signals that end a training: once it runs they are noted, so that it can save first."""
 
 import signal
 from collections.abc import Iterator
@@ -15,10 +15,12 @@ class Ending:
 
     Attributes:
         signal: its number; None as long as there was none.
+        deferred: whether signals are only noted; at first they interrupt.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.deferred = False
 
     def requested(self) -> bool:
         """Return whether it was asked."""
@@ -30,15 +32,21 @@ class Ending:
         return 0 if self.signal is None else 128 + self.signal
 
     def note(self, number: int, frame: FrameType | None) -> None:
-        """Remember a signal; a second one ends the process at once."""
+        """Remember a signal, and interrupt if it is not deferred; a second one ends the process.
+
+        Raises:
+            KeyboardInterrupt: if signals are not deferred.
+        """
         self.signal = number
         for other in ENDING:
             signal.signal(other, signal.SIG_DFL)
+        if not self.deferred:
+            raise KeyboardInterrupt
 
 
 @contextmanager
 def noted_signals() -> Iterator[Ending]:
-    """Note ending signals instead of acting on them, for as long as the context lasts."""
+    """Let an `Ending` take the ending signals, for as long as the context lasts."""
     ending = Ending()
     before = {number: signal.signal(number, ending.note) for number in ENDING}
     try:
