@@ -22,7 +22,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from textgen.network.model import create_model
-from textgen.runs.library import VARIABLE, find_run
+from textgen.runs.library import find_run
+from textgen.runs.run import VARIABLE
 from textgen.settings import TrainingSettings
 from textgen.terminal.progress import TrainingDisplay
 from textgen.training.devices import make_mesh

@@ -50,6 +50,12 @@ def test_a_missing_setting_is_named() -> None:
         ModelSettings.from_json(values)
 
 
+@pytest.mark.parametrize("value", [10**400, 2**63])
+def test_a_number_however_large_is_refused_and_not_computed_with(value: int) -> None:
+    with pytest.raises(SettingError, match="seed"):
+        dataclasses.replace(PLAN, seed=value)
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         MODEL.hidden_size = 3  # type: ignore[misc]

@@ -54,10 +54,10 @@ class UnknownCharacterError(UsageError):
 class RunExistsError(UsageError):
     """A run of this name is there already, and runs are never overwritten."""
 
-    def __init__(self, path: Path, free_name: str) -> None:
-        self.path, self.free_name = path, free_name
+    def __init__(self, path: Path, reference: str, free_name: str) -> None:
+        self.path, self.reference, self.free_name = path, reference, free_name
         super().__init__(
-            f"the run {str(path)!r} exists already; go on with it by --resume {path.name}, "
+            f"the run {str(path)!r} exists already; go on with it by --resume {reference}, "
             f"or choose another name, such as --run {free_name}"
         )
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 from textgen.errors import SettingError
 
 MAX_SEED = 2**63 - 1
+MAX_STEPS = 10**9
 
 
 def check_number(
@@ -37,11 +38,11 @@ def check_number(
     Raises:
         SettingError: if the number lies outside, is not finite, or is not whole where it must be.
     """
-    number = isinstance(value, int) if whole else isinstance(value, int | float)
+    kind_fits = isinstance(value, int) if whole else isinstance(value, int | float)
     inside = (
-        number
+        kind_fits
         and not isinstance(value, bool)
-        and math.isfinite(value)
+        and (isinstance(value, int) or math.isfinite(value))
         and (low < value if open_low else low <= value)
         and (value < high if open_high else value <= high)
     )
@@ -140,7 +141,7 @@ class TrainingSettings(Settings):
 
     def __post_init__(self) -> None:
         check_number("first_step", self.first_step, 0, whole=True)
-        check_number("steps", self.steps, 1, whole=True)
+        check_number("steps", self.steps, 1, MAX_STEPS, whole=True)
         check_number("batch_size", self.batch_size, 1, whole=True)
         check_number("sequence_length", self.sequence_length, 1, whole=True)
         check_number("learning_rate", self.learning_rate, 0, 10, open_low=True)
@@ -174,7 +175,7 @@ class SamplingSettings(Settings):
     """How the next character is drawn; names and meanings are llama.cpp's.
 
     Attributes:
-        temperature: divides the logits; 0 always takes the likeliest character.
+        temperature: divides the logits; 0, or less than 0.0001, always takes the likeliest.
         top_k: only the k likeliest characters; 0 is off.
         top_p: only the fewest characters whose probabilities reach p together; 1 is off.
         min_p: only characters at least p times as likely as the likeliest; 0 is off.

@@ -134,9 +134,18 @@ def test_a_pipe_is_refused_rather_than_waited_for(tmp_path: Path) -> None:
 def test_a_file_that_changes_between_two_readings_is_noticed(tmp_path: Path) -> None:
     path = write(tmp_path / "t", TEXT.encode())
     corpus = scan_corpus([path])
-    write(path, TEXT.encode() + b"more")
-    with pytest.raises(CorpusError, match="changed"):
-        list(read_part(corpus, "training"))
+    for text in (TEXT + "more", TEXT.replace("line", "lone")):
+        write(path, text.encode())
+        os.utime(path, (1, 1))
+        with pytest.raises(CorpusError, match="changed"):
+            list(read_part(corpus, "training"))
+
+
+def test_runs_of_textgen_in_a_folder_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints" / "mine").mkdir(parents=True)
+    write(tmp_path / "checkpoints" / "mine" / "run.json", b"{}" * 100)
+    write(tmp_path / "book.txt", TEXT.encode())
+    assert [path.name for path in scan_corpus([tmp_path]).files] == ["book.txt"]
 
 
 @pytest.mark.parametrize("name", ["fables", "names", "numerals", "sequences"])

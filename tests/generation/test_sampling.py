@@ -44,6 +44,8 @@ def test_frequencies_of_the_seeded_numbers_follow_the_softmax() -> None:
 def test_temperature_zero_and_top_k_one_take_the_likeliest() -> None:
     np.testing.assert_array_equal(drawn(temperature=0), [0, 1, 0, 0, 0, 0])
     np.testing.assert_array_equal(drawn(top_k=1), [0, 1, 0, 0, 0, 0])
+    for temperature in (1e-4, 1e-10, 1e-39, 1e-45):
+        np.testing.assert_array_equal(drawn(temperature=temperature), [0, 1, 0, 0, 0, 0])
 
 
 def test_each_filter_keeps_what_its_definition_says() -> None:

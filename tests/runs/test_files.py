@@ -1,6 +1,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,19 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(
     with pytest.raises(NoSpaceError, match="no space left"):
         replace_file(path, b"new")
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("f", b"old")]
+
+
+def test_what_a_killed_process_left_is_removed_and_that_of_a_living_one_is_not(
+    tmp_path: Path,
+) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for process in (gone.pid, os.getppid()):
+        (tmp_path / f".tmp-old-{process}").mkdir()
+    with whole_folder(tmp_path / "new"):
+        pass
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"new", f".tmp-old-{os.getppid()}"}
 
 
 def test_json_is_written_for_people_too() -> None:

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from textgen.errors import DamagedError, LockedError, RunError, RunExistsError, RunNotFoundError
+from textgen.errors import (
+    DamagedError,
+    LockedError,
+    RunError,
+    RunExistsError,
+    RunNotFoundError,
+    SettingError,
+)
 from textgen.runs.library import find_run, list_runs, new_run_path
 from textgen.runs.lock import training_lock
 from textgen.runs.run import Run
@@ -74,9 +81,10 @@ def test_a_torn_last_row_is_ignored_and_rows_after_a_step_are_cut(tiny_run: Path
     assert [row["step"] for row in run.metrics()] == [10, 20]
     run.cut_metrics(10)
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [10]
-    path.write_text('{"step": 1}\nnonsense\n{"step": 2}\n')
-    with pytest.raises(DamagedError, match="line 2"):
-        run.metrics()
+    for bad in (b"nonsense", b"\xff", b"[]", b"{}"):
+        path.write_bytes(b'{"step": 1}\n' + bad + b'\n{"step": 2}\n')
+        with pytest.raises(DamagedError, match="line 2"):
+            run.metrics()
 
 
 def test_problems_are_found_in_every_file(tiny_run: Path) -> None:
@@ -131,12 +139,35 @@ def test_a_new_run_is_named_after_its_corpus_and_never_replaces_one(tiny_run: Pa
     text = Path("my book.txt")
     text.write_text("x")
     assert new_run_path(None, text) == Path("checkpoints/my-book")
-    assert new_run_path(None, Path("fox.txt")).name == "fox.txt"
     Path("fox.txt").write_text("x")
     assert new_run_path(None, Path("fox.txt")).name == "fox-2"
     assert new_run_path("fresh", text) == Path("checkpoints/fresh")
     with pytest.raises(RunExistsError, match=r"--resume fox.*--run fox-2"):
         new_run_path("fox", text)
+
+
+@pytest.mark.parametrize("name", ["", "/", "..", "a/..", "x" * 300, "-x"])
+def test_what_cannot_be_a_name_is_refused(tiny_run: Path, name: str) -> None:
+    with pytest.raises(SettingError, match="run must be a name or a path"):
+        new_run_path(name, Path("book.txt"))
+    with pytest.raises(RunNotFoundError):
+        find_run(name)
+
+
+def test_a_run_elsewhere_is_called_by_its_path(tiny_run: Path, tmp_path: Path) -> None:
+    assert Run(tiny_run).reference == "fox"
+    tiny_run.rename(tmp_path / "mine")
+    assert Run(Path("./mine")).reference == "mine"
+    assert find_run("./mine").exists()
+    with pytest.raises(RunExistsError, match=r"--resume .*mine.*--run .*mine-2"):
+        new_run_path(str(tmp_path / "mine"), Path("book.txt"))
+
+
+def test_a_checkpoint_pruned_while_the_best_is_looked_for_is_passed_over(
+    tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "steps", lambda self: [5, 10, 20])  # 5 was there when they were listed
+    assert Run(tiny_run).best_step() in (10, 20)
 
 
 def test_a_run_is_locked_by_a_living_process_and_freed_by_its_death(tiny_run: Path) -> None:

@@ -15,6 +15,7 @@ import typer
 
 from tests.conftest import TINY, textgen
 from textgen.terminal.cli import app, run_command
+from textgen.terminal.signals import ENDING, noted_signals
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -49,17 +50,23 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         ("train latin.txt", 3, "'latin.txt': not UTF-8 at line 2, byte 9 (0xe9)"),
         ("train folder", 3, "'folder': the folder holds no files"),
         ("train fox.txt --run fox", 2, "--resume fox, or choose another name, such as --run fox-2"),
-        ("train --steps 0", 2, "steps must be a whole number of at least 1, got 0"),
+        ("train --steps 0", 2, "steps must be a whole number in [1, 1000000000], got 0"),
         ("train --steps 5 --minutes 1", 2, "--minutes or --steps, not both"),
-        ("train --minutes 0", 2, "minutes must be a number above 0, got 0"),
-        ("train --dropout 1", 2, "dropout-rate must be a number in [0, 1), got 1.0"),
+        ("train --minutes 0", 2, "minutes must be a number in (0, 525600], got 0"),
+        ("train --dropout 1", 2, "dropout must be a number in [0, 1), got 1.0"),
         ("train --hidden-size -3", 2, "hidden-size must be a whole number in [1, 65536], got -3"),
         ("train --hidden-size x", 2, "Invalid value for '--hidden-size'"),
         ("train --learning-rate 0", 2, "learning-rate must be a number in (0, 10], got 0.0"),
         ("train --keep 0", 2, "keep must be a whole number of at least 1, got 0"),
         ("train --stop-after 0", 2, "stop-after must be"),
         ("train --devices 99 --steps 1", 2, "devices must be at most the"),
-        ("train --run ../.. --steps 1", 2, "exists already"),
+        ("train --steps 99999999999", 2, "steps must be a whole number in [1, 1000000000]"),
+        ("train --minutes 1e308", 2, "minutes must be a number in (0, 525600], got 1e+308"),
+        ("train --batch-size 5 --devices 2", 2, "batch-size must be a multiple of the 2 devices"),
+        ("train --run / --steps 1", 2, "run must be a name or a path, got '/'"),
+        ("train --resume fox --seed 0", 2, "seed cannot be given with --resume"),
+        ("train --resume fox --stop-after 3 --steps 9", 2, "stop-after must be above 20"),
+        ("train --run ../.. --steps 1", 2, "run must be a name or a path, got '../..'"),
         ("train --resume fox --seed 3", 2, "seed cannot be given with --resume"),
         ("train fox.txt --resume fox", 2, "corpus cannot be given with --resume"),
         ("train --resume nope", 4, "no run named 'nope' in 'checkpoints'; known runs: fox"),
@@ -191,6 +198,25 @@ def test_a_reader_that_leaves_early_is_no_error(tiny_run: Path) -> None:
     assert done.stderr == ""
 
 
+def test_closed_streams_and_readers_that_leave_harm_nothing(tiny_run: Path, corpus: Path) -> None:
+    program = f"{sys.executable} -m textgen"
+    options = " ".join(TINY)
+    for command, code in (
+        (f"{program} sample -q >&-", "0"),
+        (f"{program} repl -q --length 5 <&-", "0"),
+        (
+            f"{program} train fox.txt --run a {options} 2>&1 | head -1; ${{PIPESTATUS[0]}}",
+            "0",
+        ),
+        (f"{program} train fox.txt --run b {options} 2>&-", "0"),
+    ):
+        line = command.replace("${PIPESTATUS[0]}", "exit ${PIPESTATUS[0]}")
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120)
+        assert (str(done.returncode), done.stderr) == (code, ""), command
+    for name in ("a", "b"):
+        assert textgen("info", name, "--json").stdout.count('"finished": true') == 1
+
+
 def test_what_is_known_of_a_run_is_shown(
     tiny_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -199,7 +225,6 @@ def test_what_is_known_of_a_run_is_shown(
     assert code == 0
     assert (summary["step"], summary["steps"], summary["finished"]) == (20, 20, True)
     assert summary["model"]["hidden_size"] == 16
-    # 27 characters and the unknown one: 28*16; 16*64 + 16*64 + 64; 16*28 + 28
     assert summary["corpus"]["distinct_characters"] == 30
     assert 1 < summary["best_bits_per_character"] < 6
     code, out, _ = run(capsys, "info")
@@ -212,6 +237,11 @@ def test_what_is_known_of_a_run_is_shown(
     assert code == 0
     assert "damaged" in out
     assert json.loads(run(capsys, "runs", "--json")[1])[0]["problem"]
+    code, out, err = run(capsys, "info")
+    assert (code, out, err.count("\n")) == (4, "", 1)
+    code, out, _ = run(capsys, "info", "--json")
+    assert code == 4
+    assert "damaged" in json.loads(out)["problem"]
 
 
 def test_no_runs_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -267,6 +297,29 @@ def test_a_signal_before_the_first_step_leaves_nothing_behind(
     assert process.returncode == code
     assert err == "stopped before the first step: nothing was changed\n"
     assert list(Path("checkpoints").iterdir()) == []
+
+
+def test_a_hang_up_that_is_ignored_stays_so_and_a_second_signal_ends_at_once() -> None:
+    before = {number: signal.getsignal(number) for number in ENDING}
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with noted_signals() as ending:
+            ending.deferred = True
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert (ending.signal, ending.requested()) == (signal.SIGTERM, True)
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGINT) == before[signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGHUP, before[signal.SIGHUP])
+
+
+def test_names_from_the_command_line_cannot_drive_the_terminal(corpus: Path) -> None:
+    done = textgen("train", "fox.txt", "--run", "a\x1b[31mb", *TINY)
+    assert done.returncode == 0
+    assert "\x1b" not in done.stderr
+    assert "a\u241b[31mb" in done.stderr
 
 
 def test_from_a_text_to_a_model_to_text_end_to_end(corpus: Path) -> None:

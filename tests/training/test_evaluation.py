@@ -60,6 +60,21 @@ def test_a_limit_scores_the_beginning_of_each_piece() -> None:
     assert found == pytest.approx(total / 100, abs=1e-5)
 
 
+@pytest.mark.parametrize("length", [131, 201, 700])
+def test_a_short_text_in_many_streams_is_read_from_its_own_start(length: int) -> None:
+    apply, parameters = model()
+    evaluator = Evaluator(apply, MODEL, make_mesh(2, 2))
+    predictions = length - 1
+    streams = -(-predictions // CHUNK)
+    piece = -(-predictions // streams)
+    total = 0.0
+    for first in range(0, predictions, piece):
+        begin = max(first - CHUNK, 0)
+        total += nats(TOKENS[begin : min(first + piece, predictions) + 1])[first - begin :].sum()
+    found = evaluator.stream(parameters, TOKENS[:length], streams=64)
+    assert found == pytest.approx(total / predictions, abs=1e-5)
+
+
 @pytest.mark.parametrize("devices", [1, 2])
 def test_the_window_loss_starts_again_every_256_characters(devices: int) -> None:
     apply, parameters = model()

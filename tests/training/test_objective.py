@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from textgen.network.model import create_model, zero_states
+from textgen.network.model import create_model, dropout_masks, zero_states
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.devices import make_mesh
 from textgen.training.objective import (
@@ -54,7 +54,7 @@ def test_the_cross_entropy_of_given_odds_is_their_logarithm() -> None:
 
 
 def test_the_rate_rises_to_its_peak_and_falls_to_zero_along_a_cosine() -> None:
-    rates = learning_rates(plan())
+    rates = learning_rates(plan(), 0, 100)
     assert len(rates) == 100
     np.testing.assert_allclose(rates[:10], np.arange(1, 11) / 1000, rtol=1e-6)
     progress = np.arange(0, 91) / 91  # from the peak at step 10 to zero at step 101
@@ -62,10 +62,13 @@ def test_the_rate_rises_to_its_peak_and_falls_to_zero_along_a_cosine() -> None:
         rates[9:], 0.01 * (1 + np.cos(np.pi * progress)) / 2, rtol=1e-4, atol=1e-9
     )
     assert 0 < rates[-1] < 1e-5
+    np.testing.assert_array_equal(learning_rates(plan(), 60, 7), rates[60:67])
 
 
 def test_a_plan_of_one_step_has_a_rate() -> None:
-    np.testing.assert_allclose(learning_rates(plan(steps=1, warmup_steps=0)), [0.005], rtol=1e-6)
+    np.testing.assert_allclose(
+        learning_rates(plan(steps=1, warmup_steps=0), 0, 1), [0.005], rtol=1e-6
+    )
 
 
 def test_only_marked_rows_are_reset() -> None:
@@ -124,6 +127,41 @@ def test_one_and_two_devices_agree() -> None:
 
 def test_the_first_loss_is_near_that_of_knowing_nothing() -> None:
     assert abs(trained(1)[1][0] - math.log(9)) < 0.5
+
+
+def test_a_step_resets_drops_and_descends_as_its_parts_do() -> None:
+    """Two steps against the model, Optax and the masks, put together here by hand."""
+    settings = plan(seed=5)
+    apply, parameters = create_model(MODEL, seed=0)
+    optimizer = make_optimizer(settings)
+    recurrent = jax.tree.map(lambda a: a + 0.5, zero_states(MODEL, 4))
+    start = TrainState(parameters, optimizer.init(parameters), recurrent)
+    mesh = make_mesh(1, 4)
+    step = make_train_step(apply, MODEL, settings, mesh)
+    tokens = np.random.default_rng(2).integers(1, 9, (4, 11)).astype(np.int32)
+    resets = np.array([True, False, False, True])
+    state, expected = place(start, mesh), start
+    for number in (7, 8):
+        masks = dropout_masks(jax.random.fold_in(jax.random.key(5), number), MODEL, 4)
+        cleared = jax.tree.map(lambda a: a.at[jnp.array([0, 3])].set(0), expected.recurrent)
+
+        def loss(parameters: Any, cleared: Any = cleared, masks: Any = masks) -> Any:
+            logits, after = apply(parameters, tokens[:, :-1], cleared, masks)
+            log_probabilities = jax.nn.log_softmax(logits)
+            chosen = jnp.take_along_axis(log_probabilities, tokens[:, 1:].T[..., None], axis=-1)
+            return -jnp.mean(chosen), after
+
+        (value, after), gradients = jax.value_and_grad(loss, has_aux=True)(expected.parameters)
+        updates, moments = optimizer.update(gradients, expected.optimizer, expected.parameters)
+        moved = jax.tree.map(lambda p, u: p - 0.001 * u, expected.parameters, updates)
+        expected = TrainState(moved, moments, after)
+        state, found, norm = step(
+            state, tokens[:, :-1], tokens[:, 1:], resets, np.int32(number), np.float32(0.001)
+        )
+        assert float(found) == pytest.approx(float(value), abs=1e-6)
+        assert float(norm) == pytest.approx(float(optax.tree.norm(gradients)), rel=1e-5)
+        for left, right in zip(jax.tree.leaves(state), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(left, right, atol=2e-5)
 
 
 def test_a_state_written_as_arrays_comes_back_the_same() -> None:

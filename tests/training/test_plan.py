@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from textgen.errors import SettingError
@@ -38,6 +40,18 @@ def test_given_intervals_are_kept() -> None:
     assert (plan.eval_every, plan.checkpoint_every) == (7, 3)
 
 
+def test_a_given_interval_longer_than_the_time_leaves_the_steps_alone() -> None:
+    request = Request(minutes=1, eval_every=10**6)
+    plan = finish_plan(first_draft(request, 32, 64, 2, 256), request, PACE)
+    assert 0.9 * 60 / 0.05 - 80 < plan.steps < 60 / 0.05
+
+
+def test_the_last_evaluation_of_a_further_plan_keeps_the_interval() -> None:
+    request = Request(minutes=5)
+    plan = finish_plan(first_draft(request, 32, 64, 2, 256), request, PACE, first_step=3211)
+    assert plan.last_step % plan.eval_every == 0
+
+
 def test_a_time_too_short_for_a_step_still_makes_one() -> None:
     request = Request(minutes=0.01)
     plan = finish_plan(first_draft(request, 32, 64, 2, 256), request, PACE)
@@ -66,6 +80,14 @@ def test_sizes_asked_for_are_given_where_the_text_is_long_enough() -> None:
     assert (model.hidden_size, model.num_layers, model.embedding_size) == (77, 3, 5)
 
 
+def test_a_batch_asked_for_that_devices_cannot_share_is_not_changed() -> None:
+    assert batch_shape(Request(batch_size=5, devices=1), 100_000) == (5, 64)
+    with pytest.raises(SettingError, match="batch_size must be a multiple of the 2 devices, got 5"):
+        Request(batch_size=5, devices=2)
+    with pytest.raises(SettingError, match="got -1"):
+        Request(batch_size=-1, devices=2)
+
+
 def test_more_time_gives_a_larger_network() -> None:
     sizes = [Request(minutes=m).model_settings(66) for m in (1, 5, 15, 60)]
     widths = [(size.num_layers, size.hidden_size) for size in sizes]
@@ -91,6 +113,8 @@ def test_wider_layers_learn_at_a_lower_rate() -> None:
     [
         ("minutes", 0),
         ("minutes", float("nan")),
+        ("minutes", 1e308),
+        ("steps", 10**10),
         ("steps", 0),
         ("hidden_size", 0),
         ("num_layers", -1),
@@ -106,6 +130,8 @@ def test_wider_layers_learn_at_a_lower_rate() -> None:
     ],
 )
 def test_a_request_out_of_range_is_refused_by_name(name: str, value: float) -> None:
-    with pytest.raises(SettingError, match=rf"{name} must be .*, got {value}") as caught:
+    with pytest.raises(
+        SettingError, match=rf"{name} must be .*, got {re.escape(str(value))}"
+    ) as caught:
         Request(**{name: value})  # type: ignore[arg-type]
     assert caught.value.value is value

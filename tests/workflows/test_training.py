@@ -20,7 +20,7 @@ from textgen.errors import (
 )
 from textgen.runs.lock import training_lock
 from textgen.runs.run import Run
-from textgen.training.loop import Report
+from textgen.training.loop import Report, Trainer
 from textgen.training.plan import Request
 from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved
 from textgen.workflows.resuming import resume_training
@@ -130,8 +130,11 @@ def test_a_finished_run_says_so_and_can_be_trained_further(corpus: Path) -> None
     assert content(path, 12) == before
     assert run.steps()[-1] == 18
     assert [plan.first_step for plan in run.record().plans] == [0, 12]
-    old, new = run.load(12).parameters, run.load(18).parameters
-    assert not np.array_equal(old["embedding"], new["embedding"])
+    old, new = run.load(12, train_state=True), run.load(18, train_state=True)
+    assert not np.array_equal(old.parameters["embedding"], new.parameters["embedding"])
+    # A fresh optimizer: it has counted the steps of the new plan alone.
+    counts = [int(state.train_state["optimizer.1.count"]) for state in (old, new)]
+    assert counts == [12, 6]
     assert [row["step"] for row in run.metrics()][:3] == [4, 8, 12]
     assert run.metrics()[-1]["step"] == 18
     assert "finished at step 18" in notes(run_out(resume_training("r", Supervision())))
@@ -162,9 +165,39 @@ def test_training_falls_back_from_a_damaged_checkpoint_and_says_so(corpus: Path)
     with pytest.raises(DamagedError):
         Run(path).load(6)
     events = run_out(resume_training("r", Supervision()))
-    assert "going back" in notes(events)
+    assert "model.safetensors' is damaged" in notes(events)
+    assert "set aside" in notes(events)
     assert content(Path("checkpoints/whole"), 12) == content(path, 12)
     assert rows(Path("checkpoints/whole")) == rows(path)
+
+
+def test_a_step_damaged_twice_is_set_aside_twice(corpus: Path) -> None:
+    run_out(start(corpus, "r", stop_after=3, eval_every=3))
+    run = Run(Path("checkpoints/r"))
+    for _ in range(2):
+        (run.folder(3) / "model.safetensors").write_bytes(b"?")
+        events = run_out(resume_training("r", Supervision(stop_after=3)))
+        assert "no sound checkpoint is left" in notes(events)
+        assert run.steps() == [3]
+    assert len(list((run.path / "checkpoints").glob("damaged-*"))) == 2
+
+
+def test_an_old_manifest_that_is_damaged_does_not_end_a_training(corpus: Path) -> None:
+    run_out(start(corpus, "r", stop_after=6))
+    run = Run(Path("checkpoints/r"))
+    (run.folder(3) / "manifest.json").write_text("{}")
+    events = run_out(resume_training("r", Supervision()))
+    assert "manifest.json' is damaged" in notes(events)
+    assert isinstance(events[-1], Ended)
+    assert events[-1].finished
+
+
+def test_a_stop_that_is_past_is_refused_before_the_run_is_changed(corpus: Path) -> None:
+    run_out(start(corpus, "r"))
+    before = Path("checkpoints/r/run.json").read_bytes()
+    with pytest.raises(SettingError, match="stop_after must be above 12"):
+        run_out(resume_training("r", Supervision(stop_after=3), steps=10))
+    assert Path("checkpoints/r/run.json").read_bytes() == before
 
 
 def test_without_the_kept_text_the_files_are_read_again(corpus: Path) -> None:
@@ -185,7 +218,8 @@ def test_without_the_kept_text_the_files_are_read_again(corpus: Path) -> None:
 def test_old_checkpoints_are_pruned_but_never_the_best(corpus: Path) -> None:
     run_out(start(corpus, "r", steps=24, eval_every=3, keep=1))
     run = Run(Path("checkpoints/r"))
-    assert run.steps() == sorted({run.best_step(), 24})
+    losses = {row["step"]: row["validation_bits_per_character"] for row in rows(run.path)}
+    assert run.steps() == sorted({min(losses, key=lambda step: losses[step]), 24})
 
 
 def test_a_run_is_not_trained_twice_at_once(corpus: Path) -> None:
@@ -202,6 +236,13 @@ def test_nothing_is_left_behind_by_a_start_that_fails(
         run_out(start(corpus, "r"))
     with pytest.raises(SettingError, match="devices"):
         run_out(start(corpus, "s", devices=64, batch_size=64))
+
+    def broken(self: Trainer, seconds: float, most_steps: int) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Trainer, "measure", broken)
+    with pytest.raises(ZeroDivisionError):
+        run_out(start(corpus, "t"))
     assert [path.name for path in Path("checkpoints").iterdir()] == ["r"]
 
 

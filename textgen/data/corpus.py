@@ -26,6 +26,7 @@ class Corpus:
     Attributes:
         files: the files, in the order they are joined.
         lengths: characters of each file, after normalisation.
+        stamps: each file's size in bytes and time of change, to notice one.
         skipped: files of a folder that hold no text.
         alphabet: every character that occurs, once, in code point order.
         sha256: of the normalised text in UTF-8, the files joined by newlines.
@@ -33,6 +34,7 @@ class Corpus:
 
     files: tuple[Path, ...]
     lengths: tuple[int, ...]
+    stamps: tuple[tuple[int, int], ...]
     skipped: tuple[Path, ...]
     alphabet: str
     sha256: str
@@ -77,7 +79,7 @@ def shipped_corpus(name: str = "fables") -> Path:
 def find_files(paths: Sequence[Path]) -> list[Path]:
     """List the files that the paths stand for: a file itself, a folder's files in sorted order.
 
-    Hidden files and folders inside a folder are passed over.
+    Inside a folder, hidden files and folders are passed over, and runs of textgen.
 
     Raises:
         CorpusError: if a path is missing, or is neither a regular file nor a folder.
@@ -104,7 +106,11 @@ def _files_of_folder(folder: Path) -> list[Path]:
         raise CorpusError(error.filename or folder, _reason(error)) from error
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and not Path(parent, name, "run.json").is_file()
+        ]
         candidates = (Path(parent, name) for name in names if not name.startswith("."))
         found += [path for path in candidates if path.is_file()]
     if not found:
@@ -162,6 +168,7 @@ def scan_corpus(paths: Sequence[Path]) -> Corpus:
     named = set(paths)
     files: list[Path] = []
     lengths: list[int] = []
+    stamps: list[tuple[int, int]] = []
     skipped: list[Path] = []
     alphabet: set[str] = set()
     digest = hashlib.sha256()
@@ -169,7 +176,7 @@ def scan_corpus(paths: Sequence[Path]) -> Corpus:
         if path not in named and _is_binary(path):
             skipped.append(path)
             continue
-        length = 0
+        length, stamp = 0, _stamp(path)
         for chunk in read_chunks(path):
             if not length and files:
                 digest.update(b"\n")
@@ -179,6 +186,7 @@ def scan_corpus(paths: Sequence[Path]) -> Corpus:
         if length:
             files.append(path)
             lengths.append(length)
+            stamps.append(stamp)
         elif path in named:
             raise CorpusError(path, "the file is empty")
     if not files:
@@ -186,7 +194,12 @@ def scan_corpus(paths: Sequence[Path]) -> Corpus:
     if len(files) > 1:
         alphabet.add("\n")
     corpus = Corpus(
-        tuple(files), tuple(lengths), tuple(skipped), "".join(sorted(alphabet)), digest.hexdigest()
+        tuple(files),
+        tuple(lengths),
+        tuple(stamps),
+        tuple(skipped),
+        "".join(sorted(alphabet)),
+        digest.hexdigest(),
     )
     if corpus.characters < MIN_CHARACTERS:
         raise CorpusError(
@@ -200,9 +213,10 @@ def read_part(corpus: Corpus, part: Part) -> Iterator[str]:
     """Yield the text of the training or the validation part, files joined by newlines.
 
     Raises:
-        CorpusError: if a file can no longer be read or has changed its length since the scan.
+        CorpusError: if a file can no longer be read, or has changed since the scan.
     """
-    for number, (path, length) in enumerate(zip(corpus.files, corpus.lengths, strict=True)):
+    known = zip(corpus.files, corpus.lengths, corpus.stamps, strict=True)
+    for number, (path, length, stamp) in enumerate(known):
         if number:
             yield "\n"
         boundary = training_length(length)
@@ -213,8 +227,16 @@ def read_part(corpus: Corpus, part: Part) -> Iterator[str]:
             position += len(chunk)
             if piece:
                 yield piece
-        if position != length:
+        if position != length or _stamp(path) != stamp:
             raise CorpusError(path, "the file changed while it was read; try again")
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise CorpusError(path, _reason(error)) from error
+    return status.st_size, status.st_mtime_ns
 
 
 def _is_binary(path: Path) -> bool:

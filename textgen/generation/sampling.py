@@ -13,6 +13,9 @@ from textgen.settings import SamplingSettings
 
 Array = Any  # numpy.ndarray, jax.Array or a tracer
 
+# Below this the likeliest character has all the probability, and float32 would overflow.
+COLDEST = 1e-4
+
 
 class Filters(NamedTuple):
     """Which parts of the settings do anything: what a compiled sampler is compiled for.
@@ -34,7 +37,7 @@ class Knobs(NamedTuple):
     """The values of the settings, which may change without a new compile.
 
     Attributes:
-        temperature: float32, above 0 (1 where the filters are greedy).
+        temperature: float32, at least 0.0001.
         top_k: int32, at most V.
         top_p: float32 in (0, 1].
         min_p: float32 in [0, 1].
@@ -49,13 +52,13 @@ class Knobs(NamedTuple):
 def compile_settings(settings: SamplingSettings, vocab_size: int) -> tuple[Filters, Knobs]:
     """Split settings into what is static and what is not."""
     filters = Filters(
-        greedy=settings.temperature == 0,
+        greedy=settings.temperature < COLDEST,
         top_k=0 < settings.top_k < vocab_size,
         top_p=settings.top_p < 1,
         min_p=settings.min_p > 0,
     )
     knobs = Knobs(
-        temperature=np.float32(settings.temperature or 1.0),
+        temperature=np.float32(max(settings.temperature, COLDEST)),
         top_k=np.int32(min(settings.top_k, vocab_size)),
         top_p=np.float32(settings.top_p),
         min_p=np.float32(settings.min_p),

@@ -122,6 +122,13 @@ def zero_states(settings: ModelSettings, batch_size: int) -> States:
     return tuple(LSTM.state_type(*[zero] * members) for _ in range(settings.num_layers))
 
 
+def random_key(seed: int) -> jax.Array:
+    """Return the key of a seed in [0, 2**63); JAX by itself would drop its upper half."""
+    low, high = seed % 2**32, seed >> 32
+    key = jax.random.key(low)
+    return jax.random.fold_in(key, high) if high else key
+
+
 def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]:
     """Make a network as a function of its parameters.
 
@@ -147,4 +154,4 @@ def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]
         model = nnx.merge(graph, nnx.from_flat_state(flat))
         return model(*arguments, **keywords)
 
-    return apply, initialise(jax.random.key(seed))
+    return apply, initialise(random_key(seed))

@@ -94,7 +94,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
     temporary = target.with_name(f"{TEMPORARY}{target.name}-{os.getpid()}")
     with space_errors(target):
         try:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _remove_orphans(target.parent)
             temporary.mkdir()
             yield temporary
             sync_folder(temporary)
@@ -105,6 +105,26 @@ def whole_folder(target: Path) -> Iterator[Path]:
             sync_folder(target.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove_orphans(folder: Path) -> None:
+    """Remove the temporary folders of processes that were killed while they filled them."""
+    for path in folder.glob(f"{TEMPORARY}*-*"):
+        process = path.name.rpartition("-")[2]
+        if process.isdecimal() and not _is_alive(int(process)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    if process == os.getpid():
+        return False  # left by an earlier process of this number
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def sync_folder(folder: Path) -> None:

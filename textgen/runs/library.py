@@ -2,17 +2,14 @@
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from textgen.errors import RunExistsError, RunNotFoundError, SettingError
-from textgen.runs.run import CHECKPOINTS, Run
+from textgen.runs.run import CHECKPOINTS, Run, runs_folder
 
-VARIABLE = "TEXTGEN_CHECKPOINTS"
-
-
-def runs_folder() -> Path:
-    """Return the folder of runs: $TEXTGEN_CHECKPOINTS, or `checkpoints` under the current one."""
-    return Path(os.environ.get(VARIABLE) or "checkpoints")
+# Room for the ending of a temporary name within the 255 bytes of most file systems.
+MAX_NAME_BYTES = 200
 
 
 def list_runs() -> list[Run]:
@@ -34,9 +31,10 @@ def find_run(name: str | None) -> Run:
         if runs:
             return runs[0]
     else:
-        for path in (run_path(name), Path(name)):
-            if Run(path).exists():
-                return Run(path)
+        with suppress(OSError, SettingError):  # what cannot be a name is no run's name
+            for path in (run_path(name), Path(name)):
+                if Run(path).exists():
+                    return Run(path)
     raise RunNotFoundError(name or "", runs_folder(), [run.name for run in runs])
 
 
@@ -46,10 +44,12 @@ def run_path(name: str) -> Path:
     Raises:
         SettingError: if it cannot be the name of a folder.
     """
-    if not name or name in (".", "..") or "\0" in name or name.startswith("-"):
-        raise SettingError("run", name, "a name or a path")
     path = Path(name)
-    return path if path.is_absolute() or len(path.parts) > 1 else runs_folder() / path
+    longest = max((len(part.encode()) for part in path.parts), default=0)
+    if path.name in ("", "..") or "\0" in name or name.startswith("-") or longest > MAX_NAME_BYTES:
+        raise SettingError("run", name, "a name or a path")
+    elsewhere = "/" in name or os.sep in name
+    return path if elsewhere else runs_folder() / path
 
 
 def new_run_path(name: str | None, corpus: Path) -> Path:
@@ -63,11 +63,15 @@ def new_run_path(name: str | None, corpus: Path) -> Path:
         RunExistsError: if something of that name is there.
     """
     if name is None:
-        stem = corpus.resolve().stem if corpus.is_file() else corpus.resolve().name
-        return _free(runs_folder() / (re.sub(r"[^\w.-]+", "-", stem).strip(".-") or "run"))
+        whole = corpus.absolute()
+        stem = whole.name if whole.is_dir() else whole.stem
+        plain = re.sub(r"[^\w.-]+", "-", stem).strip(".-")[:60]
+        return _free(runs_folder() / (plain or "run"))
     path = run_path(name)
     if path.exists():
-        raise RunExistsError(path, _free(path).name)
+        free = _free(path)
+        inside = path.parent == runs_folder()
+        raise RunExistsError(path, Run(path).reference, free.name if inside else str(free))
     return path
 
 

@@ -1,6 +1,7 @@
 """The folder of a run: what was planned, what was measured, and its checkpoints."""
 
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -29,6 +30,14 @@ TOKENS = "corpus.tokens"
 METRICS = "metrics.jsonl"
 LOCK = "lock"
 CHECKPOINTS = "checkpoints"
+
+
+VARIABLE = "TEXTGEN_CHECKPOINTS"
+
+
+def runs_folder() -> Path:
+    """Return the folder of runs: $TEXTGEN_CHECKPOINTS, or `checkpoints` under the current one."""
+    return Path(os.environ.get(VARIABLE) or "checkpoints")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +134,12 @@ class Run:
         """The folder's own name."""
         return self.path.resolve().name
 
+    @property
+    def reference(self) -> str:
+        """What a command calls this run: its name in the folder of runs, its path elsewhere."""
+        inside = self.path.resolve().parent == runs_folder().resolve()
+        return self.name if inside else str(self.path)
+
     def exists(self) -> bool:
         """Return whether there is a run here."""
         return (self.path / RECORD).is_file()
@@ -171,10 +186,17 @@ class Run:
         Raises:
             DamagedError: if a manifest is damaged.
         """
-        losses = {
-            step: read_manifest(self.folder(step))["validation_loss"] for step in self.steps()
-        }
-        return {step: loss for step, loss in losses.items() if loss is not None}
+        losses = {}
+        for step in self.steps():
+            try:
+                loss = read_manifest(self.folder(step))["validation_loss"]
+            except DamagedError:
+                if self.folder(step).exists():
+                    raise
+                continue  # its trainer has pruned it since the steps were listed
+            if loss is not None:
+                losses[step] = loss
+        return losses
 
     def best_step(self) -> int:
         """Return the step of lowest validation loss; the latest if none was measured.
@@ -188,7 +210,7 @@ class Run:
         if not self.steps():
             raise RunError(
                 f"the run {str(self.path)!r} has no checkpoint yet; "
-                f"train it: textgen train --resume {self.name}"
+                f"train it: textgen train --resume {self.reference}"
             )
         return self.steps()[-1]
 
@@ -222,8 +244,10 @@ class Run:
 
     def set_aside(self, step: int) -> None:
         """Give a damaged checkpoint another name, so that its step can be saved again."""
-        folder = self.folder(step)
-        folder.rename(folder.with_name(f"damaged-{folder.name}"))
+        folder, number = self.folder(step), 1
+        while (aside := folder.with_name(f"damaged-{folder.name}-{number}")).exists():
+            number += 1
+        folder.rename(aside)
 
     def remove_leftovers(self) -> None:
         """Remove what an interrupted write left behind."""
@@ -245,17 +269,20 @@ class Run:
         """Return the rows of metrics.jsonl; a torn last row is left out.
 
         Raises:
-            DamagedError: if any other row is not JSON.
+            DamagedError: if any other line is not a row.
         """
         path = self.path / METRICS
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        lines = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []
         rows = []
         for number, line in enumerate(lines, start=1):
             try:
-                rows.append(json.loads(line))
-            except ValueError as error:
-                if number < len(lines):
-                    raise DamagedError(path, f"line {number} is not JSON") from error
+                row = json.loads(line)
+            except ValueError:
+                row = None
+            if isinstance(row, dict) and isinstance(row.get("step"), int):
+                rows.append(row)
+            elif number < len(lines):
+                raise DamagedError(path, f"line {number} is not a row of metrics")
         return rows
 
     def cut_metrics(self, step: int) -> None:

@@ -120,7 +120,9 @@ def train(
         float | None,
         typer.Option(help="Share of each layer's outputs dropped, in [0, 1)."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides the parameters at the start.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Decides the parameters at the start; 0 by default.")
+    ] = None,
     devices: Annotated[
         int | None,
         typer.Option(help="CPU cores or GPUs that share a batch; all by default."),
@@ -204,7 +206,7 @@ def train(
                 display.show(event)
         except KeyboardInterrupt:
             say("stopped before the first step: nothing was changed")
-    raise typer.Exit(ending.exit_code)
+    raise typer.Exit(0 if ending.signal is None else 128 + ending.signal)
 
 
 @app.command()
@@ -294,14 +296,19 @@ def info(run: RunArgument = None, as_json: AsJson = False, quiet: Quiet = False)
     from textgen.terminal.summary import format_summary
 
     summary = summarise(find_run(run))
+    if "problem" in summary and not as_json:
+        raise RunError(summary["problem"])
     text = json.dumps(summary) if as_json else format_summary(summary)
     emit(text + "\n")
+    if "problem" in summary:
+        raise typer.Exit(4)
 
 
 @app.command()
 def runs(as_json: AsJson = False, quiet: Quiet = False) -> None:
     """List the runs, the newest first."""
-    from textgen.runs.library import list_runs, runs_folder
+    from textgen.runs.library import list_runs
+    from textgen.runs.run import runs_folder
     from textgen.runs.summary import summarise
     from textgen.terminal.summary import format_summaries
 
@@ -351,7 +358,8 @@ def run_command(arguments: list[str]) -> int:
         silence_stdout()
         return 0
     except SettingError as error:
-        fail(str(error).replace("_", "-", error.name.count("_")))
+        option = error.name.replace("dropout_rate", "dropout").replace("_", "-")
+        fail(str(error).replace(error.name, option, 1))
         return 2
     except TextgenError as error:
         fail(str(error))

@@ -1,5 +1,6 @@
 """The two streams: generated text alone to stdout, everything else to stderr."""
 
+import io
 import os
 import sys
 
@@ -7,8 +8,11 @@ from textgen.terminal.render import one_line, visible
 
 
 def say(message: str) -> None:
-    """Print a line to stderr, safe for a terminal."""
-    print(visible(message), file=sys.stderr, flush=True)
+    """Print lines to stderr, safe for a terminal; no reader of them is no reason to stop."""
+    try:
+        print(visible(message), file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def fail(message: str) -> None:
@@ -34,11 +38,18 @@ def emit(text: str) -> None:
 
 
 def prepare_streams() -> None:
-    """Let both streams take any character, whatever the locale says."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
-    if hasattr(sys.stderr, "reconfigure"):
-        sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
+    """Let the streams take any character, whatever the locale says; open those that are closed."""
+    # These stay open as long as the process lives.
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    for stream, errors in (
+        (sys.stdin, "surrogateescape"),
+        (sys.stdout, "surrogateescape"),
+        (sys.stderr, "backslashreplace"),
+    ):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=errors)
 
 
 def silence_stdout() -> None:

@@ -1,6 +1,5 @@
 """Training as it goes: a live display on a terminal, a line for each evaluation elsewhere."""
 
-import sys
 import time
 from typing import Self
 
@@ -25,7 +24,7 @@ def format_plan(event: Planned) -> str:
     passes = plan.steps * plan.characters_per_step / corpus.training_characters
     size = f"{model.num_layers}x{model.hidden_size}"
     lines = [
-        f"run      {event.run.path}",
+        f"run      {one_line(str(event.run.path))}",
         f"text     {corpus.characters:,} characters, {model.vocab_size - 1} different",
         f"split    {corpus.training_characters:,} to train on, "
         f"{corpus.validation_characters:,} to validate",
@@ -63,11 +62,12 @@ def format_end(event: Ended) -> str:
     if event.finished:
         return (
             f"finished at step {event.step}{best}\n"
-            f"write with it: textgen sample {event.run.name}   or: textgen repl {event.run.name}"
+            f"write with it: textgen sample {event.run.reference}   "
+            f"or: textgen repl {event.run.reference}"
         )
     return (
         f"stopped and saved at step {event.step}{best}\n"
-        f"go on with it: textgen train --resume {event.run.name}"
+        f"go on with it: textgen train --resume {event.run.reference}"
     )
 
 
@@ -157,4 +157,4 @@ class TrainingDisplay:
 
     def _print(self, text: str) -> None:
         if not self._quiet:
-            print(text, file=sys.stderr, flush=True) if self._live is None else say(text)
+            say(text)

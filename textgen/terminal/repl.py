@@ -125,6 +125,7 @@ class Session:
 
     def _continue(self, text: str) -> Iterator[str]:
         before, line_open = self.generator.state, self._line_open
+        self.generator.vocabulary.encode(text, self.on_unknown)  # refuses before anything is read
         if text and line_open and "\n" in self.generator.vocabulary:
             text = "\n" + text
         self.generator.feed(text, self.on_unknown)

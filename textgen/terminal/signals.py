@@ -1,6 +1,8 @@
 """Signals that end a training: once it runs they are noted, so that it can save first."""
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -8,6 +10,8 @@ from types import FrameType
 ENDING = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
+
+SHOW_CURSOR = b"\x1b[?25h"
 
 
 class Ending:
@@ -26,11 +30,6 @@ class Ending:
         """Return whether it was asked."""
         return self.signal is not None
 
-    @property
-    def exit_code(self) -> int:
-        """The shell's code for the signal: 128 and its number; 0 without one."""
-        return 0 if self.signal is None else 128 + self.signal
-
     def note(self, number: int, frame: FrameType | None) -> None:
         """Remember a signal, and interrupt if it is not deferred; a second one ends the process.
 
@@ -40,15 +39,21 @@ class Ending:
         self.signal = number
         for other in ENDING:
             signal.signal(other, signal.SIG_DFL)
+        if sys.stderr.isatty():
+            os.write(sys.stderr.fileno(), SHOW_CURSOR)  # a second signal would leave it hidden
         if not self.deferred:
             raise KeyboardInterrupt
 
 
 @contextmanager
 def noted_signals() -> Iterator[Ending]:
-    """Let an `Ending` take the ending signals, for as long as the context lasts."""
+    """Let an `Ending` take the ending signals, for as long as the context lasts.
+
+    A signal that is ignored already, as under nohup, stays so.
+    """
     ending = Ending()
-    before = {number: signal.signal(number, ending.note) for number in ENDING}
+    taken = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, ending.note) for number in taken}
     try:
         yield ending
     finally:

@@ -8,8 +8,6 @@ from textgen.terminal.render import format_bits, format_duration, format_table, 
 
 def format_summary(summary: dict[str, Any]) -> str:
     """Describe a run on several lines, from what `textgen.runs.summary` says of it."""
-    if "problem" in summary:
-        return f"{one_line(summary['path'])}\n{one_line(summary['problem'])}"
     corpus, model, plan = summary["corpus"], summary["model"], summary["plan"]
     best = summary["best_bits_per_character"]
     speed = summary["characters_per_second"]

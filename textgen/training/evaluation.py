@@ -17,7 +17,7 @@ from textgen.data.tokens import Tokens
 from textgen.network.model import Apply, Parameters, States, zero_states
 from textgen.settings import ModelSettings
 from textgen.training.devices import DATA, replicated, shared
-from textgen.training.objective import cross_entropy, reset_states
+from textgen.training.objective import cross_entropy
 
 CHUNK = 128
 WINDOW = 256
@@ -40,14 +40,14 @@ class Evaluator:
         @partial(
             jax.shard_map,
             mesh=mesh,
-            in_specs=(everywhere, split, split, split, split, split),
+            in_specs=(everywhere, split, split, split, split),
             out_specs=(split, everywhere),
             check_vma=False,
         )
         def total(
-            parameters: Parameters, states: States, inputs: Any, targets: Any, scored: Any, new: Any
+            parameters: Parameters, states: States, inputs: Any, targets: Any, scored: Any
         ) -> tuple[States, jax.Array]:
-            logits, states = apply(parameters, inputs, reset_states(states, new))
+            logits, states = apply(parameters, inputs, states)
             nats = jnp.sum(cross_entropy(logits, targets.T) * scored.T)
             return states, jax.lax.psum(nats, DATA)
 
@@ -80,7 +80,7 @@ class Evaluator:
         lead = CHUNK if streams > 1 else 0
         first = np.arange(self._rows(streams)) * piece
         ends = np.minimum(first + scored, np.where(np.arange(len(first)) < streams, predictions, 0))
-        return self._mean(parameters, tokens, first - lead, first, ends)
+        return self._mean(parameters, tokens, np.maximum(first - lead, 0), first, ends)
 
     def window(self, parameters: Parameters, tokens: Tokens, *, batch_size: int = 64) -> float:
         """Return the loss over adjoining windows of 256 characters, each from the zero state.
@@ -120,9 +120,7 @@ class Evaluator:
             inside = np.clip(places, 0, len(tokens) - 2)
             inputs = tokens[inside].astype(np.int32)
             targets = tokens[inside + 1].astype(np.int32)
-            # A row that leads in from before the text's start begins at the start, from zero.
-            new = places[:, 0] <= 0
-            states, chunk_nats = self._total(parameters, states, inputs, targets, scored, new)
+            states, chunk_nats = self._total(parameters, states, inputs, targets, scored)
             nats += float(chunk_nats)
             count += int(np.count_nonzero(scored))
         return nats / count

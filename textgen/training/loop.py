@@ -7,6 +7,7 @@ from statistics import median
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from textgen.data.streams import Streams
 from textgen.data.tokens import Tokens
@@ -27,6 +28,7 @@ from textgen.training.plan import Pace
 # An evaluation while training scores this many characters, spread over the validation text.
 EVALUATION_CHARACTERS = 2**15
 EVALUATION_STREAMS = 64
+RATES_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +99,7 @@ class Trainer:
         self._validation = validation
         self._step = make_train_step(self._apply, model, plan, self._mesh)
         self._evaluator = Evaluator(self._apply, model, self._mesh)
+        self._rates: dict[int, NDArray[np.float32]] = {}
         self.progress = Progress(step=plan.first_step)
         self.restore(self.fresh_state(parameters), self.progress)
 
@@ -112,7 +115,7 @@ class Trainer:
 
     def adopt(self, plan: TrainingSettings) -> None:
         """Take a plan that differs in steps and intervals only; nothing is compiled again."""
-        self.plan = plan
+        self.plan, self._rates = plan, {}
 
     def evaluate(self) -> float:
         """Return the loss on the validation text, at most 32,768 characters of it, in nats."""
@@ -160,11 +163,10 @@ class Trainer:
         Raises:
             DivergedError: if a loss is not a finite number.
         """
-        rates = learning_rates(self.plan)
         progress, characters, busy = self.progress, 0, 0.0
         while progress.step < self.plan.last_step:
             started = time.perf_counter()
-            rate = float(rates[progress.step - self.plan.first_step])
+            rate = self._rate(progress.step - self.plan.first_step)
             loss, norm = self._advance(progress.step, rate)
             progress.step += 1
             if not np.isfinite(loss):
@@ -191,6 +193,13 @@ class Trainer:
             )
             if validation_loss is not None:
                 characters, busy = 0, 0.0
+
+    def _rate(self, place: int) -> float:
+        """Return the learning rate of a step of the plan, counted from 0."""
+        begin = place - place % RATES_AT_ONCE
+        if begin not in self._rates:
+            self._rates = {begin: learning_rates(self.plan, begin, RATES_AT_ONCE)}
+        return float(self._rates[begin][place - begin])
 
     def _advance(self, step: int, rate: float) -> tuple[float, float]:
         """Make one step and bring its loss to the host, which waits for the step to end."""

@@ -11,7 +11,7 @@ import optax
 from jax.sharding import Mesh, PartitionSpec
 from numpy.typing import NDArray
 
-from textgen.network.model import Apply, Parameters, States, dropout_masks
+from textgen.network.model import Apply, Parameters, States, dropout_masks, random_key
 from textgen.network.recurrence import MAX_ONE_HOT
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.devices import DATA, replicated, shared
@@ -59,11 +59,16 @@ def reset_states(states: States, resets: jax.Array) -> States:
     return cast(States, jax.tree.map(lambda member: member * keep, states))
 
 
-def learning_rates(plan: TrainingSettings) -> NDArray[np.float32]:
-    """Return the rate of every step of a plan: a linear rise, then a cosine to zero.
+def learning_rates(plan: TrainingSettings, begin: int, count: int) -> NDArray[np.float32]:
+    """Return the rates of some steps of a plan: a linear rise, then a cosine to zero.
+
+    Args:
+        plan: the plan.
+        begin: the first of the steps, counted from 0 at the plan's start.
+        count: how many.
 
     Returns:
-        float32 [steps], in (0, `plan.learning_rate`]; the step after the last would have zero.
+        float32 [count], in (0, `plan.learning_rate`]; the step after the plan's last has zero.
     """
     schedule = optax.warmup_cosine_decay_schedule(
         init_value=0.0,
@@ -71,7 +76,7 @@ def learning_rates(plan: TrainingSettings) -> NDArray[np.float32]:
         warmup_steps=min(plan.warmup_steps, plan.steps),
         decay_steps=plan.steps + 1,
     )
-    return np.asarray(schedule(jnp.arange(1, plan.steps + 1)), np.float32)
+    return np.asarray(schedule(jnp.arange(begin + 1, begin + count + 1)), np.float32)
 
 
 def make_optimizer(plan: TrainingSettings) -> optax.GradientTransformation:
@@ -115,7 +120,7 @@ def make_train_step(
         (state, loss in nats per character, global norm of the gradient before clipping).
     """
     optimizer = make_optimizer(plan)
-    dropout_key = jax.random.key(plan.seed)
+    dropout_key = random_key(plan.seed)
 
     def loss(
         parameters: Parameters, recurrent: States, inputs: jax.Array, targets: jax.Array, masks: Any

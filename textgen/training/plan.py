@@ -1,12 +1,17 @@
-"""From a corpus, a machine and some minutes to the sizes of a network and a number of steps."""
+"""From a corpus, a machine and some minutes to the sizes of a network and a number of steps.
+
+The width and depth follow the minutes, the steps the measured speed, and the dropout both and the
+length of the text.
+"""
 
 import math
 from dataclasses import dataclass, replace
 
 from textgen.data.corpus import MIN_CHARACTERS
-from textgen.settings import ModelSettings, TrainingSettings, check_number
+from textgen.settings import MAX_STEPS, ModelSettings, TrainingSettings, check_number
 
 DEFAULT_MINUTES = 5.0
+MAX_MINUTES = 525_600  # a year
 EVALUATIONS_PER_PLAN = 20
 SECONDS_BETWEEN_EVALUATIONS = (5.0, 120.0)
 # Share of the time left that steps may fill; the rest is for saving and for a machine that slows.
@@ -29,23 +34,23 @@ class Request:
     batch_size: int | None = None
     learning_rate: float | None = None
     dropout_rate: float | None = None
-    seed: int = 0
+    seed: int | None = None
     devices: int | None = None
     eval_every: int | None = None
     checkpoint_every: int | None = None
 
     def __post_init__(self) -> None:
         if self.minutes is not None:
-            check_number("minutes", self.minutes, 0, open_low=True)
+            check_number("minutes", self.minutes, 0, MAX_MINUTES, open_low=True)
         # The rest is checked by the settings it ends up in, here with stand-ins for what is open.
         self.model_settings(vocab_size=2)
         TrainingSettings(
             steps=1 if self.steps is None else self.steps,
-            batch_size=self._or("batch_size", 1) * (self.devices or 1),
+            batch_size=self.devices or 1 if self.batch_size is None else self.batch_size,
             sequence_length=self._or("sequence_length", 1),
             learning_rate=1.0 if self.learning_rate is None else self.learning_rate,
             warmup_steps=0,
-            seed=self.seed,
+            seed=self._or("seed", 0),
             devices=self._or("devices", 1),
             eval_every=self._or("eval_every", 1),
             checkpoint_every=self._or("checkpoint_every", 1),
@@ -61,7 +66,7 @@ class Request:
         return [
             name
             for name, value in vars(self).items()
-            if name not in ("minutes", "steps") and value != getattr(Request, name)
+            if name not in ("minutes", "steps") and value is not None
         ]
 
     def model_settings(self, vocab_size: int) -> ModelSettings:
@@ -87,8 +92,9 @@ def batch_shape(request: Request, training_characters: int) -> tuple[int, int]:
     """
     predictions = max(training_characters, MIN_CHARACTERS // 2) - 1
     length = min(request.sequence_length or 64, predictions // 2)
-    batch = min(request.batch_size or 32, max(predictions // length, 2))
-    if request.devices:
+    most = max(predictions // length, 2)
+    batch = min(request.batch_size or 32, most)
+    if request.devices and batch != request.batch_size:
         batch = max(batch // request.devices, 1) * request.devices
     return batch, length
 
@@ -130,7 +136,7 @@ def first_draft(
         sequence_length=sequence_length,
         learning_rate=choose_learning_rate(hidden_size) if rate is None else rate,
         warmup_steps=0,
-        seed=request.seed,
+        seed=request.seed or 0,
         devices=devices,
         eval_every=1,
         checkpoint_every=1,
@@ -162,10 +168,11 @@ def finish_plan(
     if request.eval_every is not None:
         between = request.eval_every * pace.seconds_per_step
     share = between / (between + pace.seconds_per_evaluation)
-    steps = request.steps or max(int(seconds * share / pace.seconds_per_step), 1)
+    steps = request.steps or min(max(int(seconds * share / pace.seconds_per_step), 1), MAX_STEPS)
     eval_every = request.eval_every or min(max(round(between / pace.seconds_per_step), 1), steps)
-    if request.steps is None:
-        steps -= steps % eval_every  # so that the last evaluation is no closer than the others
+    if request.steps is None and request.eval_every is None:
+        # The last evaluation shall be no closer to the one before than the others are.
+        steps = max(steps - (first_step + steps) % eval_every, 1)
     checkpoint_every = request.checkpoint_every or eval_every * max(
         math.ceil(shortest / (eval_every * pace.seconds_per_step)), 1
     )

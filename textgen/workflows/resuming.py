@@ -10,7 +10,7 @@ from typing import Any
 from textgen.data.corpus import scan_corpus
 from textgen.data.tokens import Tokens, open_tokens, write_tokens
 from textgen.errors import CorpusError, DamagedError, SettingError, UsageError
-from textgen.runs.checkpoint import Checkpoint
+from textgen.runs.checkpoint import Checkpoint, read_manifest
 from textgen.runs.library import find_run
 from textgen.runs.lock import training_lock
 from textgen.runs.run import TOKENS, Run, RunRecord
@@ -22,6 +22,7 @@ from textgen.training.plan import Request, finish_plan
 from textgen.workflows.events import Event, Note, Planned
 from textgen.workflows.supervision import (
     Supervision,
+    check_stop_after,
     installed_versions,
     measure_pace,
     supervise,
@@ -74,9 +75,10 @@ def resume_training(
         if finished and not further:
             yield Note(
                 f"the run {run.name!r} is finished at step {step}; "
-                f"train it further with --resume {run.name} --steps N or --minutes M"
+                f"train it further with --resume {run.reference} --steps N or --minutes M"
             )
             return
+        check_stop_after(supervision, step)
         trainer = yield from _trainer_for(run, record, devices, first_step=step * finished)
         if checkpoint:
             _restore(trainer, checkpoint)
@@ -124,14 +126,23 @@ def _restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
 
 
 def _newest_sound(run: Run) -> Generator[Note, None, Checkpoint | None]:
-    """Return the newest checkpoint that is whole, if any; note and set aside those that are not."""
+    """Return the newest checkpoint that is whole, if any; note and set aside what is not.
+
+    Older ones are set aside if their manifest cannot be read: the best could not be told else.
+    """
+    newest = None
     for step in reversed(run.steps()):
         try:
-            return run.load(step, train_state=True)
+            if newest is None:
+                newest = run.load(step, train_state=True)
+            else:
+                read_manifest(run.folder(step))
         except DamagedError as error:
             run.set_aside(step)
-            yield Note(f"{error}; going back to the checkpoint before it")
-    return None
+            yield Note(f"{error}; it is set aside")
+            if newest is None and not run.steps():
+                yield Note("no sound checkpoint is left: training begins again at step 1")
+    return newest
 
 
 def _tokens_of(run: Run, record: RunRecord) -> Tokens:

@@ -52,13 +52,10 @@ def supervise(
         A report for each step, a sampled line for each evaluation, what is saved, and the end.
 
     Raises:
-        SettingError: if the step to stop after has passed.
         NoSpaceError: if the disk is full; earlier checkpoints are sound.
         DivergedError: if the loss is no longer a number.
     """
     plan, stop_after = trainer.plan, supervision.stop_after
-    if stop_after is not None and not trainer.progress.step < stop_after:
-        raise SettingError("stop_after", stop_after, f"above step {trainer.progress.step}")
     for report in trainer.run():
         yield report
         if report.validation_loss is not None:
@@ -75,6 +72,16 @@ def supervise(
             loss = run.validation_losses().get(best)
             yield Ended(run, report.step, last, best, loss)
             return
+
+
+def check_stop_after(supervision: Supervision, step: int) -> None:
+    """Refuse to stop after a step that is past.
+
+    Raises:
+        SettingError: if the run has come to the step to stop after already.
+    """
+    if supervision.stop_after is not None and supervision.stop_after <= step:
+        raise SettingError("stop_after", supervision.stop_after, f"above {step}, where the run is")
 
 
 def measure_pace(trainer: Trainer, request: Request) -> Pace:

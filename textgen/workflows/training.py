@@ -63,10 +63,12 @@ def start_training(
     """
     started = time.perf_counter()
     paths = list(corpus_paths) or [shipped_corpus()]
-    path = new_run_path(name, paths[0])
+    if name is not None:
+        new_run_path(name, paths[0])  # refuses one that is there, before anything is read
     if request.devices is not None:
         check_devices(request.devices)
     corpus = scan_corpus(paths)
+    path = new_run_path(name, paths[0])
     for skipped in corpus.skipped:
         yield Note(f"passed over {str(skipped)!r}: not text")
     vocabulary = Vocabulary(corpus.alphabet)
@@ -76,6 +78,11 @@ def start_training(
             corpus_record = _corpus_record(corpus, paths, sha256, kept=keep_corpus)
             tokens = open_tokens(folder / TOKENS, corpus_record.tokens, len(vocabulary), sha256)
             yield Note(f"read {corpus.characters:,} characters; measuring this machine")
+            shape = batch_shape(request, corpus.training_characters)
+            if (request.batch_size or shape[0], request.sequence_length or shape[1]) != shape:
+                yield Note(
+                    f"the text is short: taking batches of {shape[0]} x {shape[1]} characters"
+                )
             trainer, pace = _plan(request, corpus_record, len(vocabulary), tokens, started)
             start = "\n" if "\n" in vocabulary else next(read_chunks(corpus.files[0]))[0]
             record = RunRecord(
@@ -90,7 +97,7 @@ def start_training(
             if not keep_corpus:
                 (folder / TOKENS).unlink()
     except FileExistsError as error:
-        raise RunExistsError(path, new_run_path(None, path).name) from error
+        raise RunExistsError(path, Run(path).reference, f"{path.name}-2") from error
     run = Run(path)
     yield Planned(run, record, 0, trainer.plan.steps * pace.seconds_per_step)
     with training_lock(path):
