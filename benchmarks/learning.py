@@ -14,7 +14,6 @@ import hashlib
 import os
 import platform
 import statistics
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -24,12 +23,10 @@ from pathlib import Path
 from textgen.network.model import create_model
 from textgen.runs.library import find_run
 from textgen.runs.run import VARIABLE
-from textgen.settings import TrainingSettings
 from textgen.terminal.progress import TrainingDisplay
 from textgen.training.devices import make_mesh
 from textgen.training.evaluation import Evaluator, bits_per_character
 from textgen.training.plan import Request
-from textgen.workflows.events import Event, Planned
 from textgen.workflows.supervision import Supervision
 from textgen.workflows.training import start_training
 
@@ -46,19 +43,16 @@ def parse_arguments() -> argparse.Namespace:
 
 def train_and_measure(corpus: Path, minutes: float, seed: int) -> dict[str, float]:
     """Train one run in the folder of runs; return its figures."""
-    display = TrainingDisplay(quiet=False)
     begun = time.perf_counter()
     request = Request(minutes=minutes, seed=seed)
     name = f"seed-{seed}"
-    planned: list[Event] = []
-    for event in start_training([corpus], name, request, Supervision()):
-        display.show(event)
-        if isinstance(event, Planned):
-            planned.append(event)
+    with TrainingDisplay(quiet=False) as display:
+        for event in start_training([corpus], name, request, Supervision()):
+            display.show(event)
     seconds = time.perf_counter() - begun
     run = find_run(name)
     record = run.record()
-    plan: TrainingSettings = record.plan
+    plan = record.plan
     checkpoint = run.load(plan.last_step)
     settings = record.config.settings
     apply, _ = create_model(settings, seed=0)
@@ -96,7 +90,11 @@ def main() -> None:
         f"machine  {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     )
     print(f"versions {versions}")
-    print(f"command  benchmarks/learning.py {' '.join(sys.argv[3:])}")
+    seeds = " ".join(map(str, arguments.seeds))
+    print(
+        "command  python benchmarks/learning.py --corpus FILE "
+        f"--minutes {arguments.minutes:g} --seeds {seeds}"
+    )
     print(
         f"text     {arguments.title or arguments.corpus.stem}, {len(data.decode()):,} characters, "
         f"SHA-256 {hashlib.sha256(data).hexdigest()}"
