@@ -140,10 +140,10 @@ class NumpyEngine:
 
 # Measured on two cores (benchmarks/RESULTS.md): a character costs the NumPy engine 28 microseconds
 # for each layer and for the draw, and its products at 35e9 multiplications a second; importing JAX
-# and compiling the loop take 1.3 s, and the loop then runs two to seven times as fast.
+# and compiling the loop take 0.75 s, and the loop then runs two to seven times as fast.
 SECONDS_PER_CALL = 28e-6
 MULTIPLICATIONS_PER_SECOND = 35e9
-NUMPY_SECONDS_AT_BREAK_EVEN = 2.0
+NUMPY_SECONDS_AT_BREAK_EVEN = 1.2
 
 
 def choose_engine(
