@@ -56,6 +56,12 @@ def test_a_folder_never_replaces_another(tmp_path: Path) -> None:
     assert list((tmp_path / "t").iterdir()) == []
 
 
+def test_a_file_in_the_place_of_the_folder_above_is_named(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("x")
+    with pytest.raises(NotADirectoryError, match="runs"), whole_folder(tmp_path / "runs" / "new"):
+        pass
+
+
 def test_everything_is_on_the_disk_before_a_folder_gets_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,9 +88,14 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
     Raises:
         FileExistsError: if the target is there by then.
+        NotADirectoryError: if the folder it belongs in is a file.
         NoSpaceError: if the disk is full.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:  # which shall speak of the target alone
+        problem = os.strerror(errno.ENOTDIR)
+        raise NotADirectoryError(errno.ENOTDIR, problem, str(target.parent)) from error
     temporary = target.with_name(f"{TEMPORARY}{target.name}-{os.getpid()}")
     with space_errors(target):
         try:
