@@ -194,6 +194,17 @@ def test_stopped_text_stays_and_the_next_turn_follows_it() -> None:
     assert session.generator.state.recurrent == ("",)
 
 
+def test_a_long_line_can_be_stopped_while_it_is_read_and_then_leaves_no_trace() -> None:
+    session, engine = session_of("end.", "end.")
+    reply = session.respond("ab" * 600)
+    assert [next(reply), next(reply)] == ["", ""]
+    assert len(session.generator.state.recurrent[0]) == 1000
+    reply.close()
+    assert session.generator.state.recurrent == ("",)
+    transcript(session, "ab" * 600)
+    assert engine.seen == [("ab" * 600, 0, 0.8)]
+
+
 def test_without_a_terminal_lines_are_read_and_plain_text_is_written(tiny_run: Path) -> None:
     lines = "the quick\n/set temperature 0\nthe\n/oops\nZ\n"
     done = textgen("repl", "fox", "--seed", "1", "--length", "12", input=lines)

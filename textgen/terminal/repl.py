@@ -26,6 +26,9 @@ Ctrl-C stops the text, Ctrl-D leaves. Text that begins with / is typed with //.
   /help             show this
   /bye              leave"""
 
+# Characters of a long line that are read between two looks at Ctrl-C.
+READ_AT_ONCE = 500
+
 NUMBERS: dict[str, Callable[[str], float]] = {
     "temperature": float,
     "top_k": int,
@@ -111,7 +114,7 @@ class Session:
 
         Yields:
             Pieces of text as they are written, and messages. Closing the iterator stops the
-            writing; what was written stays.
+            writing, and what was written stays; or the reading, of which nothing stays.
         """
         try:
             text = typed_text(line)
@@ -128,7 +131,14 @@ class Session:
         self.generator.vocabulary.encode(text, self.on_unknown)  # refuses before anything is read
         if text and line_open and "\n" in self.generator.vocabulary:
             text = "\n" + text
-        self.generator.feed(text, self.on_unknown)
+        try:
+            for at in range(0, len(text), READ_AT_ONCE):
+                if at:
+                    yield ""  # a chance to be stopped
+                self.generator.feed(text[at : at + READ_AT_ONCE], self.on_unknown)
+        except GeneratorExit:
+            self.generator.state = before
+            raise
         self._line_open = line_open or bool(text)
         self._turns.append(Turn(before, self.generator.state, line_open, self._line_open))
         yield from self._write()
