@@ -62,6 +62,7 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         ("train --devices 99 --steps 1", 2, "devices must be at most the"),
         ("train --steps 99999999999", 2, "steps must be a whole number in [1, 1000000000]"),
         ("train --minutes 1e308", 2, "minutes must be a number in (0, 525600], got 1e+308"),
+        ("train --devices -1", 2, "devices must be a whole number of at least 1, got -1"),
         ("train --batch-size 5 --devices 2", 2, "batch-size must be a multiple of the 2 devices"),
         ("train --run / --steps 1", 2, "run must be a name or a path, got '/'"),
         ("train --resume fox --seed 0", 2, "seed cannot be given with --resume"),
@@ -113,7 +114,7 @@ def test_bad_input_gets_one_line_and_its_code(
 def test_a_damaged_checkpoint_ends_with_code_4(
     tiny_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(capsys, "verify")[:2] == (0, "checkpoints/fox: sound, 2 checkpoints\n")
+    assert run(capsys, "verify")[:2] == (0, "checkpoints/fox: sound, checkpoints at steps 10, 20\n")
     for folder in (tiny_run / "checkpoints").iterdir():
         path = folder / "model.safetensors"
         path.write_bytes(path.read_bytes()[:-3])
@@ -217,6 +218,30 @@ def test_closed_streams_and_readers_that_leave_harm_nothing(tiny_run: Path, corp
         assert textgen("info", name, "--json").stdout.count('"finished": true') == 1
 
 
+def test_a_log_that_cannot_be_written_does_not_end_a_training(corpus: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with open("/dev/full", "w") as full:
+        done = textgen(
+            "train", "fox.txt", *TINY, stderr=full, stdout=subprocess.PIPE, capture_output=False
+        )
+    assert done.returncode == 0
+    assert '"finished": true' in textgen("info", "fox", "--json").stdout
+
+
+def test_a_sample_that_is_interrupted_ends_with_code_130(tiny_run: Path) -> None:
+    command = [sys.executable, "-m", "textgen", "sample", "-q", "--length", "1000000000"]
+    for engine in ("numpy", "jax"):
+        with subprocess.Popen(
+            [*command, "--engine", engine], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.read(300)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (130, b"")
+
+
 def test_what_is_known_of_a_run_is_shown(
     tiny_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -304,7 +329,6 @@ def test_a_hang_up_that_is_ignored_stays_so_and_a_second_signal_ends_at_once() -
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with noted_signals() as ending:
-            ending.deferred = True
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             os.kill(os.getpid(), signal.SIGTERM)
             assert (ending.signal, ending.requested()) == (signal.SIGTERM, True)

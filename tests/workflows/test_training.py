@@ -111,7 +111,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(corpus: Path) -> 
 
 
 def test_a_stop_that_is_asked_for_saves_first(corpus: Path) -> None:
-    answers = iter([False] * 4 + [True])
+    answers = iter([False] * 2 + [False] * 4 + [True])  # twice before the first step
     events = run_out(start(corpus, "r", should_stop=lambda: next(answers)))
     assert isinstance(events[-1], Ended)
     assert events[-1].step == 5
@@ -180,6 +180,16 @@ def test_a_step_damaged_twice_is_set_aside_twice(corpus: Path) -> None:
         assert "no sound checkpoint is left" in notes(events)
         assert run.steps() == [3]
     assert len(list((run.path / "checkpoints").glob("damaged-*"))) == 2
+
+
+def test_a_command_that_is_refused_sets_nothing_aside(corpus: Path) -> None:
+    run_out(start(corpus, "r"))
+    run = Run(Path("checkpoints/r"))
+    (run.folder(12) / "model.safetensors").write_bytes(b"?")
+    with pytest.raises(UsageError, match="finish it first"):
+        run_out(resume_training("r", Supervision(), steps=5))
+    assert run.steps()[-1] == 12
+    assert run.problems()
 
 
 def test_an_old_manifest_that_is_damaged_does_not_end_a_training(corpus: Path) -> None:

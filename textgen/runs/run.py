@@ -272,7 +272,7 @@ class Run:
             DamagedError: if any other line is not a row.
         """
         path = self.path / METRICS
-        lines = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []
+        lines = path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else []
         rows = []
         for number, line in enumerate(lines, start=1):
             try:
@@ -308,6 +308,9 @@ class Run:
                     raise DamagedError(path, "its SHA-256 is not the recorded one")
         except DamagedError as error:
             found.append(error)
+        metrics = self.path / METRICS
+        if not self.steps() and metrics.is_file() and metrics.stat().st_size:
+            found.append(DamagedError(self.path, "it was trained, and has no checkpoint left"))
         for step in self.steps():
             try:
                 verify_checkpoint(self.folder(step))

@@ -46,7 +46,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "checkpoints": steps,
         "best_step": best,
         "best_bits_per_character": losses[best] / math.log(2) if best in losses else None,
-        "seconds": rows[-1]["seconds"] if rows else 0.0,
-        "characters_per_second": rows[-1]["characters_per_second"] if rows else None,
+        "seconds": rows[-1].get("seconds", 0.0) if rows else 0.0,
+        "characters_per_second": rows[-1].get("characters_per_second") if rows else None,
         "versions": dict(record.versions),
     }

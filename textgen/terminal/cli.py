@@ -184,7 +184,6 @@ def train(
             raise UsageError(f"{names} cannot be given with --resume: the run's own plan decides")
 
     from textgen.terminal.progress import TrainingDisplay
-    from textgen.workflows.events import Planned
     from textgen.workflows.resuming import resume_training
     from textgen.workflows.supervision import Supervision
     from textgen.workflows.training import start_training
@@ -201,8 +200,6 @@ def train(
             )
         try:
             for event in events:
-                # From here on there is something to save before leaving.
-                ending.deferred = ending.deferred or isinstance(event, Planned)
                 display.show(event)
         except KeyboardInterrupt:
             say("stopped before the first step: nothing was changed")
@@ -234,9 +231,11 @@ def sample(
     if seed is not None:
         check_number("seed", seed, 0, MAX_SEED, whole=True)
 
+    from textgen.terminal.signals import noted_signals
     from textgen.workflows.loading import load_model
     from textgen.workflows.sampling import write_samples
 
+    prompt = prompt.replace("\r\n", "\n")
     model = load_model(run)
     drawn = secrets.randbelow(2**31) if seed is None else seed
     pieces = write_samples(
@@ -249,14 +248,18 @@ def sample(
         on_unknown=on_unknown,
         engine=engine,
     )
-    for number, text in pieces:
-        if number == 0 and seed is None and not quiet:
-            say(f"seed {drawn}")
-        if number is not None:
-            emit(("\n\n" if number else "") + prompt)
-        emit(text)
+    with noted_signals() as ending:
+        for number, text in pieces:
+            if number == 0 and seed is None and not quiet:
+                say(f"seed {drawn}")
+            if number is not None:
+                emit(("\n\n" if number else "") + prompt)
+            emit(text)
+            if ending.requested():
+                break
     if sys.stdout.isatty():
         emit("\n")
+    raise typer.Exit(0 if ending.signal is None else 128 + ending.signal)
 
 
 @app.command()
@@ -285,7 +288,7 @@ def repl(
     if not quiet:
         say(f"{model.run.name}, step {model.step}, seed {seed}; /help for help, Ctrl-D to leave")
     session = Session(model.generator(seed=seed), settings, length=length, on_unknown=on_unknown)
-    run_repl(session, quiet=quiet)
+    run_repl(session)
 
 
 @app.command()
@@ -335,8 +338,9 @@ def verify(run: RunArgument = None, as_json: AsJson = False, quiet: Quiet = Fals
         fail(str(problem))
     if problems:
         raise typer.Exit(4)
+    steps = ", ".join(map(str, found.steps())) or "none"
     if not (as_json or quiet):
-        emit(f"{found.path}: sound, {len(found.steps())} checkpoints\n")
+        emit(f"{found.path}: sound, checkpoints at steps {steps}\n")
 
 
 def run_command(arguments: list[str]) -> int:
@@ -367,6 +371,11 @@ def run_command(arguments: list[str]) -> int:
     except OSError as error:
         fail(str(error))
         return 5 if error.errno == 28 else 1
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        fail("not enough memory; choose a smaller network, batch or number of samples")
+        return 1
     return result if isinstance(result, int) else 0
 
 

@@ -8,10 +8,10 @@ from textgen.terminal.render import one_line, visible
 
 
 def say(message: str) -> None:
-    """Print lines to stderr, safe for a terminal; no reader of them is no reason to stop."""
+    """Print lines to stderr, safe for a terminal; that none can have them is no reason to stop."""
     try:
         print(visible(message), file=sys.stderr, flush=True)
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 

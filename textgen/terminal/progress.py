@@ -1,6 +1,5 @@
 """Training as it goes: a live display on a terminal, a line for each evaluation elsewhere."""
 
-import time
 from typing import Self
 
 from rich.console import Console, Group
@@ -82,7 +81,6 @@ class TrainingDisplay:
         self._report: Report | None = None
         self._validation: float | None = None
         self._sample = ""
-        self._begun = 0.0
 
     @property
     def _is_live(self) -> bool:
@@ -102,11 +100,11 @@ class TrainingDisplay:
     def show(self, event: Event) -> None:
         """Show one event."""
         match event:
-            case Note(text):
-                self._print(one_line(text))
+            case Note(text, grave):
+                say(one_line(text)) if grave else self._print(one_line(text))
             case Planned():
                 self._print(format_plan(event))
-                self._planned, self._begun = event, time.monotonic()
+                self._planned = event
                 if self._is_live:
                     self._live = Live(console=self._console, refresh_per_second=4, transient=True)
                     self._live.start()
@@ -134,9 +132,7 @@ class TrainingDisplay:
         assert self._planned is not None
         assert self._report is not None
         report, last = self._report, self._planned.record.plan.last_step
-        done = report.step - self._planned.first_step
-        elapsed = time.monotonic() - self._begun
-        left = elapsed / max(done, 1) * (last - report.step)
+        left = (last - report.step) * self._seconds_per_step()
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
             Text(f"step {report.step:,}/{last:,}"),
@@ -154,6 +150,15 @@ class TrainingDisplay:
         # A Text is never read as markup, and the sample has no control characters by now.
         sample = Text(self._sample, style="italic", overflow="ellipsis", no_wrap=True)
         return Group(bar, losses, sample)
+
+    def _seconds_per_step(self) -> float:
+        """Return the measured pace; until the first evaluation that of the plan, if it has one."""
+        assert self._planned is not None
+        assert self._report is not None
+        plan = self._planned.record.plan
+        if self._validation is None and self._planned.seconds is not None:
+            return self._planned.seconds / plan.steps
+        return plan.characters_per_step / self._report.characters_per_second
 
     def _print(self, text: str) -> None:
         if not self._quiet:

@@ -247,7 +247,7 @@ def _did_you_mean(name: str, known: list[str]) -> str:
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
 
 
-def run_repl(session: Session, *, quiet: bool) -> None:
+def run_repl(session: Session) -> None:
     """Read lines and show what they do, until /bye or the end of the input.
 
     On a terminal the lines are edited with prompt_toolkit; otherwise they are read from stdin, and
@@ -255,7 +255,6 @@ def run_repl(session: Session, *, quiet: bool) -> None:
 
     Args:
         session: what the lines do.
-        quiet: whether messages are left out.
     """
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     for line in _typed_lines(session) if on_terminal else _piped_lines():
@@ -263,8 +262,7 @@ def run_repl(session: Session, *, quiet: bool) -> None:
         with _interrupts() as interrupted, closing(session.respond(line)) as reply:
             for piece in reply:
                 if isinstance(piece, Message):
-                    if not quiet:
-                        say(piece.text)
+                    say(piece.text)
                 else:
                     echo = "" if written or on_terminal else typed_text(line) or ""
                     emit(echo + piece)
@@ -299,7 +297,7 @@ def _typed_lines(session: Session) -> Iterator[str]:
 
 def _piped_lines() -> Iterator[str]:
     for line in sys.stdin:
-        yield line.removesuffix("\n")
+        yield line.removesuffix("\n").removesuffix("\r")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Signals that end a training: once it runs they are noted, so that it can save first."""
+"""Signals that end long work: noted, so that it can save and leave in order."""
 
 import os
 import signal
@@ -19,30 +19,25 @@ class Ending:
 
     Attributes:
         signal: its number; None as long as there was none.
-        deferred: whether signals are only noted; at first they interrupt.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self.deferred = False
 
     def requested(self) -> bool:
         """Return whether it was asked."""
         return self.signal is not None
 
     def note(self, number: int, frame: FrameType | None) -> None:
-        """Remember a signal, and interrupt if it is not deferred; a second one ends the process.
+        """Remember a signal; a second one ends the process at once.
 
-        Raises:
-            KeyboardInterrupt: if signals are not deferred.
+        Nothing is raised: an exception in the middle of JAX's own code would crash the process.
         """
         self.signal = number
         for other in ENDING:
             signal.signal(other, signal.SIG_DFL)
         if sys.stderr.isatty():
             os.write(sys.stderr.fileno(), SHOW_CURSOR)  # a second signal would leave it hidden
-        if not self.deferred:
-            raise KeyboardInterrupt
 
 
 @contextmanager

@@ -42,6 +42,8 @@ class Request:
     def __post_init__(self) -> None:
         if self.minutes is not None:
             check_number("minutes", self.minutes, 0, MAX_MINUTES, open_low=True)
+        if self.devices is not None:
+            check_number("devices", self.devices, 1, whole=True)
         # The rest is checked by the settings it ends up in, here with stand-ins for what is open.
         self.model_settings(vocab_size=2)
         TrainingSettings(

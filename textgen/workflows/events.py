@@ -8,9 +8,15 @@ from textgen.training.loop import Report
 
 @dataclass(frozen=True)
 class Note:
-    """Something a user should know, in one line."""
+    """Something a user should know, in one line.
+
+    Attributes:
+        text: the line.
+        grave: whether it tells of damage, which even a quiet command shows.
+    """
 
     text: str
+    grave: bool = False
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def resume_training(
     with training_lock(run.path):
         run.remove_leftovers()
         record = run.record()
-        checkpoint = yield from _newest_sound(run)
+        checkpoint, damaged = _newest_sound(run)
         step = checkpoint.step if checkpoint else 0
         # Falling back may have gone back past the beginning of the last plan.
         plans = tuple(plan for plan in record.plans if plan.first_step <= step)
@@ -79,6 +79,11 @@ def resume_training(
             )
             return
         check_stop_after(supervision, step)
+        for number, error in damaged.items():
+            run.set_aside(number)
+            yield Note(f"{error}; it is set aside", grave=True)
+        if damaged and not checkpoint:
+            yield Note("no sound checkpoint is left: training begins again", grave=True)
         trainer = yield from _trainer_for(run, record, devices, first_step=step * finished)
         if checkpoint:
             _restore(trainer, checkpoint)
@@ -125,12 +130,12 @@ def _restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
     trainer.restore(state, Progress(**checkpoint.progress))
 
 
-def _newest_sound(run: Run) -> Generator[Note, None, Checkpoint | None]:
-    """Return the newest checkpoint that is whole, if any; note and set aside what is not.
+def _newest_sound(run: Run) -> tuple[Checkpoint | None, dict[int, DamagedError]]:
+    """Return the newest checkpoint that is whole, if any, and what is wrong with others by step.
 
-    Older ones are set aside if their manifest cannot be read: the best could not be told else.
+    Older ones count as damaged if their manifest cannot be read: the best could not be told then.
     """
-    newest = None
+    newest, damaged = None, dict[int, DamagedError]()
     for step in reversed(run.steps()):
         try:
             if newest is None:
@@ -138,11 +143,8 @@ def _newest_sound(run: Run) -> Generator[Note, None, Checkpoint | None]:
             else:
                 read_manifest(run.folder(step))
         except DamagedError as error:
-            run.set_aside(step)
-            yield Note(f"{error}; it is set aside")
-            if newest is None and not run.steps():
-                yield Note("no sound checkpoint is left: training begins again at step 1")
-    return newest
+            damaged[step] = error
+    return newest, damaged
 
 
 def _tokens_of(run: Run, record: RunRecord) -> Tokens:

@@ -36,6 +36,15 @@ class Supervision:
     stop_after: int | None = None
     should_stop: Callable[[], bool] = lambda: False
 
+    def check(self) -> None:
+        """Give up where there is nothing to save yet.
+
+        Raises:
+            KeyboardInterrupt: if it is asked to stop.
+        """
+        if self.should_stop():
+            raise KeyboardInterrupt
+
 
 def supervise(
     run: Run, record: RunRecord, trainer: Trainer, supervision: Supervision

@@ -60,6 +60,7 @@ def start_training(
         CorpusError: if the text cannot be read or trained on.
         NoSpaceError: if the disk is full; earlier checkpoints are sound.
         DivergedError: if the loss is no longer a number.
+        KeyboardInterrupt: if it is asked to stop before the plan is made; nothing is left behind.
     """
     started = time.perf_counter()
     paths = list(corpus_paths) or [shipped_corpus()]
@@ -69,6 +70,7 @@ def start_training(
         check_devices(request.devices)
     corpus = scan_corpus(paths)
     path = new_run_path(name, paths[0])
+    supervision.check()
     for skipped in corpus.skipped:
         yield Note(f"passed over {str(skipped)!r}: not text")
     vocabulary = Vocabulary(corpus.alphabet)
@@ -84,6 +86,7 @@ def start_training(
                     f"the text is short: taking batches of {shape[0]} x {shape[1]} characters"
                 )
             trainer, pace = _plan(request, corpus_record, len(vocabulary), tokens, started)
+            supervision.check()
             start = "\n" if "\n" in vocabulary else next(read_chunks(corpus.files[0]))[0]
             record = RunRecord(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
