@@ -6,10 +6,11 @@ The three dataclasses are frozen and keyword-only, and are saved as JSON beside 
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 from textgen.errors import SettingError
 
+CellName = Literal["lstm", "gru", "rnn"]
 MAX_SEED = 2**63 - 1
 MAX_STEPS = 10**9
 
@@ -87,6 +88,7 @@ class ModelSettings(Settings):
         hidden_size: units H in each layer.
         num_layers: stacked recurrent layers.
         dropout_rate: share of each layer's outputs dropped while training, in [0, 1).
+        cell: what a layer is made of.
     """
 
     vocab_size: int
@@ -94,8 +96,11 @@ class ModelSettings(Settings):
     hidden_size: int
     num_layers: int
     dropout_rate: float
+    cell: CellName = "lstm"
 
     def __post_init__(self) -> None:
+        if self.cell not in get_args(CellName):
+            raise SettingError("cell", self.cell, f"one of {', '.join(get_args(CellName))}")
         check_number("vocab_size", self.vocab_size, 2, 1_114_113, whole=True)
         check_number("hidden_size", self.hidden_size, 1, 65_536, whole=True)
         check_number("embedding_size", self.embedding_size, 1, 65_536, whole=True)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,111 +11,147 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from textgen.network.cells import LSTM, LSTMState
-from textgen.network.parameters import gate_scale_row
-from textgen.network.recurrence import MAX_ONE_HOT, look_up, run_cell
+from textgen.network.cells import CELLS, GRU, LSTM, RNN, Cell
+from textgen.network.recurrence import MAX_ONE_HOT, look_up, product, run_cell
 
 T, B, H = 7, 3, 5
+EVERY_CELL = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 
 
-def problem(seed: int = 0) -> tuple[Any, ...]:
-    random = np.random.default_rng(seed)
-    projections = random.normal(size=(T, B, 4 * H)).astype(np.float32)
-    kernel = random.normal(size=(H, 4 * H)).astype(np.float32)
-    state = LSTMState(*random.normal(size=(2, B, H)).astype(np.float32))
-    return jnp.asarray(projections), jnp.asarray(kernel), LSTMState(*map(jnp.asarray, state))
+def arrays(random: Any, *shape: int) -> Any:
+    return jnp.asarray(random.normal(size=shape), jnp.float32)
 
 
-def plain_loop(projections: Any, kernel: Any, state: Any) -> Any:
-    outputs = []
+def problem(cell: Cell, seed: int = 0) -> tuple[Any, ...]:
+    random, gates = np.random.default_rng(seed), cell.num_gates * H
+    members = [arrays(random, B, H) for _ in cell.state_type._fields]
+    return (
+        arrays(random, T, B, gates),
+        arrays(random, gates),
+        arrays(random, H, gates),
+        cell.state_type(*members),
+    )
+
+
+def plain_loop(cell: Cell, projections: Any, bias: Any, kernel: Any, state: Any) -> Any:
+    outputs, scale = [], cell.scale_row(H)
     for projection in projections:
-        state = LSTM.step(projection, state.hidden @ kernel, state)
+        combined = cell.combine(scale * (projection + bias), scale * (state.hidden @ kernel))
+        state = cell.step(combined, state)
         outputs.append(state.hidden)
     return jnp.stack(outputs), state
 
 
 def scalar(run: Any) -> Any:
-    """A loss that every output and both members of the last state enter, each with its weight."""
-    weights = jnp.asarray(np.random.default_rng(9).normal(size=(T, B, H)), jnp.float32)
+    """A loss that every output and all of the last state enter, each with its weight."""
+    weights = arrays(np.random.default_rng(9), T, B, H)
 
-    def loss(projections: Any, kernel: Any, state: Any) -> Any:
-        outputs, last = run(projections, kernel, state)
-        return jnp.sum(outputs * weights) + jnp.sum(last.hidden**2) + jnp.sum(jnp.sin(last.cell))
+    def loss(*arguments: Any) -> Any:
+        outputs, last = run(*arguments)
+        return jnp.sum(outputs * weights) + sum(jnp.sum(jnp.sin(member)) for member in last)
 
     return loss
 
 
-def test_outputs_and_gradients_are_those_of_a_plain_loop() -> None:
-    arguments = problem()
-    ours = lambda *a: run_cell(LSTM, *a)  # noqa: E731
+@EVERY_CELL
+def test_outputs_and_gradients_are_those_of_a_plain_loop(cell: Cell) -> None:
+    arguments = problem(cell)
+    ours, plain = partial(run_cell, cell), partial(plain_loop, cell)
     for left, right in zip(
-        jax.tree.leaves(ours(*arguments)), jax.tree.leaves(plain_loop(*arguments)), strict=True
+        jax.tree.leaves(ours(*arguments)), jax.tree.leaves(plain(*arguments)), strict=True
     ):
         np.testing.assert_allclose(left, right, atol=1e-6)
-    found = jax.grad(scalar(ours), argnums=(0, 1, 2))(*arguments)
-    expected = jax.grad(scalar(plain_loop), argnums=(0, 1, 2))(*arguments)
+    found = jax.grad(scalar(ours), argnums=(0, 1, 2, 3))(*arguments)
+    expected = jax.grad(scalar(plain), argnums=(0, 1, 2, 3))(*arguments)
     for left, right in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         assert float(jnp.abs(right).max()) > 1e-3
         np.testing.assert_allclose(left, right, atol=1e-5)
 
 
-def test_two_halves_with_the_state_carried_equal_the_whole() -> None:
-    projections, kernel, state = problem(1)
-    whole, last = run_cell(LSTM, projections, kernel, state)
-    first, middle = run_cell(LSTM, projections[:3], kernel, state)
-    second, end = run_cell(LSTM, projections[3:], kernel, middle)
+@EVERY_CELL
+def test_two_halves_with_the_state_carried_equal_the_whole(cell: Cell) -> None:
+    projections, bias, kernel, state = problem(cell, 1)
+    whole, last = run_cell(cell, projections, bias, kernel, state)
+    first, middle = run_cell(cell, projections[:3], bias, kernel, state)
+    second, end = run_cell(cell, projections[3:], bias, kernel, middle)
     np.testing.assert_allclose(jnp.concatenate([first, second]), whole, atol=1e-6)
-    np.testing.assert_allclose(end.cell, last.cell, atol=1e-6)
+    for left, right in zip(end, last, strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-6)
 
 
-def test_copied_weights_give_what_flax_gives() -> None:
-    random = np.random.default_rng(2)
-    width = 4
-    flax_cell = nnx.OptimizedLSTMCell(width, H, rngs=nnx.Rngs(0))
-    inputs = jnp.asarray(random.normal(size=(T, B, width)), jnp.float32)
-    dense_input, dense_hidden = flax_cell.dense_i, flax_cell.dense_h
-    bias = jnp.asarray(random.normal(size=4 * H), jnp.float32)
-    dense_hidden.bias[...] = bias
-    start = LSTMState(*map(jnp.asarray, random.normal(size=(2, B, H)).astype(np.float32)))
+def flax_lstm(module: Any, random: Any) -> tuple[Any, Any]:
+    bias = module.dense_h.bias[...] = arrays(random, 4 * H)
+    return (module.dense_i.kernel[...], module.dense_h.kernel[...]), bias
 
-    carry, expected = (start.cell, start.hidden), []
+
+def flax_gru(module: Any, random: Any) -> tuple[Any, Any]:
+    # Flax gives the recurrent part of the candidate a bias of its own; ours has none.
+    bias = module.dense_i.bias[...] = arrays(random, 3 * H)
+    return (module.dense_i.kernel[...], module.dense_h.kernel[...]), bias
+
+
+def flax_rnn(module: Any, random: Any) -> tuple[Any, Any]:
+    bias = module.dense_i.bias[...] = arrays(random, H)
+    return (module.dense_i.kernel[...], module.dense_h.kernel[...]), bias
+
+
+@pytest.mark.parametrize(
+    ("cell", "flax_class", "copy"),
+    [
+        (LSTM, nnx.OptimizedLSTMCell, flax_lstm),
+        (GRU, nnx.GRUCell, flax_gru),
+        (RNN, nnx.SimpleCell, flax_rnn),
+    ],
+    ids=CELLS,
+)
+def test_copied_weights_give_what_flax_gives(cell: Cell, flax_class: Any, copy: Any) -> None:
+    random, width = np.random.default_rng(2), 4
+    module = flax_class(width, H, rngs=nnx.Rngs(0))
+    (input_kernel, recurrent_kernel), bias = copy(module, random)  # gates stand in our order
+    inputs = arrays(random, T, B, width)
+    start = cell.state_type(*(arrays(random, B, H) for _ in cell.state_type._fields))
+    # Flax carries an LSTM's (cell, hidden), and the hidden state of the others by itself.
+    carry = tuple(reversed(start)) if cell is LSTM else start.hidden
+    expected = []
     for step in inputs:
-        carry, output = flax_cell(carry, step)
+        carry, output = module(carry, step)
         expected.append(output)
 
-    scale = gate_scale_row(LSTM, H)  # Flax's gates stand in our order: i, f, g, o.
-    projections = inputs @ (dense_input.kernel[...] * scale) + bias * scale
-    outputs, last = run_cell(LSTM, projections, dense_hidden.kernel[...] * scale, start)
+    outputs, last = run_cell(cell, product(inputs, input_kernel), bias, recurrent_kernel, start)
     np.testing.assert_allclose(outputs, jnp.stack(expected), atol=1e-6)
-    np.testing.assert_allclose(last.cell, carry[0], atol=1e-6)
+    np.testing.assert_allclose(last[-1], carry[0] if cell is LSTM else carry, atol=1e-6)
 
 
 def test_gradients_equal_finite_differences_in_float64() -> None:
     code = """
 import jax; jax.config.update("jax_enable_x64", True)
 import jax.numpy as jnp, numpy as np
-from textgen.network.cells import LSTM, LSTMState
-from textgen.network.recurrence import run_cell
-random = np.random.default_rng(3)
-T, B, H = 5, 2, 3
-arguments = [random.normal(size=shape) for shape in [(T, B, 4*H), (H, 4*H), (B, H), (B, H)]]
-weights = random.normal(size=(T, B, H))
-@jax.jit
-def loss(p, w, h, c):
-    outputs, last = run_cell(LSTM, p, w, LSTMState(h, c))
-    return jnp.sum(outputs * weights) + jnp.sum(last.cell ** 2)
-gradients = jax.grad(loss, argnums=(0, 1, 2, 3))(*map(jnp.asarray, arguments))
-worst = 0.0
-for number, array in enumerate(arguments):
-    for place in np.ndindex(array.shape):
-        step, sides = 1e-6, []
-        for sign in (1, -1):
-            moved = [a.copy() for a in arguments]
-            moved[number][place] += sign * step
-            sides.append(float(loss(*map(jnp.asarray, moved))))
-        worst = max(worst, abs((sides[0]-sides[1]) / (2*step) - float(gradients[number][place])))
-assert gradients[0].dtype == np.float64
-assert worst < 1e-7, worst
+from textgen.network.cells import CELLS
+from textgen.network.recurrence import product, run_cell
+T, B, I, H = 5, 2, 2, 3
+for cell in CELLS.values():
+    random, gates = np.random.default_rng(3), cell.num_gates * H
+    shapes = [(T, B, I), (I, gates), (gates,), (H, gates), (B, H), (B, H)]
+    shapes = shapes[:4 + len(cell.state_type._fields)]
+    arguments = [random.normal(size=shape) for shape in shapes]
+    weights = random.normal(size=(T, B, H))
+    @jax.jit
+    def loss(x, w, b, u, *members):
+        outputs, last = run_cell(cell, product(x, w), b, u, cell.state_type(*members))
+        return jnp.sum(outputs * weights) + jnp.sum(last[-1] ** 2)
+    gradients = jax.grad(loss, argnums=range(len(shapes)))(*map(jnp.asarray, arguments))
+    worst = 0.0
+    for number, array in enumerate(arguments):
+        for place in np.ndindex(array.shape):
+            step, sides = 1e-6, []
+            for sign in (1, -1):
+                moved = [a.copy() for a in arguments]
+                moved[number][place] += sign * step
+                sides.append(float(loss(*map(jnp.asarray, moved))))
+            found = float(gradients[number][place])
+            worst = max(worst, abs((sides[0] - sides[1]) / (2 * step) - found))
+    assert gradients[0].dtype == np.float64
+    assert worst < 1e-7, (cell.name, worst)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 

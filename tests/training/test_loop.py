@@ -1,6 +1,7 @@
 import math
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -54,14 +55,28 @@ def test_a_small_network_learns_a_short_text_by_heart_and_writes_it_out() -> Non
     assert TEXT[:8] + written == TEXT
 
 
-def test_a_report_follows_every_step_and_evaluations_keep_their_interval() -> None:
-    reports = list(trainer(10, eval_every=4).run())
-    assert [report.step for report in reports] == list(range(1, 11))
+def test_evaluations_and_stops_keep_their_steps_and_a_call_fills_what_lies_between() -> None:
+    learner = trainer(40, eval_every=17)
+    reports = list(learner.run(stop_after=36))
+    # 16 steps of so small a network are made at once.
+    assert [report.step for report in reports] == [16, 17, 33, 34, 36]
     evaluated = [report.step for report in reports if report.validation_loss is not None]
-    assert evaluated == [4, 8, 10]
-    mean = sum(report.loss for report in reports[4:8]) / 4
-    assert reports[7].training_loss == pytest.approx(mean, rel=1e-6)
-    assert reports[0].loss == pytest.approx(math.log(30), abs=1.0)
+    assert evaluated == [17, 34]
+    assert [report.step for report in learner.run()] == [40]
+
+
+def test_how_steps_are_grouped_changes_no_number() -> None:
+    apart, together = trainer(10, eval_every=1), trainer(10, eval_every=5)
+    losses = [report.loss for report in apart.run()]
+    reports = list(together.run())
+    assert [report.step for report in reports] == [5, 10]
+    assert [report.loss for report in reports] == [losses[4], losses[9]]
+    assert reports[1].training_loss == sum(losses[5:]) / 5
+    assert losses[0] == pytest.approx(math.log(30), abs=1.0)
+    for left, right in zip(
+        jax.tree.leaves(apart.state), jax.tree.leaves(together.state), strict=True
+    ):
+        np.testing.assert_array_equal(left, right)
 
 
 def test_measuring_leaves_the_training_as_it_was() -> None:

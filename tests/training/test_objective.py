@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -10,17 +11,19 @@ import pytest
 
 from textgen.network.model import create_model, dropout_masks, zero_states
 from textgen.settings import ModelSettings, TrainingSettings
+from textgen.training import objective
 from textgen.training.devices import make_mesh
 from textgen.training.objective import (
     TrainState,
     cross_entropy,
     learning_rates,
     make_optimizer,
-    make_train_step,
+    make_train_steps,
     place,
     reset_states,
     state_arrays,
     state_from_arrays,
+    steps_at_once,
 )
 
 MODEL = ModelSettings(vocab_size=9, embedding_size=6, hidden_size=8, num_layers=2, dropout_rate=0.3)
@@ -78,11 +81,10 @@ def test_only_marked_rows_are_reset() -> None:
 
 
 def test_the_optimizer_is_optax_adamw_with_decay_of_the_kernels_alone() -> None:
-    settings = plan(weight_decay=0.1, b1=0.8, b2=0.9, max_grad_norm=0.5)
+    settings = plan(weight_decay=0.1, b1=0.8, b2=0.9)
     parameters = {"kernel": jnp.array([[1.0, -2.0]]), "bias": jnp.array([3.0])}
-    reference = optax.chain(
-        optax.clip_by_global_norm(0.5),
-        optax.adamw(0.02, b1=0.8, b2=0.9, weight_decay=0.1, mask={"kernel": True, "bias": False}),
+    reference = optax.adamw(
+        0.02, b1=0.8, b2=0.9, weight_decay=0.1, mask={"kernel": True, "bias": False}
     )
     ours, expected = parameters, parameters
     our_state = make_optimizer(settings).init(ours)
@@ -99,21 +101,30 @@ def test_the_optimizer_is_optax_adamw_with_decay_of_the_kernels_alone() -> None:
 
 
 @cache
-def trained(devices: int, steps: int = 3) -> tuple[TrainState, list[float]]:
+def trained(devices: int, steps: int = 3, at_once: int = 1) -> tuple[TrainState, list[float]]:
     settings = plan(devices=devices)
     mesh = make_mesh(devices, settings.batch_size)
     apply, parameters = create_model(MODEL, seed=0)
     optimizer = make_optimizer(settings).init(parameters)
     state = place(TrainState(parameters, optimizer, zero_states(MODEL, 4)), mesh)
-    step = make_train_step(apply, MODEL, settings, mesh)
-    random, losses = np.random.default_rng(1), []
-    for number in range(steps):
-        tokens = random.integers(1, 9, (4, 11)).astype(np.int32)
-        resets = np.array([number == 0, False, number == 2, False])
-        state, loss, _ = step(
-            state, tokens[:, :-1], tokens[:, 1:], resets, np.int32(number), np.float32(0.001)
+    run = make_train_steps(apply, MODEL, settings, mesh)
+    tokens = np.random.default_rng(1).integers(1, 9, (5, 4, 11)).astype(np.int32)
+    resets = np.zeros((5, 4), bool)
+    resets[0, 0] = resets[2, 2] = True
+    losses: list[float] = []
+    for begin in range(0, steps, at_once):
+        # Five batches are given, of which `at_once` are used.
+        places = np.arange(begin, begin + 5) % 5
+        state, measures = run(
+            state,
+            np.int32(at_once),
+            tokens[places, :, :-1],
+            tokens[places, :, 1:],
+            resets[places],
+            places.astype(np.int32),
+            np.full(5, 0.001, np.float32),
         )
-        losses.append(float(loss))
+        losses += np.asarray(measures)[:at_once, 0].tolist()
     return state, losses
 
 
@@ -125,19 +136,49 @@ def test_one_and_two_devices_agree() -> None:
         np.testing.assert_allclose(left, right, atol=1e-5)
 
 
+def test_how_many_steps_a_call_makes_changes_no_bit() -> None:
+    (one, losses), (other, same) = trained(1, steps=4), trained(1, steps=4, at_once=2)
+    assert len(losses) == 4
+    assert losses == same
+    for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_a_call_makes_fewer_steps_of_a_larger_network() -> None:
+    assert steps_at_once(MODEL, plan()) == 16
+    large = replace(MODEL, hidden_size=512, embedding_size=512)
+    assert steps_at_once(large, plan(batch_size=32, sequence_length=64)) == 2
+    assert 2 < steps_at_once(large, plan(batch_size=8, sequence_length=64)) < 16
+
+
+def test_the_devices_share_the_update_of_a_large_parameter(monkeypatch: Any) -> None:
+    whole, losses = trained(2)
+    monkeypatch.setattr(objective, "SHARED_UPDATE", 64)
+    trained.cache_clear()
+    shared, same = trained(2)
+    trained.cache_clear()
+    moment = shared.optimizer["adam"].mu["layers.1.input_kernel"]  # [8, 32]
+    assert [shard.data.shape for shard in moment.addressable_shards] == [(4, 32)] * 2
+    bias = shared.optimizer["adam"].mu["layers.1.bias"]
+    assert [shard.data.shape for shard in bias.addressable_shards] == [(32,)] * 2
+    np.testing.assert_allclose(losses, same, atol=1e-6)
+    for left, right in zip(jax.tree.leaves(whole), jax.tree.leaves(shared), strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-6)
+
+
 def test_the_first_loss_is_near_that_of_knowing_nothing() -> None:
     assert abs(trained(1)[1][0] - math.log(9)) < 0.5
 
 
 def test_a_step_resets_drops_and_descends_as_its_parts_do() -> None:
-    """Two steps against the model, Optax and the masks, put together here by hand."""
-    settings = plan(seed=5)
+    """Two steps against the model, Optax, clipping and the masks, put together here by hand."""
+    settings = plan(seed=5, max_grad_norm=0.05)
     apply, parameters = create_model(MODEL, seed=0)
     optimizer = make_optimizer(settings)
     recurrent = jax.tree.map(lambda a: a + 0.5, zero_states(MODEL, 4))
     start = TrainState(parameters, optimizer.init(parameters), recurrent)
     mesh = make_mesh(1, 4)
-    step = make_train_step(apply, MODEL, settings, mesh)
+    run = make_train_steps(apply, MODEL, settings, mesh)
     tokens = np.random.default_rng(2).integers(1, 9, (4, 11)).astype(np.int32)
     resets = np.array([True, False, False, True])
     state, expected = place(start, mesh), start
@@ -152,14 +193,23 @@ def test_a_step_resets_drops_and_descends_as_its_parts_do() -> None:
             return -jnp.mean(chosen), after
 
         (value, after), gradients = jax.value_and_grad(loss, has_aux=True)(expected.parameters)
+        length = float(optax.tree.norm(gradients))
+        assert length > settings.max_grad_norm  # so that clipping shows
+        gradients = jax.tree.map(lambda g: g * settings.max_grad_norm / length, gradients)  # noqa: B023
         updates, moments = optimizer.update(gradients, expected.optimizer, expected.parameters)
         moved = jax.tree.map(lambda p, u: p - 0.001 * u, expected.parameters, updates)
         expected = TrainState(moved, moments, after)
-        state, found, norm = step(
-            state, tokens[:, :-1], tokens[:, 1:], resets, np.int32(number), np.float32(0.001)
+        state, measures = run(
+            state,
+            np.int32(1),
+            tokens[None, :, :-1],
+            tokens[None, :, 1:],
+            resets[None],
+            np.array([number], np.int32),
+            np.array([0.001], np.float32),
         )
-        assert float(found) == pytest.approx(float(value), abs=1e-6)
-        assert float(norm) == pytest.approx(float(optax.tree.norm(gradients)), rel=1e-5)
+        assert float(measures[0, 0]) == pytest.approx(float(value), abs=1e-6)
+        assert float(measures[0, 1]) == pytest.approx(length, rel=1e-5)
         for left, right in zip(jax.tree.leaves(state), jax.tree.leaves(expected), strict=True):
             np.testing.assert_allclose(left, right, atol=2e-5)
 

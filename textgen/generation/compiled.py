@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from textgen.generation.engines import States, fold_scales, next_logits, step_network
 from textgen.generation.sampling import Draws, Filters, Knobs, compile_settings, draw
+from textgen.network.cells import CELLS, Cell
 from textgen.network.parameters import Arrays
 from textgen.settings import ModelSettings, SamplingSettings
 from textgen.training.devices import DATA, make_mesh
@@ -45,7 +46,7 @@ class JaxEngine:
         uniforms = np.zeros((rows, self.piece), np.float32)
         for row, numbers in zip(uniforms, draws, strict=False):
             row[:count] = numbers.take(count)
-        loop = _compiled_loop(self.settings.num_layers, filters, mesh)
+        loop = _compiled_loop(CELLS[self.settings.cell], filters, mesh)
         after, tokens = loop(self._folded, knobs, np.int32(count), stacked, uniforms)
         after = jax.tree.map(np.asarray, after)
         rest = [jax.tree.map(lambda member, i=i: member[i], after) for i in range(samples)]
@@ -59,10 +60,10 @@ def _sampling_mesh(*, many: bool) -> Mesh:
 
 
 @cache
-def _compiled_loop(num_layers: int, filters: Filters, mesh: Mesh) -> Callable[..., Any]:
+def _compiled_loop(cell: Cell, filters: Filters, mesh: Mesh) -> Callable[..., Any]:
     split, whole = PartitionSpec(DATA), PartitionSpec()
     loop = jax.shard_map(
-        partial(_write, num_layers, filters),
+        partial(_write, cell, filters),
         mesh=mesh,
         in_specs=(whole, whole, whole, split, split),
         out_specs=(split, split),
@@ -72,7 +73,7 @@ def _compiled_loop(num_layers: int, filters: Filters, mesh: Mesh) -> Callable[..
 
 
 def _write(
-    num_layers: int,
+    cell: Cell,
     filters: Filters,
     folded: dict[str, jax.Array],
     knobs: Knobs,
@@ -83,7 +84,7 @@ def _write(
     def step(states: States, inputs: tuple[jax.Array, jax.Array]) -> tuple[States, jax.Array]:
         place, uniform = inputs
         token = draw(next_logits(folded, states), uniform, filters, knobs).astype(jnp.int32)
-        after = step_network(folded, num_layers, token, states)
+        after = step_network(cell, folded, token, states)
         # The last piece may be shorter than the loop: the states stay where it ends.
         kept = jax.tree.map(partial(jnp.where, place < count), after, states)
         return kept, token

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.generation.sampling import Draws, compile_settings, draw
-from textgen.network.cells import LSTM
-from textgen.network.parameters import Arrays, gate_scale_row
+from textgen.network.cells import CELLS, Cell
+from textgen.network.parameters import Arrays
 from textgen.settings import ModelSettings, SamplingSettings
 
 EngineName = Literal["auto", "numpy", "jax"]
@@ -55,7 +55,7 @@ def fold_scales(settings: ModelSettings, parameters: Arrays) -> dict[str, NDArra
         `table` [V, G], the first layer's projection of each character; `kernel` and `bias` of the
         projection to logits.
     """
-    scale = gate_scale_row(LSTM, settings.hidden_size)
+    scale = CELLS[settings.cell].scale_row(settings.hidden_size)
     folded = {}
     for layer in range(settings.num_layers):
         for part in ("input_kernel", "recurrent_kernel", "bias"):
@@ -67,12 +67,12 @@ def fold_scales(settings: ModelSettings, parameters: Arrays) -> dict[str, NDArra
     return folded
 
 
-def step_network(folded: Any, num_layers: int, token: Any, states: States) -> States:
+def step_network(cell: Cell, folded: Any, token: Any, states: States) -> States:
     """Read one character in every layer, for NumPy and JAX arrays alike.
 
     Args:
+        cell: of the network.
         folded: what `fold_scales` returned.
-        num_layers: of the network.
         token: its id, an integer or int [B].
         states: every layer's state before, members [H] or [B, H].
 
@@ -80,12 +80,12 @@ def step_network(folded: Any, num_layers: int, token: Any, states: States) -> St
         Every layer's state after.
     """
     projection, after = folded["table"][token], list[Any]()
-    for layer, state in zip(range(num_layers), states, strict=True):
+    for layer, state in enumerate(states):
         if layer:
             projection = after[-1].hidden @ folded[f"input_kernel.{layer}"]
             projection = projection + folded[f"bias.{layer}"]
         recurrent = state.hidden @ folded[f"recurrent_kernel.{layer}"]
-        after.append(LSTM.step(projection, recurrent, state))
+        after.append(cell.step(cell.combine(projection, recurrent), state))
     return tuple(after)
 
 
@@ -101,18 +101,18 @@ class NumpyEngine:
 
     def __init__(self, settings: ModelSettings, parameters: Arrays) -> None:
         self.settings = settings
+        self._cell = CELLS[settings.cell]
         self._folded = fold_scales(settings, parameters)
 
     def zero_states(self) -> States:
         """Return the states before any text."""
         zero = np.zeros(self.settings.hidden_size, np.float32)
-        members = len(LSTM.state_type._fields)  # type: ignore[attr-defined]
-        return tuple(LSTM.state_type(*[zero] * members) for _ in range(self.settings.num_layers))
+        return tuple(self._cell.fill_state(zero) for _ in range(self.settings.num_layers))
 
     def read(self, tokens: NDArray[np.int32], states: States) -> States:
         """Read characters, ids int32 [T], one after the other."""
         for token in tokens.tolist():
-            states = step_network(self._folded, self.settings.num_layers, token, states)
+            states = step_network(self._cell, self._folded, token, states)
         return states
 
     def logits(self, states: States) -> NDArray[np.float32]:
@@ -159,7 +159,7 @@ def choose_engine(
     """
     if name != "auto":
         return name
-    gates = LSTM.num_gates * settings.hidden_size
+    gates = CELLS[settings.cell].num_gates * settings.hidden_size
     products = (2 * settings.num_layers - 1) * settings.hidden_size * gates
     products += settings.hidden_size * settings.vocab_size
     seconds = SECONDS_PER_CALL * (settings.num_layers + 1) + products / MULTIPLICATIONS_PER_SECOND

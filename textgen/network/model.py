@@ -7,9 +7,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from textgen.network.cells import LSTM
-from textgen.network.parameters import gate_scale_row
-from textgen.network.recurrence import State, look_up, run_cell
+from textgen.network.cells import CELLS, Cell
+from textgen.network.recurrence import State, look_up, product, run_cell
 from textgen.settings import ModelSettings
 
 Parameters = dict[str, jax.Array]
@@ -20,25 +19,23 @@ Apply = Callable[..., tuple[jax.Array, States]]
 class RecurrentLayer(nnx.Module):
     """The parameters of one layer: W_x [I, G], W_h [H, G] and b [G]."""
 
-    def __init__(self, input_size: int, hidden_size: int, rngs: nnx.Rngs) -> None:
-        gates = LSTM.num_gates
+    def __init__(self, cell: Cell, input_size: int, hidden_size: int, rngs: nnx.Rngs) -> None:
+        self.cell, gates = cell, cell.num_gates
         kernel = nnx.initializers.lecun_normal()
         square = nnx.initializers.orthogonal()
         blocks = [square(rngs.params(), (hidden_size, hidden_size)) for _ in range(gates)]
         self.input_kernel = nnx.Param(kernel(rngs.params(), (input_size, gates * hidden_size)))
         self.recurrent_kernel = nnx.Param(jnp.concatenate(blocks, axis=1))
-        biases = jnp.asarray(LSTM.initial_biases, jnp.float32)
+        biases = jnp.asarray(cell.initial_biases, jnp.float32)
         self.bias = nnx.Param(jnp.repeat(biases, hidden_size))
 
     def project(self, inputs: jax.Array) -> jax.Array:
-        """Return W_x x + b, scaled for the cell, of inputs [..., I]."""
-        scale = gate_scale_row(LSTM, self.recurrent_kernel.shape[0])
-        return inputs @ (self.input_kernel[...] * scale) + self.bias[...] * scale
+        """Return x W_x of inputs [..., I]."""
+        return product(inputs, self.input_kernel[...])
 
     def run(self, projections: jax.Array, state: State) -> tuple[jax.Array, State]:
         """Run along projections [T, B, G]; return the outputs [T, B, H] and the last state."""
-        scale = gate_scale_row(LSTM, self.recurrent_kernel.shape[0])
-        return run_cell(LSTM, projections, self.recurrent_kernel[...] * scale, state)
+        return run_cell(self.cell, projections, self.bias[...], self.recurrent_kernel[...], state)
 
 
 class Projection(nnx.Module):
@@ -58,6 +55,7 @@ class LanguageModel(nnx.Module):
         self.embedding = nnx.Param(jax.random.normal(rngs.params(), shape))
         self.layers = nnx.List(
             RecurrentLayer(
+                CELLS[settings.cell],
                 settings.hidden_size if layer else settings.embedding_size,
                 settings.hidden_size,
                 rngs,
@@ -118,8 +116,7 @@ def dropout_masks(
 def zero_states(settings: ModelSettings, batch_size: int) -> States:
     """Return the state before any text for every layer, members float32 [B, H]."""
     zero = jnp.zeros((batch_size, settings.hidden_size))
-    members = len(LSTM.state_type._fields)  # type: ignore[attr-defined]
-    return tuple(LSTM.state_type(*[zero] * members) for _ in range(settings.num_layers))
+    return tuple(CELLS[settings.cell].fill_state(zero) for _ in range(settings.num_layers))
 
 
 def random_key(seed: int) -> jax.Array:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.network.cells import LSTM, Cell
+from textgen.network.cells import CELLS
 from textgen.settings import ModelSettings
 
 Arrays = Mapping[str, NDArray[np.float32]]
@@ -14,12 +14,13 @@ Arrays = Mapping[str, NDArray[np.float32]]
 def parameter_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
     """Return the shape of every parameter by its name.
 
-    With G = number of gates * H: `embedding` [V, E]; for each layer l, of input width I,
+    With G = the cell's number of gates * H: `embedding` [V, E]; for each layer l, of input width I,
     `layers.l.input_kernel` [I, G], `layers.l.recurrent_kernel` [H, G] and `layers.l.bias` [G];
     `projection.kernel` [H, V] and `projection.bias` [V]. Gates stand side by side in the order of
     the cell's equations.
     """
-    hidden, gates = settings.hidden_size, LSTM.num_gates * settings.hidden_size
+    hidden = settings.hidden_size
+    gates = CELLS[settings.cell].num_gates * hidden
     shapes: dict[str, tuple[int, ...]] = {
         "embedding": (settings.vocab_size, settings.embedding_size)
     }
@@ -36,8 +37,3 @@ def parameter_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
 def parameter_count(settings: ModelSettings) -> int:
     """Return how many numbers a network learns."""
     return sum(int(np.prod(shape)) for shape in parameter_shapes(settings).values())
-
-
-def gate_scale_row(cell: Cell, hidden_size: int) -> NDArray[np.float32]:
-    """Return the cell's gate scales, one for each column of a kernel, float32 [G]."""
-    return np.repeat(np.asarray(cell.gate_scales, np.float32), hidden_size)

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import safetensors
@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import DamagedError, SettingError
-from textgen.network.cells import LSTM
 from textgen.network.parameters import Arrays, parameter_shapes
 from textgen.runs.files import decode_json, encode_json, read_bytes, whole_folder, write_durably
-from textgen.settings import ModelSettings
+from textgen.settings import CellName, ModelSettings
 
 FORMAT = 1
 MODEL = "model.safetensors"
@@ -48,11 +47,12 @@ class ModelConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Return what config.json holds."""
+        settings = self.settings.to_json()
         return {
             "format": FORMAT,
-            "architecture": LSTM.name,
+            "architecture": settings.pop("cell"),
             "direction": "forward",
-            "settings": self.settings.to_json(),
+            "settings": settings,
             "vocabulary": self.vocabulary.characters,
             "start": self.start,
         }
@@ -66,10 +66,10 @@ class ModelConfig:
         """
         check_format(path, content)
         kind = content.get("architecture"), content.get("direction")
-        if kind != (LSTM.name, "forward"):
+        if kind[0] not in get_args(CellName) or kind[1] != "forward":
             raise DamagedError(path, f"unknown architecture and direction {kind}")
         try:
-            settings = ModelSettings.from_json(content["settings"])
+            settings = ModelSettings.from_json({**content["settings"], "cell": kind[0]})
             vocabulary = Vocabulary(content["vocabulary"])
             start = content["start"]
         except (KeyError, TypeError, SettingError) as error:

@@ -35,7 +35,6 @@ def summarise(run: Run) -> dict[str, Any]:
             "distinct_characters": len(record.config.vocabulary) - 1,
         },
         "model": {
-            "architecture": "lstm",
             **record.config.settings.to_json(),
             "parameters": parameter_count(record.config.settings),
         },

@@ -17,7 +17,7 @@ from textgen.errors import (
     TextgenError,
     UsageError,
 )
-from textgen.settings import MAX_SEED, SamplingSettings, check_number
+from textgen.settings import MAX_SEED, CellName, SamplingSettings, check_number
 from textgen.terminal.output import (
     ReaderGoneError,
     emit,
@@ -98,6 +98,10 @@ def train(
         typer.Option(help="How long to train; 5 by default. The sizes are chosen to fit."),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="How many steps to train instead.")] = None,
+    cell: Annotated[
+        CellName | None,
+        typer.Option(help="What a layer is made of; an LSTM remembers longest, the default."),
+    ] = None,
     hidden_size: Annotated[int | None, typer.Option(help="Units in each layer.")] = None,
     num_layers: Annotated[int | None, typer.Option(help="Stacked layers.")] = None,
     embedding_size: Annotated[
@@ -161,6 +165,7 @@ def train(
     request = Request(
         minutes=minutes,
         steps=steps,
+        cell=cell,
         hidden_size=hidden_size,
         num_layers=num_layers,
         embedding_size=embedding_size,
@@ -183,6 +188,9 @@ def train(
             names = ", ".join(given or ["no-keep-corpus"]).replace("_", "-")
             raise UsageError(f"{names} cannot be given with --resume: the run's own plan decides")
 
+    from textgen.runs.compile_cache import keep_compiled
+
+    keep_compiled()
     from textgen.terminal.progress import TrainingDisplay
     from textgen.workflows.resuming import resume_training
     from textgen.workflows.supervision import Supervision

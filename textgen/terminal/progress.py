@@ -8,6 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from textgen.network.cells import CELLS
 from textgen.network.parameters import parameter_count
 from textgen.terminal.output import say
 from textgen.terminal.render import format_bits, format_duration, one_line
@@ -27,7 +28,7 @@ def format_plan(event: Planned) -> str:
         f"text     {corpus.characters:,} characters, {model.vocab_size - 1} different",
         f"split    {corpus.training_characters:,} to train on, "
         f"{corpus.validation_characters:,} to validate",
-        f"network  LSTM {size}, {parameter_count(model):,} parameters, "
+        f"network  {CELLS[model.cell].title} {size}, {parameter_count(model):,} parameters, "
         f"dropout {model.dropout_rate:g}",
         f"plan     {plan.steps:,} steps of {plan.batch_size} x {plan.sequence_length} characters, "
         f"{passes:.1f} passes over the text",

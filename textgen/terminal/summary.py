@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from textgen.network.cells import CELLS
 from textgen.terminal.render import format_bits, format_duration, format_table, one_line
 
 
@@ -19,7 +20,7 @@ def format_summary(summary: dict[str, Any]) -> str:
         ("", f"SHA-256 {corpus['sha256']}"),
         (
             "network",
-            f"LSTM {model['num_layers']}x{model['hidden_size']}, "
+            f"{CELLS[model['cell']].title} {model['num_layers']}x{model['hidden_size']}, "
             f"embedding {model['embedding_size']}, {model['parameters']:,} parameters, "
             f"dropout {model['dropout_rate']:g}",
         ),

@@ -20,8 +20,9 @@ from textgen.training.objective import (
     TrainState,
     learning_rates,
     make_optimizer,
-    make_train_step,
+    make_train_steps,
     place,
+    steps_at_once,
 )
 from textgen.training.plan import Pace
 
@@ -33,15 +34,15 @@ RATES_AT_ONCE = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What one step did.
+    """What some steps did.
 
     Attributes:
-        step: counted from 1 at the run's start.
-        loss: of this step's batch, in nats per character.
+        step: the last of them, counted from 1 at the run's start.
+        loss: of the last step's batch, in nats per character.
         training_loss: the mean over the steps since the last evaluation, in nats per character.
-        validation_loss: in nats per character; None if this step ended without an evaluation.
-        learning_rate: of this step.
-        gradient_norm: global norm before clipping.
+        validation_loss: in nats per character; None if the last step ended without an evaluation.
+        learning_rate: of the last step.
+        gradient_norm: of the last step, global norm before clipping.
         seconds: spent on training since the run's start.
         characters_per_second: over the steps since the last evaluation, evaluating left out.
     """
@@ -97,7 +98,8 @@ class Trainer:
         self._apply, parameters = create_model(model, plan.seed)
         self._streams = Streams(training, plan.batch_size, plan.sequence_length, plan.seed)
         self._validation = validation
-        self._step = make_train_step(self._apply, model, plan, self._mesh)
+        self._steps = make_train_steps(self._apply, model, plan, self._mesh)
+        self._at_once = steps_at_once(model, plan)
         self._evaluator = Evaluator(self._apply, model, self._mesh)
         self._rates: dict[int, NDArray[np.float32]] = {}
         self.progress = Progress(step=plan.first_step)
@@ -135,18 +137,19 @@ class Trainer:
         """
         started = time.perf_counter()
         saved = jax.tree.map(np.array, self.state), self.progress
-        self._advance(0, 0.0)
+        still = np.zeros(min(self._at_once, most_steps), np.float32)
+        self._advance(0, still)
         self.evaluate()
         begun = time.perf_counter()
         self.evaluate()
         evaluation = time.perf_counter() - begun
         begun, durations = time.perf_counter(), list[float]()
         while not durations or (
-            time.perf_counter() - begun < seconds and len(durations) < most_steps
+            time.perf_counter() - begun < seconds and len(durations) * len(still) < most_steps
         ):
             before = time.perf_counter()
-            self._advance(len(durations), 0.0)
-            durations.append(time.perf_counter() - before)
+            self._advance(len(durations) * len(still), still)
+            durations.append((time.perf_counter() - before) / len(still))
         self.restore(*saved)
         return Pace(
             seconds_per_step=median(durations),
@@ -154,55 +157,82 @@ class Trainer:
             seconds_to_start=time.perf_counter() - started,
         )
 
-    def run(self) -> Iterator[Report]:
+    def run(self, stop_after: int | None = None) -> Iterator[Report]:
         """Train to the end of the plan.
 
+        Args:
+            stop_after: a step to stop after, short of the plan's end.
+
         Yields:
-            A report after each step; `state` and `progress` are those after that step.
+            A report after some steps, and at every step that ends with an evaluation or a
+            checkpoint, or is the last; `state` and `progress` are those after that step.
 
         Raises:
             DivergedError: if a loss is not a finite number.
         """
-        progress, characters, busy = self.progress, 0, 0.0
-        while progress.step < self.plan.last_step:
+        progress, plan, characters, busy = self.progress, self.plan, 0, 0.0
+        last = min(plan.last_step, stop_after or plan.last_step)
+        while progress.step < last:
             started = time.perf_counter()
-            rate = self._rate(progress.step - self.plan.first_step)
-            loss, norm = self._advance(progress.step, rate)
-            progress.step += 1
-            if not np.isfinite(loss):
-                raise DivergedError(progress.step, loss)
-            progress.loss_sum += loss
-            progress.loss_count += 1
-            characters += self.plan.characters_per_step
+            count = min(
+                self._at_once,
+                last - progress.step,
+                *(
+                    every - progress.step % every
+                    for every in (plan.eval_every, plan.checkpoint_every)
+                ),
+            )
+            rates = self._rates_of(progress.step - plan.first_step, count)
+            losses, norms = self._advance(progress.step, rates)
+            for loss in losses:
+                progress.step += 1
+                if not np.isfinite(loss):
+                    raise DivergedError(progress.step, loss)
+                progress.loss_sum += loss
+                progress.loss_count += 1
+            characters += count * plan.characters_per_step
             busy += time.perf_counter() - started
             training_loss = progress.loss_sum / progress.loss_count
             validation_loss = None
-            if progress.step % self.plan.eval_every == 0 or progress.step == self.plan.last_step:
+            if progress.step % plan.eval_every == 0 or progress.step == plan.last_step:
                 validation_loss = self.evaluate()
                 progress.loss_sum, progress.loss_count = 0.0, 0
             progress.seconds += time.perf_counter() - started
             yield Report(
                 step=progress.step,
-                loss=loss,
+                loss=losses[-1],
                 training_loss=training_loss,
                 validation_loss=validation_loss,
-                learning_rate=rate,
-                gradient_norm=norm,
+                learning_rate=float(rates[-1]),
+                gradient_norm=norms[-1],
                 seconds=progress.seconds,
                 characters_per_second=characters / busy,
             )
             if validation_loss is not None:
                 characters, busy = 0, 0.0
 
-    def _rate(self, place: int) -> float:
-        """Return the learning rate of a step of the plan, counted from 0."""
+    def _rates_of(self, place: int, count: int) -> NDArray[np.float32]:
+        """Return the learning rates of some steps of the plan, the first counted from 0."""
         begin = place - place % RATES_AT_ONCE
         if begin not in self._rates:
-            self._rates = {begin: learning_rates(self.plan, begin, RATES_AT_ONCE)}
-        return float(self._rates[begin][place - begin])
+            # Some more, for steps that are made at once with the last of them.
+            self._rates = {begin: learning_rates(self.plan, begin, RATES_AT_ONCE + self._at_once)}
+        return self._rates[begin][place - begin :][:count]
 
-    def _advance(self, step: int, rate: float) -> tuple[float, float]:
-        """Make one step and bring its loss to the host, which waits for the step to end."""
-        batch = self._streams.batch(step)
-        self.state, loss, norm = self._step(self.state, *batch, np.int32(step), np.float32(rate))
-        return float(loss), float(norm)
+    def _advance(self, step: int, rates: NDArray[np.float32]) -> tuple[list[float], list[float]]:
+        """Make steps and bring their losses to the host, which waits for the last to end.
+
+        Returns:
+            Each step's loss and norm of the gradient.
+        """
+        count = len(rates)
+        # A call takes as many batches as it was compiled for; it does not look at those left over.
+        places = np.minimum(np.arange(self._at_once), count - 1)
+        steps = (step + places).astype(np.int32)
+        batches = [self._streams.batch(number) for number in steps[:count].tolist()]
+        columns = (np.stack([column[k] for k in places]) for column in zip(*batches, strict=True))
+        self.state, measures = self._steps(
+            self.state, np.int32(count), *columns, steps, rates[places]
+        )
+        losses, norms = np.asarray(measures)[:count].T
+        return losses.tolist(), norms.tolist()

@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from textgen.network.model import Apply, Parameters, States, dropout_masks, random_key
+from textgen.network.parameters import parameter_count
 from textgen.network.recurrence import MAX_ONE_HOT
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.devices import DATA, replicated, shared
@@ -31,7 +32,13 @@ class TrainState(NamedTuple):
     recurrent: States
 
 
-TrainStep = Callable[..., tuple[TrainState, jax.Array, jax.Array]]
+# The devices share the update of a parameter of at least this many numbers, each taking some of its
+# rows; for a smaller one, handing the results round would cost more than it saves.
+SHARED_UPDATE = 2**18
+
+OPERATIONS_AT_ONCE = 75e9
+
+TrainSteps = Callable[..., tuple[TrainState, jax.Array]]
 
 
 def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
@@ -80,7 +87,7 @@ def learning_rates(plan: TrainingSettings, begin: int, count: int) -> NDArray[np
 
 
 def make_optimizer(plan: TrainingSettings) -> optax.GradientTransformation:
-    """Return AdamW behind global-norm clipping, at a learning rate of -1.
+    """Return AdamW at a learning rate of -1, to be given clipped gradients.
 
     The rate of the step is multiplied in by the caller, so that a longer plan needs no new compile.
     Decay spares the biases.
@@ -88,36 +95,49 @@ def make_optimizer(plan: TrainingSettings) -> optax.GradientTransformation:
     References:
         Loshchilov and Hutter (2019), Decoupled Weight Decay Regularization.
     """
-    return optax.chain(
-        optax.clip_by_global_norm(plan.max_grad_norm),
-        optax.scale_by_adam(b1=plan.b1, b2=plan.b2),
-        optax.add_decayed_weights(
-            plan.weight_decay, mask=lambda tree: jax.tree.map(lambda leaf: leaf.ndim > 1, tree)
-        ),
+    decay = optax.add_decayed_weights(
+        plan.weight_decay, mask=lambda tree: jax.tree.map(lambda leaf: leaf.ndim > 1, tree)
+    )
+    # The names are those of its arrays in a checkpoint.
+    return optax.named_chain(
+        ("adam", optax.scale_by_adam(b1=plan.b1, b2=plan.b2)), ("decay", decay)
     )
 
 
 def place(state: TrainState, mesh: Mesh) -> TrainState:
-    """Put a copy of a state onto the devices: the recurrent part split, the rest on each.
+    """Put a copy of a state onto the devices, recurrent state and large moments split.
 
     A copy, since a step consumes the arrays it is given.
     """
     state = jax.tree.map(np.array, state)
     return TrainState(
         jax.device_put(state.parameters, replicated(mesh)),
-        jax.device_put(state.optimizer, replicated(mesh)),
+        jax.tree.map(
+            lambda leaf: jax.device_put(leaf, _update_sharding(leaf, mesh)), state.optimizer
+        ),
         jax.device_put(state.recurrent, shared(mesh)),
     )
 
 
-def make_train_step(
+def _update_sharding(leaf: Any, mesh: Mesh) -> NamedSharding:
+    """Return how the update of a parameter is shared: large ones by rows, others done by each."""
+    if leaf.size >= SHARED_UPDATE and leaf.shape[0] % mesh.size == 0:
+        return shared(mesh)
+    return replicated(mesh)
+
+
+def make_train_steps(
     apply: Apply, settings: ModelSettings, plan: TrainingSettings, mesh: Mesh
-) -> TrainStep:
-    """Compile one step of training; the state given to it is consumed.
+) -> TrainSteps:
+    """Compile a loop over some steps of training; the state given to it is consumed.
+
+    The memory that a step works in is asked for once a call, and the devices wait for the host once
+    a call. How many steps are made is an argument: it changes nothing in their numbers.
 
     Returns:
-        A function of (state, inputs [B, T], targets [B, T], resets [B], step, learning rate) to
-        (state, loss in nats per character, global norm of the gradient before clipping).
+        A function of (state, count, inputs [K, B, T], targets [K, B, T], resets [K, B], steps [K],
+        learning rates [K]), of which the first `count` are used, to (state, measures [K, 2]): each
+        step's loss in nats per character and global norm of the gradient before clipping.
     """
     optimizer = make_optimizer(plan)
     dropout_key = random_key(plan.seed)
@@ -126,7 +146,8 @@ def make_train_step(
         parameters: Parameters, recurrent: States, inputs: jax.Array, targets: jax.Array, masks: Any
     ) -> tuple[jax.Array, States]:
         logits, recurrent = apply(parameters, inputs, recurrent, masks)
-        return jnp.mean(cross_entropy(logits, targets.T)), recurrent
+        # A device's share of the mean: gradients are then summed and need no division.
+        return jnp.sum(cross_entropy(logits, targets.T)) / plan.characters_per_step, recurrent
 
     everywhere, split = PartitionSpec(), PartitionSpec(DATA)
 
@@ -139,9 +160,8 @@ def make_train_step(
     )
     def gradient(*arguments: Any) -> tuple[jax.Array, States, Parameters]:
         (value, recurrent), gradients = jax.value_and_grad(loss, has_aux=True)(*arguments)
-        return jax.lax.pmean(value, DATA), recurrent, jax.lax.pmean(gradients, DATA)
+        return jax.lax.psum(value, DATA), recurrent, jax.lax.psum(gradients, DATA)
 
-    @partial(jax.jit, donate_argnums=0)
     def train_step(
         state: TrainState,
         inputs: jax.Array,
@@ -149,17 +169,49 @@ def make_train_step(
         resets: jax.Array,
         step: jax.Array,
         learning_rate: jax.Array,
-    ) -> tuple[TrainState, jax.Array, jax.Array]:
+    ) -> tuple[TrainState, jax.Array]:
         key = jax.random.fold_in(dropout_key, step)
         masks = dropout_masks(key, settings, plan.batch_size)
         recurrent = reset_states(state.recurrent, resets)
         value, recurrent, gradients = gradient(state.parameters, recurrent, inputs, targets, masks)
-        updates, moments = optimizer.update(gradients, state.optimizer, state.parameters)
-        parameters = jax.tree.map(lambda p, u: p - learning_rate * u, state.parameters, updates)
         norm = optax.tree.norm(gradients)
-        return TrainState(parameters, moments, recurrent), value, norm
+        clip = jnp.minimum(1.0, plan.max_grad_norm / norm)
 
-    return train_step
+        def share(leaf: jax.Array) -> jax.Array:
+            sharding = _update_sharding(leaf, mesh)
+            return cast(jax.Array, jax.lax.with_sharding_constraint(leaf, sharding))
+
+        gradients = jax.tree.map(lambda leaf: share(leaf) * clip, gradients)
+        before = jax.tree.map(share, state.parameters)
+        updates, moments = optimizer.update(gradients, state.optimizer, before)
+        parameters = jax.tree.map(lambda p, u: p - learning_rate * u, before, updates)
+        parameters = jax.lax.with_sharding_constraint(parameters, replicated(mesh))
+        return TrainState(parameters, moments, recurrent), jnp.stack([value, norm])
+
+    @partial(jax.jit, donate_argnums=0)
+    def train_steps(
+        state: TrainState, count: jax.Array, *batches: jax.Array
+    ) -> tuple[TrainState, jax.Array]:
+        def body(place: jax.Array, carry: Any) -> Any:
+            state, measures = carry
+            state, measured = train_step(state, *(array[place] for array in batches))
+            return state, measures.at[place].set(measured)
+
+        measures = jnp.zeros((len(batches[0]), 2))
+        state, measures = jax.lax.fori_loop(0, count, body, (state, measures))
+        return state, measures
+
+    return train_steps
+
+
+def steps_at_once(settings: ModelSettings, plan: TrainingSettings) -> int:
+    """Choose how many steps to make in one call: as many as two cores make in about half a second.
+
+    Never fewer than 2, so that part of a call's cost is shared, nor more than 16.
+    """
+    # Two operations for each number of a network forward, and twice that backward.
+    operations = 6 * parameter_count(settings) * plan.characters_per_step
+    return min(max(int(OPERATIONS_AT_ONCE / operations), 2), 16)
 
 
 def state_arrays(state: TrainState) -> dict[str, NDArray[Any]]:

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, replace
 
 from textgen.data.corpus import MIN_CHARACTERS
-from textgen.settings import MAX_STEPS, ModelSettings, TrainingSettings, check_number
+from textgen.settings import MAX_STEPS, CellName, ModelSettings, TrainingSettings, check_number
 
 DEFAULT_MINUTES = 5.0
 MAX_MINUTES = 525_600  # a year
@@ -27,6 +27,7 @@ class Request:
 
     minutes: float | None = None
     steps: int | None = None
+    cell: CellName | None = None
     hidden_size: int | None = None
     num_layers: int | None = None
     embedding_size: int | None = None
@@ -81,6 +82,7 @@ class Request:
             hidden_size=hidden,
             num_layers=self._or("num_layers", 1 if minutes < 4 else 2),
             dropout_rate=0.0 if self.dropout_rate is None else self.dropout_rate,
+            cell="lstm" if self.cell is None else self.cell,
         )
 
 

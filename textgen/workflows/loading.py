@@ -6,6 +6,7 @@ from textgen.generation.engines import Engine, NumpyEngine
 from textgen.generation.generator import Generator
 from textgen.network.parameters import Arrays
 from textgen.runs.checkpoint import ModelConfig
+from textgen.runs.compile_cache import keep_compiled
 from textgen.runs.library import find_run
 from textgen.runs.run import Run
 
@@ -40,6 +41,7 @@ class Model:
 
     def jax_engine(self) -> Engine:
         """Start JAX and return the engine for many or long samples."""
+        keep_compiled()
         from textgen.generation.compiled import JaxEngine  # only here: it costs a second
 
         return JaxEngine(self.config.settings, self.parameters)

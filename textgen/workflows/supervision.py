@@ -29,7 +29,7 @@ class Supervision:
     Attributes:
         keep: checkpoints to keep, beside the best.
         stop_after: a step to stop after, short of the plan's end.
-        should_stop: asked after every step; true ends the training with a checkpoint.
+        should_stop: asked after every report; true ends the training with a checkpoint.
     """
 
     keep: int = 3
@@ -58,14 +58,14 @@ def supervise(
         supervision: when to stop and what to keep.
 
     Yields:
-        A report for each step, a sampled line for each evaluation, what is saved, and the end.
+        A report every few steps, a sampled line for each evaluation, what is saved, and the end.
 
     Raises:
         NoSpaceError: if the disk is full; earlier checkpoints are sound.
         DivergedError: if the loss is no longer a number.
     """
     plan, stop_after = trainer.plan, supervision.stop_after
-    for report in trainer.run():
+    for report in trainer.run(stop_after):
         yield report
         if report.validation_loss is not None:
             run.add_metrics(_metrics_row(report))
