@@ -4,9 +4,9 @@
 
 Every contestant is a process of its own (benchmarks/contestants/) that trains the same network on
 the same batches: forward, backward, clipping, AdamW, the loss on the host. They train one at a
-time, in turn; a ratio is taken between neighbours in time, and quoted as the median over the turns with
-the lowest and the highest in brackets. PyTorch and Keras get environments of their own, made under
-benchmarks/.environments at the first run; nothing else should run on the machine.
+time, in turn; a ratio is taken between neighbours in time, and quoted as the median over the turns
+with the lowest and the highest in brackets. PyTorch and Keras get environments of their own, made
+under benchmarks/.environments at the first run; nothing else should run on the machine.
 """
 
 import argparse
@@ -25,6 +25,9 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from textgen.network.parameters import operations_per_character
+from textgen.settings import ModelSettings
 
 HERE = Path(__file__).parent
 CONTESTANTS = HERE / "contestants"
@@ -111,16 +114,6 @@ def enter(name: str, shape: dict[str, int], cache: str) -> Contestant:
     return Contestant(name, process, json.loads(process.stdout.readline()))
 
 
-def operations_per_character(shape: dict[str, int]) -> float:
-    """Return the multiplications and additions in textgen's products, for a character trained on.
-
-    The first layer has no input product, only the one-hot product of its table's gradient.
-    """
-    hidden = shape["hidden_size"]
-    kernels = (2 * shape["num_layers"] - 1) * 4 * hidden * hidden + hidden * VOCAB_SIZE
-    return 3 * 2 * kernels + 2 * VOCAB_SIZE * 4 * hidden
-
-
 def spread(values: list[float], form: str) -> str:
     """Return the median, with the lowest and the highest."""
     low, middle, high = (format(v, form) for v in (min(values), median(values), max(values)))
@@ -157,8 +150,13 @@ def compare(
                 "start": contestant.start,
             }
         )
-    executed = operations_per_character(shape)
-    peak = 8 * shape["hidden_size"] ** 2
+    sizes = {name: shape[name] for name in ("num_layers", "hidden_size", "embedding_size")}
+    executed = operations_per_character(
+        ModelSettings(vocab_size=VOCAB_SIZE, dropout_rate=0.0, **sizes)
+    )
+    # A product of the ceiling, counted there as one batch.
+    size = shape["batch_size"] * shape["sequence_length"]
+    peak = 2 * 1024**3 * len(os.sched_getaffinity(0)) / size
     shares = zip(ours.speeds, ceiling.speeds, strict=True)
     rows[0] |= {
         "share_of_ceiling": [executed * mine / (peak * top) for mine, top in shares],

@@ -125,6 +125,7 @@ def trained(devices: int, steps: int = 3, at_once: int = 1) -> tuple[TrainState,
             np.full(5, 0.001, np.float32),
         )
         losses += np.asarray(measures)[:at_once, 0].tolist()
+    assert run._cache_size() == 1  # type: ignore[attr-defined]
     return state, losses
 
 

@@ -20,9 +20,11 @@ from textgen.errors import (
 )
 from textgen.runs.lock import training_lock
 from textgen.runs.run import Run
+from textgen.settings import SamplingSettings
 from textgen.training.loop import Report, Trainer
 from textgen.training.plan import Request
 from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved
+from textgen.workflows.loading import load_model
 from textgen.workflows.resuming import resume_training
 from textgen.workflows.supervision import Supervision
 from textgen.workflows.training import start_training
@@ -99,6 +101,29 @@ def test_a_run_cut_and_resumed_equals_one_uncut_to_the_last_bit(
     assert content(whole, 12) == content(parts, 12)
     assert rows(whole) == rows(parts)
     assert Run(parts).problems() == []
+
+
+@pytest.mark.parametrize("cell", ["gru", "rnn"])
+def test_every_cell_trains_resumes_and_writes_alike_on_both_engines(
+    corpus: Path, cell: str
+) -> None:
+    run_out(start(corpus, "whole", cell=cell, keep=9))
+    run_out(start(corpus, "cut", cell=cell, keep=9, stop_after=7))
+    run_out(resume_training("cut", Supervision(keep=9)))
+    whole, parts = Path("checkpoints/whole"), Path("checkpoints/cut")
+    assert content(whole, 12) == content(parts, 12)
+    assert rows(whole) == rows(parts)
+
+    model = load_model("whole")
+    assert model.config.settings.cell == cell
+    assert model.config.to_json()["architecture"] == cell
+    texts = []
+    for engine in (None, model.jax_engine()):
+        generator = model.generator(seed=3, engine=engine)
+        generator.feed("the quick")
+        texts.append("".join(generator.stream(300, SamplingSettings())))
+    assert len(texts[0]) == 300
+    assert texts[0] == texts[1]
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_again(corpus: Path) -> None:

@@ -37,3 +37,15 @@ def parameter_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
 def parameter_count(settings: ModelSettings) -> int:
     """Return how many numbers a network learns."""
     return sum(int(np.prod(shape)) for shape in parameter_shapes(settings).values())
+
+
+def operations_per_character(settings: ModelSettings) -> int:
+    """Return the multiplications and additions of the products that train on one character.
+
+    Forward, and twice as many backward. The first layer has no input product, since it looks up
+    that of each character there is; only that table's gradient is a product with one-hot ids.
+    """
+    hidden = settings.hidden_size
+    gates = CELLS[settings.cell].num_gates * hidden
+    forward = (2 * settings.num_layers - 1) * hidden * gates + hidden * settings.vocab_size
+    return 2 * (3 * forward + settings.vocab_size * gates)

@@ -1,10 +1,13 @@
 """Runs as tables."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textgen.network.cells import CELLS
 from textgen.terminal.render import format_bits, format_duration, format_table, one_line
+
+if TYPE_CHECKING:
+    from textgen.workflows.measuring import Speeds  # which imports JAX
 
 
 def format_summary(summary: dict[str, Any]) -> str:
@@ -49,6 +52,30 @@ def format_summary(summary: dict[str, Any]) -> str:
         ("made with", ", ".join(f"{k} {v}" for k, v in summary["versions"].items())),
     ]
     return "\n".join(f"{label:<10}{one_line(text)}" for label, text in rows)
+
+
+def format_speeds(speeds: "Sequence[Speeds]") -> str:
+    """Describe what was measured in a table, one network a line."""
+    head = ("network", "batch", "training", "of peak", "start", "writing", "JAX", "64 texts")
+    rows = [
+        (
+            speed.network,
+            f"{speed.batch_size}x{speed.sequence_length}",
+            f"{speed.training:,.0f}",
+            f"{speed.share_of_ceiling:.0%}",
+            f"{speed.seconds_to_start:.1f} s",
+            f"{speed.numpy:,.0f}",
+            f"{speed.jax:,.0f}",
+            f"{speed.jax_many:,.0f}",
+        )
+        for speed in speeds
+    ]
+    note = (
+        "Characters per second. Of peak: what training's products reach of this machine's fastest "
+        "product.\nStart: until the first step was made. Writing: one text with NumPy, one with "
+        "JAX, 64 together."
+    )
+    return f"{format_table([head, *rows])}\n\n{note}"
 
 
 def format_summaries(summaries: Sequence[dict[str, Any]]) -> str:

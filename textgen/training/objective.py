@@ -12,7 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from textgen.network.model import Apply, Parameters, States, dropout_masks, random_key
-from textgen.network.parameters import parameter_count
+from textgen.network.parameters import operations_per_character, parameter_shapes
 from textgen.network.recurrence import MAX_ONE_HOT
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.devices import DATA, replicated, shared
@@ -188,7 +188,15 @@ def make_train_steps(
         parameters = jax.lax.with_sharding_constraint(parameters, replicated(mesh))
         return TrainState(parameters, moments, recurrent), jnp.stack([value, norm])
 
-    @partial(jax.jit, donate_argnums=0)
+    shapes = parameter_shapes(settings).items()
+    structs = {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in shapes}
+    moments = jax.tree.map(
+        lambda leaf: _update_sharding(leaf, mesh), jax.eval_shape(optimizer.init, structs)
+    )
+    # Placed as they were given, or the next call would be compiled anew for other places.
+    places: Any = replicated(mesh), moments, shared(mesh)
+
+    @partial(jax.jit, donate_argnums=0, out_shardings=(TrainState(*places), replicated(mesh)))
     def train_steps(
         state: TrainState, count: jax.Array, *batches: jax.Array
     ) -> tuple[TrainState, jax.Array]:
@@ -209,8 +217,7 @@ def steps_at_once(settings: ModelSettings, plan: TrainingSettings) -> int:
 
     Never fewer than 2, so that part of a call's cost is shared, nor more than 16.
     """
-    # Two operations for each number of a network forward, and twice that backward.
-    operations = 6 * parameter_count(settings) * plan.characters_per_step
+    operations = operations_per_character(settings) * plan.characters_per_step
     return min(max(int(OPERATIONS_AT_ONCE / operations), 2), 16)
 
 
