@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from textgen.network import recurrence
 from textgen.network.cells import CELLS, GRU, LSTM, RNN, Cell
 from textgen.network.recurrence import MAX_ONE_HOT, look_up, product, run_cell
 
@@ -54,7 +55,12 @@ def scalar(run: Any) -> Any:
 
 
 @EVERY_CELL
-def test_outputs_and_gradients_are_those_of_a_plain_loop(cell: Cell) -> None:
+@pytest.mark.parametrize("large", [False, True])
+def test_outputs_and_gradients_are_those_of_a_plain_loop(
+    cell: Cell, large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if large:  # as if the kernel were, so that products are taken the other way round
+        monkeypatch.setattr(recurrence, "LARGE_KERNEL", 1)
     arguments = problem(cell)
     ours, plain = partial(run_cell, cell), partial(plain_loop, cell)
     for left, right in zip(
@@ -127,6 +133,7 @@ def test_gradients_equal_finite_differences_in_float64() -> None:
 import jax; jax.config.update("jax_enable_x64", True)
 import jax.numpy as jnp, numpy as np
 from textgen.network.cells import CELLS
+from textgen.network import recurrence
 from textgen.network.recurrence import product, run_cell
 T, B, I, H = 5, 2, 2, 3
 for cell in CELLS.values():

@@ -21,6 +21,22 @@ _take = partial(jax.lax.dynamic_index_in_dim, keepdims=False, allow_negative_ind
 _put = partial(jax.lax.dynamic_update_index_in_dim, axis=0, allow_negative_indices=False)
 
 
+# A product of few rows with a kernel of more numbers than this is faster the other way round.
+LARGE_KERNEL = 2**20
+
+
+def _both_ways(kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return a kernel and its transpose, made once: in a loop XLA would make it at every step."""
+    return kernel, jax.lax.optimization_barrier(kernel.T)
+
+
+def _multiply(rows: jax.Array, kernel: jax.Array, transposed: jax.Array) -> jax.Array:
+    """Return rows [B, I] times a kernel [I, J], which is given as its transpose [J, I] too."""
+    if kernel.size > LARGE_KERNEL:
+        return jax.lax.optimization_barrier(transposed @ rows.T).T
+    return rows @ kernel
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def run_cell(
     cell: Cell,
@@ -65,6 +81,7 @@ def _forward(
     state: State,
 ) -> tuple[tuple[jax.Array, State], Any]:
     length, _, width = projections.shape
+    kernels = _both_ways(recurrent_kernel)
     # What the cell is given takes the place of the projections, and its gradient will take that
     # place in turn: one large array for a layer instead of three.
     extra = recurrent_kernel.shape[0] * (cell.num_gates - cell.num_shared)
@@ -76,7 +93,7 @@ def _forward(
     def step(carry: Any, place: jax.Array) -> tuple[Any, None]:
         state, combined, history = carry
         projection = _take(combined, place)[:, :width]
-        row = cell.combine(projection + bias, state.hidden @ recurrent_kernel)
+        row = cell.combine(projection + bias, _multiply(state.hidden, *kernels))
         combined = _put(combined, row, index=place)
         # Read back: if the row were used twice, XLA would copy the whole array at every step.
         after = _take_step(cell, _take(combined, place), state)
@@ -92,8 +109,7 @@ def _backward(cell: Cell, kept: Any, gradients: tuple[jax.Array, State]) -> Any:
     recurrent_kernel, combined, history = kept
     output_gradients, last_gradient = gradients
     hidden, width = recurrent_kernel.shape
-    # Transposed once: a product with a transposed kernel would do it again at every step.
-    transposed = jax.lax.optimization_barrier(recurrent_kernel.T)
+    kernel, transposed = _both_ways(recurrent_kernel)
 
     def recurrent_part(gradient: jax.Array) -> jax.Array:
         if cell.num_shared == cell.num_gates:
@@ -108,7 +124,7 @@ def _backward(cell: Cell, kept: Any, gradients: tuple[jax.Array, State]) -> Any:
         before = jax.tree.map(lambda member: _take(member, place), history)
         _, pull_back = jax.vjp(partial(_take_step, cell), _take(combined, place), before)
         d_combined, d_state = pull_back(gradient)
-        through_kernel = recurrent_part(d_combined) @ transposed
+        through_kernel = _multiply(recurrent_part(d_combined), transposed, kernel)
         gradient = d_state._replace(hidden=d_state.hidden + through_kernel)
         return (gradient, _put(combined, d_combined, index=place)), None
 
