@@ -33,7 +33,8 @@ def _both_ways(kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
 def _multiply(rows: jax.Array, kernel: jax.Array, transposed: jax.Array) -> jax.Array:
     """Return rows [B, I] times a kernel [I, J], which is given as its transpose [J, I] too."""
     if kernel.size > LARGE_KERNEL:
-        return jax.lax.optimization_barrier(transposed @ rows.T).T
+        columns: jax.Array = jax.lax.optimization_barrier(transposed @ rows.T)
+        return columns.T
     return rows @ kernel
 
 
