@@ -29,7 +29,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 
 
 def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert set(COMMANDS) == {"train", "sample", "repl", "info", "runs", "verify"}
+    assert set(COMMANDS) == {"train", "sample", "repl", "info", "runs", "verify", "bench"}
     for name, command in COMMANDS.items():
         assert command.help, name
         for parameter in command.params:
