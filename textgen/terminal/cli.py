@@ -101,7 +101,7 @@ def train(
     steps: Annotated[int | None, typer.Option(help="How many steps to train instead.")] = None,
     cell: Annotated[
         CellName | None,
-        typer.Option(help="What a layer is made of; an LSTM remembers longest, the default."),
+        typer.Option(help="What a layer is made of: an LSTM by default."),
     ] = None,
     hidden_size: Annotated[int | None, typer.Option(help="Units in each layer.")] = None,
     num_layers: Annotated[int | None, typer.Option(help="Stacked layers.")] = None,
