@@ -1,6 +1,5 @@
 """The mesh: CPU cores or accelerators, all as data parallelism along one axis."""
 
-import ctypes
 import os
 from contextlib import suppress
 
@@ -30,23 +29,6 @@ def check_devices(devices: int) -> None:
     present = len(jax.devices())
     if devices > present:
         raise SettingError("devices", devices, f"at most the {present} there are")
-
-
-def keep_memory() -> None:
-    """Have the C library keep memory that a step gives back, for the next step.
-
-    XLA asks for its buffers anew at every step. glibc would map large ones from the system and hand
-    them back, which has every page of them cleared and mapped again. Where there is no such setting
-    nothing happens. To be called before JAX starts its threads.
-
-    References:
-        mallopt(3): M_MMAP_MAX 0, M_TRIM_THRESHOLD -1 and M_ARENA_MAX 1, since only the first arena
-        can hold large pieces.
-    """
-    with suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        for parameter, value in ((-4, 0), (-1, -1), (-8, 1)):
-            mallopt(parameter, value)
 
 
 def make_mesh(devices: int | None, batch_size: int) -> Mesh:
