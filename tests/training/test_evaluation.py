@@ -1,4 +1,5 @@
 import math
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -10,7 +11,14 @@ import pytest
 from textgen.network.model import create_model, zero_states
 from textgen.settings import ModelSettings
 from textgen.training.devices import make_mesh
-from textgen.training.evaluation import CHUNK, WINDOW, Evaluator, bits_per_character
+from textgen.training.evaluation import (
+    CHUNK,
+    WINDOW,
+    DynamicEvaluator,
+    DynamicSettings,
+    Evaluator,
+    bits_per_character,
+)
 
 MODEL = ModelSettings(vocab_size=7, embedding_size=5, hidden_size=6, num_layers=2, dropout_rate=0.5)
 TOKENS = np.random.default_rng(0).integers(1, 7, 700).astype(np.uint8)
@@ -88,3 +96,69 @@ def test_the_window_loss_starts_again_every_256_characters(devices: int) -> None
 
 def test_bits_are_nats_divided_by_ln_2() -> None:
     assert bits_per_character(math.log(8)) == pytest.approx(3)
+
+
+def slow_dynamic_loss(settings: DynamicSettings, training: np.ndarray, text: np.ndarray) -> float:
+    """Dynamic evaluation as its paper puts it, one segment after the other."""
+    apply, parameters = model()
+
+    def segments(tokens: np.ndarray) -> Iterator[np.ndarray]:
+        for begin in range(0, len(tokens) - 1, settings.segment):
+            yield tokens[begin : begin + settings.segment + 1].astype(np.int32)
+
+    def loss(weights: Any, states: Any, segment: np.ndarray) -> Any:
+        logits, states = apply(weights, segment[None, :-1], states)
+        chosen = jax.nn.log_softmax(logits[:, 0])[jnp.arange(len(segment) - 1), segment[1:]]
+        return -jnp.mean(chosen), states
+
+    gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))
+    states, squares = zero_states(MODEL, 1), []
+    for segment in segments(training):
+        (_, states), gradients = gradient(parameters, states, segment)
+        squares.append({name: np.asarray(g) ** 2 for name, g in gradients.items()})
+    roots = {name: np.sqrt(np.mean([s[name] for s in squares], axis=0)) for name in parameters}
+    mean = np.mean(np.concatenate([root.ravel() for root in roots.values()]))
+
+    weights, states, nats = dict(parameters), zero_states(MODEL, 1), 0.0
+    for segment in segments(text):
+        (value, states), gradients = gradient(weights, states, segment)
+        nats += float(value) * (len(segment) - 1)
+        for name, root in roots.items():
+            step = np.asarray(gradients[name]) / (root + 1e-3 * mean)
+            back = np.minimum(settings.decay * root / mean, 1)
+            moved = weights[name] - settings.learning_rate * np.where(root > 0, step, 0)
+            weights[name] = moved + back * (parameters[name] - weights[name])
+    return nats / (len(text) - 1)
+
+
+def dynamic_loss(settings: DynamicSettings, training: np.ndarray, text: np.ndarray) -> float:
+    apply, parameters = model()
+    *_, (count, loss) = DynamicEvaluator(apply, MODEL, settings).measure(parameters, training, text)
+    assert count == len(text) - 1
+    return loss
+
+
+def test_dynamic_evaluation_is_that_of_its_paper() -> None:
+    settings = DynamicSettings(segment=7, learning_rate=3e-3, decay=0.05)
+    # Shorter than the text from which mean squares are taken, so that all of it is.
+    training, text = TOKENS[:300], TOKENS[300:520]
+    dynamic_model = DynamicEvaluator(model()[0], MODEL, settings)
+    parameters = model()[1]
+    before = {name: array.copy() for name, array in parameters.items()}
+    *_, (count, found) = dynamic_model.measure(parameters, training, text)
+    assert count == len(text) - 1
+    assert found == pytest.approx(slow_dynamic_loss(settings, training, text), rel=1e-4)
+    for name, array in before.items():
+        np.testing.assert_array_equal(parameters[name], array)
+
+
+def test_dynamic_evaluation_that_does_not_move_is_the_stream_loss() -> None:
+    settings = DynamicSettings(segment=20, learning_rate=0.0, decay=0.0)
+    found = dynamic_loss(settings, TOKENS, TOKENS)
+    assert found == pytest.approx(float(nats(TOKENS).mean()), abs=1e-5)
+
+
+def test_dynamic_evaluation_learns_what_a_text_repeats() -> None:
+    again = np.tile(TOKENS[:12], 60)
+    settings = DynamicSettings(segment=6, learning_rate=0.02, decay=0.0)
+    assert dynamic_loss(settings, TOKENS, again) < 0.6 * float(nats(again).mean())

@@ -1,10 +1,13 @@
-"""How well a network predicts a text, in nats per character, by two protocols.
+"""How well a network predicts a text, in nats per character, by three protocols.
 
 `stream` reads the whole text with the state carried; `window` starts from the zero state every 256
-characters (nanoGPT's protocol). Their numbers are never comparable.
+characters (nanoGPT's protocol); `dynamic` is a stream whose weights go on learning from what has
+been read. Their numbers are never comparable.
 """
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
+from numpy.typing import NDArray
 
 from textgen.data.tokens import Tokens
 from textgen.network.model import Apply, Parameters, States, zero_states
@@ -21,6 +25,22 @@ from textgen.training.objective import cross_entropy
 
 CHUNK = 128
 WINDOW = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class DynamicSettings:
+    """How weights go on learning while a text is read.
+
+    Attributes:
+        segment: characters between two steps.
+        learning_rate: of a step, whose gradient is divided by its root mean square.
+        decay: share of the way back to the trained weights that a step goes, for a weight whose
+            gradients have the mean root mean square.
+    """
+
+    segment: int = 20
+    learning_rate: float = 3e-4
+    decay: float = 1e-3
 
 
 def bits_per_character(nats: float) -> float:
@@ -124,3 +144,117 @@ class Evaluator:
             nats += float(chunk_nats)
             count += int(np.count_nonzero(scored))
         return nats / count
+
+
+# Segments of the training text from which the mean squares of gradients are taken.
+SQUARES_SEGMENTS = 1024
+SEGMENTS_AT_ONCE = 64
+
+
+class DynamicEvaluator:
+    """Measures the loss of a network that goes on learning while it reads.
+
+    References:
+        Krause, Kahembwe, Murray and Renals (2018), Dynamic Evaluation of Neural Sequence Models:
+        steps scaled by root mean squares that were taken on the training text, and a decay towards
+        the trained weights.
+    """
+
+    def __init__(
+        self, apply: Apply, model: ModelSettings, settings: DynamicSettings = DynamicSettings()
+    ) -> None:
+        self._model, self._segment = model, settings.segment
+
+        def loss(
+            parameters: Parameters, states: States, segment: jax.Array
+        ) -> tuple[jax.Array, tuple[jax.Array, States]]:
+            logits, states = apply(parameters, segment[None, :-1], states)
+            nats = cross_entropy(logits[:, 0], segment[1:])
+            return jnp.mean(nats), (nats, states)
+
+        gradient = jax.value_and_grad(loss, has_aux=True)
+
+        @jax.jit
+        def squares(
+            parameters: Parameters, total: Parameters, states: States, segments: jax.Array
+        ) -> tuple[Parameters, States]:
+            def step(carry: Any, segment: jax.Array) -> tuple[Any, None]:
+                total, states = carry
+                (_, (_, states)), gradients = gradient(parameters, states, segment)
+                return (jax.tree.map(lambda t, g: t + g * g, total, gradients), states), None
+
+            return jax.lax.scan(step, (total, states), segments)[0]
+
+        @partial(jax.jit, donate_argnums=0)
+        def adapt(
+            weights: Parameters,
+            trained: Parameters,
+            roots: Parameters,
+            states: States,
+            segments: jax.Array,
+        ) -> tuple[Parameters, States, jax.Array]:
+            count = sum(leaf.size for leaf in roots.values())
+            mean_root = sum(jnp.sum(leaf) for leaf in roots.values()) / count
+
+            def step(carry: Any, segment: jax.Array) -> tuple[Any, jax.Array]:
+                weights, states = carry
+                (_, (nats, states)), gradients = gradient(weights, states, segment)
+
+                def move(w: jax.Array, w0: jax.Array, root: jax.Array, g: jax.Array) -> jax.Array:
+                    back = jnp.minimum(settings.decay * root / mean_root, 1.0)
+                    # A weight that never moved in training does not move now.
+                    scaled = jnp.where(root > 0, g / (root + 1e-3 * mean_root), 0.0)
+                    return w - settings.learning_rate * scaled + back * (w0 - w)
+
+                return (jax.tree.map(move, weights, trained, roots, gradients), states), nats
+
+            (weights, states), nats = jax.lax.scan(step, (weights, states), segments)
+            return weights, states, nats
+
+        self._squares, self._adapt = squares, adapt
+
+    def measure(
+        self, parameters: Parameters, training: Tokens, tokens: Tokens
+    ) -> Iterator[tuple[int, float]]:
+        """Read a text once from start to end, learning from each segment after it is predicted.
+
+        Args:
+            parameters: the network's; they stay as they are.
+            training: ids of the text it was trained on, [N], for the mean squares.
+            tokens: ids, [M] with M at least 2; every id but the first is predicted.
+
+        Yields:
+            How many characters have been predicted, and their loss so far in nats per character.
+        """
+        roots = self._roots(parameters, training)
+        weights = jax.tree.map(jnp.array, parameters)
+        states, total, count = zero_states(self._model, 1), 0.0, 0
+        for segments in self._segments(tokens):
+            weights, states, nats = self._adapt(weights, parameters, roots, states, segments)
+            total += float(jnp.sum(nats))
+            count += nats.size
+            yield count, total / count
+
+    def _roots(self, parameters: Parameters, training: Tokens) -> Parameters:
+        """Return the root of the mean square of each gradient, over segments of a text."""
+        total, count = jax.tree.map(jnp.zeros_like, parameters), 0
+        # In stretches spread over the text, each read from the zero state.
+        stretch = SEGMENTS_AT_ONCE * self._segment
+        last = max(len(training) - 1 - stretch, 0)
+        starts = np.linspace(0, last, SQUARES_SEGMENTS // SEGMENTS_AT_ONCE).astype(int)
+        for start in np.unique(starts):
+            states = zero_states(self._model, 1)
+            for segments in self._segments(training[start : start + stretch + 1]):
+                total, states = self._squares(parameters, total, states, segments)
+                count += len(segments)
+        return {name: jnp.sqrt(leaf / count) for name, leaf in total.items()}
+
+    def _segments(self, tokens: Tokens) -> Iterator[NDArray[np.int32]]:
+        """Cut a text into overlapping segments [K, S + 1], at most 64 at once; the rest apart."""
+        size, predictions = self._segment, len(tokens) - 1
+        whole = predictions // size
+        for first in range(0, whole, SEGMENTS_AT_ONCE):
+            places = np.arange(first, min(first + SEGMENTS_AT_ONCE, whole))[:, None] * size
+            yield tokens[places + np.arange(size + 1)].astype(np.int32)
+        if predictions % size:
+            yield tokens[None, whole * size :].astype(np.int32)
