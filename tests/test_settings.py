@@ -35,6 +35,7 @@ def test_settings_come_back_from_json(settings: ModelSettings) -> None:
         ({"hidden_size": "64"}, "hidden_size must be a whole number .*, got '64'"),
         ({"hidden_size": True}, "hidden_size"),
         ({"dropout_rate": float("nan")}, "dropout_rate"),
+        ({"projected": "first"}, "projected must be last or all, got 'first'"),
         ({"surprise": 1}, "surprise must be left out"),
     ],
 )
@@ -48,6 +49,15 @@ def test_a_missing_setting_is_named() -> None:
     del values["num_layers"]
     with pytest.raises(SettingError, match="num_layers must be present"):
         ModelSettings.from_json(values)
+
+
+def test_a_setting_that_came_later_is_what_was_done_before() -> None:
+    values = dataclasses.replace(PLAN, reset_rate=0.3).to_json()
+    del values["reset_rate"]
+    assert TrainingSettings.from_json(values) == dataclasses.replace(PLAN, reset_rate=0.0)
+    values = dataclasses.replace(MODEL, projected="all").to_json()
+    del values["projected"]
+    assert ModelSettings.from_json(values) == dataclasses.replace(MODEL, projected="last")
 
 
 @pytest.mark.parametrize("value", [10**400, 2**63])

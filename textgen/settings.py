@@ -11,6 +11,7 @@ from typing import Any, Literal, Self, get_args
 from textgen.errors import SettingError
 
 CellName = Literal["lstm", "gru", "rnn"]
+Projected = Literal["last", "all"]
 MAX_SEED = 2**63 - 1
 MAX_STEPS = 10**9
 
@@ -66,15 +67,20 @@ class Settings:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Build settings from what `to_json` returned.
+        """Build settings from what `to_json` returned, here or in an older textgen.
+
+        A setting that has a default may be missing: it came later, and its default is what was done
+        before.
 
         Raises:
-            SettingError: if a setting is missing, unknown, or out of range.
+            SettingError: if another setting is missing, or one is unknown or out of range.
         """
-        names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        for name in names ^ set(values):
-            known = "present" if name in names else "left out"
-            raise SettingError(name, values.get(name), known)
+        fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+        needed = {field.name for field in fields if field.default is dataclasses.MISSING}
+        for name in needed - set(values):
+            raise SettingError(name, None, "present")
+        for name in set(values) - {field.name for field in fields}:
+            raise SettingError(name, values[name], "left out")
         return cls(**values)
 
 
@@ -89,6 +95,7 @@ class ModelSettings(Settings):
         num_layers: stacked recurrent layers.
         dropout_rate: share of each layer's outputs dropped while training, in [0, 1).
         cell: what a layer is made of.
+        projected: which layers' outputs the projection to logits reads, side by side.
     """
 
     vocab_size: int
@@ -97,10 +104,14 @@ class ModelSettings(Settings):
     num_layers: int
     dropout_rate: float
     cell: CellName = "lstm"
+    projected: Projected = "last"
 
     def __post_init__(self) -> None:
         if self.cell not in get_args(CellName):
             raise SettingError("cell", self.cell, f"one of {', '.join(get_args(CellName))}")
+        if self.projected not in get_args(Projected):
+            allowed = " or ".join(get_args(Projected))
+            raise SettingError("projected", self.projected, allowed)
         check_number("vocab_size", self.vocab_size, 2, 1_114_113, whole=True)
         check_number("hidden_size", self.hidden_size, 1, 65_536, whole=True)
         check_number("embedding_size", self.embedding_size, 1, 65_536, whole=True)
@@ -123,6 +134,7 @@ class TrainingSettings(Settings):
         b1: decay of AdamW's mean of gradients, in [0, 1).
         b2: decay of AdamW's mean of squared gradients, in [0, 1).
         max_grad_norm: global norm to which a gradient is clipped.
+        reset_rate: chance that a sequence begins from the zero state, in [0, 1].
         seed: decides the parameters at the start, the dropout and where reading begins.
         devices: CPU cores or accelerators that share a batch.
         eval_every: steps between evaluations.
@@ -139,6 +151,7 @@ class TrainingSettings(Settings):
     b1: float = 0.9
     b2: float = 0.99
     max_grad_norm: float = 1.0
+    reset_rate: float = 0.0
     seed: int = 0
     devices: int = 1
     eval_every: int
@@ -155,6 +168,7 @@ class TrainingSettings(Settings):
         check_number("b1", self.b1, 0, 1, open_high=True)
         check_number("b2", self.b2, 0, 1, open_high=True)
         check_number("max_grad_norm", self.max_grad_norm, 0, open_low=True)
+        check_number("reset_rate", self.reset_rate, 0, 1)
         check_number("seed", self.seed, 0, MAX_SEED, whole=True)
         check_number("devices", self.devices, 1, whole=True)
         check_number("eval_every", self.eval_every, 1, whole=True)

@@ -62,3 +62,17 @@ def test_every_seed_stays_inside_the_text() -> None:
 def test_a_text_shorter_than_a_window_is_refused() -> None:
     with pytest.raises(SettingError, match="sequence_length"):
         Streams(TOKENS[:8], 1, 8, seed=0)
+
+
+def test_readers_are_reset_by_chance_and_read_on_all_the_same() -> None:
+    plain = Streams(TOKENS, 4, 10, seed=3)
+    streams = Streams(TOKENS, 4, 10, seed=3, reset_rate=0.1)
+    resets = np.stack([streams.batch(step).resets for step in range(2000)])
+    rounds = np.stack([plain.batch(step).resets for step in range(2000)])
+    assert resets[rounds].all()
+    # 8,000 draws: the share's standard deviation is 0.0034; six of them, 1 in 10**9.
+    assert abs(resets[~rounds].mean() - 0.1) < 0.021
+    assert not np.array_equal(resets[::2], resets[1::2])
+    for step in (0, 7, 99, 1999):
+        np.testing.assert_array_equal(streams.batch(step).inputs, plain.batch(step).inputs)
+        np.testing.assert_array_equal(streams.batch(step).resets, resets[step])

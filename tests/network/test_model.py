@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -14,18 +15,22 @@ from textgen.settings import ModelSettings
 SETTINGS = ModelSettings(
     vocab_size=11, embedding_size=6, hidden_size=8, num_layers=2, dropout_rate=0.25
 )
+ALL_LAYERS = replace(SETTINGS, projected="all")
 TOKENS = jnp.asarray(np.random.default_rng(0).integers(1, 11, (3, 20)), jnp.int32)
 
 
 @cache
-def model(seed: int) -> Any:
-    apply, parameters = create_model(SETTINGS, seed)
+def model(seed: int, settings: ModelSettings = SETTINGS) -> Any:
+    apply, parameters = create_model(settings, seed)
     return jax.jit(apply), parameters
 
 
-def test_parameters_have_the_names_and_shapes_that_checkpoints_expect() -> None:
-    _, parameters = model(0)
-    assert {name: array.shape for name, array in parameters.items()} == parameter_shapes(SETTINGS)
+@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS], ids=["last", "all"])
+def test_parameters_have_the_names_and_shapes_that_checkpoints_expect(
+    settings: ModelSettings,
+) -> None:
+    _, parameters = model(0, settings)
+    assert {name: array.shape for name, array in parameters.items()} == parameter_shapes(settings)
 
 
 def test_the_forget_gate_starts_open_and_the_other_biases_at_zero() -> None:
@@ -49,12 +54,15 @@ def test_two_halves_of_a_text_with_the_states_carried_equal_the_whole() -> None:
     np.testing.assert_allclose(end[1].cell, last[1].cell, atol=1e-5)
 
 
+@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS], ids=["last", "all"])
 @pytest.mark.parametrize("length", [2, 20])
-def test_logits_agree_with_the_numpy_engine_character_by_character(length: int) -> None:
+def test_logits_agree_with_the_numpy_engine_character_by_character(
+    length: int, settings: ModelSettings
+) -> None:
     # 2 characters of 3 rows are fewer than the 11 ids, so that the first layer's table is not used.
-    apply, parameters = model(0)
-    logits, states = apply(parameters, TOKENS[:, :length], zero_states(SETTINGS, 3))
-    engine = NumpyEngine(SETTINGS, {name: np.asarray(a) for name, a in parameters.items()})
+    apply, parameters = model(0, settings)
+    logits, states = apply(parameters, TOKENS[:, :length], zero_states(settings, 3))
+    engine = NumpyEngine(settings, {name: np.asarray(a) for name, a in parameters.items()})
     state = engine.zero_states()
     for step, token in enumerate(np.asarray(TOKENS[1, :length])):
         state = engine.read(np.array([token], np.int32), state)
@@ -85,14 +93,15 @@ def test_a_mask_multiplies_the_outputs_of_its_layer_at_every_step() -> None:
     assert float(jnp.abs(after[1].hidden).max()) > 0  # the state itself is not dropped
 
 
-def test_gradients_agree_with_autodiff_through_a_plain_loop() -> None:
-    apply, parameters = model(0)
+@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS], ids=["last", "all"])
+def test_gradients_agree_with_autodiff_through_a_plain_loop(settings: ModelSettings) -> None:
+    apply, parameters = model(0, settings)
 
     def plain(parameters: dict[str, jax.Array]) -> jax.Array:
         state = [(jnp.zeros((3, 8)), jnp.zeros((3, 8))) for _ in range(2)]
         total = 0.0
         for token in TOKENS.T:
-            x = parameters["embedding"][token]
+            x, read = parameters["embedding"][token], []
             for layer in range(2):
                 h, c = state[layer]
                 a = x @ parameters[f"layers.{layer}.input_kernel"]
@@ -101,6 +110,9 @@ def test_gradients_agree_with_autodiff_through_a_plain_loop() -> None:
                 c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
                 h = jax.nn.sigmoid(o) * jnp.tanh(c)
                 state[layer], x = (h, c), h
+                read.append(h)
+            if settings.projected == "all":
+                x = jnp.concatenate(read, axis=-1)
             logits = x @ parameters["projection.kernel"] + parameters["projection.bias"]
             total += jnp.sum(jnp.sin(logits))
         return total

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from textgen.generation.sampling import Draws, compile_settings, draw
 from textgen.network.cells import CELLS, Cell
-from textgen.network.parameters import Arrays
+from textgen.network.parameters import Arrays, multiplications_per_character
 from textgen.settings import ModelSettings, SamplingSettings
 
 EngineName = Literal["auto", "numpy", "jax"]
@@ -91,7 +91,11 @@ def step_network(cell: Cell, folded: Any, token: Any, states: States) -> States:
 
 def next_logits(folded: Any, states: States) -> Any:
     """Return the logits of the character after the states, float32 [V] or [B, V]."""
-    return states[-1].hidden @ folded["kernel"] + folded["bias"]
+    kernel, hidden = folded["kernel"], states[-1].hidden
+    if kernel.shape[0] != hidden.shape[-1]:
+        # The projection reads all layers side by side.
+        hidden = hidden.__array_namespace__().concat([s.hidden for s in states], axis=-1)
+    return hidden @ kernel + folded["bias"]
 
 
 class NumpyEngine:
@@ -159,8 +163,6 @@ def choose_engine(
     """
     if name != "auto":
         return name
-    gates = CELLS[settings.cell].num_gates * settings.hidden_size
-    products = (2 * settings.num_layers - 1) * settings.hidden_size * gates
-    products += settings.hidden_size * settings.vocab_size
+    products = multiplications_per_character(settings)
     seconds = SECONDS_PER_CALL * (settings.num_layers + 1) + products / MULTIPLICATIONS_PER_SECOND
     return "jax" if seconds * length * num_samples > NUMPY_SECONDS_AT_BREAK_EVEN else "numpy"

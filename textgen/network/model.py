@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from textgen.network.cells import CELLS, Cell
+from textgen.network.parameters import projected_size
 from textgen.network.recurrence import State, look_up, product, run_cell
 from textgen.settings import ModelSettings
 
@@ -39,11 +40,11 @@ class RecurrentLayer(nnx.Module):
 
 
 class Projection(nnx.Module):
-    """The parameters of the last product: kernel [H, V] and bias [V]."""
+    """The parameters of the last product: kernel [P, V] and bias [V]."""
 
-    def __init__(self, hidden_size: int, vocab_size: int, rngs: nnx.Rngs) -> None:
+    def __init__(self, width: int, vocab_size: int, rngs: nnx.Rngs) -> None:
         kernel = nnx.initializers.lecun_normal()
-        self.kernel = nnx.Param(kernel(rngs.params(), (hidden_size, vocab_size)))
+        self.kernel = nnx.Param(kernel(rngs.params(), (width, vocab_size)))
         self.bias = nnx.Param(jnp.zeros(vocab_size))
 
 
@@ -62,7 +63,8 @@ class LanguageModel(nnx.Module):
             )
             for layer in range(settings.num_layers)
         )
-        self.projection = Projection(settings.hidden_size, settings.vocab_size, rngs)
+        self.projection = Projection(projected_size(settings), settings.vocab_size, rngs)
+        self.projected = settings.projected
 
     def __call__(
         self, tokens: jax.Array, states: States, masks: Sequence[jax.Array] | None = None
@@ -87,12 +89,17 @@ class LanguageModel(nnx.Module):
             projections = first.project(look_up(self.embedding[...], tokens))
         outputs, last = first.run(projections, states[0])
         outputs = outputs if masks is None else outputs * masks[0]
-        after = [last]
+        every, after = [outputs], [last]
         for number, layer in enumerate(rest, start=1):
             outputs, last = layer.run(layer.project(outputs), states[number])
             outputs = outputs if masks is None else outputs * masks[number]
+            every.append(outputs)
             after.append(last)
-        return outputs @ self.projection.kernel[...] + self.projection.bias[...], tuple(after)
+        read = every if self.projected == "all" else every[-1:]
+        # A sum of products, instead of one of the layers side by side, which would copy them.
+        kernels = jnp.split(self.projection.kernel[...], len(read))
+        logits = sum(product(one, kernel) for one, kernel in zip(read, kernels, strict=True))
+        return logits + self.projection.bias[...], tuple(after)
 
 
 def dropout_masks(

@@ -16,8 +16,8 @@ def parameter_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
 
     With G = the cell's number of gates * H: `embedding` [V, E]; for each layer l, of input width I,
     `layers.l.input_kernel` [I, G], `layers.l.recurrent_kernel` [H, G] and `layers.l.bias` [G];
-    `projection.kernel` [H, V] and `projection.bias` [V]. Gates stand side by side in the order of
-    the cell's equations.
+    `projection.kernel` [P, V] and `projection.bias` [V], with P = H, or num_layers * H where the
+    projection reads all layers. Gates stand side by side in the order of the cell's equations.
     """
     hidden = settings.hidden_size
     gates = CELLS[settings.cell].num_gates * hidden
@@ -29,9 +29,14 @@ def parameter_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
         shapes[f"layers.{layer}.input_kernel"] = (width, gates)
         shapes[f"layers.{layer}.recurrent_kernel"] = (hidden, gates)
         shapes[f"layers.{layer}.bias"] = (gates,)
-    shapes["projection.kernel"] = (hidden, settings.vocab_size)
+    shapes["projection.kernel"] = (projected_size(settings), settings.vocab_size)
     shapes["projection.bias"] = (settings.vocab_size,)
     return shapes
+
+
+def projected_size(settings: ModelSettings) -> int:
+    """Return the width P of what the projection to logits reads."""
+    return settings.hidden_size * (settings.num_layers if settings.projected == "all" else 1)
 
 
 def parameter_count(settings: ModelSettings) -> int:
@@ -39,13 +44,22 @@ def parameter_count(settings: ModelSettings) -> int:
     return sum(int(np.prod(shape)) for shape in parameter_shapes(settings).values())
 
 
-def operations_per_character(settings: ModelSettings) -> int:
-    """Return the multiplications and additions of the products that train on one character.
+def multiplications_per_character(settings: ModelSettings) -> int:
+    """Return the multiplications of the products that predict one character.
 
-    Forward, and twice as many backward. The first layer has no input product, since it looks up
-    that of each character there is; only that table's gradient is a product with one-hot ids.
+    The first layer has no input product, since it looks up that of each character there is.
     """
     hidden = settings.hidden_size
     gates = CELLS[settings.cell].num_gates * hidden
-    forward = (2 * settings.num_layers - 1) * hidden * gates + hidden * settings.vocab_size
-    return 2 * (3 * forward + settings.vocab_size * gates)
+    inner = (2 * settings.num_layers - 1) * hidden * gates
+    return inner + projected_size(settings) * settings.vocab_size
+
+
+def operations_per_character(settings: ModelSettings) -> int:
+    """Return the multiplications and additions of the products that train on one character.
+
+    Forward, and twice as many backward; the gradient of the first layer's table of projections is a
+    product with one-hot ids.
+    """
+    table = settings.vocab_size * CELLS[settings.cell].num_gates * settings.hidden_size
+    return 2 * (3 * multiplications_per_character(settings) + table)

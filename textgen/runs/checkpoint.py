@@ -23,7 +23,7 @@ from textgen.network.parameters import Arrays, parameter_shapes
 from textgen.runs.files import decode_json, encode_json, read_bytes, whole_folder, write_durably
 from textgen.settings import CellName, ModelSettings
 
-FORMAT = 1
+FORMAT = 2
 MODEL = "model.safetensors"
 CONFIG = "config.json"
 TRAIN_STATE = "train_state.safetensors"
@@ -106,10 +106,11 @@ def check_format(path: Path, content: Mapping[str, Any]) -> None:
     Raises:
         DamagedError: if the format is not the one this version reads.
     """
-    if content.get("format") != FORMAT:
+    if content.get("format") not in range(1, FORMAT + 1):
         raise DamagedError(
             path,
-            f"format {content.get('format')!r}, this textgen reads {FORMAT}; use a newer textgen",
+            f"format {content.get('format')!r}, this textgen reads those up to {FORMAT}; "
+            "use a newer textgen",
         )
 
 

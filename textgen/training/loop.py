@@ -96,7 +96,9 @@ class Trainer:
         self.model, self.plan = model, plan
         self._mesh = make_mesh(plan.devices, plan.batch_size)
         self._apply, parameters = create_model(model, plan.seed)
-        self._streams = Streams(training, plan.batch_size, plan.sequence_length, plan.seed)
+        self._streams = Streams(
+            training, plan.batch_size, plan.sequence_length, plan.seed, plan.reset_rate
+        )
         self._validation = validation
         self._steps = make_train_steps(self._apply, model, plan, self._mesh)
         self._at_once = steps_at_once(model, plan)
