@@ -1,12 +1,14 @@
 """Train on a text for some minutes, and measure how well its last tenth is predicted then.
 
-    python benchmarks/learning.py --corpus FILE --minutes 2
+    python benchmarks/learning.py --corpus FILE --minutes 5 --seeds 0 1 2
 
-The first 90 % of the characters are trained on and the last 10 % measured (nanoGPT's split), by two
-protocols: `window` (windows of 256 characters, each from the zero state, as nanoGPT measures) and
-`stream` (the whole part once, the state carried). The minutes count from the start of the training
-command to its last save, start-up and measuring the machine included. The weights measured are the
-last ones, not the best on the text they are measured on.
+The first 90 % of the characters are trained on and the last 10 % measured (nanoGPT's split), by
+three protocols: `window` (windows of 256 characters from the zero state, as nanoGPT measures),
+`stream` (the whole part once, the state carried) and `dynamic` (a stream whose weights go on
+learning from what has been read). Beside them stand `xz` and an n-gram model of characters. The
+minutes count from the start of the training command to its last save, start-up and measuring the
+machine included. The weights measured are the last ones, not the best on the text they are measured
+on. A row is printed as soon as it is known.
 """
 
 import argparse
@@ -16,19 +18,35 @@ import platform
 import statistics
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
+from textgen.data.corpus import read_part, scan_corpus
+from textgen.data.tokens import Tokens
 from textgen.network.model import create_model
 from textgen.runs.library import find_run
-from textgen.runs.run import VARIABLE
+from textgen.runs.run import VARIABLE, Run
 from textgen.terminal.progress import TrainingDisplay
+from textgen.training.baselines import compressor_loss, ngram_losses
 from textgen.training.devices import make_mesh
-from textgen.training.evaluation import Evaluator, bits_per_character
+from textgen.training.evaluation import DynamicEvaluator, Evaluator, bits_per_character
 from textgen.training.plan import Request
 from textgen.workflows.supervision import Supervision
 from textgen.workflows.training import start_training
+
+PROTOCOLS = ("window", "stream", "dynamic")
+# Nats per character on the last tenth of tiny Shakespeare, and where the figure is from.
+PUBLISHED = {
+    "nanoGPT, recipe for a GPU, A100, 3 minutes (its README)": {"window": 1.4697},
+    "nanoGPT, recipe for a CPU, 110 s on a machine of two cores": {"window": 1.886},
+    "PPMd -o6, training text first": {"dynamic": 1.407},
+    "zpaq -m5, training text first": {"dynamic": 1.210},
+}
+TINY_SHAKESPEARE = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -36,83 +54,133 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True, help="a text file in UTF-8")
     parser.add_argument("--minutes", type=float, default=2.0)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="one training for each")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0], help="one training for each")
     parser.add_argument("--title", help="what to call the text; its file's name by default")
+    parser.add_argument("--runs", type=Path, help="keep the runs in this folder")
     return parser.parse_args()
 
 
-def train_and_measure(corpus: Path, minutes: float, seed: int) -> dict[str, float]:
-    """Train one run in the folder of runs; return its figures."""
-    begun = time.perf_counter()
+def train(corpus: Path, minutes: float, seed: int) -> tuple[Run, float]:
+    """Train one run in the folder of runs; return it and the seconds that took."""
+    name, begun = f"{corpus.stem}-{minutes:g}-minutes-seed-{seed}", time.perf_counter()
     request = Request(minutes=minutes, seed=seed)
-    name = f"seed-{seed}"
     with TrainingDisplay(quiet=False) as display:
         for event in start_training([corpus], name, request, Supervision()):
             display.show(event)
-    seconds = time.perf_counter() - begun
-    run = find_run(name)
+    return find_run(name), time.perf_counter() - begun
+
+
+def measure(run: Run) -> dict[str, float]:
+    """Return the loss of a finished run's last weights by every protocol, in nats."""
     record = run.record()
-    plan = record.plan
-    checkpoint = run.load(plan.last_step)
-    settings = record.config.settings
+    settings, plan, split = record.config.settings, record.plan, record.corpus.training_characters
+    parameters = dict(run.load(run.steps()[-1]).parameters)
+    tokens = run.open_tokens(record)
     apply, _ = create_model(settings, seed=0)
     evaluator = Evaluator(apply, settings, make_mesh(plan.devices, plan.batch_size))
-    validation = run.open_tokens(record)[record.corpus.training_characters :]
-    parameters = dict(checkpoint.parameters)
+    training, validation = tokens[:split], tokens[split:]
+    *_, (_, dynamic) = DynamicEvaluator(apply, settings).measure(parameters, training, validation)
     return {
-        "seed": seed,
-        "layers": settings.num_layers,
-        "hidden": settings.hidden_size,
-        "dropout": settings.dropout_rate,
-        "steps": plan.steps,
-        "passes": plan.steps * plan.characters_per_step / record.corpus.training_characters,
-        "characters_per_second": statistics.median(
-            row["characters_per_second"] for row in run.metrics()
-        ),
-        "seconds": seconds,
         "window": evaluator.window(parameters, validation),
         "stream": evaluator.stream(parameters, validation),
+        "dynamic": dynamic,
     }
 
 
+def describe(run: Run, seconds: float) -> str:
+    """Return what a run was: its network, its plan and its speed."""
+    record = run.record()
+    settings, plan = record.config.settings, record.plan
+    rows = run.metrics()
+    steps = rows[-1]["step"]
+    passes = steps * plan.characters_per_step / record.corpus.training_characters
+    speed = statistics.median(row["characters_per_second"] for row in rows)
+    return (
+        f"textgen, seed {plan.seed}: {settings.num_layers}x{settings.hidden_size}, "
+        f"{settings.dropout_rate:g} dropped, batch {plan.batch_size} x {plan.sequence_length}, "
+        f"rate {plan.learning_rate:g}, {steps} of {plan.steps} steps, {passes:.1f} passes, "
+        f"{speed:,.0f} characters/s, {seconds:.1f} s"
+    )
+
+
+def format_row(name: str, losses: dict[str, float]) -> str:
+    """Return a row of the table: nats and, in brackets, bits per character."""
+    cells = (
+        f"{losses[protocol]:.4f} ({bits_per_character(losses[protocol]):.3f})"
+        if protocol in losses
+        else ""
+        for protocol in PROTOCOLS
+    )
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def baseline_rows(corpus: Path) -> Iterable[str]:
+    """Yield the rows of what is not a network."""
+    scanned = scan_corpus([corpus])
+    text = "".join(read_part(scanned, "training")), "".join(read_part(scanned, "validation"))
+    codes: list[Tokens] = [
+        np.array([ord(character) for character in part], np.uint32) for part in text
+    ]
+    orders = list(ngram_losses(*codes, vocab_size=len(scanned.alphabet) + 1))
+    best = min(orders, key=lambda loss: loss.frozen)
+    yield format_row(f"n-gram, {best.order} characters of context", {"stream": best.frozen})
+    best = min(orders, key=lambda loss: loss.adaptive)
+    name = f"n-gram, {best.order} characters of context, counts going on"
+    yield format_row(name, {"dynamic": best.adaptive})
+    yield format_row("xz -9e, training text first", {"dynamic": compressor_loss(*text)})
+
+
+def spread_rows(measured: Sequence[dict[str, float]]) -> Iterable[str]:
+    """Yield the mean and the spread over seeds."""
+    if len(measured) < 2:
+        return
+    columns = {protocol: [row[protocol] for row in measured] for protocol in PROTOCOLS}
+    means = {protocol: statistics.mean(values) for protocol, values in columns.items()}
+    spread = ", ".join(
+        f"{protocol} {min(values):.4f} to {max(values):.4f}" for protocol, values in columns.items()
+    )
+    yield format_row(f"textgen, mean of {len(measured)} seeds ({spread})", means)
+
+
+def print_heading(arguments: argparse.Namespace, data: bytes) -> None:
+    """Print what all rows share."""
+    versions = " ".join(f"{name} {version(name)}" for name in ("jax", "flax", "optax", "numpy"))
+    seeds = " ".join(map(str, arguments.seeds))
+    title = arguments.title or arguments.corpus.stem
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    sha256 = hashlib.sha256(data).hexdigest()
+    for name, value in {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": machine,
+        "versions": versions,
+        "command": f"python benchmarks/learning.py --corpus FILE --minutes {arguments.minutes:g} "
+        f"--seeds {seeds}",
+        "text": f"{title}, {len(data.decode()):,} characters, SHA-256 {sha256}",
+    }.items():
+        print(f"{name:<9}{value}")
+    print("\nLast tenth of the text, nats per character (bits in brackets):\n")
+    print(f"| | {' | '.join(PROTOCOLS)} |\n|---|{'---|' * len(PROTOCOLS)}", flush=True)
+
+
 def main() -> None:
-    """Train once for each seed and print one table."""
+    """Print one table: baselines, what is published, and a training for each seed."""
     arguments = parse_arguments()
     data = arguments.corpus.read_bytes()
+    print_heading(arguments, data)
+    if hashlib.sha256(data).hexdigest() == TINY_SHAKESPEARE:
+        for name, losses in PUBLISHED.items():
+            print(format_row(name, losses))
+    for row in baseline_rows(arguments.corpus):
+        print(row, flush=True)
+    measured = []
     with tempfile.TemporaryDirectory() as folder:
-        os.environ[VARIABLE] = folder
-        rows = [
-            train_and_measure(arguments.corpus, arguments.minutes, seed) for seed in arguments.seeds
-        ]
-    versions = " ".join(f"{name} {version(name)}" for name in ("jax", "flax", "optax", "numpy"))
-    print(f"date     {datetime.now(UTC):%Y-%m-%d}")
-    print(
-        f"machine  {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    )
-    print(f"versions {versions}")
-    seeds = " ".join(map(str, arguments.seeds))
-    print(
-        "command  python benchmarks/learning.py --corpus FILE "
-        f"--minutes {arguments.minutes:g} --seeds {seeds}"
-    )
-    print(
-        f"text     {arguments.title or arguments.corpus.stem}, {len(data.decode()):,} characters, "
-        f"SHA-256 {hashlib.sha256(data).hexdigest()}"
-    )
-    print()
-    print(
-        "| seed | network | dropout | steps | passes | chars/s | seconds | "
-        "window nats | window bits | stream nats | stream bits |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
-    for row in rows:
-        print(
-            f"| {row['seed']:.0f} | {row['layers']:.0f}x{row['hidden']:.0f} | {row['dropout']:g} "
-            f"| {row['steps']:.0f} | {row['passes']:.1f} | {row['characters_per_second']:,.0f} "
-            f"| {row['seconds']:.1f} "
-            f"| {row['window']:.4f} | {bits_per_character(row['window']):.3f} "
-            f"| {row['stream']:.4f} | {bits_per_character(row['stream']):.3f} |"
-        )
+        os.environ[VARIABLE] = str(arguments.runs or folder)
+        for seed in arguments.seeds:
+            run, seconds = train(arguments.corpus, arguments.minutes, seed)
+            measured.append(measure(run))
+            print(format_row(describe(run, seconds), measured[-1]), flush=True)
+    for row in spread_rows(measured):
+        print(row)
 
 
 if __name__ == "__main__":

@@ -139,6 +139,7 @@ class TrainingSettings(Settings):
         devices: CPU cores or accelerators that share a batch.
         eval_every: steps between evaluations.
         checkpoint_every: steps between checkpoints.
+        patience: evaluations without a lower loss after which training ends early; 0 for never.
     """
 
     first_step: int = 0
@@ -156,6 +157,7 @@ class TrainingSettings(Settings):
     devices: int = 1
     eval_every: int
     checkpoint_every: int
+    patience: int = 0
 
     def __post_init__(self) -> None:
         check_number("first_step", self.first_step, 0, whole=True)
@@ -173,6 +175,7 @@ class TrainingSettings(Settings):
         check_number("devices", self.devices, 1, whole=True)
         check_number("eval_every", self.eval_every, 1, whole=True)
         check_number("checkpoint_every", self.checkpoint_every, 1, whole=True)
+        check_number("patience", self.patience, 0, whole=True)
         if self.batch_size % self.devices:
             raise SettingError(
                 "batch_size", self.batch_size, f"a multiple of the {self.devices} devices"
@@ -182,6 +185,13 @@ class TrainingSettings(Settings):
     def last_step(self) -> int:
         """The step at which this plan ends, counted from the run's start."""
         return self.first_step + self.steps
+
+    def is_over(self, step: int, waited: int) -> bool:
+        """Return whether training ends at a step, after `waited` evaluations without a lower loss.
+
+        What was waited for before the plan began does not count.
+        """
+        return step >= self.last_step or (step > self.first_step and 0 < self.patience <= waited)
 
     @property
     def characters_per_step(self) -> int:

@@ -19,7 +19,7 @@ TEXT = (
 )
 
 
-def trainer(steps: int, **changes: Any) -> Trainer:
+def trainer(steps: int, validation: Any = None, **changes: Any) -> Trainer:
     vocabulary = Vocabulary("".join(sorted(set(TEXT))))
     tokens = vocabulary.encode(TEXT).astype(np.uint8)
     model: dict[str, Any] = {"embedding_size": 8, "hidden_size": 12, "num_layers": 1}
@@ -35,7 +35,7 @@ def trainer(steps: int, **changes: Any) -> Trainer:
             **(plan | changes),
         ),
         tokens,
-        tokens[:60],
+        tokens[:60] if validation is None else validation,
     )
 
 
@@ -95,3 +95,23 @@ def test_a_loss_that_is_not_a_number_ends_the_training() -> None:
     with pytest.raises(DivergedError, match="nan at step 1") as caught:
         next(learner.run())
     assert caught.value.step == 1
+
+
+def test_training_ends_when_the_validation_loss_no_longer_falls() -> None:
+    # A text in another order: it is the better predicted the less is learnt of the first one.
+    other = np.random.default_rng(3).integers(1, 20, 60).astype(np.uint8)
+    learner = trainer(400, other, eval_every=3, patience=4, learning_rate=0.02)
+    losses = [report.validation_loss for report in learner.run() if report.validation_loss]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 1 + 4 < 400 // 3
+    assert learner.progress.step == 3 * len(losses)
+    assert (learner.progress.best_loss, learner.progress.waited) == (min(losses), 4)
+    assert learner.is_over
+    assert list(learner.run()) == []
+
+
+def test_without_patience_training_goes_on() -> None:
+    other = np.random.default_rng(3).integers(1, 20, 60).astype(np.uint8)
+    learner = trainer(60, other, eval_every=3, learning_rate=0.02)
+    assert list(learner.run())[-1].step == 60
+    assert learner.progress.waited > 4

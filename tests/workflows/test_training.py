@@ -20,7 +20,9 @@ from textgen.errors import (
 )
 from textgen.runs.lock import training_lock
 from textgen.runs.run import Run
+from textgen.runs.summary import summarise
 from textgen.settings import SamplingSettings
+from textgen.terminal.progress import format_end
 from textgen.training.loop import Report, Trainer
 from textgen.training.plan import Request
 from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved
@@ -319,3 +321,30 @@ def test_dropout_and_steps_are_chosen_where_nothing_is_asked_for(corpus: Path) -
     record = Run(Path("checkpoints/r")).record()
     assert record.plan.steps > 50
     assert record.config.settings.dropout_rate == 0.5  # the short text is read very often
+
+
+def test_a_run_that_ended_early_is_finished_however_it_was_cut(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Losses that fall until step 8 and rise from there on.
+    monkeypatch.setattr(Trainer, "evaluate", lambda self: 2 + abs(self.progress.step - 8) / 100)
+    plan: dict[str, Any] = {"steps": 400, "patience": 2, "keep": 9}
+    ended = run_out(start(corpus, "whole", **plan))[-1]
+    assert isinstance(ended, Ended)
+    assert (ended.finished, ended.step, ended.best_step) == (True, 16, 8)
+    assert "finished at step 16 of 400, since the loss no longer falls" in format_end(ended)
+    assert "finished at step 16" in notes(run_out(resume_training("whole", Supervision())))
+    assert summarise(Run(Path("checkpoints/whole")))["finished"]
+
+    cut = run_out(start(corpus, "cut", **plan, stop_after=13))[-1]
+    assert isinstance(cut, Ended)
+    assert not cut.finished
+    assert not summarise(Run(Path("checkpoints/cut")))["finished"]
+    run_out(resume_training("cut", Supervision(keep=9)))
+    whole, parts = Path("checkpoints/whole"), Path("checkpoints/cut")
+    assert content(whole, 16) == content(parts, 16)
+    assert rows(whole) == rows(parts)
+
+    further = run_out(resume_training("cut", Supervision(), steps=5))
+    assert isinstance(further[-1], Ended)
+    assert further[-1].step == 21

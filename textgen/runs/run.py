@@ -198,6 +198,16 @@ class Run:
                 losses[step] = loss
         return losses
 
+    def waited(self) -> int:
+        """Return how many evaluations the latest checkpoint stands after the lowest loss.
+
+        Raises:
+            DamagedError: if its manifest is damaged.
+        """
+        steps = self.steps()
+        waited = read_manifest(self.folder(steps[-1]))["progress"].get("waited") if steps else 0
+        return waited if isinstance(waited, int) else 0
+
     def best_step(self) -> int:
         """Return the step of lowest validation loss; the latest if none was measured.
 

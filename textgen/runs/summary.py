@@ -22,6 +22,7 @@ def summarise(run: Run) -> dict[str, Any]:
         steps = run.steps()
         losses = run.validation_losses()
         rows = run.metrics()
+        waited = run.waited()
     except RunError as error:
         return summary | {"problem": str(error)}
     step, last = (steps[-1] if steps else 0), record.plan.last_step
@@ -41,7 +42,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "plan": record.plan.to_json(),
         "step": step,
         "steps": last,
-        "finished": step == last,
+        "finished": record.plan.is_over(step, waited),
         "checkpoints": steps,
         "best_step": best,
         "best_bits_per_character": losses[best] / math.log(2) if best in losses else None,

@@ -3,6 +3,7 @@
 import json
 import secrets
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,6 +30,9 @@ from textgen.terminal.output import (
 )
 
 EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (NoSpaceError, 5))
+
+# When the command began, but for Python's own start.
+STARTED = time.perf_counter()
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -140,6 +144,10 @@ def train(
         int | None,
         typer.Option(help="Steps between checkpoints."),
     ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Evaluations without a lower loss that end training; 0 for never."),
+    ] = None,
     resume: Annotated[
         str | None,
         typer.Option(metavar="RUN", help="Go on with this run instead of beginning one."),
@@ -178,6 +186,7 @@ def train(
         devices=devices,
         eval_every=eval_every,
         checkpoint_every=checkpoint_every,
+        patience=patience,
     )
     check_number("keep", keep, 1, whole=True)
     if stop_after is not None:
@@ -201,11 +210,11 @@ def train(
         supervision = Supervision(keep=keep, stop_after=stop_after, should_stop=ending.requested)
         if resume is None:
             events = start_training(
-                corpus or [], run, request, supervision, keep_corpus=keep_corpus
+                corpus or [], run, request, supervision, keep_corpus=keep_corpus, started=STARTED
             )
         else:
             events = resume_training(
-                resume, supervision, steps=steps, minutes=minutes, devices=devices
+                resume, supervision, steps=steps, minutes=minutes, devices=devices, started=STARTED
             )
         try:
             for event in events:

@@ -37,6 +37,8 @@ def format_plan(event: Planned) -> str:
     ]
     if event.seconds is not None:
         lines.append(f"time     about {format_duration(event.seconds)}")
+    labels = ["why", *[""] * len(event.reasons)]
+    lines += [f"{label:<9}{why}" for label, why in zip(labels, event.reasons, strict=False)]
     if event.first_step > plan.first_step:
         lines.append(f"resumed  after step {event.first_step:,} of {plan.last_step:,}")
     return "\n".join(lines)
@@ -60,8 +62,10 @@ def format_end(event: Ended) -> str:
         bits = bits_per_character(event.best_loss)
         best = f"; best {bits:.3f} bits/char at step {event.best_step}"
     if event.finished:
+        last = event.record.plan.last_step
+        early = "" if event.step == last else f" of {last}, since the loss no longer falls"
         return (
-            f"finished at step {event.step}{best}\n"
+            f"finished at step {event.step}{early}{best}\n"
             f"write with it: textgen sample {event.run.reference}   "
             f"or: textgen repl {event.run.reference}"
         )

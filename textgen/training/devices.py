@@ -1,9 +1,11 @@
 """The mesh: CPU cores or accelerators, all as data parallelism along one axis."""
 
 import os
+import time
 from contextlib import suppress
 
 import jax
+import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from textgen.errors import SettingError
@@ -66,3 +68,18 @@ def shared(mesh: Mesh) -> NamedSharding:
 def replicated(mesh: Mesh) -> NamedSharding:
     """Return the placement of arrays that every device holds whole."""
     return NamedSharding(mesh, PartitionSpec())
+
+
+def product_speed(mesh: Mesh, repeats: int = 16) -> float:
+    """Return the operations a second of matrix products [1024, 1024], one after the other."""
+    size, source = 1024, np.random.default_rng(0)
+    left = source.normal(size=(mesh.size * size, size)).astype(np.float32)
+    right = (source.normal(size=(size, size)) / size**0.5).astype(np.float32)
+    operands = jax.device_put(left, shared(mesh)), jax.device_put(right, replicated(mesh))
+    multiply = jax.jit(lambda a, b: jax.lax.fori_loop(0, repeats, lambda _, c: c @ b, a))
+    durations = []
+    for _ in range(4):
+        begun = time.perf_counter()
+        jax.block_until_ready(multiply(*operands))
+        durations.append(time.perf_counter() - begun)
+    return 2 * left.size * size * repeats / min(durations)

@@ -66,12 +66,24 @@ class Progress:
         loss_sum: of the steps since the last evaluation, in nats per character.
         loss_count: how many steps that is.
         seconds: spent on training since the run's start.
+        best_loss: the lowest validation loss of the plan so far, in nats per character.
+        waited: evaluations since then.
     """
 
     step: int = 0
     loss_sum: float = 0.0
     loss_count: int = 0
     seconds: float = 0.0
+    best_loss: float | None = None
+    waited: int = 0
+
+    def note_validation(self, loss: float) -> None:
+        """Take note of an evaluation: the mean of the training loss begins anew."""
+        self.loss_sum, self.loss_count = 0.0, 0
+        if self.best_loss is None or loss < self.best_loss:
+            self.best_loss, self.waited = loss, 0
+        else:
+            self.waited += 1
 
 
 class Trainer:
@@ -121,6 +133,11 @@ class Trainer:
         """Take a plan that differs in steps and intervals only; nothing is compiled again."""
         self.plan, self._rates = plan, {}
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the plan has been carried out, or there is nothing left to learn."""
+        return self.plan.is_over(self.progress.step, self.progress.waited)
+
     def evaluate(self) -> float:
         """Return the loss on the validation text, at most 32,768 characters of it, in nats."""
         return self._evaluator.stream(
@@ -160,7 +177,7 @@ class Trainer:
         )
 
     def run(self, stop_after: int | None = None) -> Iterator[Report]:
-        """Train to the end of the plan.
+        """Train to the end of the plan, or until the validation loss no longer falls.
 
         Args:
             stop_after: a step to stop after, short of the plan's end.
@@ -174,7 +191,7 @@ class Trainer:
         """
         progress, plan, characters, busy = self.progress, self.plan, 0, 0.0
         last = min(plan.last_step, stop_after or plan.last_step)
-        while progress.step < last:
+        while progress.step < last and not self.is_over:
             started = time.perf_counter()
             count = min(
                 self._at_once,
@@ -198,7 +215,7 @@ class Trainer:
             validation_loss = None
             if progress.step % plan.eval_every == 0 or progress.step == plan.last_step:
                 validation_loss = self.evaluate()
-                progress.loss_sum, progress.loss_count = 0.0, 0
+                progress.note_validation(validation_loss)
             progress.seconds += time.perf_counter() - started
             yield Report(
                 step=progress.step,

@@ -1,19 +1,38 @@
 """From a corpus, a machine and some minutes to the sizes of a network and a number of steps.
 
-The width and depth follow the minutes, the steps the measured speed, and the dropout both and the
-length of the text.
+The width follows what the machine can compute in the time, the dropout how often the text will be
+read, and the steps the measured speed. The figures were found by training on texts of 30 KB to
+10 MB for one to twenty minutes (benchmarks/RESULTS.md).
 """
 
 import math
 from dataclasses import dataclass, replace
 
 from textgen.data.corpus import MIN_CHARACTERS
+from textgen.network.parameters import multiplications_per_character, operations_per_character
 from textgen.settings import MAX_STEPS, CellName, ModelSettings, TrainingSettings, check_number
 
 DEFAULT_MINUTES = 5.0
 MAX_MINUTES = 525_600  # a year
+WIDTHS = (64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024)
+NUM_LAYERS = 2
+BATCH_SIZE = 32
+SEQUENCE_LENGTH = 64
+# A network should read at least this many characters for each weight it multiplies with.
+CHARACTERS_PER_WEIGHT = 3.0
+# Reading a text more often than this, half of the outputs dropped, is learning it by heart.
+MAX_PASSES = 24
+# So many steps are made all the same, however short the text.
+FEWEST_STEPS = 200
+# Share of the speed of large products that training reaches (two cores, 2x128 to 3x512).
+TRAINING_SHARE = 0.75
+RESET_RATE = 0.02
+# Below this many characters to train on, what a network learns is mostly the text itself.
+FEW_CHARACTERS = 20_000
 EVALUATIONS_PER_PLAN = 20
-SECONDS_BETWEEN_EVALUATIONS = (5.0, 120.0)
+# Evaluations without a lower loss after which a plan made for some minutes ends early.
+PATIENCE = 6
+SECONDS_BETWEEN_EVALUATIONS = (2.0, 120.0)
 # Share of the time left that steps may fill; the rest is for saving and for a machine that slows.
 FILL = 0.97
 
@@ -39,6 +58,7 @@ class Request:
     devices: int | None = None
     eval_every: int | None = None
     checkpoint_every: int | None = None
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         if self.minutes is not None:
@@ -57,6 +77,7 @@ class Request:
             devices=self._or("devices", 1),
             eval_every=self._or("eval_every", 1),
             checkpoint_every=self._or("checkpoint_every", 1),
+            patience=self._or("patience", 0),
         )
 
     def _or(self, name: str, default: int) -> int:
@@ -72,18 +93,56 @@ class Request:
             if name not in ("minutes", "steps") and value is not None
         ]
 
-    def model_settings(self, vocab_size: int) -> ModelSettings:
-        """Choose the shape of the network: wider and deeper the more time there is to train it."""
-        minutes = DEFAULT_MINUTES if self.minutes is None else self.minutes
-        hidden = self._or("hidden_size", 256 if minutes < 10 else 384 if minutes < 30 else 512)
+    @property
+    def seconds(self) -> float:
+        """The time to fill, from the start of the command to the last save."""
+        return 60 * (DEFAULT_MINUTES if self.minutes is None else self.minutes)
+
+    def model_settings(
+        self, vocab_size: int, hidden_size: int = WIDTHS[0], dropout_rate: float = 0.0
+    ) -> ModelSettings:
+        """Return the shape of a network, with these sizes where none were asked for."""
+        hidden = self._or("hidden_size", hidden_size)
         return ModelSettings(
             vocab_size=vocab_size,
             embedding_size=self._or("embedding_size", hidden),
             hidden_size=hidden,
-            num_layers=self._or("num_layers", 1 if minutes < 4 else 2),
-            dropout_rate=0.0 if self.dropout_rate is None else self.dropout_rate,
+            num_layers=self._or("num_layers", NUM_LAYERS),
+            dropout_rate=dropout_rate if self.dropout_rate is None else self.dropout_rate,
             cell="lstm" if self.cell is None else self.cell,
+            projected="all",
         )
+
+
+def choose_model(
+    request: Request,
+    vocab_size: int,
+    training_characters: int,
+    characters_per_step: int,
+    operations: float,
+) -> ModelSettings:
+    """Choose the widest network that can read enough in the time, and its dropout.
+
+    Args:
+        request: what the user asked for.
+        vocab_size: V.
+        training_characters: of the text trained on.
+        characters_per_step: of a batch.
+        operations: multiplications and additions that training can make in the time.
+    """
+    model = request.model_settings(vocab_size)
+    for width in WIDTHS:
+        wider = request.model_settings(vocab_size, width)
+        weights = multiplications_per_character(wider)
+        if operations / operations_per_character(wider) >= CHARACTERS_PER_WEIGHT * weights:
+            model = wider
+    if request.steps is None:
+        characters = operations / operations_per_character(model)
+        passes = min(characters / training_characters, MAX_PASSES)
+    else:
+        passes = request.steps * characters_per_step / training_characters
+    dropout = choose_dropout(passes, multiplications_per_character(model), training_characters)
+    return request.model_settings(vocab_size, model.hidden_size, dropout)
 
 
 def batch_shape(request: Request, training_characters: int) -> tuple[int, int]:
@@ -95,18 +154,25 @@ def batch_shape(request: Request, training_characters: int) -> tuple[int, int]:
         B and T.
     """
     predictions = max(training_characters, MIN_CHARACTERS // 2) - 1
-    length = min(request.sequence_length or 64, predictions // 2)
+    length = min(request.sequence_length or SEQUENCE_LENGTH, predictions // 2)
     most = max(predictions // length, 2)
-    batch = min(request.batch_size or 32, most)
+    batch = min(request.batch_size or BATCH_SIZE, most)
     if request.devices and batch != request.batch_size:
         batch = max(batch // request.devices, 1) * request.devices
     return batch, length
 
 
-def choose_dropout(passes: float) -> float:
-    """Choose the share to drop from how often the text will be read: nothing for fresh text."""
-    rates = ((3, 0.0), (8, 0.1), (16, 0.25), (40, 0.4), (math.inf, 0.5))
-    return next(rate for most, rate in rates if passes <= most)
+def choose_dropout(passes: float, weights: int, training_characters: int) -> float:
+    """Choose the share to drop: the more, the more often a text is read and the shorter it is.
+
+    Args:
+        passes: how often the text will be read.
+        weights: that the network multiplies with.
+        training_characters: of the text trained on.
+    """
+    often = math.log2(max(passes, 0.01) / 2.5)
+    large = math.log2(weights / training_characters)
+    return round(min(max(0.1 * often + 0.05 * large, 0.0), 0.5), 2) if often > 0 else 0.0
 
 
 def choose_learning_rate(hidden_size: int) -> float:
@@ -140,6 +206,7 @@ def first_draft(
         sequence_length=sequence_length,
         learning_rate=choose_learning_rate(hidden_size) if rate is None else rate,
         warmup_steps=0,
+        reset_rate=RESET_RATE,
         seed=request.seed or 0,
         devices=devices,
         eval_every=1,
@@ -148,7 +215,11 @@ def first_draft(
 
 
 def finish_plan(
-    draft: TrainingSettings, request: Request, pace: Pace, first_step: int = 0
+    draft: TrainingSettings,
+    request: Request,
+    pace: Pace,
+    training_characters: int,
+    first_step: int = 0,
 ) -> TrainingSettings:
     """Fix the number of steps and the intervals.
 
@@ -156,16 +227,19 @@ def finish_plan(
         draft: the plan so far.
         request: what the user asked for.
         pace: measured.
+        training_characters: of the text trained on.
         first_step: steps the run has made already.
 
     Returns:
-        The plan. Steps fill the minutes asked for, if no number of steps was given; evaluations
-        are at least 5 seconds and at most 2 minutes apart; a checkpoint goes with each of them.
+        The plan. Steps fill the minutes asked for, if no number of steps was given, but read the
+        text no more than 24 times; evaluations are at least 2 seconds and at most 2 minutes apart;
+        a checkpoint goes with each of them.
     """
     shortest, longest = SECONDS_BETWEEN_EVALUATIONS
     if request.steps is None:
-        minutes = DEFAULT_MINUTES if request.minutes is None else request.minutes
-        seconds = max(minutes * 60 * FILL - pace.seconds_to_start, 0.0)
+        seconds = max(request.seconds * FILL - pace.seconds_to_start, 0.0)
+        enough = math.ceil(MAX_PASSES * training_characters / draft.characters_per_step)
+        seconds = min(seconds, max(enough, FEWEST_STEPS) * pace.seconds_per_step)
     else:
         seconds = request.steps * pace.seconds_per_step
     between = min(max(seconds / EVALUATIONS_PER_PLAN, shortest), longest)
@@ -187,4 +261,50 @@ def finish_plan(
         warmup_steps=min(100, steps // 10),
         eval_every=eval_every,
         checkpoint_every=checkpoint_every,
+        patience=request._or("patience", PATIENCE if request.steps is None else 0),
     )
+
+
+def explain(
+    request: Request, model: ModelSettings, plan: TrainingSettings, training_characters: int
+) -> list[str]:
+    """Say in a line each why a plan is what it is.
+
+    Args:
+        request: what the user asked for.
+        model: the network.
+        plan: complete.
+        training_characters: of the text trained on.
+    """
+    passes = plan.steps * plan.characters_per_step / training_characters
+    time = f"{request.seconds / 60:g} min"
+    size = f"{model.num_layers}x{model.hidden_size}"
+    lines = []
+    if request.hidden_size is None:
+        place = "smallest there is" if model.hidden_size == WIDTHS[0] else "widest"
+        reads = f"{CHARACTERS_PER_WEIGHT:g} characters for each weight in {time} on this machine"
+        lines.append(f"{size}: the {place} that can read {reads}")
+    if request.batch_size is None or request.sequence_length is None:
+        shape = f"{plan.batch_size} x {plan.sequence_length}"
+        short = plan.characters_per_step < BATCH_SIZE * SEQUENCE_LENGTH
+        why = "as large as the short text allows" if short else "many small steps learn most"
+        lines.append(f"batches of {shape}: {why}")
+    if request.dropout_rate is None:
+        why = f"the text is read {passes:.1f} times" + (
+            "" if model.dropout_rate else ", hardly twice"
+        )
+        lines.append(f"dropout {model.dropout_rate:g}: {why}")
+    if request.learning_rate is None:
+        lines.append(
+            f"learning rate {plan.learning_rate:g}: for {model.hidden_size} units, down to 0"
+        )
+    if request.steps is None:
+        full = passes >= MAX_PASSES * 0.99
+        why = f"the text {MAX_PASSES} times, which is enough" if full else f"what fits into {time}"
+        lines.append(f"{plan.steps:,} steps: {why}")
+    if training_characters < FEW_CHARACTERS:
+        lines.append(
+            f"{training_characters:,} characters are few: it will learn this text by heart more "
+            "than how to write others like it"
+        )
+    return lines

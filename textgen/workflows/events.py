@@ -28,12 +28,14 @@ class Planned:
         record: with the plan in force.
         first_step: steps made already.
         seconds: that training is expected to take, if that was measured.
+        reasons: why the plan is what it is, a line each.
     """
 
     run: Run
     record: RunRecord
     first_step: int
     seconds: float | None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,15 @@ class Ended:
 
     Attributes:
         run: where.
+        record: of the run.
         step: the last one made.
-        finished: whether the plan was carried out to its end.
+        finished: whether the plan is over: carried out, or ended since nothing more was learnt.
         best_step: the checkpoint of lowest validation loss.
         best_loss: that loss in nats per character, if it was ever measured.
     """
 
     run: Run
+    record: RunRecord
     step: int
     finished: bool
     best_step: int

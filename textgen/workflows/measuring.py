@@ -4,9 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import jax
 import numpy as np
-from jax.sharding import Mesh
 
 from textgen.data.vocabulary import Vocabulary
 from textgen.generation.compiled import JaxEngine
@@ -14,7 +12,7 @@ from textgen.generation.engines import Engine, NumpyEngine
 from textgen.generation.generator import Generator, write_side_by_side
 from textgen.network.parameters import Arrays, operations_per_character
 from textgen.settings import CellName, ModelSettings, SamplingSettings, TrainingSettings
-from textgen.training.devices import make_mesh, replicated, shared
+from textgen.training.devices import make_mesh, product_speed
 from textgen.training.loop import Trainer
 from textgen.training.plan import choose_learning_rate
 
@@ -86,7 +84,7 @@ def measure_machine(cell: CellName, seconds: float) -> Iterator[Speeds]:
         trainer = Trainer(model, plan, text, text[: 2 * length])
         pace = trainer.measure(seconds, STEPS)
         training = plan.characters_per_step / pace.seconds_per_step
-        ceiling = _product_speed(mesh)
+        ceiling = product_speed(mesh)
         parameters = {name: np.asarray(array) for name, array in trainer.state.parameters.items()}
         engine = JaxEngine(model, parameters)
         yield Speeds(
@@ -100,21 +98,6 @@ def measure_machine(cell: CellName, seconds: float) -> Iterator[Speeds]:
             jax=_writing_speed(model, parameters, engine, 1, seconds / 2),
             jax_many=_writing_speed(model, parameters, engine, STREAMS, seconds / 2),
         )
-
-
-def _product_speed(mesh: Mesh) -> float:
-    """Return the operations a second of matrix products [1024, 1024], one after the other."""
-    size, repeats, source = 1024, 16, np.random.default_rng(0)
-    left = source.normal(size=(mesh.size * size, size)).astype(np.float32)
-    right = (source.normal(size=(size, size)) / size**0.5).astype(np.float32)
-    operands = jax.device_put(left, shared(mesh)), jax.device_put(right, replicated(mesh))
-    multiply = jax.jit(lambda a, b: jax.lax.fori_loop(0, repeats, lambda _, c: c @ b, a))
-    durations = []
-    for _ in range(4):
-        begun = time.perf_counter()
-        jax.block_until_ready(multiply(*operands))
-        durations.append(time.perf_counter() - begun)
-    return 2 * left.size * size * repeats / min(durations)
 
 
 def _writing_speed(

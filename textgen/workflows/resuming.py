@@ -36,6 +36,7 @@ def resume_training(
     steps: int | None = None,
     minutes: float | None = None,
     devices: int | None = None,
+    started: float | None = None,
 ) -> Iterator[Event]:
     """Go on with a run: to the end of its plan, or further under a new schedule.
 
@@ -45,6 +46,7 @@ def resume_training(
         steps: train a finished run this many steps further.
         minutes: or for this long.
         devices: share batches among so many; None for as many as the plan says.
+        started: when the time to fill began, by `time.perf_counter`; now if None.
 
     Yields:
         What happens. A finished run that is not to be trained further yields one note.
@@ -55,7 +57,7 @@ def resume_training(
         LockedError: if another process trains it.
         UsageError: if `steps` or `minutes` is given for a run that is not finished.
     """
-    started = time.perf_counter()
+    started = time.perf_counter() if started is None else started
     run = find_run(name)
     further = Request(steps=steps, minutes=minutes) if steps or minutes else None
     with training_lock(run.path):
@@ -66,7 +68,8 @@ def resume_training(
         # Falling back may have gone back past the beginning of the last plan.
         plans = tuple(plan for plan in record.plans if plan.first_step <= step)
         record = replace(record, plans=plans)
-        finished = step == record.plan.last_step
+        waited = checkpoint.progress.get("waited", 0) if checkpoint else 0
+        finished = record.plan.is_over(step, waited)
         if further and not finished:
             raise UsageError(
                 f"the run {run.name!r} is at step {step} of {record.plan.last_step}; "
@@ -91,7 +94,8 @@ def resume_training(
         if further:
             pace = measure_pace(trainer, further)
             pace = replace(pace, seconds_to_start=time.perf_counter() - started)
-            trainer.adopt(finish_plan(trainer.plan, further, pace, first_step=step))
+            characters = record.corpus.training_characters
+            trainer.adopt(finish_plan(trainer.plan, further, pace, characters, step))
             seconds = trainer.plan.steps * pace.seconds_per_step
             record = replace(record, plans=(*record.plans, trainer.plan))
         run.write_record(record)
@@ -120,14 +124,16 @@ def _trainer_for(
 def _restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
     """Put a checkpoint into a trainer; a plan that begins there takes its weights alone."""
     parameters: dict[str, Any] = dict(checkpoint.parameters)
+    progress = Progress(**checkpoint.progress)
     if checkpoint.step == trainer.plan.first_step:
         state = trainer.fresh_state(parameters)
+        progress = replace(progress, best_loss=None, waited=0)
     else:
         try:
             state = state_from_arrays(parameters, checkpoint.train_state, trainer.state)
         except ValueError as error:
             raise DamagedError(Path("train_state.safetensors"), str(error)) from error
-    trainer.restore(state, Progress(**checkpoint.progress))
+    trainer.restore(state, progress)
 
 
 def _newest_sound(run: Run) -> tuple[Checkpoint | None, dict[int, DamagedError]]:

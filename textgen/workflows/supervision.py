@@ -71,7 +71,7 @@ def supervise(
             run.add_metrics(_metrics_row(report))
             yield Sampled(_sample_line(trainer, record.config))
         stopping = report.step == stop_after or supervision.should_stop()
-        last = report.step == plan.last_step
+        last = trainer.is_over
         if stopping or last or report.step % plan.checkpoint_every == 0:
             run.save(_checkpoint(trainer, record.config, report.validation_loss))
             run.prune(supervision.keep)
@@ -79,7 +79,7 @@ def supervise(
         if stopping or last:
             best = run.best_step()
             loss = run.validation_losses().get(best)
-            yield Ended(run, report.step, last, best, loss)
+            yield Ended(run, record, report.step, last, best, loss)
             return
 
 

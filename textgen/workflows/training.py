@@ -10,24 +10,27 @@ from textgen.data.corpus import Corpus, read_chunks, scan_corpus, shipped_corpus
 from textgen.data.tokens import Tokens, open_tokens, write_tokens
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import RunExistsError
+from textgen.network.parameters import operations_per_character
 from textgen.runs.checkpoint import ModelConfig
 from textgen.runs.files import encode_json, whole_folder, write_durably
 from textgen.runs.library import new_run_path
 from textgen.runs.lock import training_lock
 from textgen.runs.run import CHECKPOINTS, RECORD, TOKENS, CorpusRecord, Run, RunRecord
-from textgen.training.devices import check_devices, make_mesh
+from textgen.training.devices import check_devices, make_mesh, product_speed
 from textgen.training.loop import Trainer
 from textgen.training.plan import (
+    FILL,
+    TRAINING_SHARE,
     Pace,
     Request,
     batch_shape,
-    choose_dropout,
+    choose_model,
+    explain,
     finish_plan,
     first_draft,
 )
 from textgen.workflows.events import Event, Note, Planned
 from textgen.workflows.supervision import (
-    SECONDS_TO_MEASURE,
     Supervision,
     installed_versions,
     measure_pace,
@@ -42,6 +45,7 @@ def start_training(
     supervision: Supervision,
     *,
     keep_corpus: bool = True,
+    started: float | None = None,
 ) -> Iterator[Event]:
     """Train a new run.
 
@@ -51,6 +55,7 @@ def start_training(
         request: what the user asked for.
         supervision: when to stop and what to keep.
         keep_corpus: whether the run keeps the text it is trained on.
+        started: when the time to fill began, by `time.perf_counter`; now if None.
 
     Yields:
         What happens. The run is on the disk when `Planned` comes.
@@ -62,7 +67,7 @@ def start_training(
         DivergedError: if the loss is no longer a number.
         KeyboardInterrupt: if it is asked to stop before the plan is made; nothing is left behind.
     """
-    started = time.perf_counter()
+    started = time.perf_counter() if started is None else started
     paths = list(corpus_paths) or [shipped_corpus()]
     if name is not None:
         new_run_path(name, paths[0])  # refuses one that is there, before anything is read
@@ -102,7 +107,9 @@ def start_training(
     except FileExistsError as error:
         raise RunExistsError(path, Run(path).reference, f"{path.name}-2") from error
     run = Run(path)
-    yield Planned(run, record, 0, trainer.plan.steps * pace.seconds_per_step)
+    reasons = explain(request, trainer.model, trainer.plan, corpus.training_characters)
+    seconds = trainer.plan.steps * pace.seconds_per_step
+    yield Planned(run, record, 0, seconds, tuple(reasons))
     with training_lock(path):
         yield from supervise(run, record, trainer, supervision)
 
@@ -112,24 +119,22 @@ def _plan(
 ) -> tuple[Trainer, Pace]:
     """Choose all that was not asked for; measure this machine first where time matters."""
     batch_size, length = batch_shape(request, corpus.training_characters)
-    model = request.model_settings(vocab_size)
-    devices = make_mesh(request.devices, batch_size).size
-    draft = first_draft(request, batch_size, length, devices, model.hidden_size)
-    split = corpus.training_characters
-    trainer = Trainer(model, draft, tokens[:split], tokens[split:])
-    pace = measure_pace(trainer, request)
-    elapsed = time.perf_counter() - started
-    plan = finish_plan(draft, request, replace(pace, seconds_to_start=elapsed))
-    if request.dropout_rate is None:
-        passes = plan.steps * plan.characters_per_step / split
-        model = replace(model, dropout_rate=choose_dropout(passes))
-    if model != trainer.model:
-        # Another network to compile: as long again as the first.
-        elapsed += pace.seconds_to_start - SECONDS_TO_MEASURE
-        plan = finish_plan(draft, request, replace(pace, seconds_to_start=elapsed))
-        trainer = Trainer(model, plan, tokens[:split], tokens[split:])
-    else:
-        trainer.adopt(plan)
+    split, mesh = corpus.training_characters, make_mesh(request.devices, batch_size)
+    estimate = product_speed(mesh, repeats=4) * TRAINING_SHARE
+    for attempt in range(2):
+        operations = max(request.seconds * FILL - time.perf_counter() + started, 0.0) * estimate
+        model = choose_model(request, vocab_size, split, batch_size * length, operations)
+        draft = first_draft(request, batch_size, length, mesh.size, model.hidden_size)
+        trainer = Trainer(model, draft, tokens[:split], tokens[split:])
+        pace = measure_pace(trainer, request)
+        speed = draft.characters_per_step / pace.seconds_per_step
+        measured = speed * operations_per_character(model)
+        if attempt or 0.5 < measured / estimate < 2:
+            break
+        # Far from what large products promised: choose again by what training did.
+        estimate = measured
+    pace = replace(pace, seconds_to_start=time.perf_counter() - started)
+    trainer.adopt(finish_plan(draft, request, pace, split))
     return trainer, pace
 
 
