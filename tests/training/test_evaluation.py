@@ -124,9 +124,9 @@ def slow_dynamic_loss(settings: DynamicSettings, training: np.ndarray, text: np.
         (value, states), gradients = gradient(weights, states, segment)
         nats += float(value) * (len(segment) - 1)
         for name, root in roots.items():
-            step = np.asarray(gradients[name]) / (root + 1e-3 * mean)
+            step = np.asarray(gradients[name]) / (root + 0.1 * mean)
             back = np.minimum(settings.decay * root / mean, 1)
-            moved = weights[name] - settings.learning_rate * np.where(root > 0, step, 0)
+            moved = weights[name] - settings.learning_rate * step
             weights[name] = moved + back * (parameters[name] - weights[name])
     return nats / (len(text) - 1)
 

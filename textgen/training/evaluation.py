@@ -39,7 +39,7 @@ class DynamicSettings:
     """
 
     segment: int = 20
-    learning_rate: float = 3e-4
+    learning_rate: float = 5e-4
     decay: float = 1e-3
 
 
@@ -146,6 +146,9 @@ class Evaluator:
         return nats / count
 
 
+# Added to root mean squares, as a share of their mean: the gradient of a weight that hardly took
+# part in training would be scaled out of all proportion.
+ROOT_FLOOR = 0.1
 # Segments of the training text from which the mean squares of gradients are taken.
 SQUARES_SEGMENTS = 1024
 SEGMENTS_AT_ONCE = 64
@@ -202,8 +205,7 @@ class DynamicEvaluator:
 
                 def move(w: jax.Array, w0: jax.Array, root: jax.Array, g: jax.Array) -> jax.Array:
                     back = jnp.minimum(settings.decay * root / mean_root, 1.0)
-                    # A weight that never moved in training does not move now.
-                    scaled = jnp.where(root > 0, g / (root + 1e-3 * mean_root), 0.0)
+                    scaled = g / (root + ROOT_FLOOR * mean_root)
                     return w - settings.learning_rate * scaled + back * (w0 - w)
 
                 return (jax.tree.map(move, weights, trained, roots, gradients), states), nats
