@@ -1,14 +1,22 @@
 import re
+from typing import Any
 
 import pytest
 
 from textgen.errors import SettingError
+from textgen.network.parameters import multiplications_per_character, operations_per_character
+from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.plan import (
+    CHARACTERS_PER_WEIGHT,
+    MAX_PASSES,
+    WIDTHS,
     Pace,
     Request,
     batch_shape,
     choose_dropout,
     choose_learning_rate,
+    choose_model,
+    explain,
     finish_plan,
     first_draft,
 )
@@ -16,9 +24,16 @@ from textgen.training.plan import (
 PACE = Pace(seconds_per_step=0.05, seconds_per_evaluation=0.5, seconds_to_start=4.0)
 
 
+LONG = 10**9  # characters: a text that is read less than once
+
+
+def finish(request: Request, characters: int = LONG, first_step: int = 0) -> TrainingSettings:
+    draft = first_draft(request, 32, 64, 2, 256)
+    return finish_plan(draft, request, PACE, characters, first_step)
+
+
 def test_steps_fill_the_minutes_and_no_more() -> None:
-    request = Request(minutes=10)
-    plan = finish_plan(first_draft(request, 32, 64, 2, 256), request, PACE)
+    plan = finish(Request(minutes=10))
     evaluations = plan.steps / plan.eval_every
     seconds = 4.0 + plan.steps * 0.05 + evaluations * 0.5
     assert 0.90 * 600 < seconds <= 600
@@ -28,39 +43,49 @@ def test_steps_fill_the_minutes_and_no_more() -> None:
 
 
 def test_a_given_number_of_steps_is_kept_and_intervals_follow_the_pace() -> None:
-    request = Request(steps=1003)
-    plan = finish_plan(first_draft(request, 32, 64, 2, 256), request, PACE)
+    plan = finish(Request(steps=1003))
     assert plan.steps == 1003
-    assert plan.eval_every == 100  # 5 seconds of 0.05
+    assert plan.eval_every == 50  # a twentieth of 50 seconds, 0.05 each
+    assert finish(Request(steps=203)).eval_every == 40  # 2 seconds at least
+
+
+def test_a_text_is_not_read_more_often_than_is_of_use() -> None:
+    plan = finish(Request(minutes=10), characters=100_000)
+    passes = plan.steps * plan.characters_per_step / 100_000
+    assert 0.95 * MAX_PASSES < passes <= MAX_PASSES + 0.05
+    assert finish(Request(minutes=10), characters=500).steps == pytest.approx(200, abs=40)
+    assert finish(Request(steps=5000), characters=500).steps == 5000
+
+
+def test_patience_goes_with_minutes_and_is_asked_for_with_steps() -> None:
+    assert finish(Request(minutes=10)).patience > 0
+    assert finish(Request(minutes=10, patience=0)).patience == 0
+    assert finish(Request(steps=100)).patience == 0
+    assert finish(Request(steps=100, patience=3)).patience == 3
 
 
 def test_given_intervals_are_kept() -> None:
-    request = Request(steps=50, eval_every=7, checkpoint_every=3)
-    plan = finish_plan(first_draft(request, 32, 64, 2, 256), request, PACE)
+    plan = finish(Request(steps=50, eval_every=7, checkpoint_every=3))
     assert (plan.eval_every, plan.checkpoint_every) == (7, 3)
 
 
 def test_a_given_interval_longer_than_the_time_leaves_the_steps_alone() -> None:
-    request = Request(minutes=1, eval_every=10**6)
-    plan = finish_plan(first_draft(request, 32, 64, 2, 256), request, PACE)
+    plan = finish(Request(minutes=1, eval_every=10**6))
     assert 0.9 * 60 / 0.05 - 80 < plan.steps < 60 / 0.05
 
 
 def test_the_last_evaluation_of_a_further_plan_keeps_the_interval() -> None:
-    request = Request(minutes=5)
-    plan = finish_plan(first_draft(request, 32, 64, 2, 256), request, PACE, first_step=3211)
+    plan = finish(Request(minutes=5), first_step=3211)
     assert plan.last_step % plan.eval_every == 0
 
 
 def test_a_time_too_short_for_a_step_still_makes_one() -> None:
-    request = Request(minutes=0.01)
-    plan = finish_plan(first_draft(request, 32, 64, 2, 256), request, PACE)
+    plan = finish(Request(minutes=0.01))
     assert plan.steps == 1
 
 
 def test_further_plans_start_where_the_run_stands() -> None:
-    request = Request(steps=10)
-    plan = finish_plan(first_draft(request, 32, 64, 2, 256), request, PACE, first_step=70)
+    plan = finish(Request(steps=10), first_step=70)
     assert (plan.first_step, plan.last_step) == (70, 80)
 
 
@@ -88,18 +113,64 @@ def test_a_batch_asked_for_that_devices_cannot_share_is_not_changed() -> None:
         Request(batch_size=-1, devices=2)
 
 
-def test_more_time_gives_a_larger_network() -> None:
-    sizes = [Request(minutes=m).model_settings(66) for m in (1, 5, 15, 60)]
-    widths = [(size.num_layers, size.hidden_size) for size in sizes]
+def choose(seconds: float, characters: int = 1_000_000, **asked: Any) -> ModelSettings:
+    """What is chosen at 150e9 operations a second, about two cores."""
+    return choose_model(Request(**asked), 66, characters, 32 * 64, 150e9 * seconds)
+
+
+def test_more_time_gives_a_wider_network_that_still_reads_enough() -> None:
+    times = (1, 10, 60, 300, 1200, 10_000)
+    models = [choose(seconds) for seconds in times]
+    widths = [model.hidden_size for model in models]
     assert widths == sorted(widths)
-    assert len(set(widths)) == 4
+    assert len(set(widths)) == len(widths)
+    for seconds, model in zip(times[1:-1], models[1:-1], strict=True):
+        characters = 150e9 * seconds / operations_per_character(model)
+        weights = multiplications_per_character(model)
+        assert CHARACTERS_PER_WEIGHT <= characters / weights < 3 * CHARACTERS_PER_WEIGHT
+    assert choose(0).hidden_size == min(WIDTHS)
+    assert choose(1e9).hidden_size == max(WIDTHS)
 
 
-def test_text_read_more_often_is_dropped_more() -> None:
-    rates = [choose_dropout(passes) for passes in (0.5, 5, 12, 30, 1000)]
+def test_what_is_asked_for_is_not_chosen() -> None:
+    model = choose(300, 1000, hidden_size=77, num_layers=3, dropout_rate=0.0)
+    assert (model.hidden_size, model.num_layers, model.dropout_rate) == (77, 3, 0.0)
+    # Four layers leave room for narrower ones only.
+    assert choose(300, num_layers=4).hidden_size < choose(300).hidden_size
+
+
+def test_dropout_follows_the_steps_that_are_asked_for() -> None:
+    few, many = (choose(300, 100_000, steps=n, hidden_size=64) for n in (100, 10_000))
+    assert few.dropout_rate == 0
+    assert many.dropout_rate > 0.3
+
+
+def test_text_read_more_often_is_dropped_more_and_short_text_too() -> None:
+    rates = [choose_dropout(passes, 800_000, 1_000_000) for passes in (0.5, 3, 12, 30, 1e9)]
     assert rates == sorted(rates)
     assert rates[0] == 0
-    assert rates[-1] < 1
+    assert rates[-1] == 0.5
+    assert choose_dropout(12, 800_000, 10_000) > rates[2]
+
+
+def test_every_choice_is_explained_and_nothing_that_was_asked_for() -> None:
+    def lines(request: Request, characters: int = 1_000_000) -> str:
+        plan = finish(request, characters)
+        asked = {name: getattr(request, name) for name in request.given}
+        model = choose(300, characters, **asked)
+        return "\n".join(explain(request, model, plan, characters))
+
+    own = lines(Request(minutes=5))
+    for word in ("2x320", "batches of 32 x 64", "dropout", "learning rate 0.006", "steps"):
+        assert word in own
+    assert "what fits into 5 min" in own
+    assert "by heart" not in own
+    assert "the text 24 times, which is enough" in lines(Request(minutes=60), 200_000)
+    assert "5,000 characters are few" in lines(Request(minutes=5), 5_000)
+    asked = Request(
+        steps=9, hidden_size=8, batch_size=4, sequence_length=9, dropout_rate=0.1, learning_rate=0.1
+    )
+    assert lines(asked) == ""
 
 
 def test_wider_layers_learn_at_a_lower_rate() -> None:
@@ -127,6 +198,7 @@ def test_wider_layers_learn_at_a_lower_rate() -> None:
         ("devices", 0),
         ("eval_every", 0),
         ("checkpoint_every", 0),
+        ("patience", -1),
     ],
 )
 def test_a_request_out_of_range_is_refused_by_name(name: str, value: float) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,9 @@ from textgen.runs.lock import training_lock
 from textgen.runs.run import Run
 from textgen.runs.summary import summarise
 from textgen.settings import SamplingSettings
-from textgen.terminal.progress import format_end
+from textgen.terminal.progress import format_end, format_plan
 from textgen.training.loop import Report, Trainer
-from textgen.training.plan import Request
+from textgen.training.plan import WIDTHS, Request
 from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved
 from textgen.workflows.loading import load_model
 from textgen.workflows.resuming import resume_training
@@ -320,7 +321,20 @@ def test_dropout_and_steps_are_chosen_where_nothing_is_asked_for(corpus: Path) -
     run_out(start_training([corpus], "r", request, Supervision()))
     record = Run(Path("checkpoints/r")).record()
     assert record.plan.steps > 50
-    assert record.config.settings.dropout_rate == 0.5  # the short text is read very often
+    assert record.config.settings.dropout_rate > 0.2  # the short text is read very often
+
+
+def test_a_machine_much_faster_than_its_large_products_promised_is_measured_again(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sys.modules["textgen.workflows.training"]
+    monkeypatch.setattr(module, "product_speed", lambda *_, **__: 1.0)
+    events = run_out(start_training([corpus], "r", Request(steps=1), Supervision()))
+    width = Run(Path("checkpoints/r")).record().config.settings.hidden_size
+    assert width > min(WIDTHS)
+    (planned,) = (event for event in events if isinstance(event, Planned))
+    assert any(f"2x{width}" in reason for reason in planned.reasons)
+    assert f"2x{width}: the widest" in format_plan(planned)
 
 
 def test_a_run_that_ended_early_is_finished_however_it_was_cut(

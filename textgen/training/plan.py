@@ -237,17 +237,21 @@ def finish_plan(
     """
     shortest, longest = SECONDS_BETWEEN_EVALUATIONS
     if request.steps is None:
-        seconds = max(request.seconds * FILL - pace.seconds_to_start, 0.0)
         enough = math.ceil(MAX_PASSES * training_characters / draft.characters_per_step)
-        seconds = min(seconds, max(enough, FEWEST_STEPS) * pace.seconds_per_step)
+        most = min(max(enough, FEWEST_STEPS), MAX_STEPS)
+        available = max(request.seconds * FILL - pace.seconds_to_start, 0.0)
     else:
-        seconds = request.steps * pace.seconds_per_step
+        most, available = request.steps, math.inf
+    seconds = min(available, most * pace.seconds_per_step)
     between = min(max(seconds / EVALUATIONS_PER_PLAN, shortest), longest)
     if request.eval_every is not None:
         between = request.eval_every * pace.seconds_per_step
-    share = between / (between + pace.seconds_per_evaluation)
-    steps = request.steps or min(max(int(seconds * share / pace.seconds_per_step), 1), MAX_STEPS)
-    eval_every = request.eval_every or min(max(round(between / pace.seconds_per_step), 1), steps)
+    if math.isfinite(available):
+        share = between / (between + pace.seconds_per_evaluation)
+        most = min(max(int(available * share / pace.seconds_per_step), 1), most)
+    steps = most
+    evaluations = max(round(steps * pace.seconds_per_step / between), 1)
+    eval_every = request.eval_every or max(steps // evaluations, 1)
     if request.steps is None and request.eval_every is None:
         # The last evaluation shall be no closer to the one before than the others are.
         steps = max(steps - (first_step + steps) % eval_every, 1)
