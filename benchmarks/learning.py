@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from textgen.data.corpus import read_part, scan_corpus
-from textgen.data.tokens import Tokens
+from textgen.data.vocabulary import Vocabulary
 from textgen.network.model import create_model
 from textgen.runs.library import find_run
 from textgen.runs.run import VARIABLE, Run
@@ -118,10 +118,9 @@ def baseline_rows(corpus: Path) -> Iterable[str]:
     """Yield the rows of what is not a network."""
     scanned = scan_corpus([corpus])
     text = "".join(read_part(scanned, "training")), "".join(read_part(scanned, "validation"))
-    codes: list[Tokens] = [
-        np.array([ord(character) for character in part], np.uint32) for part in text
-    ]
-    orders = list(ngram_losses(*codes, vocab_size=len(scanned.alphabet) + 1))
+    vocabulary = Vocabulary(scanned.alphabet)
+    ids = [vocabulary.encode(part).astype(np.uint32) for part in text]
+    orders = list(ngram_losses(*ids, vocab_size=len(vocabulary)))
     best = min(orders, key=lambda loss: loss.frozen)
     yield format_row(f"n-gram, {best.order} characters of context", {"stream": best.frozen})
     best = min(orders, key=lambda loss: loss.adaptive)

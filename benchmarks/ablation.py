@@ -1,0 +1,443 @@
+"""What each idea is worth: train one network for the same time with and without it.
+
+    python benchmarks/ablation.py --corpus FILE --seconds 110 --seeds 0 1 2 --rows base Muon
+
+The base is what textgen does in 110 seconds with a text of a million characters; every other row
+has something changed. The steps that fit into the seconds are measured first, so that an idea pays
+for what it costs; compiling is not counted. Losses are those of the last 10 % of the text, in
+windows of 256 characters and as one stream, in nats per character. Averages of the weights and a
+warmer softmax need no training of their own and are measured on every row. Ideas that do not pay
+live here alone.
+"""
+
+import argparse
+import hashlib
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import Mesh, PartitionSpec
+
+from textgen.data.corpus import scan_corpus
+from textgen.data.streams import Streams
+from textgen.data.tokens import Tokens, open_tokens, write_tokens
+from textgen.data.vocabulary import Vocabulary
+from textgen.network.cells import CELLS
+from textgen.network.model import Parameters, States, create_model, random_key, zero_states
+from textgen.network.recurrence import look_up, product, run_cell
+from textgen.settings import ModelSettings
+from textgen.training.devices import DATA, make_mesh, replicated, shared
+from textgen.training.evaluation import Evaluator
+from textgen.training.objective import cross_entropy, reset_states
+
+STEPS_AT_ONCE = 8
+SECONDS_TO_MEASURE = 3
+AVERAGES = (0.99, 0.998)
+TEMPERATURE = 1.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One way to train; the dropout rates are shares in [0, 1).
+
+    Attributes:
+        layers: of the LSTM.
+        hidden: units of a layer, and the width of the embedding.
+        batch: sequences.
+        length: characters of a sequence.
+        rate: the peak of the schedule.
+        optimizer: adam, or muon for the kernels inside the layers and adam for the rest.
+        b1: of Adam.
+        schedule: cosine or linear to zero, or flat with the last fifth going down to zero.
+        outputs: dropout on the outputs of layers, one mask for all time steps.
+        inputs: dropout on the embedding, one mask for a whole batch.
+        weights: share of each recurrent kernel's numbers dropped for a batch (weight drop).
+        recurrent: dropout on the hidden state inside the recurrence, one mask for a whole batch.
+        unknown: share of the characters that are read as the unknown one.
+        every_layer: whether the softmax reads all layers.
+        resets: chance that a sequence starts from the zero state.
+        offsets: whether the windows of each round of the text lie differently.
+    """
+
+    layers: int = 2
+    hidden: int = 256
+    batch: int = 32
+    length: int = 64
+    rate: float = 0.006
+    optimizer: str = "adam"
+    b1: float = 0.9
+    schedule: str = "cosine"
+    outputs: float = 0.05
+    inputs: float = 0.0
+    weights: float = 0.0
+    recurrent: float = 0.0
+    unknown: float = 0.0
+    every_layer: bool = True
+    resets: float = 0.02
+    offsets: bool = True
+
+
+ROWS: Mapping[str, dict[str, Any]] = {
+    "base": {},
+    "the softmax reads the last layer alone": {"every_layer": False},
+    "no resets but at the end of the text": {"resets": 0.0},
+    "resets, 0.05": {"resets": 0.05},
+    "no dropout": {"outputs": 0.0},
+    "dropout 0.15": {"outputs": 0.15},
+    "dropout on the inputs too, 0.05": {"inputs": 0.05},
+    "weight drop, 0.1": {"weights": 0.1},
+    "recurrent dropout, 0.05": {"recurrent": 0.05},
+    "characters read as unknown, 0.03": {"unknown": 0.03},
+    "b1 0, rate 0.004": {"b1": 0.0, "rate": 0.004},
+    "rate 0.003": {"rate": 0.003},
+    "rate 0.01": {"rate": 0.01},
+    "linear schedule": {"schedule": "linear"},
+    "flat schedule": {"schedule": "flat"},
+    "batch 16 x 64": {"batch": 16},
+    "batch 64 x 64, rate 0.008": {"batch": 64, "rate": 0.008},
+    "batch 16 x 128": {"batch": 16, "length": 128},
+    "batch 64 x 32": {"batch": 64, "length": 32},
+    "Muon": {"optimizer": "muon"},
+    "Muon, batch 64 x 64": {"optimizer": "muon", "batch": 64},
+    "Muon, rate 0.012": {"optimizer": "muon", "rate": 0.012},
+    "windows at the same places in every round": {"offsets": False},
+    "1x256": {"layers": 1, "outputs": 0.1},
+    "1x384": {"layers": 1, "hidden": 384, "outputs": 0.1},
+    "2x192": {"hidden": 192},
+    "2x384": {"hidden": 384, "outputs": 0.0},
+}
+
+
+class State(NamedTuple):
+    """All that a step changes."""
+
+    parameters: Parameters
+    moments: Any
+    recurrent: States
+    averages: tuple[Parameters, ...]
+
+
+def mask(key: jax.Array, rate: float, shape: tuple[int, ...]) -> jax.Array:
+    """Return what drops a share of an array and keeps its mean."""
+    return jax.random.bernoulli(key, 1 - rate, shape) / jnp.float32(1 - rate)
+
+
+class Network:
+    """The network of `textgen.network.model` with more ways to drop parts of it."""
+
+    def __init__(self, recipe: Recipe, vocab_size: int) -> None:
+        self.recipe = recipe
+        self.settings = ModelSettings(
+            vocab_size=vocab_size,
+            embedding_size=recipe.hidden,
+            hidden_size=recipe.hidden,
+            num_layers=recipe.layers,
+            dropout_rate=0.0,
+            projected="all" if recipe.every_layer else "last",
+        )
+
+    def apply(
+        self,
+        parameters: Parameters,
+        tokens: jax.Array,
+        states: States,
+        keys: tuple[jax.Array, jax.Array] | None = None,
+    ) -> tuple[jax.Array, States]:
+        """Compute logits [T, B, V]; keys of the whole batch and of these rows of it, to drop."""
+        tokens = tokens.T
+        drop = self._drop_nothing if keys is None else partial(self._drop, *keys)
+        tokens = drop("tokens", tokens)
+        outputs, after, read = drop("inputs", parameters["embedding"]), [], []
+        for layer, state in enumerate(states):
+            kernel = parameters[f"layers.{layer}.input_kernel"]
+            if layer == 0:
+                projections = look_up(product(outputs, kernel), tokens)
+            else:
+                projections = product(outputs, kernel)
+            bias = parameters[f"layers.{layer}.bias"]
+            recurrent = drop("kernel", parameters[f"layers.{layer}.recurrent_kernel"], layer)
+            outputs, last = run_cell(CELLS["lstm"], projections, bias, recurrent, state)
+            outputs = drop("outputs", outputs, layer)
+            after.append(last)
+            read.append(outputs)
+        read = read if self.recipe.every_layer else read[-1:]
+        kernels = jnp.split(parameters["projection.kernel"], len(read))
+        logits = sum(one @ kernel for one, kernel in zip(read, kernels, strict=True))
+        return logits + parameters["projection.bias"], tuple(after)
+
+    @staticmethod
+    def _drop_nothing(part: str, array: jax.Array, layer: int = 0) -> jax.Array:
+        return array
+
+    def _drop(
+        self, batch_key: jax.Array, row_key: jax.Array, part: str, array: jax.Array, layer: int = 0
+    ) -> jax.Array:
+        """Drop from a part of the network what the recipe says."""
+        recipe = self.recipe
+        of_batch = jax.random.split(jax.random.fold_in(batch_key, layer), 3)
+        of_rows = jax.random.split(jax.random.fold_in(row_key, layer), 2)
+        if part == "tokens" and recipe.unknown:
+            lost = jax.random.bernoulli(of_rows[0], recipe.unknown, array.shape)
+            array = jnp.where(lost, 0, array)
+        if part == "inputs" and recipe.inputs:
+            array *= mask(of_batch[0], recipe.inputs, array.shape[1:])
+        if part == "kernel" and recipe.weights:
+            array *= mask(of_batch[1], recipe.weights, array.shape)
+        if part == "kernel" and recipe.recurrent:
+            array *= mask(of_batch[2], recipe.recurrent, (len(array), 1))
+        if part == "outputs" and recipe.outputs:
+            array *= mask(of_rows[1], recipe.outputs, array.shape[1:])
+        return array
+
+
+def orthogonalise(matrix: jax.Array) -> jax.Array:
+    """Return nearly the closest orthogonal matrix, by five Newton-Schulz iterations.
+
+    References:
+        Jordan (2024), Muon; the coefficients are those of `optax.contrib.muon`.
+    """
+    a, b, c = 3.4445, -4.7750, 2.0315
+
+    def iterate(_: int, x: jax.Array) -> jax.Array:
+        gram = x @ x.T
+        return a * x + (b * gram + c * (gram @ gram)) @ x
+
+    return jax.lax.fori_loop(0, 5, iterate, matrix / (jnp.linalg.norm(matrix) + 1e-7))
+
+
+def make_optimizer(recipe: Recipe, mesh: Mesh) -> optax.GradientTransformation:
+    """Return the optimizer at a rate of 1, without the decay of weights.
+
+    Muon is that of `optax.contrib` with each gate's matrix [H, H] apart, shared over the devices.
+    """
+    adam = optax.scale_by_adam(b1=recipe.b1, b2=0.99)
+    if recipe.optimizer == "adam":
+        return adam
+    momentum, hidden = 0.95, recipe.hidden
+    split = PartitionSpec(DATA)
+    orthogonalise_all = jax.shard_map(
+        lambda stack: jax.lax.map(orthogonalise, stack),
+        mesh=mesh,
+        in_specs=split,
+        out_specs=split,
+        check_vma=False,
+    )
+
+    def parts(tree: Parameters) -> tuple[Parameters, Parameters]:
+        inner = {name: leaf for name, leaf in tree.items() if "_kernel" in name}
+        return inner, {name: leaf for name, leaf in tree.items() if name not in inner}
+
+    def blend(left: Parameters, right: Parameters) -> Parameters:
+        return jax.tree.map(lambda a, b: momentum * a + (1 - momentum) * b, left, right)
+
+    def init(tree: Parameters) -> Any:
+        inner, rest = parts(tree)
+        return jax.tree.map(jnp.zeros_like, inner), adam.init(rest)
+
+    def update(tree: Parameters, state: Any, _: Any = None) -> Any:
+        inner, rest = parts(tree)
+        mean = blend(state[0], inner)
+        ahead = blend(mean, inner)
+        gates = [leaf.reshape(hidden, 4, hidden)[:, k] for leaf in ahead.values() for k in range(4)]
+        # As large as Adam's updates are: a root mean square of 0.2.
+        stack = orthogonalise_all(jnp.stack(gates)) * (0.2 * hidden**0.5)
+        updates, moments = adam.update(rest, state[1])
+        for number, name in enumerate(ahead):
+            updates[name] = jnp.concatenate([*stack[4 * number : 4 * number + 4]], axis=1)
+        return updates, (mean, moments)
+
+    return optax.GradientTransformation(init, update)
+
+
+def rate_at(recipe: Recipe, step: int, steps: int) -> float:
+    """Return the rate of a step counted from 0."""
+    warmup = min(100, steps // 10)
+    if step < warmup:
+        return recipe.rate * (step + 1) / warmup
+    place = (step - warmup) / (steps - warmup)
+    shapes = {
+        "cosine": 0.5 * (1 + np.cos(np.pi * place)),
+        "linear": 1 - place,
+        "flat": min(1.0, (1 - place) / 0.2),
+    }
+    return float(recipe.rate * shapes[recipe.schedule])
+
+
+class Experiment:
+    """One training of a recipe."""
+
+    def __init__(self, recipe: Recipe, training: Tokens, vocab_size: int, seed: int) -> None:
+        self.recipe, self.seed = recipe, seed
+        self.network = Network(recipe, vocab_size)
+        self.mesh = make_mesh(None, recipe.batch)
+        self._optimizer = make_optimizer(recipe, self.mesh)
+        self._streams = Streams(training, recipe.batch, recipe.length, seed, recipe.resets)
+        if not recipe.offsets:
+            self._streams._offsets = np.zeros_like  # type: ignore[method-assign, assignment]
+        self._steps = jax.jit(self._make_steps, donate_argnums=0)
+
+    def fresh(self) -> State:
+        """Return the state before any training."""
+        _, parameters = create_model(self.network.settings, self.seed)
+        averages = tuple(jax.tree.map(jnp.array, parameters) for _ in AVERAGES)
+        everywhere, split = replicated(self.mesh), shared(self.mesh)
+        return State(
+            jax.device_put(parameters, everywhere),
+            jax.device_put(self._optimizer.init(parameters), everywhere),
+            jax.device_put(zero_states(self.network.settings, self.recipe.batch), split),
+            jax.device_put(averages, everywhere),
+        )
+
+    def advance(self, state: State, first: int, steps: int) -> State:
+        """Make eight steps of a plan, the first counted from 0, and wait for them."""
+        numbers = np.arange(first, first + STEPS_AT_ONCE, dtype=np.int32)
+        batches = [self._streams.batch(int(number)) for number in numbers]
+        columns = [np.stack(column) for column in zip(*batches, strict=True)]
+        rates = [rate_at(self.recipe, int(number), steps) for number in numbers]
+        state = self._steps(state, *columns, numbers, np.array(rates, np.float32))
+        return jax.block_until_ready(state)
+
+    def _make_steps(self, state: State, *batches: jax.Array) -> State:
+        def body(place: jax.Array, state: State) -> State:
+            return self._step(state, *(array[place] for array in batches))
+
+        return jax.lax.fori_loop(0, STEPS_AT_ONCE, body, state)
+
+    def _step(
+        self,
+        state: State,
+        inputs: jax.Array,
+        targets: jax.Array,
+        resets: jax.Array,
+        number: jax.Array,
+        rate: jax.Array,
+    ) -> State:
+        key = jax.random.fold_in(random_key(self.seed), number)
+        recurrent = reset_states(state.recurrent, resets)
+        recurrent, gradients = self._gradient(state.parameters, recurrent, inputs, targets, key)
+        clip = jnp.minimum(1.0, 1.0 / optax.tree.norm(gradients))
+        gradients = jax.tree.map(lambda leaf: leaf * clip, gradients)
+        updates, moments = self._optimizer.update(gradients, state.moments, state.parameters)
+        parameters = {
+            name: leaf - rate * (updates[name] + (0.01 * leaf if leaf.ndim > 1 else 0))
+            for name, leaf in state.parameters.items()
+        }
+        early = (1 + number) / (10 + number)
+        averages = tuple(
+            optax.incremental_update(parameters, average, 1 - jnp.minimum(decay, early))
+            for decay, average in zip(AVERAGES, state.averages, strict=True)
+        )
+        return State(parameters, moments, recurrent, averages)
+
+    def _gradient(
+        self, parameters: Parameters, states: States, inputs: Any, targets: Any, key: jax.Array
+    ) -> tuple[States, Parameters]:
+        size = self.recipe.batch * self.recipe.length
+
+        def loss(parameters: Parameters, states: States, inputs: Any, targets: Any) -> Any:
+            rows = jax.random.fold_in(key, 1 + jax.lax.axis_index(DATA))
+            keys = jax.random.fold_in(key, 0), rows
+            logits, states = self.network.apply(parameters, inputs, states, keys)
+            return jnp.sum(cross_entropy(logits, targets.T)) / size, states
+
+        everywhere, split = PartitionSpec(), PartitionSpec(DATA)
+
+        @partial(
+            jax.shard_map,
+            mesh=self.mesh,
+            in_specs=(everywhere, split, split, split),
+            out_specs=(split, everywhere),
+            check_vma=False,
+        )
+        def gradient(*arguments: Any) -> tuple[States, Parameters]:
+            gradients, states = jax.grad(loss, has_aux=True)(*arguments)
+            return states, jax.lax.psum(gradients, DATA)
+
+        return gradient(parameters, states, inputs, targets)
+
+    def train(self, seconds: float) -> tuple[State, int, float]:
+        """Train for some seconds; return the state, the steps made and the seconds they took."""
+        state = self.advance(self.advance(self.fresh(), 0, 10**6), 0, 10**6)
+        begun, count = time.perf_counter(), 0
+        while time.perf_counter() - begun < SECONDS_TO_MEASURE:
+            state = self.advance(state, 0, 10**6)
+            count += 1
+        calls = max(round(seconds / (time.perf_counter() - begun) * count), 1)
+        state, begun = self.fresh(), time.perf_counter()
+        for call in range(calls):
+            state = self.advance(state, call * STEPS_AT_ONCE, calls * STEPS_AT_ONCE)
+        return state, calls * STEPS_AT_ONCE, time.perf_counter() - begun
+
+
+def measure(experiment: Experiment, state: State, validation: Tokens) -> list[float]:
+    """Return the window and stream losses, the window losses of the averages and when warmer."""
+    evaluator = Evaluator(experiment.network.apply, experiment.network.settings, experiment.mesh)
+    warmer = {
+        name: leaf / TEMPERATURE if name.startswith("projection") else leaf
+        for name, leaf in state.parameters.items()
+    }
+    return [
+        evaluator.window(state.parameters, validation),
+        evaluator.stream(state.parameters, validation, streams=64),
+        *(evaluator.window(average, validation) for average in state.averages),
+        evaluator.window(warmer, validation),
+    ]
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--corpus", type=Path, required=True, help="a text file")
+    parser.add_argument("--seconds", type=float, default=110.0, help="of training, for each row")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Print a row for each idea and seed, as soon as it is known."""
+    arguments = parse_arguments()
+    corpus = scan_corpus([arguments.corpus])
+    vocabulary, split = Vocabulary(corpus.alphabet), corpus.training_characters
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tokens"
+        sha256 = write_tokens(path, corpus, vocabulary)
+        tokens = open_tokens(path, corpus.characters, len(vocabulary), sha256)
+    versions = " ".join(f"{name} {version(name)}" for name in ("jax", "flax", "optax", "numpy"))
+    print(f"date     {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+    print(f"machine  {os.cpu_count()} cores, Python {platform.python_version()}, {versions}")
+    print(f"text     SHA-256 {hashlib.sha256(arguments.corpus.read_bytes()).hexdigest()}\n")
+    averages = " | ".join(f"average {decay:g}" for decay in AVERAGES)
+    print(
+        f"| row | seed | steps | characters/s | seconds | window | stream | {averages} "
+        f"| temperature {TEMPERATURE:g} |"
+    )
+    print(f"|{'---|' * (8 + len(AVERAGES))}", flush=True)
+    for name in arguments.rows:
+        recipe = replace(Recipe(), **ROWS[name])
+        for seed in arguments.seeds:
+            experiment = Experiment(recipe, tokens[:split], len(vocabulary), seed)
+            state, steps, seconds = experiment.train(arguments.seconds)
+            speed = steps * recipe.batch * recipe.length / seconds
+            losses = measure(experiment, state, tokens[split:])
+            cells = " | ".join(f"{loss:.4f}" for loss in losses)
+            print(
+                f"| {name} | {seed} | {steps} | {speed:,.0f} | {seconds:.0f} | {cells} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
