@@ -278,10 +278,12 @@ def rate_at(recipe: Recipe, step: int, steps: int) -> float:
 class Experiment:
     """One training of a recipe."""
 
-    def __init__(self, recipe: Recipe, training: Tokens, vocab_size: int, seed: int) -> None:
+    def __init__(
+        self, recipe: Recipe, training: Tokens, vocab_size: int, seed: int, devices: int | None
+    ) -> None:
         self.recipe, self.seed = recipe, seed
         self.network = Network(recipe, vocab_size)
-        self.mesh = make_mesh(None, recipe.batch)
+        self.mesh = make_mesh(devices, recipe.batch)
         self._optimizer = make_optimizer(recipe, self.mesh)
         self._streams = Streams(training, recipe.batch, recipe.length, seed, recipe.resets)
         if not recipe.offsets:
@@ -402,6 +404,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--corpus", type=Path, required=True, help="a text file")
     parser.add_argument("--seconds", type=float, default=110.0, help="of training, for each row")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--devices", type=int, help="cores; all by default")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
     return parser.parse_args()
 
@@ -428,7 +431,9 @@ def main() -> None:
     for name in arguments.rows:
         recipe = replace(Recipe(), **ROWS[name])
         for seed in arguments.seeds:
-            experiment = Experiment(recipe, tokens[:split], len(vocabulary), seed)
+            experiment = Experiment(
+                recipe, tokens[:split], len(vocabulary), seed, arguments.devices
+            )
             state, steps, seconds = experiment.train(arguments.seconds)
             speed = steps * recipe.batch * recipe.length / seconds
             losses = measure(experiment, state, tokens[split:])

@@ -16,6 +16,7 @@ from textgen.runs.files import encode_json, whole_folder, write_durably
 from textgen.runs.library import new_run_path
 from textgen.runs.lock import training_lock
 from textgen.runs.run import CHECKPOINTS, RECORD, TOKENS, CorpusRecord, Run, RunRecord
+from textgen.settings import ModelSettings
 from textgen.training.devices import check_devices, make_mesh, product_speed
 from textgen.training.loop import Trainer
 from textgen.training.plan import (
@@ -120,21 +121,27 @@ def _plan(
     """Choose all that was not asked for; measure this machine first where time matters."""
     batch_size, length = batch_shape(request, corpus.training_characters)
     split, mesh = corpus.training_characters, make_mesh(request.devices, batch_size)
-    estimate = product_speed(mesh, repeats=4) * TRAINING_SHARE
-    for attempt in range(2):
-        operations = max(request.seconds * FILL - time.perf_counter() + started, 0.0) * estimate
-        model = choose_model(request, vocab_size, split, batch_size * length, operations)
+
+    def choose(operations_per_second: float) -> ModelSettings:
+        seconds = max(request.seconds * FILL - (time.perf_counter() - started), 0.0)
+        operations = seconds * operations_per_second
+        return choose_model(request, vocab_size, split, batch_size * length, operations)
+
+    def measure(model: ModelSettings) -> tuple[Trainer, Pace]:
         draft = first_draft(request, batch_size, length, mesh.size, model.hidden_size)
         trainer = Trainer(model, draft, tokens[:split], tokens[split:])
-        pace = measure_pace(trainer, request)
-        speed = draft.characters_per_step / pace.seconds_per_step
-        measured = speed * operations_per_character(model)
-        if attempt or 0.5 < measured / estimate < 2:
-            break
-        # Far from what large products promised: choose again by what training did.
-        estimate = measured
+        return trainer, measure_pace(trainer, request)
+
+    estimate = product_speed(mesh, repeats=4) * TRAINING_SHARE
+    model = choose(estimate)
+    trainer, pace = measure(model)
+    characters_per_second = batch_size * length / pace.seconds_per_step
+    speed = characters_per_second * operations_per_character(model)
+    # Far from what large products promised: choose again by what training does.
+    if not 0.5 < speed / estimate < 2 and (other := choose(speed)) != model:
+        trainer, pace = measure(other)
     pace = replace(pace, seconds_to_start=time.perf_counter() - started)
-    trainer.adopt(finish_plan(draft, request, pace, split))
+    trainer.adopt(finish_plan(trainer.plan, request, pace, split))
     return trainer, pace
 
 
