@@ -45,7 +45,7 @@ def test_steps_fill_the_minutes_and_no_more() -> None:
 def test_a_given_number_of_steps_is_kept_and_intervals_follow_the_pace() -> None:
     plan = finish(Request(steps=1003))
     assert plan.steps == 1003
-    assert plan.eval_every == 50  # a twentieth of 50 seconds, 0.05 each
+    assert plan.eval_every == 66  # a fifteenth
     assert finish(Request(steps=203)).eval_every == 40  # 2 seconds at least
 
 

@@ -27,7 +27,7 @@ from textgen.training.objective import (
 from textgen.training.plan import Pace
 
 # An evaluation while training scores this many characters, spread over the validation text.
-EVALUATION_CHARACTERS = 2**15
+EVALUATION_CHARACTERS = 2**14
 EVALUATION_STREAMS = 64
 RATES_AT_ONCE = 4096
 
@@ -139,7 +139,7 @@ class Trainer:
         return self.plan.is_over(self.progress.step, self.progress.waited)
 
     def evaluate(self) -> float:
-        """Return the loss on the validation text, at most 32,768 characters of it, in nats."""
+        """Return the loss on the validation text, at most 16,384 characters of it, in nats."""
         return self._evaluator.stream(
             self.state.parameters,
             self._validation,

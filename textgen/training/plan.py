@@ -29,9 +29,9 @@ TRAINING_SHARE = 0.75
 RESET_RATE = 0.02
 # Below this many characters to train on, what a network learns is mostly the text itself.
 FEW_CHARACTERS = 20_000
-EVALUATIONS_PER_PLAN = 20
+EVALUATIONS_PER_PLAN = 15
 # Evaluations without a lower loss after which a plan made for some minutes ends early.
-PATIENCE = 6
+PATIENCE = 5
 SECONDS_BETWEEN_EVALUATIONS = (2.0, 120.0)
 # Share of the time left that steps may fill; the rest is for saving and for a machine that slows.
 FILL = 0.97
