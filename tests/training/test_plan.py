@@ -155,18 +155,21 @@ def test_text_read_more_often_is_dropped_more_and_short_text_too() -> None:
 
 def test_every_choice_is_explained_and_nothing_that_was_asked_for() -> None:
     def lines(request: Request, characters: int = 1_000_000) -> str:
-        plan = finish(request, characters)
+        draft = first_draft(request, *batch_shape(request, characters), 1, 320)
+        plan = finish_plan(draft, request, PACE, characters)
         asked = {name: getattr(request, name) for name in request.given}
         model = choose(300, characters, **asked)
         return "\n".join(explain(request, model, plan, characters))
 
     own = lines(Request(minutes=5))
-    for word in ("2x320", "batches of 32 x 64", "dropout", "learning rate 0.006", "steps"):
+    for word in ("2x320", "batches of 32 x 64", "dropout", "learning rate 0.005367", "steps"):
         assert word in own
     assert "what fits into 5 min" in own
     assert "by heart" not in own
     assert "the text 24 times, which is enough" in lines(Request(minutes=60), 200_000)
-    assert "5,000 characters are few" in lines(Request(minutes=5), 5_000)
+    tiny = lines(Request(minutes=5), 1_000)
+    assert "batches of 15 x 64: as large as the short text allows" in tiny
+    assert "1,000 characters are few" in tiny
     asked = Request(
         steps=9, hidden_size=8, batch_size=4, sequence_length=9, dropout_rate=0.1, learning_rate=0.1
     )

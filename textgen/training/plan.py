@@ -285,23 +285,21 @@ def explain(
     size = f"{model.num_layers}x{model.hidden_size}"
     lines = []
     if request.hidden_size is None:
-        place = "smallest there is" if model.hidden_size == WIDTHS[0] else "widest"
         reads = f"{CHARACTERS_PER_WEIGHT:g} characters for each weight in {time} on this machine"
-        lines.append(f"{size}: the {place} that can read {reads}")
+        why = f"the widest that can read {reads}"
+        if model.hidden_size == WIDTHS[0]:
+            why = f"the narrowest there is; a wider one could not read {reads}"
+        lines.append(f"{size}: {why}")
     if request.batch_size is None or request.sequence_length is None:
-        shape = f"{plan.batch_size} x {plan.sequence_length}"
-        short = plan.characters_per_step < BATCH_SIZE * SEQUENCE_LENGTH
+        wanted = request.batch_size or BATCH_SIZE, request.sequence_length or SEQUENCE_LENGTH
+        short = plan.batch_size < wanted[0] or plan.sequence_length < wanted[1]
         why = "as large as the short text allows" if short else "many small steps learn most"
-        lines.append(f"batches of {shape}: {why}")
+        lines.append(f"batches of {plan.batch_size} x {plan.sequence_length}: {why}")
     if request.dropout_rate is None:
-        why = f"the text is read {passes:.1f} times" + (
-            "" if model.dropout_rate else ", hardly twice"
-        )
-        lines.append(f"dropout {model.dropout_rate:g}: {why}")
+        lines.append(f"dropout {model.dropout_rate:g}: the text is read {passes:.1f} times")
     if request.learning_rate is None:
-        lines.append(
-            f"learning rate {plan.learning_rate:g}: for {model.hidden_size} units, down to 0"
-        )
+        units = f"{model.hidden_size} units"
+        lines.append(f"learning rate {plan.learning_rate:g}: for {units}, falling to 0")
     if request.steps is None:
         full = passes >= MAX_PASSES * 0.99
         why = f"the text {MAX_PASSES} times, which is enough" if full else f"what fits into {time}"
