@@ -127,7 +127,7 @@ def test_more_time_gives_a_wider_network_that_still_reads_enough() -> None:
     for seconds, model in zip(times[1:-1], models[1:-1], strict=True):
         characters = 150e9 * seconds / operations_per_character(model)
         weights = multiplications_per_character(model)
-        assert CHARACTERS_PER_WEIGHT <= characters / weights < 3 * CHARACTERS_PER_WEIGHT
+        assert CHARACTERS_PER_WEIGHT <= characters / weights < 6 * CHARACTERS_PER_WEIGHT
     assert choose(0).hidden_size == min(WIDTHS)
     assert choose(1e9).hidden_size == max(WIDTHS)
 
@@ -162,7 +162,7 @@ def test_every_choice_is_explained_and_nothing_that_was_asked_for() -> None:
         return "\n".join(explain(request, model, plan, characters))
 
     own = lines(Request(minutes=5))
-    for word in ("2x320", "batches of 32 x 64", "dropout", "learning rate 0.005367", "steps"):
+    for word in ("2x256", "batches of 32 x 64", "dropout", "learning rate 0.006", "steps"):
         assert word in own
     assert "what fits into 5 min" in own
     assert "by heart" not in own

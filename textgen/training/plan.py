@@ -19,7 +19,7 @@ NUM_LAYERS = 2
 BATCH_SIZE = 32
 SEQUENCE_LENGTH = 64
 # A network should read at least this many characters for each weight it multiplies with.
-CHARACTERS_PER_WEIGHT = 3.5
+CHARACTERS_PER_WEIGHT = 7.0
 # Reading a text more often than this, half of the outputs dropped, is learning it by heart.
 MAX_PASSES = 24
 # So many steps are made all the same, however short the text.
