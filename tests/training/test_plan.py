@@ -155,7 +155,7 @@ def test_text_read_more_often_is_dropped_more_and_short_text_too() -> None:
 
 def test_every_choice_is_explained_and_nothing_that_was_asked_for() -> None:
     def lines(request: Request, characters: int = 1_000_000) -> str:
-        draft = first_draft(request, *batch_shape(request, characters), 1, 320)
+        draft = first_draft(request, *batch_shape(request, characters), 1, 256)
         plan = finish_plan(draft, request, PACE, characters)
         asked = {name: getattr(request, name) for name in request.given}
         model = choose(300, characters, **asked)

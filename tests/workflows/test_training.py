@@ -342,7 +342,7 @@ def test_a_run_that_ended_early_is_finished_however_it_was_cut(
 ) -> None:
     # Losses that fall until step 8 and rise from there on.
     monkeypatch.setattr(Trainer, "evaluate", lambda self: 2 + abs(self.progress.step - 8) / 100)
-    plan: dict[str, Any] = {"steps": 400, "patience": 2, "keep": 9}
+    plan: dict[str, Any] = {"steps": 400, "patience": 2, "keep": 9, "checkpoint_every": 4}
     ended = run_out(start(corpus, "whole", **plan))[-1]
     assert isinstance(ended, Ended)
     assert (ended.finished, ended.step, ended.best_step) == (True, 16, 8)
