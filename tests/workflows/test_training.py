@@ -359,6 +359,23 @@ def test_a_run_that_ended_early_is_finished_however_it_was_cut(
     assert content(whole, 16) == content(parts, 16)
     assert rows(whole) == rows(parts)
 
-    further = run_out(resume_training("cut", Supervision(), steps=5))
+    # A further plan of which nothing but run.json was written, as if killed at once: what was
+    # waited for before it does not end it.
+    events = resume_training("cut", Supervision(), steps=5)
+    next(event for event in events if isinstance(event, Planned))
+    events.close()  # type: ignore[attr-defined]
+    further = run_out(resume_training("cut", Supervision()))
     assert isinstance(further[-1], Ended)
     assert further[-1].step == 21
+
+
+def test_a_machine_is_not_timed_where_nothing_depends_on_it(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def timed(*_: Any, **__: Any) -> float:
+        raise AssertionError("timed")
+
+    monkeypatch.setattr(sys.modules["textgen.workflows.training"], "product_speed", timed)
+    assert run_out(start(corpus, "r"))
+    with pytest.raises(AssertionError, match="timed"):
+        run_out(start(corpus, "s", hidden_size=None))

@@ -94,6 +94,12 @@ class Request:
         ]
 
     @property
+    def is_open(self) -> bool:
+        """Whether the network's width or its dropout depends on what the machine can compute."""
+        by_time = self.dropout_rate is None and self.steps is None
+        return self.hidden_size is None or by_time
+
+    @property
     def seconds(self) -> float:
         """The time to fill, from the start of the command to the last save."""
         return 60 * (DEFAULT_MINUTES if self.minutes is None else self.minutes)

@@ -68,6 +68,7 @@ def measure_machine(cell: CellName, seconds: float) -> Iterator[Speeds]:
             num_layers=num_layers,
             dropout_rate=0.0,
             cell=cell,
+            projected="all",
         )
         mesh = make_mesh(None, batch_size)
         plan = TrainingSettings(
