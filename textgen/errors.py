@@ -13,7 +13,7 @@ value, what is allowed, what to do. Anything else that is raised is a bug.
     |   |-- RunNotFoundError
     |   `-- DamagedError            bytes on disk are not the bytes that were written
     |-- LockedError                 another process trains this run
-    |-- NoSpaceError                the disk is full
+    |-- StorageError                a file cannot be written: no space, no permission, a bad disk
     `-- DivergedError               the loss is no longer a number
 """
 
@@ -103,35 +103,39 @@ class LockedError(TextgenError):
         )
 
 
-class NoSpaceError(TextgenError):
-    """The disk that should hold a file is full."""
+class StorageError(TextgenError):
+    """A file or folder cannot be written."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        super().__init__(f"no space left on the disk of {str(path)!r}; free some and try again")
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"cannot write {str(path)!r}: {problem}")
 
 
 class DivergedError(TextgenError):
-    """Training produced a loss that is not a finite number."""
+    """Training produced a loss that is not a finite number, or far above what it was."""
 
-    def __init__(self, step: int, loss: float) -> None:
-        self.step, self.loss = step, loss
+    def __init__(self, step: int, loss: float, rollbacks: int = 0) -> None:
+        self.step, self.loss, self.rollbacks = step, loss, rollbacks
+        tried = f", with the learning rate halved {rollbacks} times" if rollbacks else ""
         super().__init__(
-            f"the loss became {loss} at step {step}; go back to the last checkpoint with --resume, "
-            "or train again with a lower --learning-rate"
+            f"the loss became {loss:.4g} at step {step}{tried}; "
+            "train again with a lower --learning-rate"
         )
 
 
 @contextmanager
-def space_errors(path: Path) -> Iterator[None]:
-    """Turn the system's word for a full disk into ours.
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the system's word for what cannot be written into ours.
 
     Raises:
-        NoSpaceError: in place of ENOSPC and EDQUOT.
+        StorageError: in place of every OSError but one that tells that a name is taken.
     """
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpaceError(path) from error
+    except FileExistsError:
         raise
+    except OSError as error:
+        problem = error.strerror or str(error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            problem = "no space left on its disk; free some and try again"
+        raise StorageError(path, problem) from error

@@ -14,6 +14,9 @@ CellName = Literal["lstm", "gru", "rnn"]
 Projected = Literal["last", "all"]
 MAX_SEED = 2**63 - 1
 MAX_STEPS = 10**9
+MAX_DEVICES = 256
+# Different characters of a text: more than any script has, and few enough to be kept in a model.
+MAX_CHARACTERS = 2**18
 
 
 def check_number(
@@ -112,7 +115,7 @@ class ModelSettings(Settings):
         if self.projected not in get_args(Projected):
             allowed = " or ".join(get_args(Projected))
             raise SettingError("projected", self.projected, allowed)
-        check_number("vocab_size", self.vocab_size, 2, 1_114_113, whole=True)
+        check_number("vocab_size", self.vocab_size, 2, MAX_CHARACTERS + 1, whole=True)
         check_number("hidden_size", self.hidden_size, 1, 65_536, whole=True)
         check_number("embedding_size", self.embedding_size, 1, 65_536, whole=True)
         check_number("num_layers", self.num_layers, 1, 64, whole=True)
@@ -172,7 +175,7 @@ class TrainingSettings(Settings):
         check_number("max_grad_norm", self.max_grad_norm, 0, open_low=True)
         check_number("reset_rate", self.reset_rate, 0, 1)
         check_number("seed", self.seed, 0, MAX_SEED, whole=True)
-        check_number("devices", self.devices, 1, whole=True)
+        check_number("devices", self.devices, 1, MAX_DEVICES, whole=True)
         check_number("eval_every", self.eval_every, 1, whole=True)
         check_number("checkpoint_every", self.checkpoint_every, 1, whole=True)
         check_number("patience", self.patience, 0, whole=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from textgen.errors import DamagedError, NoSpaceError
+from textgen.errors import DamagedError, StorageError
 from textgen.runs import files
 from textgen.runs.files import decode_json, encode_json, replace_file, whole_folder
 
@@ -97,7 +97,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(NoSpaceError, match="no space left"):
+    with pytest.raises(StorageError, match="no space left"):
         replace_file(path, b"new")
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("f", b"old")]
 

@@ -15,7 +15,6 @@ import typer
 
 from tests.conftest import TINY, textgen
 from textgen.terminal.cli import app, run_command
-from textgen.terminal.signals import ENDING, noted_signals
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -322,21 +321,6 @@ def test_a_signal_before_the_first_step_leaves_nothing_behind(
     assert process.returncode == code
     assert err == "stopped before the first step: nothing was changed\n"
     assert list(Path("checkpoints").iterdir()) == []
-
-
-def test_a_hang_up_that_is_ignored_stays_so_and_a_second_signal_ends_at_once() -> None:
-    before = {number: signal.getsignal(number) for number in ENDING}
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with noted_signals() as ending:
-            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-            os.kill(os.getpid(), signal.SIGTERM)
-            assert (ending.signal, ending.requested()) == (signal.SIGTERM, True)
-            assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
-            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-        assert signal.getsignal(signal.SIGINT) == before[signal.SIGINT]
-    finally:
-        signal.signal(signal.SIGHUP, before[signal.SIGHUP])
 
 
 def test_names_from_the_command_line_cannot_drive_the_terminal(corpus: Path) -> None:

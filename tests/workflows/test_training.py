@@ -14,7 +14,6 @@ from textgen.errors import (
     CorpusError,
     DamagedError,
     LockedError,
-    NoSpaceError,
     RunExistsError,
     SettingError,
     UsageError,
@@ -284,27 +283,6 @@ def test_nothing_is_left_behind_by_a_start_that_fails(
     with pytest.raises(ZeroDivisionError):
         run_out(start(corpus, "t"))
     assert [path.name for path in Path("checkpoints").iterdir()] == ["r"]
-
-
-def test_a_full_disk_keeps_the_checkpoint_before(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import errno
-
-    from textgen.runs import checkpoint as module
-
-    def full(path: Path, data: bytes) -> None:
-        if "step-00000006" in str(path):
-            raise OSError(errno.ENOSPC, "No space left on device")
-        path.write_bytes(data)
-
-    monkeypatch.setattr(module, "write_durably", full)
-    with pytest.raises(NoSpaceError):
-        run_out(start(corpus, "r"))
-    run = Run(Path("checkpoints/r"))
-    assert run.steps() == [3]
-    assert run.problems() == []
-    assert not list((run.path / "checkpoints").glob(".tmp-*"))
 
 
 def test_a_text_of_a_hundred_characters_can_be_trained_on(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from textgen.errors import CorpusError
+from textgen.settings import MAX_CHARACTERS
 
 CHUNK_BYTES = 2**20
 MIN_CHARACTERS = 100
@@ -201,6 +202,11 @@ def scan_corpus(paths: Sequence[Path]) -> Corpus:
         "".join(sorted(alphabet)),
         digest.hexdigest(),
     )
+    if len(alphabet) > MAX_CHARACTERS:
+        problem = (
+            f"{len(alphabet):,} different characters; at most {MAX_CHARACTERS:,} can be learnt"
+        )
+        raise CorpusError(paths[0], problem)
     if corpus.characters < MIN_CHARACTERS:
         raise CorpusError(
             paths[0],

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from textgen.data.corpus import Corpus, read_part
 from textgen.data.vocabulary import Vocabulary
-from textgen.errors import CorpusError, DamagedError, UnknownCharacterError, space_errors
+from textgen.errors import CorpusError, DamagedError, UnknownCharacterError, storage_errors
 
 Tokens = NDArray[np.unsignedinteger]
 
@@ -28,11 +28,11 @@ def write_tokens(path: Path, corpus: Corpus, vocabulary: Vocabulary) -> str:
 
     Raises:
         CorpusError: if the corpus changed since it was scanned, or has characters of no id.
-        NoSpaceError: if the disk is full.
+        StorageError: if it cannot be written.
     """
     dtype = token_dtype(len(vocabulary))
     digest = hashlib.sha256()
-    with space_errors(path), path.open("wb") as file:
+    with storage_errors(path), path.open("wb") as file:
         for chunk in _whole(corpus):
             try:
                 data = vocabulary.encode(chunk).astype(dtype).tobytes()

@@ -7,6 +7,8 @@ manifest.json            step, losses, and the SHA-256 and size of the three fil
 """
 
 import hashlib
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +21,16 @@ from numpy.typing import NDArray
 
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import DamagedError, SettingError
-from textgen.network.parameters import Arrays, parameter_shapes
-from textgen.runs.files import decode_json, encode_json, read_bytes, whole_folder, write_durably
+from textgen.network.parameters import Arrays, parameter_count, parameter_shapes
+from textgen.runs.files import (
+    MAX_JSON_BYTES,
+    decode_json,
+    encode_json,
+    read_bytes,
+    read_json,
+    whole_folder,
+    write_durably,
+)
 from textgen.settings import CellName, ModelSettings
 
 FORMAT = 2
@@ -29,6 +39,10 @@ CONFIG = "config.json"
 TRAIN_STATE = "train_state.safetensors"
 MANIFEST = "manifest.json"
 FILES = (MODEL, CONFIG, TRAIN_STATE)
+# What the safetensors header of a network of 64 layers takes, several times over.
+MAX_HEADER_BYTES = 2**18
+# Beside the moments of the parameters, a training keeps the states of a batch.
+MAX_STATE_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -70,11 +84,12 @@ class ModelConfig:
             raise DamagedError(path, f"unknown architecture and direction {kind}")
         try:
             settings = ModelSettings.from_json({**content["settings"], "cell": kind[0]})
-            vocabulary = Vocabulary(content["vocabulary"])
-            start = content["start"]
-        except (KeyError, TypeError, SettingError) as error:
+            characters, start = content["vocabulary"], content["start"]
+            characters.encode()  # no half of a surrogate pair
+            vocabulary = Vocabulary(characters)
+        except (KeyError, TypeError, AttributeError, ValueError, SettingError) as error:
             raise DamagedError(path, f"bad content: {error}") from error
-        if len(vocabulary) != settings.vocab_size or start not in vocabulary:
+        if len(vocabulary) != settings.vocab_size or start not in set(characters):
             raise DamagedError(path, "settings and vocabulary do not belong together")
         return cls(settings, vocabulary, start)
 
@@ -119,7 +134,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
     Raises:
         FileExistsError: if the folder is there already.
-        NoSpaceError: if the disk is full; nothing is left behind.
+        StorageError: if it cannot be written; nothing is left behind.
     """
     contents = {
         MODEL: _pack(checkpoint.parameters),
@@ -155,13 +170,25 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         DamagedError: if it is missing, damaged or of another step than the folder's name says.
     """
     path = folder / MANIFEST
-    manifest = decode_json(path, read_bytes(path))
+    manifest = read_json(path)
     check_format(path, manifest)
     if manifest.get("step") != step_of(folder):
         raise DamagedError(path, f"it belongs to step {manifest.get('step')}")
-    if not isinstance(manifest.get("files"), dict) or set(manifest["files"]) != set(FILES):
+    files, loss = manifest.get("files"), manifest.get("validation_loss")
+    entries = [{"bytes": int, "sha256": str}] * len(FILES)
+    found = [_types(entry) for entry in files.values()] if isinstance(files, dict) else []
+    if not isinstance(files, dict) or set(files) != set(FILES) or found != entries:
         raise DamagedError(path, "it does not list the files of a checkpoint")
+    if not (loss is None or (isinstance(loss, float) and math.isfinite(loss))):
+        raise DamagedError(path, f"its validation loss is {loss!r}")
+    if not isinstance(manifest.get("progress"), dict):
+        raise DamagedError(path, "it does not say how far the training was")
     return manifest
+
+
+def _types(entry: object) -> dict[str, type]:
+    content = entry if isinstance(entry, dict) else {}
+    return {name: type(value) for name, value in content.items()}
 
 
 def read_checkpoint(folder: Path, *, train_state: bool = False) -> Checkpoint:
@@ -176,17 +203,21 @@ def read_checkpoint(folder: Path, *, train_state: bool = False) -> Checkpoint:
     """
     manifest = read_manifest(folder)
     config_path = folder / CONFIG
-    content = decode_json(config_path, _read_listed(folder, CONFIG, manifest))
+    content = decode_json(config_path, _read_listed(folder, CONFIG, manifest, MAX_JSON_BYTES))
     config = ModelConfig.from_json(config_path, content)
-    parameters = _unpack(folder / MODEL, _read_listed(folder, MODEL, manifest))
+    size = 4 * parameter_count(config.settings)
+    data = _read_listed(folder, MODEL, manifest, size + MAX_HEADER_BYTES)
+    parameters = _unpack(folder / MODEL, data)
     _check_parameters(folder / MODEL, config.settings, parameters)
     state = {}
     if train_state:
-        state = _unpack(folder / TRAIN_STATE, _read_listed(folder, TRAIN_STATE, manifest))
+        most = 2 * size + MAX_HEADER_BYTES + MAX_STATE_BYTES
+        data = _read_listed(folder, TRAIN_STATE, manifest, most)
+        state = _unpack(folder / TRAIN_STATE, data)
     return Checkpoint(
         manifest["step"],
-        manifest.get("validation_loss"),
-        manifest.get("progress", {}),
+        manifest["validation_loss"],
+        manifest["progress"],
         config,
         parameters,
         state,
@@ -215,9 +246,9 @@ def step_of(folder: Path) -> int:
     return int(folder.name.removeprefix("step-"))
 
 
-def _read_listed(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
+def _read_listed(folder: Path, name: str, manifest: Mapping[str, Any], most: int) -> bytes:
     path, recorded = folder / name, manifest["files"][name]
-    data = read_bytes(path)
+    data = read_bytes(path, most)
     if len(data) != recorded["bytes"]:
         raise DamagedError(path, f"{len(data)} bytes, expected {recorded['bytes']}")
     if hashlib.sha256(data).hexdigest() != recorded["sha256"]:
@@ -226,10 +257,22 @@ def _read_listed(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
 
 
 def _unpack(path: Path, data: bytes) -> dict[str, NDArray[Any]]:
+    """Unpack safetensors, after a look at the header of a file that may be a stranger's."""
+    length = int.from_bytes(data[:8], "little")
+    if length > min(MAX_HEADER_BYTES, len(data)):
+        raise DamagedError(path, f"not safetensors: a header of {length} bytes")
     try:
+        json.loads(data[8 : 8 + length], object_pairs_hook=_without_duplicates)
         return safetensors.numpy.load(data)
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+    except (safetensors.SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise DamagedError(path, f"not safetensors: {error}") from error
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a name stands twice in the header")
+    return content
 
 
 def _check_parameters(path: Path, settings: ModelSettings, parameters: Arrays) -> None:

@@ -5,14 +5,17 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from textgen.errors import DamagedError, space_errors
+from textgen.errors import DamagedError, storage_errors
 
 TEMPORARY = ".tmp-"
+# Beyond every vocabulary and list of files that is written: reading it back must stay quick.
+MAX_JSON_BYTES = 4 * 2**20
 
 
 def encode_json(content: Mapping[str, Any]) -> bytes:
@@ -34,24 +37,48 @@ def decode_json(path: Path, data: bytes) -> dict[str, Any]:
     """
     try:
         content = json.loads(data)
+        # The bytes, not only the values: so that no flipped bit is too small to be seen.
+        sound = isinstance(content, dict) and encode_json(content) == data
     except (ValueError, RecursionError) as error:
         raise DamagedError(path, "not JSON") from error
-    # The bytes, not only the values: so that no flipped bit is too small to be seen.
-    if not isinstance(content, dict) or encode_json(content) != data:
+    if not sound:
         raise DamagedError(path, "its SHA-256 is not the recorded one")
-    return content
+    return content  # type: ignore[no-any-return]
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a file that must be there.
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file of sealed JSON.
 
     Raises:
-        DamagedError: if it is missing or cannot be read.
+        DamagedError: if it is missing, damaged or larger than any that is written.
     """
+    return decode_json(path, read_bytes(path, MAX_JSON_BYTES))
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """Read a regular file that must be there; links are not followed, and nothing is waited for.
+
+    Args:
+        path: the file.
+        most: bytes that it may have.
+
+    Raises:
+        DamagedError: if it is missing, is no regular file, is larger or cannot be read.
+    """
+    # A link or a FIFO in a run of somebody else's could lead anywhere or never end.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        return path.read_bytes()
+        with open(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise DamagedError(path, "not a regular file")
+            if status.st_size > most:
+                raise DamagedError(path, f"{status.st_size} bytes, at most {most} are expected")
+            return file.read(most)
+    except FileNotFoundError as error:
+        raise DamagedError(path, "the file is missing") from error
     except OSError as error:
-        problem = "the file is missing" if isinstance(error, FileNotFoundError) else error.strerror
+        problem = "not a regular file" if error.errno == errno.ELOOP else error.strerror
         raise DamagedError(path, str(problem)) from error
 
 
@@ -67,10 +94,10 @@ def replace_file(path: Path, data: bytes) -> None:
     """Put a whole new file in the place of an old one, or leave the old one as it was.
 
     Raises:
-        NoSpaceError: if the disk is full.
+        StorageError: if it cannot be written.
     """
     temporary = path.with_name(f"{TEMPORARY}{path.name}")
-    with space_errors(path):
+    with storage_errors(path):
         try:
             write_durably(temporary, data)
             temporary.replace(path)
@@ -89,7 +116,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
     Raises:
         FileExistsError: if the target is there by then.
         NotADirectoryError: if the folder it belongs in is a file.
-        NoSpaceError: if the disk is full.
+        StorageError: if it cannot be written.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +124,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
         problem = os.strerror(errno.ENOTDIR)
         raise NotADirectoryError(errno.ENOTDIR, problem, str(target.parent)) from error
     temporary = target.with_name(f"{TEMPORARY}{target.name}-{os.getpid()}")
-    with space_errors(target):
+    with storage_errors(target):
         try:
             _remove_orphans(target.parent)
             temporary.mkdir()

@@ -3,13 +3,13 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from textgen.data.tokens import Tokens, file_sha256, open_tokens
-from textgen.errors import DamagedError, RunError, SettingError, space_errors
+from textgen.errors import DamagedError, RunError, SettingError, StorageError, storage_errors
 from textgen.runs.checkpoint import (
     FORMAT,
     Checkpoint,
@@ -18,18 +18,19 @@ from textgen.runs.checkpoint import (
     read_checkpoint,
     read_manifest,
     step_folder,
-    step_of,
     verify_checkpoint,
     write_checkpoint,
 )
-from textgen.runs.files import TEMPORARY, decode_json, encode_json, read_bytes, replace_file
-from textgen.settings import TrainingSettings
+from textgen.runs.files import TEMPORARY, encode_json, read_json, replace_file, sync_folder
+from textgen.settings import TrainingSettings, check_number
 
 RECORD = "run.json"
 TOKENS = "corpus.tokens"
 METRICS = "metrics.jsonl"
 LOCK = "lock"
 CHECKPOINTS = "checkpoints"
+# Many times what a row of metrics takes.
+MAX_ROW_BYTES = 2**16
 
 
 VARIABLE = "TEXTGEN_CHECKPOINTS"
@@ -61,6 +62,15 @@ class CorpusRecord:
     validation_characters: int
     tokens_sha256: str
     kept: bool
+
+    def __post_init__(self) -> None:
+        check_number("training_characters", self.training_characters, 2, whole=True)
+        check_number("validation_characters", self.validation_characters, 2, whole=True)
+        check_number("characters", self.characters, 0, whole=True)
+        _check_texts("origin", *self.origin or [None])
+        _check_texts("sha256", self.sha256, self.tokens_sha256)
+        if not isinstance(self.kept, bool):
+            raise SettingError("kept", self.kept, "true or false")
 
     @property
     def tokens(self) -> int:
@@ -111,16 +121,38 @@ class RunRecord:
         """
         check_format(path, content)
         try:
-            corpus = CorpusRecord(**content["corpus"])
+            corpus = content["corpus"]
+            if content["plans"][0]["first_step"] != 0:
+                raise SettingError("first_step", content["plans"][0]["first_step"], "0")
+            _check_texts("created", content["created"], *content["versions"].values())
             return cls(
                 created=content["created"],
-                corpus=replace(corpus, origin=tuple(corpus.origin)),
+                corpus=CorpusRecord(**corpus | {"origin": tuple(corpus["origin"])}),
                 config=ModelConfig.from_json(path, content["model"]),
-                plans=tuple(map(TrainingSettings.from_json, content["plans"])),
+                plans=(
+                    TrainingSettings.from_json(content["plans"][0]),
+                    *map(TrainingSettings.from_json, content["plans"][1:]),
+                ),
                 versions=content["versions"],
             )
-        except (KeyError, TypeError, SettingError) as error:
+        except (LookupError, TypeError, AttributeError, SettingError) as error:
             raise DamagedError(path, f"bad content: {error}") from error
+
+
+def _check_texts(name: str, *values: object) -> None:
+    for value in values:
+        if not isinstance(value, str):
+            raise SettingError(name, value, "text")
+
+
+def _parse_row(line: bytes) -> dict[str, Any] | None:
+    """Parse a row of metrics: a step and other numbers; None if it is none."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    numbers = isinstance(row, dict) and all(type(value) in (int, float) for value in row.values())
+    return row if numbers and isinstance(row.get("step"), int) else None
 
 
 class Run:
@@ -151,13 +183,13 @@ class Run:
             DamagedError: if it is missing or damaged.
         """
         path = self.path / RECORD
-        return RunRecord.from_json(path, decode_json(path, read_bytes(path)))
+        return RunRecord.from_json(path, read_json(path))
 
     def write_record(self, record: RunRecord) -> None:
         """Write run.json in the place of the old one.
 
         Raises:
-            NoSpaceError: if the disk is full.
+            StorageError: if it cannot be written.
         """
         replace_file(self.path / RECORD, encode_json(record.to_json()))
 
@@ -173,25 +205,29 @@ class Run:
 
     def steps(self) -> list[int]:
         """List the steps of the checkpoints, in order."""
-        folders = (self.path / CHECKPOINTS).glob("step-*")
-        return sorted(step_of(path) for path in folders if path.name[5:].isdecimal())
+        names = (path.name for path in (self.path / CHECKPOINTS).glob("step-*"))
+        steps = (int(name[5:]) for name in names if name[5:].isdecimal())
+        return sorted(step for step in steps if self.folder(step).is_dir())
 
     def folder(self, step: int) -> Path:
         """Return the folder of the checkpoint of a step."""
         return self.path / CHECKPOINTS / step_folder(step)
 
-    def validation_losses(self) -> dict[int, float]:
+    def validation_losses(self, *, damaged: bool = False) -> dict[int, float]:
         """Return the validation loss, in nats, of each checkpoint at which it was measured.
 
+        Args:
+            damaged: whether to pass over manifests that are.
+
         Raises:
-            DamagedError: if a manifest is damaged.
+            DamagedError: if a manifest is damaged and is not to be passed over.
         """
         losses = {}
         for step in self.steps():
             try:
                 loss = read_manifest(self.folder(step))["validation_loss"]
             except DamagedError:
-                if self.folder(step).exists():
+                if self.folder(step).exists() and not damaged:
                     raise
                 continue  # its trainer has pruned it since the steps were listed
             if loss is not None:
@@ -208,13 +244,17 @@ class Run:
         waited = read_manifest(self.folder(steps[-1]))["progress"].get("waited") if steps else 0
         return waited if isinstance(waited, int) else 0
 
-    def best_step(self) -> int:
+    def best_step(self, *, damaged: bool = False) -> int:
         """Return the step of lowest validation loss; the latest if none was measured.
+
+        Args:
+            damaged: whether to pass over checkpoints whose manifest is.
 
         Raises:
             RunError: if there is no checkpoint.
+            DamagedError: if a manifest is damaged and is not to be passed over.
         """
-        losses = self.validation_losses()
+        losses = self.validation_losses(damaged=damaged)
         if losses:
             return min(losses, key=lambda step: (losses[step], step))
         if not self.steps():
@@ -228,9 +268,11 @@ class Run:
         """Write a checkpoint, unless the same step was saved before.
 
         Raises:
-            NoSpaceError: if the disk is full.
+            StorageError: if it cannot be written, or the run is no longer there.
         """
         folder = self.folder(checkpoint.step)
+        if not self.exists():
+            raise StorageError(folder, "the run is no longer there")
         if not folder.exists():
             write_checkpoint(folder, checkpoint)
 
@@ -242,14 +284,30 @@ class Run:
         """
         return read_checkpoint(self.folder(step), train_state=train_state)
 
-    def prune(self, keep: int) -> None:
-        """Remove all checkpoints but the newest `keep`, the latest and the best."""
-        kept = {*self.steps()[-max(keep, 1) :], self.best_step()}
-        for step in self.steps():
-            if step not in kept:
-                # Renamed first, so that nobody sees half of a checkpoint under its own name.
-                doomed = self.folder(step).with_name(f"{TEMPORARY}{step_folder(step)}")
-                self.folder(step).rename(doomed)
+    def prune(self, keep: int, also: Collection[int] = ()) -> None:
+        """Remove all checkpoints but the newest `keep`, the best and those of some other steps.
+
+        Raises:
+            StorageError: if one cannot be removed.
+        """
+        steps = self.steps()
+        kept = {*steps[-max(keep, 1) :], *also}
+        if steps:
+            kept.add(self.best_step(damaged=True))
+        self.remove(set(steps) - kept)
+
+    def remove(self, steps: Iterable[int]) -> None:
+        """Remove the checkpoints of some steps.
+
+        Raises:
+            StorageError: if one cannot be removed.
+        """
+        for step in steps:
+            folder = self.folder(step)
+            # Renamed first, so that nobody sees half of a checkpoint under its own name.
+            doomed = folder.with_name(f"{TEMPORARY}{folder.name}")
+            with storage_errors(folder):
+                folder.rename(doomed)
                 shutil.rmtree(doomed)
 
     def set_aside(self, step: int) -> None:
@@ -257,23 +315,34 @@ class Run:
         folder, number = self.folder(step), 1
         while (aside := folder.with_name(f"damaged-{folder.name}-{number}")).exists():
             number += 1
-        folder.rename(aside)
+        with storage_errors(folder):
+            folder.rename(aside)
+            sync_folder(folder.parent)
 
     def remove_leftovers(self) -> None:
         """Remove what an interrupted write left behind."""
         for folder in (self.path, self.path / CHECKPOINTS):
             for path in folder.glob(f"{TEMPORARY}*"):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                with storage_errors(path):
+                    whole = path.is_dir() and not path.is_symlink()
+                    shutil.rmtree(path) if whole else path.unlink()
 
-    def add_metrics(self, row: Mapping[str, Any]) -> None:
-        """Append a row to metrics.jsonl.
+    def add_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append rows to metrics.jsonl: all of them, or none if that fails.
 
         Raises:
-            NoSpaceError: if the disk is full.
+            StorageError: if they cannot be written.
         """
         path = self.path / METRICS
-        with space_errors(path), path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        with storage_errors(path), path.open("ab", buffering=0) as file:
+            before = file.seek(0, os.SEEK_END)
+            try:
+                while data:
+                    data = data[file.write(data) :]
+            except OSError:
+                file.truncate(before)
+                raise
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the rows of metrics.jsonl; a torn last row is left out.
@@ -281,28 +350,28 @@ class Run:
         Raises:
             DamagedError: if any other line is not a row.
         """
+        rows = list(self._read_metrics())
+        if None in rows[:-1]:
+            number = rows.index(None) + 1
+            raise DamagedError(self.path / METRICS, f"line {number} is not a row of metrics")
+        return [row for row in rows if row is not None]
+
+    def _read_metrics(self) -> Iterator[dict[str, Any] | None]:
+        """Yield the rows of metrics.jsonl, None for a line that is none."""
         path = self.path / METRICS
-        lines = path.read_text("utf-8", errors="replace").splitlines() if path.is_file() else []
-        rows = []
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            if isinstance(row, dict) and isinstance(row.get("step"), int):
-                rows.append(row)
-            elif number < len(lines):
-                raise DamagedError(path, f"line {number} is not a row of metrics")
-        return rows
+        if path.is_file():
+            with path.open("rb") as file:
+                for line in iter(lambda: file.readline(MAX_ROW_BYTES), b""):
+                    yield _parse_row(line)
 
     def cut_metrics(self, step: int) -> None:
-        """Remove the rows after a step.
+        """Remove the rows after a step, and what is no row.
 
         Raises:
-            NoSpaceError: if the disk is full.
+            StorageError: if it cannot be written.
         """
-        kept = [row for row in self.metrics() if row["step"] <= step]
-        text = "".join(json.dumps(row) + "\n" for row in kept)
+        rows = (row for row in self._read_metrics() if row is not None and row["step"] <= step)
+        text = "".join(json.dumps(row) + "\n" for row in rows)
         replace_file(self.path / METRICS, text.encode())
 
     def problems(self) -> Sequence[DamagedError]:

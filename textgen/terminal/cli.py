@@ -1,5 +1,6 @@
 """The command line: thin commands that parse, call and print. Only here are exit codes known."""
 
+import errno
 import json
 import secrets
 import sys
@@ -13,9 +14,9 @@ import typer
 from textgen import __version__
 from textgen.errors import (
     CorpusError,
-    NoSpaceError,
     RunError,
     SettingError,
+    StorageError,
     TextgenError,
     UsageError,
 )
@@ -29,7 +30,7 @@ from textgen.terminal.output import (
     silence_stdout,
 )
 
-EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (NoSpaceError, 5))
+EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (StorageError, 5))
 
 # When the command began, but for Python's own start.
 STARTED = time.perf_counter()
@@ -419,7 +420,7 @@ def run_command(arguments: list[str]) -> int:
         return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
     except OSError as error:
         fail(str(error))
-        return 5 if error.errno == 28 else 1
+        return 5 if error.errno == errno.ENOSPC else 1
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -428,8 +429,8 @@ def run_command(arguments: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def main() -> None:
-    """Run the command of the process's arguments."""
+def run_process() -> int:
+    """Run the command of the process's arguments, and return its exit code."""
     prepare_streams()
     code = run_command(sys.argv[1:])
     try:
@@ -440,4 +441,4 @@ def main() -> None:
         fail(str(error))
         code = 5
         silence_stdout()
-    sys.exit(code)
+    return code

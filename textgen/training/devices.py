@@ -9,6 +9,9 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from textgen.errors import SettingError
+from textgen.network.cells import CELLS
+from textgen.network.parameters import parameter_count
+from textgen.settings import ModelSettings, TrainingSettings
 
 DATA = "data"
 
@@ -31,6 +34,30 @@ def check_devices(devices: int) -> None:
     present = len(jax.devices())
     if devices > present:
         raise SettingError("devices", devices, f"at most the {present} there are")
+
+
+def check_memory(model: ModelSettings, plan: TrainingSettings) -> None:
+    """Refuse a network or a batch that cannot fit into this machine's memory.
+
+    Counted are the parameters, their gradients and two moments, and what the layers keep of a batch
+    for the backward pass: a lower bound of what training takes.
+
+    Raises:
+        SettingError: if there is less memory than that.
+    """
+    if not hasattr(os, "sysconf"):
+        return
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    gates = CELLS[model.cell].num_gates * model.hidden_size
+    weights = 16 * parameter_count(model)
+    batch = 4 * plan.characters_per_step * gates * model.num_layers
+    for name, value, needed in (
+        ("hidden_size", model.hidden_size, weights),
+        ("batch_size", plan.batch_size, weights + batch),
+    ):
+        if needed > available:
+            sizes = f"the {available / 2**30:.1f} GiB of this machine, not {needed / 2**30:,.1f}"
+            raise SettingError(name, value, f"small enough for {sizes}")
 
 
 def make_mesh(devices: int | None, batch_size: int) -> Mesh:

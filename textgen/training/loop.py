@@ -1,9 +1,10 @@
 """Training as a generator of reports."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from statistics import median
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,7 +15,7 @@ from textgen.data.tokens import Tokens
 from textgen.errors import DivergedError
 from textgen.network.model import Parameters, create_model, zero_states
 from textgen.settings import ModelSettings, TrainingSettings
-from textgen.training.devices import make_mesh
+from textgen.training.devices import check_memory, make_mesh
 from textgen.training.evaluation import Evaluator
 from textgen.training.objective import (
     TrainState,
@@ -30,6 +31,8 @@ from textgen.training.plan import Pace
 EVALUATION_CHARACTERS = 2**14
 EVALUATION_STREAMS = 64
 RATES_AT_ONCE = 4096
+# A loss this much above the best, in nats per character, is no longer chance.
+JUMP = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +70,9 @@ class Progress:
         loss_count: how many steps that is.
         seconds: spent on training since the run's start.
         best_loss: the lowest validation loss of the plan so far, in nats per character.
+        best_training_loss: the mean training loss reported with it.
         waited: evaluations since then.
+        rollbacks: of the plan so far: the step at which the loss was off, and the one gone back to.
     """
 
     step: int = 0
@@ -75,15 +80,63 @@ class Progress:
     loss_count: int = 0
     seconds: float = 0.0
     best_loss: float | None = None
+    best_training_loss: float | None = None
     waited: int = 0
+    rollbacks: tuple[tuple[int, int], ...] = ()
 
-    def note_validation(self, loss: float) -> None:
-        """Take note of an evaluation: the mean of the training loss begins anew."""
+    @property
+    def rate_scale(self) -> float:
+        """What the plan's learning rates are multiplied by: a half for each roll-back."""
+        return 0.5 ** len(self.rollbacks)
+
+    def note_validation(self, loss: float, training_loss: float) -> None:
+        """Take note of an evaluation: the mean of the training loss begins anew.
+
+        Args:
+            loss: on the validation text, in nats per character.
+            training_loss: the mean since the evaluation before.
+
+        Raises:
+            DivergedError: if the loss is no number, or both are far above those of the best
+                evaluation: by itself the one rises when a text is learnt by heart, and the other
+                where the text changes.
+        """
+        if not np.isfinite(loss) or (
+            self.best_loss is not None
+            and self.best_training_loss is not None
+            and loss > self.best_loss + JUMP
+            and training_loss > self.best_training_loss + JUMP
+        ):
+            raise DivergedError(self.step, loss)
         self.loss_sum, self.loss_count = 0.0, 0
         if self.best_loss is None or loss < self.best_loss:
-            self.best_loss, self.waited = loss, 0
+            self.best_loss, self.best_training_loss, self.waited = loss, training_loss, 0
         else:
             self.waited += 1
+
+    def of_new_plan(self) -> "Progress":
+        """Return the progress with which a further plan begins."""
+        return replace(self, best_loss=None, best_training_loss=None, waited=0, rollbacks=())
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Progress":
+        """Read what `asdict` and JSON made of one, here or in an older textgen.
+
+        Raises:
+            ValueError: if it makes no sense.
+        """
+        try:
+            pairs = tuple((int(step), int(to)) for step, to in values.get("rollbacks", ()))
+            progress = cls(**{**values, "rollbacks": pairs})
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+        for name, value in asdict(progress).items():
+            if name == "rollbacks" or (value is None and name.startswith("best")):
+                continue
+            whole = name in ("step", "loss_count", "waited")
+            if type(value) not in ((int,) if whole else (int, float)) or not 0 <= value < np.inf:
+                raise ValueError(f"{name} is {value!r}")
+        return progress
 
 
 class Trainer:
@@ -105,6 +158,7 @@ class Trainer:
             training: ids, [N].
             validation: ids, [M] with M at least 2.
         """
+        check_memory(model, plan)
         self.model, self.plan = model, plan
         self._mesh = make_mesh(plan.devices, plan.batch_size)
         self._apply, parameters = create_model(model, plan.seed)
@@ -123,6 +177,11 @@ class Trainer:
         """Return a state with these parameters and nothing remembered."""
         optimizer = make_optimizer(self.plan).init(parameters)
         return TrainState(parameters, optimizer, zero_states(self.model, self.plan.batch_size))
+
+    def restart(self) -> None:
+        """Go back to the parameters of the plan's seed."""
+        _, parameters = create_model(self.model, self.plan.seed)
+        self.restore(self.fresh_state(parameters), Progress(step=self.plan.first_step))
 
     def restore(self, state: TrainState, progress: Progress) -> None:
         """Go on from a state instead."""
@@ -187,7 +246,7 @@ class Trainer:
             checkpoint, or is the last; `state` and `progress` are those after that step.
 
         Raises:
-            DivergedError: if a loss is not a finite number.
+            DivergedError: if a loss is not a finite number or has jumped; `state` is not sound.
         """
         progress, plan, characters, busy = self.progress, self.plan, 0, 0.0
         last = min(plan.last_step, stop_after or plan.last_step)
@@ -202,11 +261,12 @@ class Trainer:
                 ),
             )
             rates = self._rates_of(progress.step - plan.first_step, count)
+            rates = rates * np.float32(progress.rate_scale)
             losses, norms = self._advance(progress.step, rates)
-            for loss in losses:
+            for loss, norm in zip(losses, norms, strict=True):
                 progress.step += 1
-                if not np.isfinite(loss):
-                    raise DivergedError(progress.step, loss)
+                if not np.isfinite([loss, norm]).all():
+                    raise DivergedError(progress.step, loss if np.isfinite(norm) else norm)
                 progress.loss_sum += loss
                 progress.loss_count += 1
             characters += count * plan.characters_per_step
@@ -215,7 +275,7 @@ class Trainer:
             validation_loss = None
             if progress.step % plan.eval_every == 0 or progress.step == plan.last_step:
                 validation_loss = self.evaluate()
-                progress.note_validation(validation_loss)
+                progress.note_validation(validation_loss, training_loss)
             progress.seconds += time.perf_counter() - started
             yield Report(
                 step=progress.step,

@@ -239,12 +239,16 @@ def state_from_arrays(
         skeleton: a state of the same network and plan, for the structure and the shapes.
 
     Raises:
-        ValueError: if an array is missing or has another shape; it names each.
+        ValueError: if an array is missing, has another shape or type, or is not finite; it names
+            each.
     """
     tree = {"optimizer": skeleton.optimizer, "recurrent": skeleton.recurrent}
     leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
-    expected = {_leaf_name(path): leaf.shape for path, leaf in leaves}
-    found = {name: array.shape for name, array in arrays.items()}
+    expected = {_leaf_name(path): f"{leaf.dtype} {leaf.shape}" for path, leaf in leaves}
+    found = {
+        name: f"{array.dtype} {array.shape}" if np.isfinite(array).all() else "not finite"
+        for name, array in arrays.items()
+    }
     if found != expected:
         wrong = sorted(
             f"{name} is {found.get(name, 'missing')}, expected {expected.get(name, 'none')}"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from textgen.errors import DamagedError
 from textgen.generation.engines import Engine, NumpyEngine
 from textgen.generation.generator import Generator
 from textgen.network.parameters import Arrays
@@ -58,6 +59,12 @@ def load_model(name: str | None) -> Model:
         DamagedError: if anything that is read is damaged.
     """
     run = find_run(name)
-    step = run.best_step()
-    checkpoint = run.load(step)
-    return Model(run, step, checkpoint.config, checkpoint.parameters)
+    while True:
+        step = run.best_step()
+        try:
+            checkpoint = run.load(step)
+        except DamagedError:
+            if run.folder(step).exists():
+                raise
+            continue  # its trainer pruned it meanwhile, and there is a better one
+        return Model(run, step, checkpoint.config, checkpoint.parameters)

@@ -5,21 +5,19 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from textgen.data.corpus import scan_corpus
 from textgen.data.tokens import Tokens, open_tokens, write_tokens
-from textgen.errors import CorpusError, DamagedError, SettingError, UsageError
-from textgen.runs.checkpoint import Checkpoint, read_manifest
+from textgen.errors import CorpusError, SettingError, UsageError
 from textgen.runs.library import find_run
 from textgen.runs.lock import training_lock
 from textgen.runs.run import TOKENS, Run, RunRecord
 from textgen.settings import TrainingSettings
 from textgen.training.devices import check_devices, make_mesh
-from textgen.training.loop import Progress, Trainer
-from textgen.training.objective import state_from_arrays
+from textgen.training.loop import Trainer
 from textgen.training.plan import Request, finish_plan
 from textgen.workflows.events import Event, Note, Planned
+from textgen.workflows.recovery import newest_sound, progress_of, restore
 from textgen.workflows.supervision import (
     Supervision,
     check_stop_after,
@@ -63,12 +61,12 @@ def resume_training(
     with training_lock(run.path):
         run.remove_leftovers()
         record = run.record()
-        checkpoint, damaged = _newest_sound(run)
+        checkpoint, damaged = newest_sound(run)
         step = checkpoint.step if checkpoint else 0
         # Falling back may have gone back past the beginning of the last plan.
         plans = tuple(plan for plan in record.plans if plan.first_step <= step)
         record = replace(record, plans=plans)
-        waited = checkpoint.progress.get("waited", 0) if checkpoint else 0
+        waited = progress_of(run, checkpoint).waited if checkpoint else 0
         finished = record.plan.is_over(step, waited)
         if further and not finished:
             raise UsageError(
@@ -89,7 +87,7 @@ def resume_training(
             yield Note("no sound checkpoint is left: training begins again", grave=True)
         trainer = yield from _trainer_for(run, record, devices, first_step=step * finished)
         if checkpoint:
-            _restore(trainer, checkpoint)
+            restore(run, trainer, checkpoint)
         seconds = None
         if further:
             pace = measure_pace(trainer, further)
@@ -119,38 +117,6 @@ def _trainer_for(
     plan = replace(plan, devices=used, first_step=first_step or plan.first_step)
     tokens, split = _tokens_of(run, record), record.corpus.training_characters
     return Trainer(record.config.settings, plan, tokens[:split], tokens[split:])
-
-
-def _restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
-    """Put a checkpoint into a trainer; a plan that begins there takes its weights alone."""
-    parameters: dict[str, Any] = dict(checkpoint.parameters)
-    progress = Progress(**checkpoint.progress)
-    if checkpoint.step == trainer.plan.first_step:
-        state = trainer.fresh_state(parameters)
-        progress = replace(progress, best_loss=None, waited=0)
-    else:
-        try:
-            state = state_from_arrays(parameters, checkpoint.train_state, trainer.state)
-        except ValueError as error:
-            raise DamagedError(Path("train_state.safetensors"), str(error)) from error
-    trainer.restore(state, progress)
-
-
-def _newest_sound(run: Run) -> tuple[Checkpoint | None, dict[int, DamagedError]]:
-    """Return the newest checkpoint that is whole, if any, and what is wrong with others by step.
-
-    Older ones count as damaged if their manifest cannot be read: the best could not be told then.
-    """
-    newest, damaged = None, dict[int, DamagedError]()
-    for step in reversed(run.steps()):
-        try:
-            if newest is None:
-                newest = run.load(step, train_state=True)
-            else:
-                read_manifest(run.folder(step))
-        except DamagedError as error:
-            damaged[step] = error
-    return newest, damaged
 
 
 def _tokens_of(run: Run, record: RunRecord) -> Tokens:

@@ -1,12 +1,13 @@
 """What start and resume share: a training watched over, with its run kept on the disk."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
 import numpy as np
 
-from textgen.errors import SettingError
+from textgen.errors import DivergedError, SettingError, StorageError
 from textgen.generation.engines import NumpyEngine
 from textgen.generation.generator import Generator
 from textgen.runs.checkpoint import Checkpoint, ModelConfig
@@ -16,7 +17,8 @@ from textgen.training.evaluation import bits_per_character
 from textgen.training.loop import Report, Trainer
 from textgen.training.objective import state_arrays
 from textgen.training.plan import Pace, Request
-from textgen.workflows.events import Ended, Event, Sampled, Saved
+from textgen.workflows.events import Ended, Event, Note, Sampled, Saved
+from textgen.workflows.recovery import prune, roll_back, store
 
 SECONDS_TO_MEASURE = 2.0
 SAMPLED_CHARACTERS = 100
@@ -61,25 +63,51 @@ def supervise(
         A report every few steps, a sampled line for each evaluation, what is saved, and the end.
 
     Raises:
-        NoSpaceError: if the disk is full; earlier checkpoints are sound.
-        DivergedError: if the loss is no longer a number.
+        StorageError: if the last checkpoint cannot be written; earlier ones are sound.
+        DivergedError: if the loss is off again after five roll-backs.
     """
+    unsaved = list[dict[str, float]]()
+    while True:
+        try:
+            yield from _train(run, record, trainer, supervision, unsaved)
+            return
+        except DivergedError as error:
+            yield roll_back(run, trainer, error)
+            unsaved[:] = [row for row in unsaved if row["step"] <= trainer.progress.step]
+
+
+def _train(
+    run: Run,
+    record: RunRecord,
+    trainer: Trainer,
+    supervision: Supervision,
+    unsaved: list[dict[str, float]],
+) -> Iterator[Event]:
+    """Train until the end, a stop, or a loss that is off; `unsaved` are rows not yet written."""
     plan, stop_after = trainer.plan, supervision.stop_after
     for report in trainer.run(stop_after):
         yield report
         if report.validation_loss is not None:
-            run.add_metrics(_metrics_row(report))
+            unsaved.append(_metrics_row(report))
             yield Sampled(_sample_line(trainer, record.config))
         stopping = report.step == stop_after or supervision.should_stop()
-        last = trainer.is_over
-        if stopping or last or report.step % plan.checkpoint_every == 0:
-            run.save(_checkpoint(trainer, record.config, report.validation_loss))
-            run.prune(supervision.keep)
+        leaving = stopping or trainer.is_over
+        checkpoint = None
+        if leaving or report.step % plan.checkpoint_every == 0:
+            checkpoint = _checkpoint(trainer, record.config, report.validation_loss)
+        if checkpoint is None and not unsaved:
+            continue
+        stored = yield from store(run, plan, unsaved, checkpoint, must=leaving)
+        if stored and checkpoint is not None:
             yield Saved(report.step)
-        if stopping or last:
-            best = run.best_step()
-            loss = run.validation_losses().get(best)
-            yield Ended(run, record, report.step, last, best, loss)
+            try:
+                prune(run, plan, supervision.keep)
+            except StorageError as error:
+                yield Note(str(error), grave=True)
+        if leaving:
+            best = run.best_step(damaged=True)
+            loss = run.validation_losses(damaged=True).get(best)
+            yield Ended(run, record, report.step, trainer.is_over, best, loss)
             return
 
 
@@ -101,13 +129,16 @@ def measure_pace(trainer: Trainer, request: Request) -> Pace:
 
 
 def _checkpoint(trainer: Trainer, config: ModelConfig, loss: float | None) -> Checkpoint:
-    state = trainer.state
+    state, step = trainer.state, trainer.progress.step
+    parameters = {name: np.asarray(array) for name, array in state.parameters.items()}
+    if not all(np.isfinite(array).all() for array in parameters.values()):
+        raise DivergedError(step, math.nan)
     return Checkpoint(
-        step=trainer.progress.step,
+        step=step,
         validation_loss=loss,
         progress=asdict(trainer.progress),
         config=config,
-        parameters={name: np.asarray(array) for name, array in state.parameters.items()},
+        parameters=parameters,
         train_state=state_arrays(state),
     )
 

@@ -64,7 +64,7 @@ def start_training(
     Raises:
         RunExistsError: if there is a run of that name.
         CorpusError: if the text cannot be read or trained on.
-        NoSpaceError: if the disk is full; earlier checkpoints are sound.
+        StorageError: if it cannot be written; earlier checkpoints are sound.
         DivergedError: if the loss is no longer a number.
         KeyboardInterrupt: if it is asked to stop before the plan is made; nothing is left behind.
     """

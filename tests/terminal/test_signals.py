@@ -1,0 +1,81 @@
+"""Signals: noted at once, a second one is the end, whatever is running."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from textgen.terminal.signals import ENDING, Ending, noted_signals
+
+
+def wait_for(ending: Ending) -> None:
+    for _ in range(500):
+        if ending.requested():
+            return
+        time.sleep(0.01)
+    pytest.fail("the signal was not noted")
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_is_noted_and_the_handlers_come_back(number: int) -> None:
+    before = {each: signal.getsignal(each) for each in ENDING}
+    with noted_signals() as ending:
+        os.kill(os.getpid(), number)
+        wait_for(ending)
+        assert ending.signal == number
+    assert {each: signal.getsignal(each) for each in ENDING} == before
+
+
+def test_a_hang_up_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with noted_signals() as ending:
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGTERM)
+            wait_for(ending)
+            assert ending.signal == signal.SIGTERM
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+# Compiled code for minutes, during which no handler of Python runs.
+BUSY = """
+import hashlib, threading
+from textgen.terminal.signals import noted_signals
+with noted_signals() as ending:
+    def tell():
+        while not ending.requested():
+            pass
+        print("noted", flush=True)
+    threading.Thread(target=tell, daemon=True).start()
+    print("busy", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**30)
+"""
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_compiled_code_delays_neither_the_note_nor_the_end(number: int) -> None:
+    command = [sys.executable, "-c", BUSY]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "busy\n"
+        time.sleep(0.2)
+        process.send_signal(number)
+        assert process.stdout.readline() == "noted\n"
+        process.send_signal(number)
+        assert process.wait(timeout=5) == 128 + number
+
+
+def test_an_interrupt_while_the_command_starts_ends_it_without_a_traceback() -> None:
+    for delay in (0.05, 0.1, 0.2, 0.3):
+        command = [sys.executable, "-m", "textgen", "bench"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            time.sleep(0.02 + delay)  # Python itself must have started
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=30)
+        assert process.returncode in (130, -signal.SIGINT)
+        assert "Traceback" not in err
