@@ -104,7 +104,7 @@ def test_the_unknown_character_is_read_and_never_written() -> None:
     assert "\ufffd" not in text
 
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "step-00000400"
+GOLDEN = Path(__file__).parents[1] / "golden" / "format-1" / "step-00000400"
 
 
 def test_both_engines_write_the_same_2000_characters_from_a_kept_checkpoint() -> None:

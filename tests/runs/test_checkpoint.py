@@ -87,7 +87,7 @@ def test_a_checkpoint_is_never_written_over(folder: Path) -> None:
 def test_single_flipped_bits_anywhere_are_noticed(folder: Path) -> None:
     source = random.Random(0)
     sizes = {name: (folder / name).stat().st_size for name in (*FILES, MANIFEST)}
-    for _ in range(300):
+    for _ in range(1000):
         path = folder / source.choices(list(sizes), list(sizes.values()))[0]
         whole = path.read_bytes()
         place, bit = source.randrange(len(whole)), source.randrange(8)
@@ -102,7 +102,8 @@ def test_single_flipped_bits_anywhere_are_noticed(folder: Path) -> None:
 def test_a_file_cut_emptied_or_missing_is_named(folder: Path, name: str) -> None:
     path = folder / name
     whole = path.read_bytes()
-    for data in (whole[: len(whole) // 2], b"", bytes(len(whole))):
+    cuts = {whole[:length] for length in (*range(0, len(whole), 1024), len(whole) // 2)}
+    for data in (*cuts, bytes(len(whole))):
         path.write_bytes(data)
         with pytest.raises(DamagedError, match=name):
             verify_checkpoint(folder)

@@ -89,7 +89,7 @@ class ModelConfig:
             vocabulary = Vocabulary(characters)
         except (KeyError, TypeError, AttributeError, ValueError, SettingError) as error:
             raise DamagedError(path, f"bad content: {error}") from error
-        if len(vocabulary) != settings.vocab_size or start not in set(characters):
+        if len(vocabulary) != settings.vocab_size or start not in list(characters):
             raise DamagedError(path, "settings and vocabulary do not belong together")
         return cls(settings, vocabulary, start)
 

@@ -1,0 +1,621 @@
+"""Break runs in every way there is, and count what survives.
+
+    python benchmarks/reliability.py CAMPAIGN... [--kills 200] [--minutes 20] [--seed 0]
+
+    resume    cut a plan at 20 places in four ways, resume, compare with the plan uncut
+    kill      SIGKILL a training at random instants, again and again
+    calls     kill one save at each of its system calls in turn (needs strace)
+    damage    flip single bits, cut, swap, empty, remove and add files
+    signals   SIGINT, SIGTERM and SIGHUP at random instants of a command
+    disk      fill a small disk under a training (needs the right to mount one)
+    readers   sample from a run while it is trained and pruned
+    terminal  write a million characters of a model that has learnt to write escape sequences
+    texts     corpora and prompts made by Hypothesis, through the command line
+    soak      train, kill and resume for some minutes, and watch memory and open files
+
+Each campaign prints a line of counts as it ends, and leaves nothing behind.
+"""
+
+import argparse
+import hashlib
+import os
+import random
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from textgen.errors import DamagedError, TextgenError
+from textgen.runs.run import Run
+from textgen.settings import SamplingSettings
+from textgen.terminal.render import visible
+
+TEXT = "the quick brown fox jumps over the lazy dog, and the dog sleeps on.\n" * 40
+TINY: dict[str, Any] = {
+    "hidden_size": 8,
+    "num_layers": 1,
+    "batch_size": 4,
+    "sequence_length": 12,
+    "dropout_rate": 0.2,
+}
+CELLS = ("lstm", "gru", "rnn")
+SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("campaigns", nargs="+", choices=sorted(CAMPAIGNS))
+    parser.add_argument("--kills", type=int, default=200, help="of the campaign `kill`")
+    parser.add_argument("--cases", type=int, default=1000, help="of `texts`, `damage`, `signals`")
+    parser.add_argument("--minutes", type=float, default=20.0, help="of the campaign `soak`")
+    parser.add_argument("--seed", type=int, default=0, help="of what is random")
+    return parser.parse_args()
+
+
+@contextmanager
+def forked(work: Callable[[], None]) -> Iterator[tuple[int, Any]]:
+    """Do work in a child that has everything imported; yield its number and its output."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            os.close(reader)
+            os.dup2(writer, 1)
+            sys.stdout = os.fdopen(1, "w", buffering=1)
+            work()
+            sys.stdout.flush()
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writer)
+    with os.fdopen(reader) as output:
+        try:
+            yield child, output
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def train(name: str, **options: Any) -> None:
+    """Begin a run, or go on with it if it is there, telling what is on the disk as it gets there.
+
+    JAX starts here and not before, so that a process can be forked and train.
+    """
+    from textgen.runs.compile_cache import keep_compiled
+    from textgen.training.plan import Request
+    from textgen.workflows.events import Event, Note, Planned, Report, Saved
+    from textgen.workflows.resuming import resume_training
+    from textgen.workflows.supervision import Supervision
+    from textgen.workflows.training import start_training
+
+    keep_compiled()
+    watch = {key: options.pop(key) for key in ("keep", "stop_after") if key in options}
+    supervision = Supervision(**watch)
+    events: Iterator[Event]
+    if Run(Path("checkpoints") / name).exists():
+        events = resume_training(name, supervision)
+    else:
+        request = Request(**(TINY | options))
+        events = start_training([Path("fox.txt")], name, request, supervision)
+    for event in events:
+        match event:
+            case Planned():
+                print("from", event.first_step)
+            case Saved(step):
+                print("saved", step)
+            case Report():
+                print("step", event.step)
+            case Note(text, grave=True):
+                print("note", text)
+
+
+def run_in_child(name: str, **options: Any) -> list[str]:
+    """Train in a child to its end; return the lines it printed."""
+    with forked(lambda: train(name, **options)) as (_, output):
+        return [line.rstrip() for line in output]
+
+
+def digests(run: Run) -> list[str]:
+    """Return the SHA-256 of the parameters and the training state of the last checkpoint."""
+    folder = run.folder(run.steps()[-1])
+    return [
+        hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in ("model.safetensors", "train_state.safetensors")
+    ]
+
+
+def progress_and_rows(run: Run) -> Any:
+    """Return what else must be equal: the numbers of the training, but for those of the clock."""
+    progress = dict(run.load(run.steps()[-1]).progress)
+    timed = ("seconds", "characters_per_second")
+    rows = [{k: v for k, v in row.items() if k not in timed} for row in run.metrics()]
+    return {k: v for k, v in progress.items() if k != "seconds"}, rows
+
+
+def resume(arguments: argparse.Namespace) -> str:
+    """Cut a plan at 20 places: by --stop-after, by SIGKILL, and by two signals of the command."""
+    source, equal, total = random.Random(arguments.seed), 0, 0
+    ways = ("stop-after", "SIGKILL", "SIGINT", "SIGTERM")
+    for cell in CELLS:
+        for devices in (1, 2):
+            plan = {"steps": 200, "eval_every": 20, "checkpoint_every": 15, "keep": 2}
+            options = {"cell": cell, "devices": devices, **plan}
+            whole = Run(Path("checkpoints") / f"{cell}{devices}")
+            run_in_child(whole.name, **options)
+            for number in range(20):
+                cut, way = source.randrange(1, 200), ways[number % 4]
+                name = f"{whole.name}-cut"
+                if way == "stop-after":
+                    run_in_child(name, **options, stop_after=cut)
+                else:
+                    cut_by_signal(name, options, cut, way)
+                lines = run_in_child(name, keep=2)
+                run, total = Run(Path("checkpoints") / name), total + 1
+                same = digests(run) == digests(whole)
+                same = same and progress_and_rows(run) == progress_and_rows(whole)
+                if same and not run.problems():
+                    equal += 1
+                else:
+                    print(f"differs: {cell}, {devices} devices, {way} at {cut}: {lines[:1]}")
+                shutil.rmtree(run.path)
+    return f"{equal} of {total} cut and resumed plans equal the uncut one to the last bit"
+
+
+def cut_by_signal(name: str, options: dict[str, Any], cut: int, way: str) -> None:
+    """Stop a training once it is at a step, by a signal to the process."""
+    if way == "SIGKILL":
+        with forked(lambda: train(name, **options)) as (_, output):
+            for line in output:
+                if line.startswith("step") and int(line.split()[1]) >= cut:
+                    return
+        return
+    given = [f"--{key.replace('_', '-')}={value}" for key, value in (TINY | options).items()]
+    given = [option.replace("--dropout-rate", "--dropout") for option in given]
+    command = [sys.executable, "-m", "textgen", "train", "fox.txt", "--run", name, *given]
+    metrics = Path("checkpoints") / name / "metrics.jsonl"
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            if metrics.exists() and metrics.stat().st_size:
+                time.sleep(cut / 1000)
+                process.send_signal(signal.Signals[way])
+                break
+            time.sleep(0.01)
+
+
+def kill(arguments: argparse.Namespace) -> str:
+    """SIGKILL a training at random instants; each life goes on where the one before was killed."""
+    source, counts = random.Random(arguments.seed), Counter[str]()
+    plan = {"steps": 600, "eval_every": 6, "checkpoint_every": 2, "devices": 1, "keep": 3}
+    run_in_child("whole", **plan)
+    whole, run = Run(Path("checkpoints/whole")), Run(Path("checkpoints/run"))
+    acknowledged = 0
+    for number in range(arguments.kills):
+        with forked(lambda: train("run", **plan)) as (child, output):
+            first = output.readline().split()  # `from N`, or nothing
+            if first and int(first[1]) < acknowledged:
+                counts["acknowledged steps lost"] += acknowledged - int(first[1])
+            lines = list[list[str]]()
+            if number % 4:  # among steps and saves
+                for line in output:
+                    lines.append(line.split())
+                    if line.startswith("saved"):
+                        break
+                time.sleep(source.random() * 0.4)
+            else:  # while the run is taken up again, too
+                time.sleep(source.random() * 1.5)
+            os.kill(child, signal.SIGKILL)
+            lines += [line.split() for line in output.read().splitlines()]
+        saved = [int(line[1]) for line in lines if line[0] == "saved"]
+        acknowledged = max([acknowledged, *saved])
+        counts["kills"] += 1
+        counts["notes of damage"] += sum(line[0] == "note" for line in lines)
+        counts["in a write"] += bool(list(run.path.rglob(".tmp-*")))
+        counts["damaged"] += len(run.problems())
+        if not run.steps() or run.steps()[-1] < acknowledged:
+            counts["acknowledged steps lost"] += 1
+        if run.steps() and run.steps()[-1] == plan["steps"]:
+            counts["runs finished"] += 1
+            counts["finished equal to the uncut run"] += digests(run) == digests(whole)
+            shutil.rmtree(run.path)
+            acknowledged = 0
+        if number % 50 == 49:
+            print(f"  {dict(counts)}", flush=True)
+    run_in_child("run", **plan)
+    counts["runs finished"] += 1
+    counts["finished equal to the uncut run"] += digests(run) == digests(whole)
+    names = ("damaged", "acknowledged steps lost", "notes of damage")
+    zero = {name: counts[name] for name in names}
+    return ", ".join(f"{value} {name}" for name, value in (dict(counts) | zero).items())
+
+
+# What a save asks of the system. The first look at a marker begins it, the second ends it.
+SAVE = """
+import os, sys
+from pathlib import Path
+from dataclasses import replace
+from textgen.runs.run import Run
+run = Run(Path(sys.argv[1]))
+source = run.load(run.steps()[-1], train_state=True)
+checkpoint = replace(source, step=source.step + 1)
+os.access("/textgen-begin", os.F_OK)
+run.add_metrics([{"step": checkpoint.step}])
+run.save(checkpoint)
+os.access("/textgen-end", os.F_OK)
+run.prune(2)
+os.access("/textgen-end", os.F_OK)
+"""
+CALLS = "openat,write,fsync,rename,mkdir,unlink,unlinkat,rmdir,ftruncate,newfstatat,close,lseek"
+
+
+def calls(arguments: argparse.Namespace) -> str:
+    """Kill one save, and the pruning after it, before each of its system calls in turn."""
+    if shutil.which("strace") is None:
+        return "not run: there is no strace"
+    run_in_child("run", steps=30, eval_every=10, checkpoint_every=10, devices=1, keep=9)
+    kept = Run(Path("checkpoints/run"))
+    command = [sys.executable, "-c", SAVE]
+
+    def trial(*injected: str) -> tuple[int, str, Run]:
+        shutil.rmtree("trial", ignore_errors=True)
+        shutil.copytree(kept.path, "trial")
+        strace = ["strace", "-f", "-o", "calls.log", "-e", f"trace=access,{CALLS}", *injected]
+        code = subprocess.run([*strace, *command, "trial"], stderr=subprocess.DEVNULL).returncode
+        return code, Path("calls.log").read_text(), Run(Path("trial"))
+
+    _, log, _ = trial()
+    counted, inside, points = Counter[str](), False, list[tuple[str, int]]()
+    for line in log.splitlines():
+        name = re.match(r"\d+\s+(\w+)\(", line)
+        if name and name[1] == "access":
+            inside = "textgen-begin" in line or (inside and "textgen" in line)
+        elif name:
+            counted[name[1]] += 1
+            if inside:
+                points.append((name[1], counted[name[1]]))
+    counts = Counter[str]()
+    for name, when in points:
+        code, _, run = trial("-e", f"inject={name}:signal=SIGKILL:when={when}")
+        counts["killed"] += code != 0
+        counts["damaged"] += len(run.problems())
+        counts["lost"] += run.steps()[-1] < 30
+        run.remove_leftovers()
+        run.cut_metrics(run.steps()[-1])
+        steps = run.steps()[-1]
+        resumable = run.load(steps, train_state=True).step == steps
+        counts["resumable"] += resumable
+    shutil.rmtree("trial")
+    return (
+        f"{len(points)} system calls, killed at {counts['killed']}: {counts['damaged']} damaged, "
+        f"{counts['lost']} lost the checkpoint before, {counts['resumable']} can be resumed"
+    )
+
+
+def damage(arguments: argparse.Namespace) -> str:
+    """Damage the files of a checkpoint one at a time; verify and load must notice each."""
+    source, counts = random.Random(arguments.seed), Counter[str]()
+    run_in_child("run", steps=30, eval_every=10, checkpoint_every=10, devices=1, keep=9)
+    run = Run(Path("checkpoints/run"))
+    folder, other = run.folder(30), run.folder(20)
+    sizes = {path: path.stat().st_size for path in folder.iterdir()}
+
+    def expect(kind: str, path: Path, data: bytes | None, *, loads: bool = False) -> None:
+        whole = path.read_bytes() if path.exists() else None
+        path.unlink(missing_ok=True)
+        if data is not None:
+            path.write_bytes(data)
+        counts[f"{kind} made"] += 1
+        counts[f"{kind} noticed"] += len(run.problems()) == 1
+        try:
+            run.load(30, train_state=True)
+            counts[f"{kind} loaded"] += not loads
+        except DamagedError:
+            pass
+        path.unlink(missing_ok=True)
+        if whole is not None:
+            path.write_bytes(whole)
+
+    for number in range(arguments.cases):
+        path = list(sizes)[number % len(sizes)]
+        whole = bytearray(path.read_bytes())
+        whole[source.randrange(len(whole))] ^= 1 << source.randrange(8)
+        expect("flipped bits", path, bytes(whole))
+    for path, size in sizes.items():
+        whole = path.read_bytes()
+        for length in range(0, size, 1024):
+            expect("cuts", path, whole[:length])
+        expect("zeros", path, bytes(size))
+        expect("missing", path, None)
+        expect("from another step", path, (other / path.name).read_bytes())
+        for swapped in sizes.keys() - {path}:
+            expect("swapped", path, swapped.read_bytes())
+    # Config.json is the same at every step, and is right where it is.
+    counts["from another step made"] -= 1
+    counts["from another step loaded"] -= 1
+    expect("added", folder / "model.pkl", b"x", loads=True)
+    kinds = sorted({name.rsplit(" ", 1)[0] for name in counts})
+    return "; ".join(
+        f"{kind}: {counts[f'{kind} noticed']} of {counts[f'{kind} made']} noticed, "
+        f"{counts[f'{kind} loaded']} loaded"
+        for kind in kinds
+    )
+
+
+def signals(arguments: argparse.Namespace) -> str:
+    """Send signals at random instants of a command: start, compile, steps, evaluations, saves."""
+    source, counts, waits = random.Random(arguments.seed), Counter[str](), list[float]()
+    options = ["--hidden-size=64", "--steps=100000", "--eval-every=7", "--checkpoint-every=5"]
+    for number in range(min(arguments.cases, 120)):
+        name = f"s{number}"
+        command = [sys.executable, "-m", "textgen", "train", "fox.txt", f"--run={name}", *options]
+        chosen, delay = source.choice(list(SIGNALS)), source.uniform(0.05, 9)
+        second = number % 4 == 3
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            time.sleep(delay)
+            sent = time.perf_counter()
+            process.send_signal(chosen)
+            if second:
+                time.sleep(0.05)
+                process.send_signal(chosen)
+            _, err = process.communicate(timeout=120)
+        waits.append(time.perf_counter() - sent)
+        run = Run(Path("checkpoints") / name)
+        counts["sent"] += 1
+        counts["right code"] += process.returncode in (SIGNALS[chosen], -chosen)
+        counts["exactly 128 + n"] += process.returncode == SIGNALS[chosen]
+        counts["tracebacks"] += "Traceback" in err
+        if second:
+            counts["sent twice"] += 1
+            counts["longest wait of those sent twice, ms"] = max(
+                counts["longest wait of those sent twice, ms"], round(1000 * waits.pop())
+            )
+        if run.exists():
+            counts["runs begun"] += 1
+            counts["damaged"] += len(run.problems())
+            if not second:
+                counts["saved, with a line that says how to go on"] += (
+                    bool(run.steps()) and f"--resume {name}" in err
+                )
+                counts["runs begun, one signal"] += 1
+            shutil.rmtree(run.path)
+    counts["median wait, ms"] = round(1000 * statistics.median(waits))
+    counts["longest wait, ms"] = round(1000 * max(waits))
+    counts["damaged"] += 0
+    return ", ".join(f"{name}: {value}" for name, value in counts.items())
+
+
+def disk(arguments: argparse.Namespace) -> str:
+    """Train on a disk that has room for a few checkpoints only, and then for none."""
+    counts = Counter[str]()
+    folder = Path("small")
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(folder)], capture_output=True
+    )
+    if mounted.returncode:
+        return "not run: this user may not mount a disk"
+    try:
+        options = ["--hidden-size=32", "--num-layers=1", "--steps=400", "--eval-every=20"]
+        command = [sys.executable, "-m", "textgen", "train", "fox.txt", "--checkpoint-every=20"]
+        environment = os.environ | {"TEXTGEN_CHECKPOINTS": str(folder)}
+        for keep, ballast in ((1, 0), (99, 0), (1, 400)):
+            (folder / "ballast").write_bytes(bytes(1024 * ballast))
+            done = subprocess.run(
+                [*command, *options, "--run=r", f"--keep={keep}"],
+                env=environment,
+                capture_output=True,
+                text=True,
+            )
+            run = Run(folder / "r")
+            steps = run.steps() if run.exists() else []
+            counts[f"keep {keep}, {ballast} KiB taken: code"] = done.returncode
+            counts[f"keep {keep}, {ballast} KiB taken: last step"] = steps[-1] if steps else 0
+            counts["damaged"] += len(run.problems()) if steps else 0
+            counts["tracebacks"] += "Traceback" in done.stderr
+            shutil.rmtree(run.path, ignore_errors=True)
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+    counts["damaged"] += 0
+    return ", ".join(f"{name} {value}" for name, value in counts.items())
+
+
+def readers(arguments: argparse.Namespace) -> str:
+    """Load the best checkpoint over and over while a training writes and prunes."""
+    from textgen.workflows.loading import load_model
+
+    counts = Counter[str]()
+    plan = {"steps": 500, "eval_every": 1, "checkpoint_every": 1, "devices": 1, "keep": 1}
+    with forked(lambda: train("run", **plan)) as (child, output):
+        for line in output:
+            if line.startswith("saved"):
+                break
+        os.set_blocking(output.fileno(), False)
+        while not os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            try:
+                model = load_model("run")
+                counts["loaded"] += 1
+                counts["different steps"] = max(counts["different steps"], model.step)
+            except TextgenError as error:
+                counts["refused"] += 1
+                print(f"  {error}")
+            with suppress(BlockingIOError):  # the pipe must not fill up
+                os.read(output.fileno(), 2**16)
+    return f"{counts['loaded']} loads, {counts['refused']} refused"
+
+
+ESCAPES = (
+    "\x1b]52;c;aGVsbG8=\x07 \x1b]0;title\x07 \x1b[2J\x1b[31mred\x1b[0m \x1bP1;2q\x1b\\ "
+    "\x9b2J \x9d0;c1\x9c \u202eback\u202c \u2066in\u2069 \x7f\x00\x08\r end\n"
+)
+
+
+def terminal(arguments: argparse.Namespace) -> str:
+    """Train on escape sequences until they are written, and look at what would reach a terminal."""
+    from textgen.workflows.loading import load_model
+    from textgen.workflows.sampling import write_samples
+
+    Path("fox.txt").write_text(ESCAPES * 100, encoding="utf-8", newline="")
+    run_in_child("run", hidden_size=64, steps=800, eval_every=200, checkpoint_every=200, devices=1)
+    pieces = write_samples(
+        load_model("run"),
+        SamplingSettings(temperature=1.0),
+        prompt="",
+        length=1_000_000,
+        num_samples=1,
+        seed=arguments.seed,
+        on_unknown="error",
+        engine="jax",
+    )
+    text = "".join(piece for _, piece in pieces)
+    shown = visible(text)
+    bad = [c for c in shown if (c < " " and c not in "\n\t") or "\x7f" <= c <= "\x9f"]
+    hidden = [c for c in shown if c in "\u202e\u202c\u2066\u2069"]
+    escapes = sum(c in "\x1b\x9b\x9d\x07" for c in text)
+    return (
+        f"{len(text):,} characters, {escapes:,} of them ESC, CSI, OSC or BEL; shown on a terminal: "
+        f"{len(bad)} controls, {len(hidden)} overrides"
+    )
+
+
+def texts(arguments: argparse.Namespace) -> str:
+    """Corpora and prompts made by Hypothesis: an answer or one line, and never a traceback."""
+    from hypothesis import HealthCheck, given, seed, settings
+    from hypothesis import strategies as st
+
+    from textgen.data.corpus import read_part, scan_corpus
+    from textgen.data.vocabulary import Vocabulary
+    from textgen.workflows.loading import load_model
+
+    run_in_child("run", steps=20, eval_every=10, checkpoint_every=10, devices=1)
+    model, counts = load_model("run"), Counter[str]()
+    marks = [b"\xef\xbb\xbf", b"\r\n", b"\r", b"\0", b"\n", b"\t", b"\x1b[2J", b"\xe2\x80\xae"]
+    wrong = [b"\xff\xfe", b"\xed\xa0\x80", b"\x1f\x8b\x08", b"\xc3", b"\xf5\x80\x80\x80"]
+    good = st.one_of(st.text().map(str.encode), st.sampled_from(marks))
+    odd = st.one_of(
+        st.lists(good, min_size=3),
+        st.lists(st.one_of(good, st.sampled_from(wrong), st.binary(max_size=60))),
+    )
+    unchecked = settings(
+        max_examples=arguments.cases // 2,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    path = Path("odd.txt")
+
+    @seed(arguments.seed)
+    @unchecked
+    @given(odd, st.integers(1, 40))
+    def corpus(parts: list[bytes], times: int) -> None:
+        path.write_bytes(b"".join(parts) * times)
+        try:
+            found = scan_corpus([path])
+            text = "".join(read_part(found, "training")) + "".join(read_part(found, "validation"))
+            whole = path.read_bytes().decode().removeprefix("\ufeff").replace("\r\n", "\n")
+            vocabulary = Vocabulary(found.alphabet)
+            same = text == whole == vocabulary.decode(vocabulary.encode(text))
+            counts["corpora read, every character as it was"] += same
+            counts["corpora read wrongly"] += not same
+        except TextgenError as error:
+            counts["corpora refused" if "\n" not in str(error) else "messages of many lines"] += 1
+
+    @seed(arguments.seed)
+    @unchecked
+    @given(
+        st.text(st.characters(exclude_categories=())), st.sampled_from(["error", "skip", "replace"])
+    )
+    def prompt(text: str, on_unknown: Any) -> None:
+        try:
+            generator = model.generator(seed=1)
+            generator.feed(text, on_unknown)
+            assert len("".join(generator.stream(5, SamplingSettings()))) == 5
+            counts["prompts continued"] += 1
+        except TextgenError:
+            counts["prompts refused"] += 1
+
+    corpus()
+    prompt()
+    return ", ".join(f"{value:,} {name}" for name, value in counts.items()) + ", 0 tracebacks"
+
+
+def soak(arguments: argparse.Namespace) -> str:
+    """Train, kill and resume for some minutes; one process in two lives long."""
+    source, counts = random.Random(arguments.seed), Counter[str]()
+    sizes, handles = list[int](), list[int]()
+    plan = {"steps": 10**6, "eval_every": 20, "checkpoint_every": 10, "devices": 1, "keep": 3}
+    run, ends, acknowledged = Run(Path("checkpoints/run")), time.time() + 60 * arguments.minutes, 0
+    while time.time() < ends:
+        # Half of the time in short lives, half in one long one, whose memory is watched.
+        lives = source.uniform(1, 6) if counts["lives"] % 12 else 60 * arguments.minutes / 4
+        dies = time.time() + lives
+        with forked(lambda: train("run", **plan)) as (child, output):
+            for line in output:
+                if line.startswith("saved"):
+                    acknowledged = int(line.split()[1])
+                if time.time() > dies:
+                    break
+                if lives > 10 and line.startswith("saved") and acknowledged % 1000 == 0:
+                    status = Path(f"/proc/{child}/status").read_text()
+                    sizes.append(int(re.search(r"VmRSS:\s+(\d+)", status)[1]))  # type: ignore[index]
+                    handles.append(len(os.listdir(f"/proc/{child}/fd")))
+        counts["lives"] += 1
+        counts["damaged"] += len(run.problems())
+        counts["lost"] += run.steps()[-1] < acknowledged
+    half = len(sizes) // 2
+    early, late = statistics.median(sizes[:half]), statistics.median(sizes[half:])
+    folder = sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
+    return (
+        f"{counts['lives']} lives, {run.steps()[-1]:,} steps, {counts['damaged']} damaged, "
+        f"{counts['lost']} lost; resident "
+        f"memory {early / 1024:.1f} MiB in the first half of the long "
+        f"lives' samples and {late / 1024:.1f} in the second ({len(sizes)} samples), open files "
+        f"{min(handles)} to {max(handles)}, the run {folder / 2**20:.2f} MiB"
+    )
+
+
+CAMPAIGNS = {
+    work.__name__: work
+    for work in (
+        resume,
+        kill,
+        calls,
+        damage,
+        signals,
+        disk,
+        readers,
+        terminal,
+        texts,
+        soak,
+    )
+}
+
+
+def main() -> None:
+    """Run campaigns, each in a folder of its own."""
+    arguments = parse_arguments()
+    # Forking is safe as long as JAX has not started: children start it. What they need is here.
+    import textgen.workflows.resuming
+    import textgen.workflows.training  # noqa: F401
+
+    for name in arguments.campaigns:
+        begun = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            Path("fox.txt").write_text(TEXT, encoding="utf-8")
+            result = CAMPAIGNS[name](arguments)
+            os.chdir("/")
+        print(f"{name:<9} {result} ({time.perf_counter() - begun:.0f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    main()

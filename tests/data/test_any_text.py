@@ -1,0 +1,59 @@
+"""Whatever bytes a file holds, it is read as it is or refused in one line."""
+
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from textgen.data.corpus import read_part, scan_corpus
+from textgen.data.vocabulary import Vocabulary
+from textgen.errors import CorpusError
+
+MARKS = [b"\xef\xbb\xbf", b"\r\n", b"\r", b"\0", b"\n", b"\t", b"\x1b[2J", b"\xe2\x80\xae"]
+WRONG = [b"\xff\xfe", b"\xed\xa0\x80", b"\x1f\x8b\x08", b"\xc3", b"\xf5\x80\x80\x80"]
+GOOD = st.one_of(st.text().map(str.encode), st.sampled_from(MARKS))
+UNHURRIED = settings(
+    deadline=None,
+    database=None,
+    derandomize=True,
+    max_examples=200,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@UNHURRIED
+@given(st.lists(GOOD, min_size=3), st.integers(1, 40))
+def test_every_character_of_valid_text_is_kept(
+    tmp_path: Path, parts: list[bytes], times: int
+) -> None:
+    path = tmp_path / "text.txt"
+    path.write_bytes(b"".join(parts) * times)
+    whole = path.read_bytes().decode().removeprefix("\ufeff").replace("\r\n", "\n")
+    try:
+        corpus = scan_corpus([path])
+    except CorpusError:
+        assert len(whole) < 100
+        return
+    text = "".join(read_part(corpus, "training")) + "".join(read_part(corpus, "validation"))
+    assert text == whole
+    vocabulary = Vocabulary(corpus.alphabet)
+    assert vocabulary.decode(vocabulary.encode(text)) == whole
+
+
+@UNHURRIED
+@given(st.lists(st.one_of(GOOD, st.sampled_from(WRONG), st.binary(max_size=60))))
+def test_any_bytes_are_read_or_refused_in_one_line(tmp_path: Path, parts: list[bytes]) -> None:
+    path = tmp_path / "odd.txt"
+    path.write_bytes(b"".join(parts) * 30)
+    try:
+        corpus = scan_corpus([path])
+        valid = True
+    except CorpusError as error:
+        valid = False
+        message = str(error)
+    if valid:
+        assert corpus.characters >= 100
+        path.read_bytes().decode()
+    else:
+        assert "odd.txt" in message
+        assert "\n" not in message
