@@ -46,11 +46,11 @@ def corpus(tmp_path: Path) -> Path:
 
 def textgen(*arguments: str, **keywords: object) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does; its output is text."""
-    options: dict[str, object] = {"capture_output": True, "encoding": "utf-8", "timeout": 120}
     environment = os.environ | {"COLUMNS": "100"}
+    options: dict[str, object] = {"capture_output": True, "encoding": "utf-8", "timeout": 120}
+    options["env"] = environment
     return subprocess.run(
         [sys.executable, "-m", "textgen", *arguments],
-        env=environment,
         **(options | keywords),  # type: ignore[call-overload]
     )
 

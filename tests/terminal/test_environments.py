@@ -1,0 +1,90 @@
+"""Terminals and pipes of every kind: no traceback, the right code, nothing driven."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.conftest import TINY, textgen
+
+ODD = [
+    {"LC_ALL": "C"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"TERM": "dumb"},
+    {"NO_COLOR": "1"},
+    {"COLUMNS": "20"},
+    {"COLUMNS": "1", "LINES": "1"},
+    {"COLUMNS": "nonsense", "TERM": "nonsense"},
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_commands_work_in_odd_environments(tiny_run: Path, odd: dict[str, str]) -> None:
+    for command, code in (
+        (["sample", "--length", "30", "--seed", "1"], 0),
+        (["info"], 0),
+        (["runs"], 0),
+        (["verify", "nope"], 4),
+        (["sample", "--prompt", "\udcff\u202e"], 2),
+    ):
+        done = textgen(*command, env=os.environ | odd, errors="surrogateescape")
+        assert done.returncode == code, (command, done.stderr)
+        assert "Traceback" not in done.stderr
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", done.stderr)
+
+
+ESCAPES = (
+    "\x1b]52;c;aGVsbG8=\x07 \x1b]0;title\x07 \x1b[2J\x1b[31mred\x1b[0m \x1bP1;2q\x1b\\ "
+    "\x9b2J \x9d0;c1\x9c \u202eback\u202c \u2066in\u2069 \x7f\x08\r end\n"
+)
+# What may follow a terminal's own controls is text.
+FORBIDDEN = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def test_a_model_of_escape_sequences_drives_a_pipe_but_no_terminal(tmp_path: Path) -> None:
+    Path("escapes.txt").write_text(ESCAPES * 60, encoding="utf-8", newline="")
+    begun = textgen("train", "escapes.txt", *TINY)
+    assert begun.returncode == 0
+    assert not FORBIDDEN.search(begun.stderr)
+    sample = ["-m", "textgen", "sample", "--length", "3000", "--temperature", "9", "--seed", "1"]
+    raw = subprocess.run([sys.executable, *sample], capture_output=True).stdout.decode()
+    assert {"\x1b", "\x9b", "\x07", "\u202e", "\r"} <= set(raw)
+    shown = pexpect.run(f"{sys.executable} {' '.join(sample)}", encoding="utf-8")
+    assert len(shown) > 3000
+    assert not FORBIDDEN.search(shown)
+    assert "\r" not in shown.replace("\r\n", "")  # the terminal's own way to end a line
+    assert "<U+009B>" in shown
+    assert "<U+202E>" in shown
+    info = pexpect.run(f"{sys.executable} -m textgen info", encoding="utf-8")
+    assert not FORBIDDEN.search(info)
+
+
+@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+def test_a_training_is_shown_in_twenty_columns_and_through_a_resize(
+    corpus: Path, term: str
+) -> None:
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "textgen", "train", str(corpus), *TINY, "--steps", "1500", "--eval-every", "300"],
+        dimensions=(10, 20),
+        encoding="utf-8",
+        env=os.environ | {"TERM": term},
+        timeout=90,
+    )
+    child.expect("plan")
+    child.setwinsize(4, 8)
+    child.setwinsize(40, 200)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert "Traceback" not in (child.before or "")
+
+
+def test_a_reader_of_one_line_ends_a_sample_without_a_word(tiny_run: Path) -> None:
+    command = f"{sys.executable} -m textgen sample -q --length 200000 | head -1"
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
