@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import os
 from pathlib import Path
@@ -114,6 +115,29 @@ def test_a_file_that_cannot_be_trained_on_is_named(
     with pytest.raises(CorpusError, match=problem) as caught:
         scan_corpus([path])
     assert "book.txt" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "advice"),
+    [
+        (gzip.compress(TEXT.encode()), "compressed by gzip; unpack it"),
+        (TEXT.encode("utf-16"), "UTF-16; convert"),
+        (b"%PDF-1.7\n\xe2\xe3\xcf\xd3", "a PDF; save its text"),
+        (TEXT.encode() + b"\xe9t\xe9", "0xe9.; convert the file to UTF-8"),
+    ],
+)
+def test_what_is_no_text_under_a_text_name_is_called_by_its_own(
+    tmp_path: Path, data: bytes, advice: str
+) -> None:
+    with pytest.raises(CorpusError, match=advice):
+        scan_corpus([write(tmp_path / "book.txt", data)])
+
+
+def test_more_characters_than_any_script_has_are_refused(tmp_path: Path) -> None:
+    points = [*range(0x20, 0xD800), *range(0xE000, 0x60000)]
+    assert len(points) > 2**18
+    with pytest.raises(CorpusError, match="different characters; at most 262,144"):
+        scan_corpus([write(tmp_path / "all.txt", "".join(map(chr, points)).encode())])
 
 
 def test_a_folder_without_text_is_refused(tmp_path: Path) -> None:

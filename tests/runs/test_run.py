@@ -87,6 +87,17 @@ def test_a_torn_last_row_is_ignored_and_rows_after_a_step_are_cut(tiny_run: Path
             run.metrics()
 
 
+def test_a_run_that_lost_all_its_checkpoints_is_no_sound_run(tiny_run: Path) -> None:
+    import shutil
+
+    shutil.rmtree(tiny_run / "checkpoints")
+    (problem,) = Run(tiny_run).problems()
+    assert "has no checkpoint left" in str(problem)
+    # Killed between the first row and the first checkpoint, it has lost nothing.
+    Run(tiny_run).cut_metrics(10)
+    assert Run(tiny_run).problems() == []
+
+
 def test_problems_are_found_in_every_file(tiny_run: Path) -> None:
     run = Run(tiny_run)
     assert run.problems() == []

@@ -14,6 +14,8 @@ from textgen.errors import DivergedError, StorageError
 from textgen.runs import checkpoint as checkpoint_module
 from textgen.runs.files import write_durably
 from textgen.runs.run import Run
+from textgen.runs.summary import summarise
+from textgen.terminal.summary import format_summary
 from textgen.training.loop import JUMP, Progress, Trainer
 from textgen.workflows.events import Ended, Event, Note, Report, Saved
 from textgen.workflows.resuming import resume_training
@@ -165,6 +167,7 @@ def test_a_loss_that_is_no_number_takes_training_back_at_half_the_rate(
     assert rates == pytest.approx([whole[0], whole[1] / 4, whole[2] / 4])
     assert run.problems() == []
     assert [list(pair) for pair in run.load(12).progress["rollbacks"]] == [[8, 6], [8, 6]]
+    assert "step 12 of 12, finished, roll-backs: 2" in format_summary(summarise(run))
 
 
 @pytest.mark.parametrize("cut", [2, 5, 7, 8, 10])

@@ -1,5 +1,9 @@
 from pathlib import Path
 
+import pytest
+
+from textgen.errors import DamagedError
+from textgen.runs.run import Run
 from textgen.settings import SamplingSettings
 from textgen.workflows.loading import load_model
 from textgen.workflows.sampling import write_samples
@@ -33,6 +37,29 @@ def test_samples_are_the_same_alone_together_and_on_both_engines(tiny_run: Path)
     assert texts(3, "jax") == three
     assert texts(1, "jax") == three[:1]
     assert texts(70, "jax")[:3] == three
+
+
+def test_a_checkpoint_pruned_while_it_is_read_is_read_from_its_successor(
+    tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tiny_run)
+    best, load = run.best_step(), Run.load
+
+    def pruned_meanwhile(self: Run, step: int) -> object:
+        if step == best and self.folder(step).exists():
+            (self.folder(step) / "model.safetensors").unlink()
+            self.folder(step).rename(self.path / "pruned")
+        return load(self, step)
+
+    monkeypatch.setattr(Run, "load", pruned_meanwhile)
+    assert load_model("fox").step == ({10, 20} - {best}).pop()
+
+
+def test_a_damaged_checkpoint_that_is_still_there_is_refused(tiny_run: Path) -> None:
+    run = Run(tiny_run)
+    (run.folder(run.best_step()) / "model.safetensors").unlink()
+    with pytest.raises(DamagedError, match="missing"):
+        load_model("fox")
 
 
 def test_no_characters_are_no_characters(tiny_run: Path) -> None:

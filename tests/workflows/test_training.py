@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,11 +141,23 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(corpus: Path) -> 
 
 
 def test_a_stop_that_is_asked_for_saves_first(corpus: Path) -> None:
-    answers = iter([False] * 2 + [False] * 1 + [True])  # twice before the first step
-    events = run_out(start(corpus, "r", should_stop=lambda: next(answers)))
+    made = [0]
+    events = list[Event]()
+    for event in start(corpus, "r", should_stop=lambda: made[-1] >= 4):
+        events.append(event)
+        if isinstance(event, Report):
+            made.append(event.step)
     assert isinstance(events[-1], Ended)
     assert events[-1].step == 4
     assert Run(Path("checkpoints/r")).steps() == [3, 4]
+
+
+def test_a_stop_while_the_machine_is_measured_leaves_nothing_behind(corpus: Path) -> None:
+    begun = time.perf_counter()
+    events = start(corpus, "r", steps=10**6, should_stop=lambda: time.perf_counter() - begun > 0.5)
+    with pytest.raises(KeyboardInterrupt):
+        run_out(events)
+    assert list(Path("checkpoints").iterdir()) == []
 
 
 def test_a_finished_run_says_so_and_can_be_trained_further(corpus: Path) -> None:
@@ -276,7 +289,7 @@ def test_nothing_is_left_behind_by_a_start_that_fails(
     with pytest.raises(SettingError, match="devices"):
         run_out(start(corpus, "s", devices=64, batch_size=64))
 
-    def broken(self: Trainer, seconds: float, most_steps: int) -> None:
+    def broken(*_: Any) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(Trainer, "measure", broken)

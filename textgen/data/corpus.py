@@ -14,6 +14,16 @@ from textgen.settings import MAX_CHARACTERS
 
 CHUNK_BYTES = 2**20
 MIN_CHARACTERS = 100
+# How files begin that are not text, whatever their name says.
+BEGINNINGS = {
+    b"\x1f\x8b": "it is compressed by gzip; unpack it first",
+    b"BZh": "it is compressed by bzip2; unpack it first",
+    b"\xfd7zXZ": "it is compressed by xz; unpack it first",
+    b"PK\x03\x04": "it is a zip archive, as office documents are; save its text to a file first",
+    b"%PDF": "it is a PDF; save its text to a file first",
+    b"\xff\xfe": "it is UTF-16; convert the file to UTF-8",
+    b"\xfe\xff": "it is UTF-16; convert the file to UTF-8",
+}
 # git's rule: a file is binary if a NUL stands in its first 8,000 bytes.
 BINARY_PROBE_BYTES = 8000
 
@@ -127,11 +137,12 @@ def read_chunks(path: Path) -> Iterator[str]:
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     bytes_before = lines_before = 0
-    held, first = "", True
+    held, first, head = "", True, b""
     try:
         with path.open("rb") as file:
             while True:
                 data = file.read(CHUNK_BYTES)
+                head = head or data[:8]
                 pending = decoder.getstate()[0]
                 try:
                     text = held + decoder.decode(data, final=not data)
@@ -141,7 +152,7 @@ def read_chunks(path: Path) -> Iterator[str]:
                     raise CorpusError(
                         path,
                         f"not UTF-8 at line {line}, byte {byte} "
-                        f"(0x{error.object[error.start]:02x}); convert the file to UTF-8",
+                        f"(0x{error.object[error.start]:02x}); {_advice(head)}",
                     ) from error
                 bytes_before += len(data)
                 lines_before += data.count(b"\n")
@@ -235,6 +246,12 @@ def read_part(corpus: Corpus, part: Part) -> Iterator[str]:
                 yield piece
         if position != length or _stamp(path) != stamp:
             raise CorpusError(path, "the file changed while it was read; try again")
+
+
+def _advice(head: bytes) -> str:
+    """Say what to do about a file that is not UTF-8, from its first bytes."""
+    known = (advice for beginning, advice in BEGINNINGS.items() if head.startswith(beginning))
+    return next(known, "convert the file to UTF-8")
 
 
 def _stamp(path: Path) -> tuple[int, int]:

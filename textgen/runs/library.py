@@ -84,6 +84,7 @@ def _free(path: Path) -> Path:
 
 def _age(run: Run) -> tuple[float, str]:
     """Sort by the last checkpoint, newest first."""
-    folder = run.path / CHECKPOINTS
-    touched = (folder if folder.exists() else run.path).stat().st_mtime
+    folder, touched = run.path / CHECKPOINTS, 0.0
+    with suppress(OSError):  # it was removed meanwhile
+        touched = (folder if folder.exists() else run.path).stat().st_mtime
     return -touched, run.name

@@ -27,7 +27,7 @@ def training_lock(run: Path) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 file.seek(0)
-                raise LockedError(run, file.read().strip() or "unknown") from error
+                raise LockedError(run, file.read(20).strip() or "unknown") from error
         file.seek(0)
         file.truncate()
         file.write(str(os.getpid()))

@@ -1,20 +1,15 @@
 """The folder of a run: what was planned, what was measured, and its checkpoints."""
 
-import json
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from textgen.data.tokens import Tokens, file_sha256, open_tokens
-from textgen.errors import DamagedError, RunError, SettingError, StorageError, storage_errors
+from textgen.data.tokens import Tokens, open_tokens
+from textgen.errors import DamagedError, RunError, StorageError, storage_errors
 from textgen.runs.checkpoint import (
-    FORMAT,
     Checkpoint,
-    ModelConfig,
-    check_format,
     read_checkpoint,
     read_manifest,
     step_folder,
@@ -22,15 +17,14 @@ from textgen.runs.checkpoint import (
     write_checkpoint,
 )
 from textgen.runs.files import TEMPORARY, encode_json, read_json, replace_file, sync_folder
-from textgen.settings import TrainingSettings, check_number
+from textgen.runs.metrics import add_rows, cut_rows, last_step, read_rows
+from textgen.runs.record import RunRecord
 
 RECORD = "run.json"
 TOKENS = "corpus.tokens"
 METRICS = "metrics.jsonl"
 LOCK = "lock"
 CHECKPOINTS = "checkpoints"
-# Many times what a row of metrics takes.
-MAX_ROW_BYTES = 2**16
 
 
 VARIABLE = "TEXTGEN_CHECKPOINTS"
@@ -39,120 +33,6 @@ VARIABLE = "TEXTGEN_CHECKPOINTS"
 def runs_folder() -> Path:
     """Return the folder of runs: $TEXTGEN_CHECKPOINTS, or `checkpoints` under the current one."""
     return Path(os.environ.get(VARIABLE) or "checkpoints")
-
-
-@dataclass(frozen=True, kw_only=True)
-class CorpusRecord:
-    """The text a run is trained on.
-
-    Attributes:
-        origin: the paths that were given, absolute.
-        sha256: of the normalised text.
-        characters: of the whole text.
-        training_characters: of the part trained on, which the token file holds first.
-        validation_characters: of the rest.
-        tokens_sha256: of the token file.
-        kept: whether the run holds the token file.
-    """
-
-    origin: tuple[str, ...]
-    sha256: str
-    characters: int
-    training_characters: int
-    validation_characters: int
-    tokens_sha256: str
-    kept: bool
-
-    def __post_init__(self) -> None:
-        check_number("training_characters", self.training_characters, 2, whole=True)
-        check_number("validation_characters", self.validation_characters, 2, whole=True)
-        check_number("characters", self.characters, 0, whole=True)
-        _check_texts("origin", *self.origin or [None])
-        _check_texts("sha256", self.sha256, self.tokens_sha256)
-        if not isinstance(self.kept, bool):
-            raise SettingError("kept", self.kept, "true or false")
-
-    @property
-    def tokens(self) -> int:
-        """Ids in the token file."""
-        return self.training_characters + self.validation_characters
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunRecord:
-    """What run.json holds.
-
-    Attributes:
-        created: when, in ISO 8601 with UTC.
-        corpus: the text.
-        config: the model.
-        plans: one for each time the run was trained further; the last is the one in force.
-        versions: of textgen and what it stands on.
-    """
-
-    created: str
-    corpus: CorpusRecord
-    config: ModelConfig
-    plans: tuple[TrainingSettings, ...]
-    versions: Mapping[str, str]
-
-    @property
-    def plan(self) -> TrainingSettings:
-        """The plan in force."""
-        return self.plans[-1]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON can hold it."""
-        return {
-            "format": FORMAT,
-            "created": self.created,
-            "corpus": asdict(self.corpus) | {"origin": list(self.corpus.origin)},
-            "model": self.config.to_json(),
-            "plans": [plan.to_json() for plan in self.plans],
-            "versions": dict(self.versions),
-        }
-
-    @classmethod
-    def from_json(cls, path: Path, content: Mapping[str, Any]) -> "RunRecord":
-        """Read what `to_json` returned.
-
-        Raises:
-            DamagedError: if it makes no sense; it names the path.
-        """
-        check_format(path, content)
-        try:
-            corpus = content["corpus"]
-            if content["plans"][0]["first_step"] != 0:
-                raise SettingError("first_step", content["plans"][0]["first_step"], "0")
-            _check_texts("created", content["created"], *content["versions"].values())
-            return cls(
-                created=content["created"],
-                corpus=CorpusRecord(**corpus | {"origin": tuple(corpus["origin"])}),
-                config=ModelConfig.from_json(path, content["model"]),
-                plans=(
-                    TrainingSettings.from_json(content["plans"][0]),
-                    *map(TrainingSettings.from_json, content["plans"][1:]),
-                ),
-                versions=content["versions"],
-            )
-        except (LookupError, TypeError, AttributeError, SettingError) as error:
-            raise DamagedError(path, f"bad content: {error}") from error
-
-
-def _check_texts(name: str, *values: object) -> None:
-    for value in values:
-        if not isinstance(value, str):
-            raise SettingError(name, value, "text")
-
-
-def _parse_row(line: bytes) -> dict[str, Any] | None:
-    """Parse a row of metrics: a step and other numbers; None if it is none."""
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    numbers = isinstance(row, dict) and all(type(value) in (int, float) for value in row.values())
-    return row if numbers and isinstance(row.get("step"), int) else None
 
 
 class Run:
@@ -234,15 +114,14 @@ class Run:
                 losses[step] = loss
         return losses
 
-    def waited(self) -> int:
-        """Return how many evaluations the latest checkpoint stands after the lowest loss.
+    def progress(self) -> dict[str, Any]:
+        """Return the further numbers of the latest checkpoint, as they are; none without one.
 
         Raises:
             DamagedError: if its manifest is damaged.
         """
         steps = self.steps()
-        waited = read_manifest(self.folder(steps[-1]))["progress"].get("waited") if steps else 0
-        return waited if isinstance(waited, int) else 0
+        return dict(read_manifest(self.folder(steps[-1]))["progress"]) if steps else {}
 
     def best_step(self, *, damaged: bool = False) -> int:
         """Return the step of lowest validation loss; the latest if none was measured.
@@ -333,16 +212,7 @@ class Run:
         Raises:
             StorageError: if they cannot be written.
         """
-        path = self.path / METRICS
-        data = "".join(json.dumps(row) + "\n" for row in rows).encode()
-        with storage_errors(path), path.open("ab", buffering=0) as file:
-            before = file.seek(0, os.SEEK_END)
-            try:
-                while data:
-                    data = data[file.write(data) :]
-            except OSError:
-                file.truncate(before)
-                raise
+        add_rows(self.path / METRICS, rows)
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the rows of metrics.jsonl; a torn last row is left out.
@@ -350,29 +220,15 @@ class Run:
         Raises:
             DamagedError: if any other line is not a row.
         """
-        rows = list(self._read_metrics())
-        if None in rows[:-1]:
-            number = rows.index(None) + 1
-            raise DamagedError(self.path / METRICS, f"line {number} is not a row of metrics")
-        return [row for row in rows if row is not None]
-
-    def _read_metrics(self) -> Iterator[dict[str, Any] | None]:
-        """Yield the rows of metrics.jsonl, None for a line that is none."""
-        path = self.path / METRICS
-        if path.is_file():
-            with path.open("rb") as file:
-                for line in iter(lambda: file.readline(MAX_ROW_BYTES), b""):
-                    yield _parse_row(line)
+        return read_rows(self.path / METRICS)
 
     def cut_metrics(self, step: int) -> None:
         """Remove the rows after a step, and what is no row.
 
         Raises:
-            StorageError: if it cannot be written.
+            StorageError: if that cannot be written.
         """
-        rows = (row for row in self._read_metrics() if row is not None and row["step"] <= step)
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        replace_file(self.path / METRICS, text.encode())
+        cut_rows(self.path / METRICS, step)
 
     def problems(self) -> Sequence[DamagedError]:
         """Check every file but metrics.jsonl and the lock; return what is wrong."""
@@ -380,19 +236,15 @@ class Run:
         try:
             record = self.record()
             if record.corpus.kept:
-                path = self.path / TOKENS
-                if not path.is_file():
-                    raise DamagedError(path, "the file is missing")
-                if file_sha256(path) != record.corpus.tokens_sha256:
-                    raise DamagedError(path, "its SHA-256 is not the recorded one")
+                self.open_tokens(record)
+            if not self.steps() and last_step(self.path / METRICS) > record.plan.checkpoint_every:
+                raise DamagedError(self.path, "it was trained, and has no checkpoint left")
         except DamagedError as error:
             found.append(error)
-        metrics = self.path / METRICS
-        if not self.steps() and metrics.is_file() and metrics.stat().st_size:
-            found.append(DamagedError(self.path, "it was trained, and has no checkpoint left"))
         for step in self.steps():
             try:
                 verify_checkpoint(self.folder(step))
             except DamagedError as error:
-                found.append(error)
+                if self.folder(step).exists():  # else its trainer has pruned it meanwhile
+                    found.append(error)
         return found

@@ -22,9 +22,10 @@ def summarise(run: Run) -> dict[str, Any]:
         steps = run.steps()
         losses = run.validation_losses()
         rows = run.metrics()
-        waited = run.waited()
+        progress = run.progress()
     except RunError as error:
         return summary | {"problem": str(error)}
+    waited, rollbacks = progress.get("waited"), progress.get("rollbacks")
     step, last = (steps[-1] if steps else 0), record.plan.last_step
     best = run.best_step() if steps else None
     return summary | {
@@ -42,7 +43,8 @@ def summarise(run: Run) -> dict[str, Any]:
         "plan": record.plan.to_json(),
         "step": step,
         "steps": last,
-        "finished": record.plan.is_over(step, waited),
+        "finished": record.plan.is_over(step, waited if isinstance(waited, int) else 0),
+        "rollbacks": len(rollbacks) if isinstance(rollbacks, list) else 0,
         "checkpoints": steps,
         "best_step": best,
         "best_bits_per_character": losses[best] / math.log(2) if best in losses else None,

@@ -36,7 +36,8 @@ def format_summary(summary: dict[str, Any]) -> str:
         (
             "progress",
             f"step {summary['step']:,} of {summary['steps']:,}"
-            + (", finished" if summary["finished"] else ""),
+            + (", finished" if summary["finished"] else "")
+            + (f", roll-backs: {summary['rollbacks']}" if summary["rollbacks"] else ""),
         ),
         (
             "time",

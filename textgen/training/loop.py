@@ -1,7 +1,7 @@
 """Training as a generator of reports."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any
@@ -206,12 +206,15 @@ class Trainer:
             limit=EVALUATION_CHARACTERS,
         )
 
-    def measure(self, seconds: float, most_steps: int) -> Pace:
+    def measure(
+        self, seconds: float, most_steps: int, should_stop: Callable[[], bool] = lambda: False
+    ) -> Pace:
         """Compile, then time some steps and an evaluation; the state is left as it was.
 
         Args:
             seconds: how long to measure.
             most_steps: stop after this many steps.
+            should_stop: true ends it after the compile or the steps under way.
         """
         started = time.perf_counter()
         saved = jax.tree.map(np.array, self.state), self.progress
@@ -222,8 +225,10 @@ class Trainer:
         self.evaluate()
         evaluation = time.perf_counter() - begun
         begun, durations = time.perf_counter(), list[float]()
-        while not durations or (
-            time.perf_counter() - begun < seconds and len(durations) * len(still) < most_steps
+        while not durations or not (
+            time.perf_counter() - begun >= seconds
+            or len(durations) * len(still) >= most_steps
+            or should_stop()
         ):
             before = time.perf_counter()
             self._advance(len(durations) * len(still), still)

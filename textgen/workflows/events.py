@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from textgen.runs.run import Run, RunRecord
+from textgen.runs.record import RunRecord
+from textgen.runs.run import Run
 from textgen.training.loop import Report
 
 

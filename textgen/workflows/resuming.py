@@ -11,7 +11,8 @@ from textgen.data.tokens import Tokens, open_tokens, write_tokens
 from textgen.errors import CorpusError, SettingError, UsageError
 from textgen.runs.library import find_run
 from textgen.runs.lock import training_lock
-from textgen.runs.run import TOKENS, Run, RunRecord
+from textgen.runs.record import RunRecord
+from textgen.runs.run import TOKENS, Run
 from textgen.settings import TrainingSettings
 from textgen.training.devices import check_devices, make_mesh
 from textgen.training.loop import Trainer
@@ -90,7 +91,7 @@ def resume_training(
             restore(run, trainer, checkpoint)
         seconds = None
         if further:
-            pace = measure_pace(trainer, further)
+            pace = measure_pace(trainer, further, supervision)
             pace = replace(pace, seconds_to_start=time.perf_counter() - started)
             characters = record.corpus.training_characters
             trainer.adopt(finish_plan(trainer.plan, further, pace, characters, step))

@@ -11,7 +11,8 @@ from textgen.errors import DivergedError, SettingError, StorageError
 from textgen.generation.engines import NumpyEngine
 from textgen.generation.generator import Generator
 from textgen.runs.checkpoint import Checkpoint, ModelConfig
-from textgen.runs.run import Run, RunRecord
+from textgen.runs.record import RunRecord
+from textgen.runs.run import Run
 from textgen.settings import SamplingSettings
 from textgen.training.evaluation import bits_per_character
 from textgen.training.loop import Report, Trainer
@@ -121,11 +122,11 @@ def check_stop_after(supervision: Supervision, step: int) -> None:
         raise SettingError("stop_after", supervision.stop_after, f"above {step}, where the run is")
 
 
-def measure_pace(trainer: Trainer, request: Request) -> Pace:
+def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -> Pace:
     """Measure a trainer's pace for what was asked."""
     # A plan of a few steps should not be measured for longer than it takes.
     most = 1_000_000 if request.steps is None else max(request.steps // 10, 3)
-    return trainer.measure(SECONDS_TO_MEASURE, most)
+    return trainer.measure(SECONDS_TO_MEASURE, most, supervision.should_stop)
 
 
 def _checkpoint(trainer: Trainer, config: ModelConfig, loss: float | None) -> Checkpoint:

@@ -15,7 +15,8 @@ from textgen.runs.checkpoint import ModelConfig
 from textgen.runs.files import encode_json, whole_folder, write_durably
 from textgen.runs.library import new_run_path
 from textgen.runs.lock import training_lock
-from textgen.runs.run import CHECKPOINTS, RECORD, TOKENS, CorpusRecord, Run, RunRecord
+from textgen.runs.record import CorpusRecord, RunRecord
+from textgen.runs.run import CHECKPOINTS, RECORD, TOKENS, Run
 from textgen.settings import ModelSettings
 from textgen.training.devices import check_devices, make_mesh, product_speed
 from textgen.training.loop import Trainer
@@ -91,8 +92,8 @@ def start_training(
                 yield Note(
                     f"the text is short: taking batches of {shape[0]} x {shape[1]} characters"
                 )
-            trainer, pace = _plan(request, corpus_record, len(vocabulary), tokens, started)
-            supervision.check()
+            size = len(vocabulary)
+            trainer, pace = _plan(request, corpus_record, size, tokens, started, supervision)
             start = "\n" if "\n" in vocabulary else next(read_chunks(corpus.files[0]))[0]
             record = RunRecord(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -116,7 +117,12 @@ def start_training(
 
 
 def _plan(
-    request: Request, corpus: CorpusRecord, vocab_size: int, tokens: Tokens, started: float
+    request: Request,
+    corpus: CorpusRecord,
+    vocab_size: int,
+    tokens: Tokens,
+    started: float,
+    supervision: Supervision,
 ) -> tuple[Trainer, Pace]:
     """Choose all that was not asked for; measure this machine first where time matters."""
     batch_size, length = batch_shape(request, corpus.training_characters)
@@ -130,7 +136,9 @@ def _plan(
     def measure(model: ModelSettings) -> tuple[Trainer, Pace]:
         draft = first_draft(request, batch_size, length, mesh.size, model.hidden_size)
         trainer = Trainer(model, draft, tokens[:split], tokens[split:])
-        return trainer, measure_pace(trainer, request)
+        pace = measure_pace(trainer, request, supervision)
+        supervision.check()
+        return trainer, pace
 
     # Where nothing is left to choose, the speed of this machine makes no difference.
     estimate = product_speed(mesh, repeats=4) * TRAINING_SHARE if request.is_open else 0.0

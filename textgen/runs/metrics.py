@@ -1,0 +1,76 @@
+"""metrics.jsonl: a row of numbers for each evaluation, in the order of the steps."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from textgen.errors import DamagedError, storage_errors
+from textgen.runs.files import replace_file
+
+# Many times what a row takes.
+MAX_ROW_BYTES = 2**16
+
+
+def add_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append rows: all of them, or none if that fails.
+
+    Raises:
+        StorageError: if they cannot be written.
+    """
+    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    with storage_errors(path), path.open("ab", buffering=0) as file:
+        before = file.seek(0, os.SEEK_END)
+        try:
+            while data:
+                data = data[file.write(data) :]
+        except OSError:
+            file.truncate(before)
+            raise
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows; a torn last one is left out.
+
+    Raises:
+        DamagedError: if any other line is not a row.
+    """
+    rows = list(_read(path))
+    if None in rows[:-1]:
+        raise DamagedError(path, f"line {rows.index(None) + 1} is not a row of metrics")
+    return [row for row in rows if row is not None]
+
+
+def cut_rows(path: Path, step: int) -> None:
+    """Remove the rows after a step, and what is no row.
+
+    Raises:
+        StorageError: if that cannot be written.
+    """
+    rows = (row for row in _read(path) if row is not None and row["step"] <= step)
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    replace_file(path, text.encode())
+
+
+def last_step(path: Path) -> int:
+    """Return the highest step of any row; 0 without one."""
+    return max((row["step"] for row in _read(path) if row is not None), default=0)
+
+
+def _read(path: Path) -> Iterator[dict[str, Any] | None]:
+    """Yield the rows, None for a line that is none."""
+    if path.is_file():
+        with path.open("rb") as file:
+            for line in iter(lambda: file.readline(MAX_ROW_BYTES), b""):
+                yield _parse(line)
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """Parse a row: a step and other numbers; None if it is none."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    numbers = isinstance(row, dict) and all(type(value) in (int, float) for value in row.values())
+    return row if numbers and isinstance(row.get("step"), int) else None

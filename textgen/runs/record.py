@@ -1,0 +1,114 @@
+"""What run.json holds: the text of a run, its model and its plans."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from textgen.errors import DamagedError, SettingError
+from textgen.runs.checkpoint import FORMAT, ModelConfig, check_format
+from textgen.settings import TrainingSettings, check_number
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusRecord:
+    """The text a run is trained on.
+
+    Attributes:
+        origin: the paths that were given, absolute.
+        sha256: of the normalised text.
+        characters: of the whole text.
+        training_characters: of the part trained on, which the token file holds first.
+        validation_characters: of the rest.
+        tokens_sha256: of the token file.
+        kept: whether the run holds the token file.
+    """
+
+    origin: tuple[str, ...]
+    sha256: str
+    characters: int
+    training_characters: int
+    validation_characters: int
+    tokens_sha256: str
+    kept: bool
+
+    def __post_init__(self) -> None:
+        check_number("training_characters", self.training_characters, 2, whole=True)
+        check_number("validation_characters", self.validation_characters, 2, whole=True)
+        check_number("characters", self.characters, 0, whole=True)
+        _check_texts("origin", *self.origin or [None])
+        _check_texts("sha256", self.sha256, self.tokens_sha256)
+        if not isinstance(self.kept, bool):
+            raise SettingError("kept", self.kept, "true or false")
+
+    @property
+    def tokens(self) -> int:
+        """Ids in the token file."""
+        return self.training_characters + self.validation_characters
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """What run.json holds.
+
+    Attributes:
+        created: when, in ISO 8601 with UTC.
+        corpus: the text.
+        config: the model.
+        plans: one for each time the run was trained further; the last is the one in force.
+        versions: of textgen and what it stands on.
+    """
+
+    created: str
+    corpus: CorpusRecord
+    config: ModelConfig
+    plans: tuple[TrainingSettings, ...]
+    versions: Mapping[str, str]
+
+    @property
+    def plan(self) -> TrainingSettings:
+        """The plan in force."""
+        return self.plans[-1]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON can hold it."""
+        return {
+            "format": FORMAT,
+            "created": self.created,
+            "corpus": asdict(self.corpus) | {"origin": list(self.corpus.origin)},
+            "model": self.config.to_json(),
+            "plans": [plan.to_json() for plan in self.plans],
+            "versions": dict(self.versions),
+        }
+
+    @classmethod
+    def from_json(cls, path: Path, content: Mapping[str, Any]) -> "RunRecord":
+        """Read what `to_json` returned.
+
+        Raises:
+            DamagedError: if it makes no sense; it names the path.
+        """
+        check_format(path, content)
+        try:
+            corpus = content["corpus"]
+            if content["plans"][0]["first_step"] != 0:
+                raise SettingError("first_step", content["plans"][0]["first_step"], "0")
+            _check_texts("created", content["created"], *content["versions"].values())
+            return cls(
+                created=content["created"],
+                corpus=CorpusRecord(**corpus | {"origin": tuple(corpus["origin"])}),
+                config=ModelConfig.from_json(path, content["model"]),
+                plans=(
+                    TrainingSettings.from_json(content["plans"][0]),
+                    *map(TrainingSettings.from_json, content["plans"][1:]),
+                ),
+                versions=content["versions"],
+            )
+        except (LookupError, TypeError, AttributeError, SettingError) as error:
+            raise DamagedError(path, f"bad content: {error}") from error
+
+
+def _check_texts(name: str, *values: object) -> None:
+    for value in values:
+        if not isinstance(value, str):
+            raise SettingError(name, value, "text")
