@@ -106,8 +106,8 @@ class LockedError(TextgenError):
 class StorageError(TextgenError):
     """A file or folder cannot be written."""
 
-    def __init__(self, path: Path, problem: str) -> None:
-        self.path, self.problem = path, problem
+    def __init__(self, path: Path, problem: str, *, is_full: bool = False) -> None:
+        self.path, self.problem, self.is_full = path, problem, is_full
         super().__init__(f"cannot write {str(path)!r}: {problem}")
 
 
@@ -135,7 +135,7 @@ def storage_errors(path: Path) -> Iterator[None]:
     except FileExistsError:
         raise
     except OSError as error:
-        problem = error.strerror or str(error)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            problem = "no space left on its disk; free some and try again"
-        raise StorageError(path, problem) from error
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        problem = "no space left on its disk; free some and try again"
+        reason = problem if is_full else error.strerror or str(error)
+        raise StorageError(path, reason, is_full=is_full) from error

@@ -15,6 +15,8 @@ Projected = Literal["last", "all"]
 MAX_SEED = 2**63 - 1
 MAX_STEPS = 10**9
 MAX_DEVICES = 256
+# What the states of a batch may take in a checkpoint, beside the moments of the parameters.
+MAX_STATE_BYTES = 2**27
 # Different characters of a text: more than any script has, and few enough to be kept in a model.
 MAX_CHARACTERS = 2**18
 

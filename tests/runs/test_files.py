@@ -9,7 +9,13 @@ import pytest
 
 from textgen.errors import DamagedError, StorageError
 from textgen.runs import files
-from textgen.runs.files import decode_json, encode_json, replace_file, whole_folder
+from textgen.runs.files import (
+    decode_json,
+    encode_json,
+    parse_json,
+    replace_file,
+    whole_folder,
+)
 
 CONTENT = {"b": [1, 2.5, None], "a": "é😀", "format": 1}
 
@@ -23,6 +29,15 @@ def test_sealed_json_comes_back_and_every_flipped_bit_is_noticed() -> None:
         flipped[bit // 8] ^= 1 << bit % 8
         with pytest.raises(DamagedError):
             decode_json(Path("x"), bytes(flipped))
+
+
+@pytest.mark.parametrize(
+    "data", [b"NaN", b"[Infinity]", b"[1" + b"0" * 19 + b"]", b"[9223372036854775808]"]
+)
+def test_numbers_are_finite_and_fit_into_64_bits(data: bytes) -> None:
+    assert parse_json(b"[9223372036854775807, -1.5]") == [2**63 - 1, -1.5]
+    with pytest.raises(ValueError):
+        parse_json(data)
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b'{"sha256": ""}'])
@@ -58,7 +73,8 @@ def test_a_folder_never_replaces_another(tmp_path: Path) -> None:
 
 def test_a_file_in_the_place_of_the_folder_above_is_named(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("x")
-    with pytest.raises(NotADirectoryError, match="runs"), whole_folder(tmp_path / "runs" / "new"):
+    target = tmp_path / "runs" / "new"
+    with pytest.raises(StorageError, match=r"runs'.*Not a"), whole_folder(target):
         pass
 
 
@@ -105,14 +121,22 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(
 def test_what_a_killed_process_left_is_removed_and_that_of_a_living_one_is_not(
     tmp_path: Path,
 ) -> None:
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    for process in (gone.pid, os.getppid()):
-        (tmp_path / f".tmp-old-{process}").mkdir()
-    with whole_folder(tmp_path / "new"):
+    code = (
+        "import sys, time; from pathlib import Path; from textgen.runs.files import whole_folder\n"
+        "with whole_folder(Path(sys.argv[1])): print('filling', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "other")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "filling\n"
+        (left,) = tmp_path.iterdir()
+        with whole_folder(tmp_path / "new"):
+            pass
+        assert set(tmp_path.iterdir()) == {left, tmp_path / "new"}
+        process.kill()
+    with whole_folder(tmp_path / "newer"):
         pass
-    names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"new", f".tmp-old-{os.getppid()}"}
+    assert {path.name for path in tmp_path.iterdir()} == {"new", "newer"}
 
 
 def test_json_is_written_for_people_too() -> None:

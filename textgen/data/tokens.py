@@ -63,15 +63,17 @@ def open_tokens(path: Path, characters: int, vocab_size: int, sha256: str) -> To
         DamagedError: if the file is missing, or is not what was written.
     """
     dtype = token_dtype(vocab_size)
-    if not path.is_file():
-        raise DamagedError(path, "the file is missing")
-    if path.stat().st_size != characters * dtype.itemsize:
-        raise DamagedError(
-            path, f"{path.stat().st_size} bytes, expected {characters * dtype.itemsize}"
-        )
-    if file_sha256(path) != sha256:
-        raise DamagedError(path, "its SHA-256 is not the recorded one")
-    return np.memmap(path, dtype=dtype, mode="r")
+    expected = characters * dtype.itemsize
+    try:
+        if not path.is_file():
+            raise DamagedError(path, "the file is missing")
+        if (size := path.stat().st_size) != expected:
+            raise DamagedError(path, f"{size} bytes, expected {expected}")
+        if file_sha256(path) != sha256:
+            raise DamagedError(path, "its SHA-256 is not the recorded one")
+        return np.memmap(path, dtype=dtype, mode="r")
+    except OSError as error:
+        raise DamagedError(path, error.strerror or str(error)) from error
 
 
 def file_sha256(path: Path) -> str:

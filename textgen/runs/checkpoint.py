@@ -31,7 +31,7 @@ from textgen.runs.files import (
     whole_folder,
     write_durably,
 )
-from textgen.settings import CellName, ModelSettings
+from textgen.settings import MAX_STATE_BYTES, CellName, ModelSettings
 
 FORMAT = 2
 MODEL = "model.safetensors"
@@ -41,8 +41,6 @@ MANIFEST = "manifest.json"
 FILES = (MODEL, CONFIG, TRAIN_STATE)
 # What the safetensors header of a network of 64 layers takes, several times over.
 MAX_HEADER_BYTES = 2**18
-# Beside the moments of the parameters, a training keeps the states of a batch.
-MAX_STATE_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -231,7 +229,10 @@ def verify_checkpoint(folder: Path) -> None:
         DamagedError: at the first thing that is wrong.
     """
     read_checkpoint(folder, train_state=True)
-    extra = {path.name for path in folder.iterdir()} - {*FILES, MANIFEST}
+    try:
+        extra = {path.name for path in folder.iterdir()} - {*FILES, MANIFEST}
+    except OSError as error:
+        raise DamagedError(folder, error.strerror or str(error)) from error
     if extra:
         raise DamagedError(folder, f"files that do not belong there: {', '.join(sorted(extra))}")
 
@@ -248,7 +249,7 @@ def step_of(folder: Path) -> int:
 
 def _read_listed(folder: Path, name: str, manifest: Mapping[str, Any], most: int) -> bytes:
     path, recorded = folder / name, manifest["files"][name]
-    data = read_bytes(path, most)
+    data = read_bytes(path, min(most, max(recorded["bytes"], 0)))
     if len(data) != recorded["bytes"]:
         raise DamagedError(path, f"{len(data)} bytes, expected {recorded['bytes']}")
     if hashlib.sha256(data).hexdigest() != recorded["sha256"]:

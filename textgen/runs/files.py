@@ -4,15 +4,22 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from textgen.errors import DamagedError, storage_errors
+from textgen.errors import DamagedError, StorageError, storage_errors
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks; what a killed process left stays there.
+    fcntl = None  # type: ignore[assignment]
+
+HAS_LOCKS: bool = fcntl is not None
 TEMPORARY = ".tmp-"
 # Beyond every vocabulary and list of files that is written: reading it back must stay quick.
 MAX_JSON_BYTES = 4 * 2**20
@@ -36,7 +43,7 @@ def decode_json(path: Path, data: bytes) -> dict[str, Any]:
         DamagedError: if it is not JSON or its checksum does not fit; it names the path.
     """
     try:
-        content = json.loads(data)
+        content = parse_json(data)
         # The bytes, not only the values: so that no flipped bit is too small to be seen.
         sound = isinstance(content, dict) and encode_json(content) == data
     except (ValueError, RecursionError) as error:
@@ -44,6 +51,25 @@ def decode_json(path: Path, data: bytes) -> dict[str, Any]:
     if not sound:
         raise DamagedError(path, "its SHA-256 is not the recorded one")
     return content  # type: ignore[no-any-return]
+
+
+def parse_json(data: bytes) -> Any:
+    """Parse JSON whose numbers are finite and whose integers fit into 64 bits.
+
+    Raises:
+        ValueError: if it is anything else.
+        RecursionError: if it is nested too deep.
+    """
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no number")
+
+    def whole(digits: str) -> int:
+        if len(digits) > 20 or abs(int(digits)) >= 2**63:
+            raise ValueError(f"{digits[:20]} is too large")
+        return int(digits)
+
+    return json.loads(data, parse_constant=refuse, parse_int=whole)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -74,7 +100,7 @@ def read_bytes(path: Path, most: int) -> bytes:
                 raise DamagedError(path, "not a regular file")
             if status.st_size > most:
                 raise DamagedError(path, f"{status.st_size} bytes, at most {most} are expected")
-            return file.read(most)
+            return file.read(status.st_size)
     except FileNotFoundError as error:
         raise DamagedError(path, "the file is missing") from error
     except OSError as error:
@@ -115,19 +141,17 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
     Raises:
         FileExistsError: if the target is there by then.
-        NotADirectoryError: if the folder it belongs in is a file.
         StorageError: if it cannot be written.
     """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:  # which shall speak of the target alone
-        problem = os.strerror(errno.ENOTDIR)
-        raise NotADirectoryError(errno.ENOTDIR, problem, str(target.parent)) from error
-    temporary = target.with_name(f"{TEMPORARY}{target.name}-{os.getpid()}")
-    with storage_errors(target):
+    with storage_errors(target.parent):
         try:
-            _remove_orphans(target.parent)
-            temporary.mkdir()
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:  # which shall speak of the target alone
+            raise StorageError(target.parent, os.strerror(errno.ENOTDIR)) from error
+    with storage_errors(target):
+        _remove_orphans(target.parent)
+        temporary, handle = _locked_folder(target)
+        try:
             yield temporary
             sync_folder(temporary)
             if target.exists():
@@ -137,26 +161,38 @@ def whole_folder(target: Path) -> Iterator[Path]:
             sync_folder(target.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+            if handle is not None:
+                os.close(handle)
+
+
+def _locked_folder(target: Path) -> tuple[Path, int | None]:
+    """Make a temporary folder that is locked as long as this process lives.
+
+    The number of a process would not do: two machines or containers may share the disk.
+    """
+    while True:
+        temporary = target.with_name(f"{TEMPORARY}{target.name}-{secrets.token_hex(4)}")
+        temporary.mkdir()
+        if not HAS_LOCKS:
+            return temporary, None
+        with suppress(FileNotFoundError):  # taken for an orphan before it was locked
+            handle = os.open(temporary, os.O_RDONLY)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if temporary.exists():
+                return temporary, handle
+            os.close(handle)
 
 
 def _remove_orphans(folder: Path) -> None:
     """Remove the temporary folders of processes that were killed while they filled them."""
-    for path in folder.glob(f"{TEMPORARY}*-*"):
-        process = path.name.rpartition("-")[2]
-        if process.isdecimal() and not _is_alive(int(process)):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    if process == os.getpid():
-        return False  # left by an earlier process of this number
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    for path in folder.glob(f"{TEMPORARY}*") if HAS_LOCKS else ():
+        with suppress(OSError):  # locked by a living process, or gone
+            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(handle)
 
 
 def sync_folder(folder: Path) -> None:

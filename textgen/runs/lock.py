@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from textgen.errors import LockedError
+from textgen.errors import LockedError, StorageError, storage_errors
 from textgen.runs.run import LOCK
 
 try:
@@ -20,16 +20,25 @@ def training_lock(run: Path) -> Iterator[None]:
 
     Raises:
         LockedError: if another process holds it; it names the process.
+        StorageError: if the file of the lock cannot be used.
     """
-    with (run / LOCK).open("a+", encoding="ascii") as file:
+    path = run / LOCK
+    # A link in a run of somebody else's could lead to any file of ours.
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with storage_errors(path):
+        descriptor = os.open(path, flags, 0o666)
+    with os.fdopen(descriptor, "r+", encoding="ascii", errors="replace") as file:
         if fcntl is not None:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                file.seek(0)
+                with storage_errors(path):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except StorageError as error:
+                if not isinstance(error.__cause__, BlockingIOError):
+                    raise
                 raise LockedError(run, file.read(20).strip() or "unknown") from error
-        file.seek(0)
-        file.truncate()
-        file.write(str(os.getpid()))
-        file.flush()
+        with storage_errors(path):
+            file.seek(0)
+            file.truncate()
+            file.write(str(os.getpid()))
+            file.flush()
         yield

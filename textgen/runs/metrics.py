@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from textgen.errors import DamagedError, storage_errors
-from textgen.runs.files import replace_file
+from textgen.runs.files import parse_json, replace_file
 
 # Many times what a row takes.
 MAX_ROW_BYTES = 2**16
@@ -34,7 +34,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     """Return the rows; a torn last one is left out.
 
     Raises:
-        DamagedError: if any other line is not a row.
+        DamagedError: if any other line is not a row, or the file cannot be read.
     """
     rows = list(_read(path))
     if None in rows[:-1]:
@@ -60,16 +60,19 @@ def last_step(path: Path) -> int:
 
 def _read(path: Path) -> Iterator[dict[str, Any] | None]:
     """Yield the rows, None for a line that is none."""
-    if path.is_file():
-        with path.open("rb") as file:
-            for line in iter(lambda: file.readline(MAX_ROW_BYTES), b""):
-                yield _parse(line)
+    try:
+        if path.is_file():
+            with path.open("rb") as file:
+                for line in iter(lambda: file.readline(MAX_ROW_BYTES), b""):
+                    yield _parse(line)
+    except OSError as error:
+        raise DamagedError(path, error.strerror or str(error)) from error
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     """Parse a row: a step and other numbers; None if it is none."""
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except (ValueError, RecursionError):
         return None
     numbers = isinstance(row, dict) and all(type(value) in (int, float) for value in row.values())

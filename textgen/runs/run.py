@@ -1,6 +1,7 @@
 """The folder of a run: what was planned, what was measured, and its checkpoints."""
 
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -53,8 +54,18 @@ class Run:
         return self.name if inside else str(self.path)
 
     def exists(self) -> bool:
-        """Return whether there is a run here."""
-        return (self.path / RECORD).is_file()
+        """Return whether there is a run here that can be looked at."""
+        return os.path.isfile(self.path / RECORD)
+
+    def is_gone(self) -> bool:
+        """Return whether there is certainly no run here; a disk that fails does not tell."""
+        try:
+            os.stat(self.path / RECORD)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+        return False
 
     def record(self) -> RunRecord:
         """Read run.json.
@@ -84,10 +95,20 @@ class Run:
         return open_tokens(self.path / TOKENS, corpus.tokens, vocab_size, corpus.tokens_sha256)
 
     def steps(self) -> list[int]:
-        """List the steps of the checkpoints, in order."""
-        names = (path.name for path in (self.path / CHECKPOINTS).glob("step-*"))
-        steps = (int(name[5:]) for name in names if name[5:].isdecimal())
-        return sorted(step for step in steps if self.folder(step).is_dir())
+        """List the steps of the checkpoints, in order.
+
+        Raises:
+            DamagedError: if they cannot be looked at.
+        """
+        folder = self.path / CHECKPOINTS
+        try:
+            names = [entry.name for entry in os.scandir(folder) if entry.is_dir()]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise DamagedError(folder, error.strerror or str(error)) from error
+        found = (int(name[5:]) for name in names if re.fullmatch("step-[0-9]{8,10}", name))
+        return sorted(step for step in found if step_folder(step) in names)
 
     def folder(self, step: int) -> Path:
         """Return the folder of the checkpoint of a step."""
@@ -133,15 +154,15 @@ class Run:
             RunError: if there is no checkpoint.
             DamagedError: if a manifest is damaged and is not to be passed over.
         """
-        losses = self.validation_losses(damaged=damaged)
+        losses, steps = self.validation_losses(damaged=damaged), self.steps()
         if losses:
             return min(losses, key=lambda step: (losses[step], step))
-        if not self.steps():
+        if not steps:
             raise RunError(
                 f"the run {str(self.path)!r} has no checkpoint yet; "
                 f"train it: textgen train --resume {self.reference}"
             )
-        return self.steps()[-1]
+        return steps[-1]
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, unless the same step was saved before.
@@ -150,9 +171,11 @@ class Run:
             StorageError: if it cannot be written, or the run is no longer there.
         """
         folder = self.folder(checkpoint.step)
-        if not self.exists():
+        if self.is_gone():
             raise StorageError(folder, "the run is no longer there")
-        if not folder.exists():
+        with storage_errors(folder):
+            saved = folder.exists()
+        if not saved:
             write_checkpoint(folder, checkpoint)
 
     def load(self, step: int, *, train_state: bool = False) -> Checkpoint:

@@ -23,11 +23,11 @@ def summarise(run: Run) -> dict[str, Any]:
         losses = run.validation_losses()
         rows = run.metrics()
         progress = run.progress()
+        best = run.best_step() if steps else None
     except RunError as error:
         return summary | {"problem": str(error)}
     waited, rollbacks = progress.get("waited"), progress.get("rollbacks")
     step, last = (steps[-1] if steps else 0), record.plan.last_step
-    best = run.best_step() if steps else None
     return summary | {
         "created": record.created,
         "corpus": {

@@ -1,5 +1,6 @@
 """Training as it goes: a live display on a terminal, a line for each evaluation elsewhere."""
 
+from contextlib import suppress
 from typing import Self
 
 from rich.console import Console, Group
@@ -99,7 +100,8 @@ class TrainingDisplay:
 
     def _stop(self) -> None:
         if self._live is not None:
-            self._live.stop()
+            with suppress(OSError):  # the terminal is gone
+                self._live.stop()
             self._live = None
 
     def show(self, event: Event) -> None:
@@ -111,8 +113,10 @@ class TrainingDisplay:
                 self._print(format_plan(event))
                 self._planned = event
                 if self._is_live:
-                    self._live = Live(console=self._console, refresh_per_second=4, transient=True)
-                    self._live.start()
+                    live = Live(console=self._console, refresh_per_second=4, transient=True)
+                    with suppress(OSError):
+                        live.start()
+                        self._live = live
             case Report():
                 self._show_report(event)
             case Sampled(text):
@@ -131,7 +135,8 @@ class TrainingDisplay:
             if self._live is None:
                 self._print(format_report(report, self._planned.record.plan.last_step))
         if self._live is not None:
-            self._live.update(self._picture())
+            with suppress(OSError):
+                self._live.update(self._picture())
 
     def _picture(self) -> Group:
         assert self._planned is not None

@@ -11,7 +11,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from textgen.errors import SettingError
 from textgen.network.cells import CELLS
 from textgen.network.parameters import parameter_count
-from textgen.settings import ModelSettings, TrainingSettings
+from textgen.settings import MAX_STATE_BYTES, ModelSettings, TrainingSettings
 
 DATA = "data"
 
@@ -43,8 +43,13 @@ def check_memory(model: ModelSettings, plan: TrainingSettings) -> None:
     for the backward pass: a lower bound of what training takes.
 
     Raises:
-        SettingError: if there is less memory than that.
+        SettingError: if there is less memory than that, or the states of a batch take more than a
+            checkpoint can hold.
     """
+    states = len(CELLS[model.cell].fill_state(0)) * model.num_layers * model.hidden_size
+    most = MAX_STATE_BYTES // (4 * states)
+    if plan.batch_size > most:
+        raise SettingError("batch_size", plan.batch_size, f"at most {most} for this network")
     if not hasattr(os, "sysconf"):
         return
     available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

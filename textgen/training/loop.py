@@ -128,7 +128,7 @@ class Progress:
         try:
             pairs = tuple((int(step), int(to)) for step, to in values.get("rollbacks", ()))
             progress = cls(**{**values, "rollbacks": pairs})
-        except TypeError as error:
+        except (TypeError, OverflowError) as error:
             raise ValueError(str(error)) from error
         for name, value in asdict(progress).items():
             if name == "rollbacks" or (value is None and name.startswith("best")):

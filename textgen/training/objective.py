@@ -137,7 +137,8 @@ def make_train_steps(
     Returns:
         A function of (state, count, inputs [K, B, T], targets [K, B, T], resets [K, B], steps [K],
         learning rates [K]), of which the first `count` are used, to (state, measures [K, 2]): each
-        step's loss in nats per character and global norm of the gradient before clipping.
+        step's loss in nats per character and global norm of the gradient before clipping, which is
+        NaN if the step leaves a weight that is not finite.
     """
     optimizer = make_optimizer(plan)
     dropout_key = random_key(plan.seed)
@@ -186,6 +187,9 @@ def make_train_steps(
         updates, moments = optimizer.update(gradients, state.optimizer, before)
         parameters = jax.tree.map(lambda p, u: p - learning_rate * u, before, updates)
         parameters = jax.lax.with_sharding_constraint(parameters, replicated(mesh))
+        # NaN if a weight is not finite: found at the step it happens in, wherever a run is cut.
+        sums = [jnp.sum(leaf) for leaf in parameters.values()]
+        norm = jnp.where(jnp.isfinite(jnp.stack(sums)).all(), norm, jnp.nan)
         return TrainState(parameters, moments, recurrent), jnp.stack([value, norm])
 
     shapes = parameter_shapes(settings).items()

@@ -1,6 +1,6 @@
 """What keeps a run going: the newest sound state, the way back to it, and saving on a bad disk."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -93,7 +93,7 @@ def roll_back(run: Run, trainer: Trainer, error: DivergedError) -> Note:
         DivergedError: if that was done five times already, or there is no state to go back to.
     """
     plan, rollbacks = trainer.plan, trainer.progress.rollbacks
-    if len(rollbacks) == MAX_ROLLBACKS:
+    if len(rollbacks) >= MAX_ROLLBACKS:
         raise DivergedError(error.step, error.loss, len(rollbacks)) from error
     for step in reversed(lasting_steps(run, plan)):
         with suppress(DamagedError):
@@ -121,7 +121,10 @@ def prune(run: Run, plan: TrainingSettings, keep: int) -> None:
     Raises:
         StorageError: if one cannot be removed.
     """
-    run.prune(keep, also=lasting_steps(run, plan)[-1:])
+    try:
+        run.prune(keep, also=lasting_steps(run, plan)[-1:])
+    except DamagedError as error:
+        raise StorageError(error.path, error.problem) from error
 
 
 def store(
@@ -132,7 +135,7 @@ def store(
     *,
     must: bool,
 ) -> Generator[Note, None, bool]:
-    """Write what has been measured, and a checkpoint; if that fails, once more with room made.
+    """Write what has been measured, and a checkpoint; if the disk is full, make room first.
 
     Args:
         run: where.
@@ -142,31 +145,42 @@ def store(
         must: whether there is no later time to try again.
 
     Returns:
-        Whether it is on the disk.
+        Whether the checkpoint is on the disk.
 
     Raises:
         StorageError: if it must be written and cannot, or the run is no longer there.
     """
-    failure: StorageError | None = None
-    for _ in range(2):
-        try:
-            run.add_metrics(rows)
-            rows.clear()
-            if checkpoint is not None:
-                run.save(checkpoint)
-            return True
-        except StorageError as error:
-            if not run.exists():
-                raise StorageError(run.path, "the run is no longer there") from error
-            failure = error
-            if checkpoint is None:
-                return False
-            with suppress(StorageError):
-                prune(run, plan, keep=1)
-    assert failure is not None
-    steps = run.steps()
-    kept = f"the run is kept up to step {steps[-1]}" if steps else "nothing of the run is kept yet"
+    failure = _try(lambda: _write_rows(run, rows))
+    if checkpoint is not None:
+        unsaved = _try(lambda: run.save(checkpoint))
+        if unsaved is not None and unsaved.is_full:
+            _try(lambda: prune(run, plan, keep=1))
+            failure = _try(lambda: _write_rows(run, rows))
+            unsaved = _try(lambda: run.save(checkpoint))
+        failure = unsaved or failure
+    if failure is None:
+        return checkpoint is not None
+    if run.is_gone():
+        raise StorageError(run.path, "the run is no longer there") from failure
+    steps = list[int]()
+    with suppress(DamagedError):
+        steps = run.steps()
+    kept = f"the run is kept up to step {steps[-1]}" if steps else "nothing of it can be seen"
     if must:
         raise StorageError(failure.path, f"{failure.problem}; {kept}") from failure
     yield Note(f"{failure}; {kept}, training goes on and tries again", grave=True)
-    return False
+    return checkpoint is not None and checkpoint.step in steps
+
+
+def _write_rows(run: Run, rows: list[dict[str, float]]) -> None:
+    run.add_metrics(rows)
+    rows.clear()
+
+
+def _try(work: Callable[[], None]) -> StorageError | None:
+    """Do work; return what kept it from being done."""
+    try:
+        work()
+    except StorageError as error:
+        return error
+    return None

@@ -1,6 +1,5 @@
 """What start and resume share: a training watched over, with its run kept on the disk."""
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -132,8 +131,6 @@ def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -
 def _checkpoint(trainer: Trainer, config: ModelConfig, loss: float | None) -> Checkpoint:
     state, step = trainer.state, trainer.progress.step
     parameters = {name: np.asarray(array) for name, array in state.parameters.items()}
-    if not all(np.isfinite(array).all() for array in parameters.values()):
-        raise DivergedError(step, math.nan)
     return Checkpoint(
         step=step,
         validation_loss=loss,

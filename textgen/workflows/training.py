@@ -9,7 +9,7 @@ from pathlib import Path
 from textgen.data.corpus import Corpus, read_chunks, scan_corpus, shipped_corpus
 from textgen.data.tokens import Tokens, open_tokens, write_tokens
 from textgen.data.vocabulary import Vocabulary
-from textgen.errors import RunExistsError
+from textgen.errors import RunExistsError, UsageError
 from textgen.network.parameters import operations_per_character
 from textgen.runs.checkpoint import ModelConfig
 from textgen.runs.files import encode_json, whole_folder, write_durably
@@ -38,6 +38,9 @@ from textgen.workflows.supervision import (
     measure_pace,
     supervise,
 )
+
+# Characters of all paths together: the record of a run names each.
+MAX_PATHS_LENGTH = 2**20
 
 
 def start_training(
@@ -71,6 +74,8 @@ def start_training(
     """
     started = time.perf_counter() if started is None else started
     paths = list(corpus_paths) or [shipped_corpus()]
+    if sum(len(str(path.absolute())) for path in paths) > MAX_PATHS_LENGTH:
+        raise UsageError(f"{len(paths):,} files are too many to name; name their folder instead")
     if name is not None:
         new_run_path(name, paths[0])  # refuses one that is there, before anything is read
     if request.devices is not None:
