@@ -5,9 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import pexpect
 import pytest
 
+from textgen.runs.run import Run
 from textgen.terminal.signals import ENDING, Ending, noted_signals
 
 
@@ -79,3 +82,21 @@ def test_an_interrupt_while_the_command_starts_ends_it_without_a_traceback() -> 
             _, err = process.communicate(timeout=30)
         assert process.returncode in (130, -signal.SIGINT)
         assert "Traceback" not in err
+
+
+def test_a_terminal_that_goes_away_ends_a_training_saved(corpus: Path) -> None:
+    options = ["--hidden-size", "16", "--devices", "1", "--steps", "10000000", "--eval-every", "20"]
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "textgen", "train", str(corpus), *options],
+        encoding="utf-8",
+        timeout=90,
+        env=os.environ | {"TERM": "xterm-256color"},
+    )
+    child.expect("chars/s")
+    os.close(child.child_fd)  # as a window does: SIGHUP, and writing to it fails from now on
+    _, status = os.waitpid(child.pid, 0)
+    assert os.WEXITSTATUS(status) == 129
+    run = Run(Path("checkpoints/fox"))
+    assert run.steps()
+    assert run.problems() == []
