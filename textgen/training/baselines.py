@@ -33,7 +33,20 @@ class NGramLoss(NamedTuple):
 def ngram_losses(
     training: Tokens, validation: Tokens, vocab_size: int, max_order: int = MAX_ORDER
 ) -> Iterator[NGramLoss]:
-    """Measure interpolated n-gram models with absolute discounting, order 0 first.
+    """Measure n-gram models, order 0 first; see `ngram_probabilities`.
+
+    Yields:
+        The loss of each order.
+    """
+    models = ngram_probabilities(training, validation, vocab_size, max_order)
+    for order, (frozen, adaptive) in enumerate(models):
+        yield NGramLoss(order, float(-np.log(frozen).mean()), float(-np.log(adaptive).mean()))
+
+
+def ngram_probabilities(
+    training: Tokens, validation: Tokens, vocab_size: int, max_order: int
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Predict a text by interpolated n-gram models with absolute discounting, order 0 first.
 
     Args:
         training: ids, [N].
@@ -43,9 +56,11 @@ def ngram_losses(
         max_order: the longest context.
 
     Yields:
-        The loss of each order. Of an order n, with c counts, N the number of characters that follow
-        a context, and D near n_1 / (n_1 + 2 n_2) from how many n-grams the training text has once
-        and twice: P_n(x | h) = (max(c(h x) - D, 0) + D N(h) P_{n-1}(x | h')) / c(h).
+        The probabilities that an order gives to the characters of the text, float64 [M - 1] twice:
+        with the counts of the training text alone, and of all that stands before the character. Of
+        an order n, with c counts, N the number of characters that follow a context, and D near
+        n_1 / (n_1 + 2 n_2) from how many n-grams the training text has once and twice:
+        P_n(x | h) = (max(c(h x) - D, 0) + D N(h) P_{n-1}(x | h')) / c(h).
 
     References:
         Ney, Essen and Kneser (1994), On structuring probabilistic dependences in stochastic
@@ -55,26 +70,41 @@ def ngram_losses(
     scored = np.arange(len(training) + 1, len(text))
     trained = np.arange(len(text)) < len(training)
     every = np.ones(len(text), bool)
-    probabilities = [np.full(len(scored), 1 / vocab_size) for _ in range(2)]
+    uniform = np.full(len(scored), 1 / vocab_size)
+    probabilities = (uniform, uniform)
     # Each context as a number below the length of the text; of order 0 there is one.
     contexts = np.zeros(len(text), np.int64)
-    for order in range(max_order + 1):
+    for _ in range(max_order + 1):
         grams = _renumber(contexts * vocab_size + text)
         discount = _discount(np.bincount(grams[trained]))
-        for which, counted in enumerate((trained, every)):
-            seen = _count_before(grams, counted)
-            first = counted & (seen == 0)
-            total = _count_before(contexts, counted)[scored]
-            kinds = _count_before(contexts, first)[scored]
-            higher = np.maximum(seen[scored] - discount, 0)
-            mixed = (higher + discount * kinds * probabilities[which]) / np.maximum(total, 1)
-            probabilities[which] = np.where(total > 0, mixed, probabilities[which])
-        frozen, adaptive = (float(-np.log(p).mean()) for p in probabilities)
-        yield NGramLoss(order, frozen, adaptive)
+        frozen, adaptive = (
+            _interpolate(contexts, grams, counted, discount, scored, lower)
+            for counted, lower in zip((trained, every), probabilities, strict=True)
+        )
+        probabilities = frozen, adaptive
+        yield probabilities
         # The context of the next order: the n characters before one, and the one before those.
         contexts[1:] = grams[:-1]
         contexts[0] = len(text)
         contexts = _renumber(contexts)
+
+
+def _interpolate(
+    contexts: NDArray[np.int64],
+    grams: NDArray[np.int64],
+    counted: NDArray[np.bool_],
+    discount: float,
+    scored: NDArray[np.int64],
+    lower: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the probabilities of an order at the scored places, from those of the order below."""
+    seen = _count_before(grams, counted)
+    first = counted & (seen == 0)
+    total = _count_before(contexts, counted)[scored]
+    kinds = _count_before(contexts, first)[scored]
+    higher = np.maximum(seen[scored] - discount, 0)
+    mixed = (higher + discount * kinds * lower) / np.maximum(total, 1)
+    return np.where(total > 0, mixed, lower)
 
 
 def _renumber(codes: NDArray[np.int64]) -> NDArray[np.int64]:

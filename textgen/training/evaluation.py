@@ -217,7 +217,7 @@ class DynamicEvaluator:
 
     def measure(
         self, parameters: Parameters, training: Tokens, tokens: Tokens
-    ) -> Iterator[tuple[int, float]]:
+    ) -> Iterator[NDArray[np.float32]]:
         """Read a text once from start to end, learning from each segment after it is predicted.
 
         Args:
@@ -226,16 +226,14 @@ class DynamicEvaluator:
             tokens: ids, [M] with M at least 2; every id but the first is predicted.
 
         Yields:
-            How many characters have been predicted, and their loss so far in nats per character.
+            The losses of the next characters in nats, float32 [K]; M - 1 of them together.
         """
         roots = self._roots(parameters, training)
         weights = jax.tree.map(jnp.array, parameters)
-        states, total, count = zero_states(self._model, 1), 0.0, 0
+        states = zero_states(self._model, 1)
         for segments in self._segments(tokens):
             weights, states, nats = self._adapt(weights, parameters, roots, states, segments)
-            total += float(jnp.sum(nats))
-            count += nats.size
-            yield count, total / count
+            yield np.asarray(nats).ravel()
 
     def _roots(self, parameters: Parameters, training: Tokens) -> Parameters:
         """Return the root of the mean square of each gradient, over segments of a text."""
