@@ -14,6 +14,7 @@ from textgen.errors import (
     RunExistsError,
     RunNotFoundError,
     SettingError,
+    StorageError,
 )
 from textgen.runs.library import find_run, list_runs, new_run_path
 from textgen.runs.lock import training_lock
@@ -85,6 +86,21 @@ def test_a_torn_last_row_is_ignored_and_rows_after_a_step_are_cut(tiny_run: Path
         path.write_bytes(b'{"step": 1}\n' + bad + b'\n{"step": 2}\n')
         with pytest.raises(DamagedError, match="line 2"):
             run.metrics()
+
+
+def test_rows_that_do_not_fit_on_the_disk_leave_no_part_of_themselves(tiny_run: Path) -> None:
+    import resource
+
+    path = tiny_run / "metrics.jsonl"
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 50, limits[1]))
+    try:
+        with pytest.raises(StorageError, match=r"metrics\.jsonl"):
+            Run(tiny_run).add_metrics([{"step": step} for step in range(30, 60)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
 
 
 def test_a_run_that_lost_all_its_checkpoints_is_no_sound_run(tiny_run: Path) -> None:

@@ -67,10 +67,13 @@ def test_compiled_code_delays_neither_the_note_nor_the_end(number: int) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "busy\n"
         time.sleep(0.2)
-        process.send_signal(number)
-        assert process.stdout.readline() == "noted\n"
-        process.send_signal(number)
-        assert process.wait(timeout=5) == 128 + number
+        try:
+            process.send_signal(number)
+            assert process.stdout.readline() == "noted\n"
+            process.send_signal(number)
+            assert process.wait(timeout=5) == 128 + number
+        finally:
+            process.kill()
 
 
 def test_an_interrupt_while_the_command_starts_ends_it_without_a_traceback() -> None:

@@ -152,8 +152,11 @@ def test_rows_of_metrics_that_cannot_be_written_are_written_later(
     assert rows(Path("checkpoints/r")) == rows(Path("checkpoints/whole"))
 
 
-def test_a_run_whose_folder_disappears_is_not_half_made_again(corpus: Path) -> None:
-    events = start(corpus, "r")
+@pytest.mark.parametrize("eval_every", [4, 100])
+def test_a_run_whose_folder_disappears_is_not_half_made_again(
+    corpus: Path, eval_every: int
+) -> None:
+    events = start(corpus, "r", eval_every=eval_every)
     next(event for event in events if isinstance(event, Saved))
     shutil.rmtree("checkpoints/r")
     with pytest.raises(StorageError, match="no longer there"):
@@ -230,6 +233,22 @@ def test_a_run_that_was_rolled_back_is_the_same_however_it_was_cut(
     whole, parts = Path("checkpoints/whole"), Path("checkpoints/cut")
     assert content(whole, 12) == content(parts, 12)
     assert rows(whole) == rows(parts)
+
+
+def test_what_came_after_the_state_gone_back_to_is_removed(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until_planned(monkeypatch)
+    plant(monkeypatch, 8, 0.6)
+    run_out(start(corpus, "r", eval_every=1, stop_after=7))
+    run = Run(Path("checkpoints/r"))
+    assert run.steps() == [3, 6, 7]
+    events = resume_training("r", Supervision())
+    next(event for event in events if isinstance(event, Note) and event.grave)
+    assert run.steps() == [3, 6]
+    assert [row["step"] for row in run.metrics()] == [1, 2, 3, 4, 5, 6]
+    run_out(events)
+    assert [row["step"] for row in run.metrics()] == list(range(1, 13))
 
 
 def test_a_loss_off_before_the_first_checkpoint_begins_the_run_again(
