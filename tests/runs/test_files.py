@@ -132,8 +132,9 @@ def test_what_a_killed_process_left_is_removed_and_that_of_a_living_one_is_not(
         (left,) = tmp_path.iterdir()
         with whole_folder(tmp_path / "new"):
             pass
-        assert set(tmp_path.iterdir()) == {left, tmp_path / "new"}
+        found = set(tmp_path.iterdir())
         process.kill()
+    assert found == {left, tmp_path / "new"}
     with whole_folder(tmp_path / "newer"):
         pass
     assert {path.name for path in tmp_path.iterdir()} == {"new", "newer"}

@@ -88,6 +88,16 @@ def test_a_torn_last_row_is_ignored_and_rows_after_a_step_are_cut(tiny_run: Path
             run.metrics()
 
 
+def test_a_checkpoint_pruned_while_it_is_verified_is_no_damage(
+    tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, steps = Run(tiny_run), Run.steps
+    monkeypatch.setattr(Run, "steps", lambda self: [5, *steps(self)])  # 5 was there when listed
+    assert run.problems() == []
+    (run.folder(10) / "config.json").unlink()
+    assert len(run.problems()) == 1
+
+
 def test_rows_that_do_not_fit_on_the_disk_leave_no_part_of_themselves(tiny_run: Path) -> None:
     import resource
 
