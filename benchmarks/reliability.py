@@ -353,9 +353,10 @@ def damage(arguments: argparse.Namespace) -> str:
 
 def signals(arguments: argparse.Namespace) -> str:
     """Send signals at random instants of a command: start, compile, steps, evaluations, saves."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored, as it should
     source, counts, waits = random.Random(arguments.seed), Counter[str](), list[float]()
     options = ["--hidden-size=64", "--steps=100000", "--eval-every=7", "--checkpoint-every=5"]
-    for number in range(min(arguments.cases, 120)):
+    for number in range(min(arguments.cases, 100)):
         name = f"s{number}"
         command = [sys.executable, "-m", "textgen", "train", "fox.txt", f"--run={name}", *options]
         chosen, delay = source.choice(list(SIGNALS)), source.uniform(0.05, 9)
@@ -367,7 +368,11 @@ def signals(arguments: argparse.Namespace) -> str:
             if second:
                 time.sleep(0.05)
                 process.send_signal(chosen)
-            _, err = process.communicate(timeout=120)
+            try:
+                _, err = process.communicate(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                _, err = process.communicate()
         waits.append(time.perf_counter() - sent)
         run = Run(Path("checkpoints") / name)
         counts["sent"] += 1
