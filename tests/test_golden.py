@@ -14,7 +14,7 @@ from textgen.workflows.events import Ended, Planned
 from textgen.workflows.resuming import resume_training
 from textgen.workflows.supervision import Supervision
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parent / "golden"
 WRITTEN = {
     "format-1/step-00000400": "said the said the said the",
     "format-2/checkpoints/step-00000300": "quick brown fox jumps over the lazy dog,",
