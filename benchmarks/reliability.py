@@ -353,7 +353,8 @@ def damage(arguments: argparse.Namespace) -> str:
 
 def signals(arguments: argparse.Namespace) -> str:
     """Send signals at random instants of a command: start, compile, steps, evaluations, saves."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored, as it should
+    for number in SIGNALS:  # in the background a shell has them ignored, and so would the command
+        signal.signal(number, signal.default_int_handler if number == 2 else signal.SIG_DFL)
     source, counts, waits = random.Random(arguments.seed), Counter[str](), list[float]()
     options = ["--hidden-size=64", "--steps=100000", "--eval-every=7", "--checkpoint-every=5"]
     for number in range(min(arguments.cases, 100)):
@@ -481,7 +482,7 @@ def terminal(arguments: argparse.Namespace) -> str:
         on_unknown="error",
         engine="jax",
     )
-    text = "".join(piece for _, piece in pieces)
+    text = "".join(piece.text for _, piece in pieces)
     shown = visible(text)
     bad = [c for c in shown if (c < " " and c not in "\n\t") or "\x7f" <= c <= "\x9f"]
     hidden = [c for c in shown if c in "\u202e\u202c\u2066\u2069"]

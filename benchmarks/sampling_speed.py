@@ -74,7 +74,7 @@ def characters_per_second(
     ]
     begun, written = time.perf_counter(), 0
     for pieces in write_side_by_side(generators, 10**9, SamplingSettings()):
-        written += sum(map(len, pieces))
+        written += sum(len(piece.text) for piece in pieces if piece)
         if time.perf_counter() - begun > seconds:
             break
     return written / (time.perf_counter() - begun)

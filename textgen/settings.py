@@ -17,6 +17,9 @@ MAX_STEPS = 10**9
 MAX_DEVICES = 256
 # What the states of a batch may take in a checkpoint, beside the moments of the parameters.
 MAX_STATE_BYTES = 2**27
+MAX_TEMPERATURE = 100
+# How far back the repetition penalty and the limit of copies may look.
+MAX_WINDOW = 4096
 # Different characters of a text: more than any script has, and few enough to be kept in a model.
 MAX_CHARACTERS = 2**18
 
@@ -206,22 +209,127 @@ class TrainingSettings(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SamplingSettings(Settings):
-    """How the next character is drawn; names and meanings are llama.cpp's.
+    """How the next character is drawn, and where a text ends.
+
+    The names and meanings of the first seven are llama.cpp's.
 
     Attributes:
-        temperature: divides the logits; 0, or less than 0.0001, always takes the likeliest.
+        temperature: divides the logits; 0, or less than 0.0001, always takes the likeliest. As text
+            also a ramp over the length, `0.4..1.1`, or a cycle from character to character,
+            `1,0.5,0.2`.
         top_k: only the k likeliest characters; 0 is off.
+        typical_p: only the fewest characters that reach p together, those first whose surprise is
+            nearest to the one expected; 1 is off.
         top_p: only the fewest characters whose probabilities reach p together; 1 is off.
         min_p: only characters at least p times as likely as the likeliest; 0 is off.
+        repetition_penalty: divides the positive logits of characters used lately and multiplies
+            the negative ones; 1 is off.
+        repetition_window: how many characters are lately.
+        forbid: characters never written.
+        only: the only characters written; empty for all.
+        words: the only words written; empty for all.
+        starts: what the first, the second and each further line begins with.
+        max_copy: most characters in a row that also stand in the training text; 0 is off.
+        stop: texts before which the text ends.
+        lines: lines after which the text ends; 0 is off. With `starts` as many as these.
+        sentences: sentences after which the text ends; 0 is off.
     """
 
-    temperature: float = 0.8
+    temperature: float | str = 0.8
     top_k: int = 0
+    typical_p: float = 1.0
     top_p: float = 1.0
     min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    repetition_window: int = 64
+    forbid: str = ""
+    only: str = ""
+    words: tuple[str, ...] = ()
+    starts: tuple[str, ...] = ()
+    max_copy: int = 0
+    stop: tuple[str, ...] = ()
+    lines: int = 0
+    sentences: int = 0
 
     def __post_init__(self) -> None:
-        check_number("temperature", self.temperature, 0, 100)
+        # JSON knows no tuples, and a command line no numbers.
+        for name in ("words", "starts", "stop"):
+            object.__setattr__(self, name, _texts(name, getattr(self, name)))
+        schedule = TemperatureSchedule.parse(self.temperature)
+        if schedule.kind == "constant":
+            object.__setattr__(self, "temperature", schedule.values[0])
         check_number("top_k", self.top_k, 0, whole=True)
+        check_number("typical_p", self.typical_p, 0, 1, open_low=True)
         check_number("top_p", self.top_p, 0, 1, open_low=True)
         check_number("min_p", self.min_p, 0, 1)
+        check_number("repetition_penalty", self.repetition_penalty, 0, 100, open_low=True)
+        check_number("repetition_window", self.repetition_window, 1, MAX_WINDOW, whole=True)
+        check_number("max_copy", self.max_copy, 0, MAX_WINDOW, whole=True)
+        check_number("lines", self.lines, 0, whole=True)
+        check_number("sentences", self.sentences, 0, whole=True)
+        for name in ("words", "starts", "stop"):
+            if "" in getattr(self, name):
+                raise SettingError(name, "", "without empty texts")
+
+    @property
+    def schedule(self) -> "TemperatureSchedule":
+        """The temperature of each character."""
+        return TemperatureSchedule.parse(self.temperature)
+
+    @property
+    def last_line(self) -> int:
+        """The lines after which the text ends; 0 for never."""
+        return self.lines or len(self.starts)
+
+
+def _texts(name: str, values: object) -> tuple[str, ...]:
+    if isinstance(values, tuple | list) and all(isinstance(value, str) for value in values):
+        return tuple(values)
+    raise SettingError(name, values, "texts")
+
+
+@dataclasses.dataclass(frozen=True)
+class TemperatureSchedule:
+    """The temperature as it was given.
+
+    Attributes:
+        kind: what the values are.
+        values: the one temperature; those at both ends of the ramp; or those of the cycle.
+    """
+
+    kind: Literal["constant", "ramp", "cycle"]
+    values: tuple[float, ...]
+
+    @classmethod
+    def parse(cls, given: float | str) -> Self:
+        """Read a number, a ramp such as `0.4..1.1`, or a cycle such as `1,0.5,0.2`.
+
+        Raises:
+            SettingError: if it is none of these, or a temperature lies outside [0, 100].
+        """
+        allowed = f"a number in [0, {MAX_TEMPERATURE}], a ramp 0.4..1.1 or a cycle 1,0.5,0.2"
+        if isinstance(given, str) and ".." in given:
+            kind, parts = "ramp", given.split("..")
+        elif isinstance(given, str) and "," in given:
+            kind, parts = "cycle", given.split(",")
+        else:
+            kind, parts = "constant", [str(given)]
+        try:
+            values = tuple(float(part) for part in parts)
+            for value in values:
+                check_number("temperature", value, 0, MAX_TEMPERATURE)
+        except (ValueError, TypeError, SettingError):
+            raise SettingError("temperature", given, allowed) from None
+        if isinstance(given, bool) or (kind == "ramp" and len(values) != 2):
+            raise SettingError("temperature", given, allowed)
+        return cls(kind, values)  # type: ignore[arg-type]
+
+    def between(self, begin: int, end: int, length: int) -> list[float]:
+        """Return the temperatures of characters `begin` to `end - 1` of `length`."""
+        first, last = self.values[0], self.values[-1]
+        if self.kind == "constant":
+            return [first] * (end - begin)
+        if self.kind == "cycle":
+            return [self.values[place % len(self.values)] for place in range(begin, end)]
+        whole = max(length - 1, 1)
+        return [first + (last - first) * place / whole for place in range(begin, end)]

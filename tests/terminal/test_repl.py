@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from tests.conftest import textgen
 from textgen.data.vocabulary import Vocabulary
+from textgen.generation.engines import Standing, Written
 from textgen.generation.generator import Generator
+from textgen.generation.sampler import Sampler
 from textgen.generation.sampling import Draws
 from textgen.settings import SamplingSettings
 from textgen.terminal.repl import HELP, Message, Session
@@ -28,7 +30,7 @@ class QueuedEngine:
     piece = 2
 
     def __init__(self, *texts: str) -> None:
-        self.texts = list(texts)
+        self.texts, self.is_new = list(texts), True
         self.seen: list[tuple[str, int, float]] = []
 
     def zero_states(self) -> tuple[str, ...]:
@@ -39,18 +41,23 @@ class QueuedEngine:
 
     def write(
         self,
-        states: Sequence[tuple[Any, ...]],
-        draws: Sequence[Draws],
-        settings: SamplingSettings,
-        count: int,
-    ) -> tuple[NDArray[np.int32], list[tuple[Any, ...]]]:
-        if draws[0].position == 0:
-            self.seen.append((states[0][0], draws[0].sample, settings.temperature))
-        draws[0].take(count)
+        standings: Sequence[Standing],
+        uniforms: NDArray[np.float32],
+        temperatures: NDArray[np.float32],
+        sampler: Sampler,
+    ) -> Written:
+        (((read,), control),), count = standings, len(temperatures)
+        if self.is_new:
+            first, samples = uniforms[0, 0], range(50)
+            sample = next(n for n in samples if first in [Draws(s, n).take(1)[0] for s in (3, 9)])
+            self.seen.append((read, sample, round(float(temperatures[0]), 6)))
         piece, self.texts[0] = self.texts[0][:count], self.texts[0][count:]
-        if not self.texts[0]:
+        self.is_new = not self.texts[0]
+        if self.is_new:
             self.texts.pop(0)
-        return VOCABULARY.encode(piece)[None], [(states[0][0] + piece,)]
+        tokens = VOCABULARY.encode(piece)[None]
+        nats = np.full(tokens.shape, np.log(2), np.float32)
+        return Written(tokens, nats, [Standing((read + piece,), control)])
 
 
 def session_of(*texts: str, length: int = 4) -> tuple[Session, QueuedEngine]:
@@ -187,6 +194,7 @@ def test_stopped_text_stays_and_the_next_turn_follows_it() -> None:
     reply.close()
     assert session.generator.state.recurrent == ("xabcd",)
     engine.texts.pop(0)
+    engine.is_new = True
     session.length = 4
     transcript(session, "y")
     assert engine.seen[-1][0] == "xabcd\ny"

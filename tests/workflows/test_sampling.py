@@ -21,12 +21,14 @@ def texts(num_samples: int, engine: str, length: int = 40, prompt: str = "the ")
         engine=engine,  # type: ignore[arg-type]
     )
     found: list[str] = []
-    for number, text in pieces:
-        if number is None:
-            found[-1] += text
-        else:
-            assert number == len(found)
-            found.append(text)
+    finished: list[int] = []
+    for number, piece in pieces:
+        assert number in (len(found) - 1, len(found))
+        if number == len(found):
+            found.append("")
+        found[number] += piece.text
+        finished += [number] if piece.finish == "length" else []
+    assert finished == list(range(num_samples))
     return found
 
 

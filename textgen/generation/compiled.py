@@ -1,8 +1,8 @@
-"""The JAX engine: a compiled scan over many characters of many samples."""
+"""The JAX engine: a compiled loop over many characters of many samples."""
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,11 +10,18 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from numpy.typing import NDArray
 
-from textgen.generation.engines import States, fold_scales, next_logits, step_network
-from textgen.generation.sampling import Draws, Filters, Knobs, compile_settings, draw
+from textgen.generation.engines import (
+    Standing,
+    Written,
+    fold_scales,
+    next_logits,
+    step_network,
+)
+from textgen.generation.sampler import Knobs, Sampler, advance, draw
+from textgen.generation.sampling import surprise
 from textgen.network.cells import CELLS, Cell
 from textgen.network.parameters import Arrays
-from textgen.settings import ModelSettings, SamplingSettings
+from textgen.settings import ModelSettings
 from textgen.training.devices import DATA, make_mesh
 
 
@@ -22,35 +29,43 @@ class JaxEngine:
     """A network as a compiled loop; several samples share the devices."""
 
     # Enough to hide the cost of a call, few enough to show text while it is made.
-    piece = 256
+    piece = 1024
 
     def __init__(self, settings: ModelSettings, parameters: Arrays) -> None:
         self.settings = settings
         # Arguments of the compiled loop, not constants of it.
         self._folded = jax.tree.map(jnp.asarray, fold_scales(settings, parameters))
+        self._rows = 1
+        self._sampler: Sampler | None = None
+        self._knobs: Knobs | None = None
 
     def write(
         self,
-        states: Sequence[States],
-        draws: Sequence[Draws],
-        settings: SamplingSettings,
-        count: int,
-    ) -> tuple[NDArray[np.int32], list[States]]:
+        standings: Sequence[Standing],
+        uniforms: NDArray[np.float32],
+        temperatures: NDArray[np.float32],
+        sampler: Sampler,
+    ) -> Written:
         """Write on, all samples in one compiled loop; see `Engine.write`."""
-        filters, knobs = compile_settings(settings, self.settings.vocab_size)
-        samples = len(draws)
-        mesh = _sampling_mesh(many=samples > 1)
-        rows = -(-samples // mesh.size) * mesh.size
-        filled = [*states, *[states[0]] * (rows - samples)]
+        samples, count = uniforms.shape
+        mesh = _sampling_mesh(many=max(samples, self._rows) > 1)
+        # As wide as before: another width would be compiled anew, and round differently.
+        self._rows = rows = max(self._rows, -(-samples // mesh.size) * mesh.size)
+        if sampler is not self._sampler:
+            self._sampler, self._knobs = sampler, jax.tree.map(jnp.asarray, sampler.knobs)
+        filled = [*standings, *[standings[0]] * (rows - samples)]
         stacked = jax.tree.map(lambda *members: np.stack(members), *filled)
-        uniforms = np.zeros((rows, self.piece), np.float32)
-        for row, numbers in zip(uniforms, draws, strict=False):
-            row[:count] = numbers.take(count)
-        loop = _compiled_loop(CELLS[self.settings.cell], filters, mesh)
-        after, tokens = loop(self._folded, knobs, np.int32(count), stacked, uniforms)
+        inputs = np.zeros((self.piece, 1 + rows), np.float32)
+        inputs[:count, 0], inputs[:count, 1 : 1 + samples] = temperatures, uniforms.T
+        loop = _compiled_loop(CELLS[self.settings.cell], mesh)
+        after, tokens, nats = loop(
+            self._folded, self._knobs, np.int32(count), stacked, inputs[:, 0], inputs[:, 1:]
+        )
         after = jax.tree.map(np.asarray, after)
         rest = [jax.tree.map(lambda member, i=i: member[i], after) for i in range(samples)]
-        return np.asarray(tokens)[:samples, :count], rest
+        return Written(
+            np.asarray(tokens).T[:samples, :count], np.asarray(nats).T[:samples, :count], rest
+        )
 
 
 @cache
@@ -60,35 +75,47 @@ def _sampling_mesh(*, many: bool) -> Mesh:
 
 
 @cache
-def _compiled_loop(cell: Cell, filters: Filters, mesh: Mesh) -> Callable[..., Any]:
-    split, whole = PartitionSpec(DATA), PartitionSpec()
+def _compiled_loop(cell: Cell, mesh: Mesh) -> Callable[..., Any]:
+    rows, columns, whole = PartitionSpec(DATA), PartitionSpec(None, DATA), PartitionSpec()
     loop = jax.shard_map(
-        partial(_write, cell, filters),
+        partial(_write, cell),
         mesh=mesh,
-        in_specs=(whole, whole, whole, split, split),
-        out_specs=(split, split),
+        in_specs=(whole, whole, whole, rows, whole, columns),
+        out_specs=(rows, columns, columns),
         check_vma=False,
     )
     return jax.jit(loop)
 
 
+class _Loop(NamedTuple):
+    standings: Standing  # members [B, ...]
+    tokens: jax.Array  # int32 [T, B]
+    nats: jax.Array  # float32 [T, B]
+
+
 def _write(
     cell: Cell,
-    filters: Filters,
     folded: dict[str, jax.Array],
     knobs: Knobs,
     count: jax.Array,
-    states: States,
+    standings: Standing,
+    temperatures: jax.Array,
     uniforms: jax.Array,
-) -> tuple[States, jax.Array]:
-    def step(states: States, inputs: tuple[jax.Array, jax.Array]) -> tuple[States, jax.Array]:
-        place, uniform = inputs
-        token = draw(next_logits(folded, states), uniform, filters, knobs).astype(jnp.int32)
-        after = step_network(cell, folded, token, states)
-        # The last piece may be shorter than the loop: the states stay where it ends.
-        kept = jax.tree.map(partial(jnp.where, place < count), after, states)
-        return kept, token
+) -> tuple[Standing, jax.Array, jax.Array]:
+    draw_each = jax.vmap(draw, (0, 0, None, 0, None))
+    advance_each = jax.vmap(advance, (0, 0, None))
 
-    places = jnp.arange(uniforms.shape[1])
-    states, tokens = jax.lax.scan(step, states, (places, uniforms.T))
-    return states, tokens.T
+    def step(place: jax.Array, loop: _Loop) -> _Loop:
+        recurrent, control = loop.standings
+        logits = next_logits(folded, recurrent)
+        tokens = draw_each(logits, uniforms[place], temperatures[place], control, knobs)
+        after = Standing(
+            step_network(cell, folded, tokens, recurrent), advance_each(control, tokens, knobs)
+        )
+        nats = jax.vmap(surprise)(logits, tokens)
+        return _Loop(after, loop.tokens.at[place].set(tokens), loop.nats.at[place].set(nats))
+
+    zeros = jnp.zeros_like(uniforms)
+    begin = _Loop(standings, zeros.astype(jnp.int32), zeros)
+    end: _Loop = jax.lax.fori_loop(0, count, step, begin)
+    return end.standings, end.tokens, end.nats

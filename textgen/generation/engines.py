@@ -1,18 +1,45 @@
 """The NumPy engine, one character at a time and ready at once; and which engine to take."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.generation.sampling import Draws, compile_settings, draw
+from textgen.generation.sampler import Control, Sampler, advance, draw
+from textgen.generation.sampling import surprise
 from textgen.network.cells import CELLS, Cell
 from textgen.network.parameters import Arrays, multiplications_per_character
-from textgen.settings import ModelSettings, SamplingSettings
+from textgen.settings import ModelSettings
 
 EngineName = Literal["auto", "numpy", "jax"]
 States = tuple[Any, ...]  # for each layer its cell's named tuple, members float32 [H]
+
+
+class Standing(NamedTuple):
+    """Where a sample stands after its last character.
+
+    Attributes:
+        recurrent: of the network.
+        control: of the drawing.
+    """
+
+    recurrent: States
+    control: Control
+
+
+class Written(NamedTuple):
+    """Characters that an engine wrote.
+
+    Attributes:
+        tokens: int32 [B, T]; from the first 0 on, nothing was permitted any more.
+        nats: float32 [B, T], the surprise of each under the model itself, before any filter.
+        standings: where the B samples stand after them.
+    """
+
+    tokens: NDArray[np.int32]
+    nats: NDArray[np.float32]
+    standings: list[Standing]
 
 
 class Engine(Protocol):
@@ -20,7 +47,7 @@ class Engine(Protocol):
 
     Attributes:
         settings: the network's shape.
-        piece: how many characters are best written at a time.
+        piece: the most characters that are written at a time.
     """
 
     settings: ModelSettings
@@ -28,21 +55,18 @@ class Engine(Protocol):
 
     def write(
         self,
-        states: Sequence[States],
-        draws: Sequence[Draws],
-        settings: SamplingSettings,
-        count: int,
-    ) -> tuple[NDArray[np.int32], list[States]]:
+        standings: Sequence[Standing],
+        uniforms: NDArray[np.float32],
+        temperatures: NDArray[np.float32],
+        sampler: Sampler,
+    ) -> Written:
         """Write on, for several samples side by side.
 
         Args:
-            states: of each of B samples, after the last character it read.
-            draws: the numbers that each sample draws with; they move on.
-            settings: how to draw.
-            count: characters to write, in [1, piece].
-
-        Returns:
-            The new ids, int32 [B, count], and the states after reading them.
+            standings: where each of B samples stands.
+            uniforms: the numbers that each draws with, float32 [B, T] with T in [1, piece].
+            temperatures: of the characters, float32 [T].
+            sampler: the settings.
         """
         ...
 
@@ -126,20 +150,23 @@ class NumpyEngine:
 
     def write(
         self,
-        states: Sequence[States],
-        draws: Sequence[Draws],
-        settings: SamplingSettings,
-        count: int,
-    ) -> tuple[NDArray[np.int32], list[States]]:
+        standings: Sequence[Standing],
+        uniforms: NDArray[np.float32],
+        temperatures: NDArray[np.float32],
+        sampler: Sampler,
+    ) -> Written:
         """Write on, one sample after the other; see `Engine.write`."""
-        filters, knobs = compile_settings(settings, self.settings.vocab_size)
-        tokens, after = np.empty((len(draws), count), np.int32), []
-        for row, state, numbers in zip(tokens, states, draws, strict=True):
-            for place, uniform in enumerate(numbers.take(count)):
-                row[place] = draw(self.logits(state), uniform, filters, knobs)
-                state = self.read(row[place : place + 1], state)
-            after.append(state)
-        return tokens, after
+        knobs, after = sampler.knobs, []
+        tokens, nats = np.zeros(uniforms.shape, np.int32), np.zeros(uniforms.shape, np.float32)
+        for sample, (recurrent, control) in enumerate(standings):
+            for place, temperature in enumerate(temperatures):
+                logits = self.logits(recurrent)
+                token = draw(logits, uniforms[sample, place], temperature, control, knobs)
+                tokens[sample, place], nats[sample, place] = token, surprise(logits, token)
+                control = advance(control, token, knobs)
+                recurrent = step_network(self._cell, self._folded, token, recurrent)
+            after.append(Standing(recurrent, control))
+        return Written(tokens, nats, after)
 
 
 # Measured on two cores (benchmarks/RESULTS.md): a character costs the NumPy engine 28 microseconds

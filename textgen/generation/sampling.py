@@ -1,6 +1,7 @@
 """From logits to the next character, for NumPy and JAX arrays alike.
 
-The filters come in llama.cpp's order: top_k, top_p, min_p, and the temperature last.
+The filters come in llama.cpp's order: penalties, top_k, typical_p, top_p, min_p, and last the
+temperature.
 """
 
 from typing import Any, NamedTuple
@@ -8,130 +9,164 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.vocabulary import UNKNOWN_ID
 from textgen.settings import SamplingSettings
 
 Array = Any  # numpy.ndarray, jax.Array or a tracer
 
 # Below this the likeliest character has all the probability, and float32 would overflow.
 COLDEST = 1e-4
+# Up to so many characters each is compared with each; beyond, they are sorted.
+COMPARED = 512
 
 
 class Filters(NamedTuple):
-    """Which parts of the settings do anything: what a compiled sampler is compiled for.
+    """The values of the filters, which may change without a new compile; None is off.
 
     Attributes:
-        greedy: whether the likeliest character is always taken.
-        top_k: whether `top_k` is on.
-        top_p: whether `top_p` is on.
-        min_p: whether `min_p` is on.
+        repetition_penalty: float32, positive.
+        top_k: float32, a whole number of at least 1.
+        typical_p: float32 in (0, 1).
+        top_p: float32 in (0, 1).
+        min_p: float32 in (0, 1].
     """
 
-    greedy: bool
-    top_k: bool
-    top_p: bool
-    min_p: bool
+    repetition_penalty: Array | None
+    top_k: Array | None
+    typical_p: Array | None
+    top_p: Array | None
+    min_p: Array | None
 
+    @classmethod
+    def of(cls, settings: SamplingSettings, vocab_size: int) -> "Filters":
+        """Return the values of those filters that do anything."""
 
-class Knobs(NamedTuple):
-    """The values of the settings, which may change without a new compile.
+        def number(value: float, *, is_on: bool) -> Array | None:
+            return np.float32(value) if is_on else None
 
-    Attributes:
-        temperature: float32, at least 0.0001.
-        top_k: int32, at most V.
-        top_p: float32 in (0, 1].
-        min_p: float32 in [0, 1].
-    """
-
-    temperature: Array
-    top_k: Array
-    top_p: Array
-    min_p: Array
-
-
-def compile_settings(settings: SamplingSettings, vocab_size: int) -> tuple[Filters, Knobs]:
-    """Split settings into what is static and what is not."""
-    filters = Filters(
-        greedy=settings.temperature < COLDEST,
-        top_k=0 < settings.top_k < vocab_size,
-        top_p=settings.top_p < 1,
-        min_p=settings.min_p > 0,
-    )
-    knobs = Knobs(
-        temperature=np.float32(max(settings.temperature, COLDEST)),
-        top_k=np.int32(min(settings.top_k, vocab_size)),
-        top_p=np.float32(settings.top_p),
-        min_p=np.float32(settings.min_p),
-    )
-    return filters, knobs
+        penalty, top_k = settings.repetition_penalty, settings.top_k
+        return cls(
+            repetition_penalty=number(penalty, is_on=penalty != 1),
+            top_k=number(top_k, is_on=0 < top_k < vocab_size),
+            typical_p=number(settings.typical_p, is_on=settings.typical_p < 1),
+            top_p=number(settings.top_p, is_on=settings.top_p < 1),
+            min_p=number(settings.min_p, is_on=settings.min_p > 0),
+        )
 
 
 def softmax(logits: Array) -> Array:
-    """Return exp(logits) / sum exp(logits) along the last axis; minus infinity gives 0."""
+    """Return exp(logits) / sum exp(logits) along the last axis; minus infinity gives 0, always."""
     xp = logits.__array_namespace__()
-    weights = xp.exp(logits - xp.max(logits, axis=-1, keepdims=True))
-    return weights / xp.sum(weights, axis=-1, keepdims=True)
+    weights = xp.exp(logits - _highest(logits))
+    return weights / xp.maximum(xp.sum(weights, axis=-1, keepdims=True), np.float32(1))
 
 
-def allowed_logits(logits: Array, filters: Filters, knobs: Knobs) -> Array:
-    """Set the logits of all characters that may not be drawn to minus infinity.
+def _highest(logits: Array) -> Array:
+    # Where nothing is permitted, every logit is minus infinity.
+    xp = logits.__array_namespace__()
+    highest = xp.max(logits, axis=-1, keepdims=True)
+    return xp.where(xp.isfinite(highest), highest, np.float32(0))
+
+
+def surprise(logits: Array, token: Array) -> Array:
+    """Return the nats of a character under the softmax of the logits.
 
     Args:
-        logits: float32 [..., V]. The unknown character, id 0, is never allowed.
-        filters: which filters are on.
-        knobs: their values.
-
-    Returns:
-        float32 [..., V]. Characters as likely as the last one kept are kept with it.
-
-    References:
-        Holtzman et al. (2020), The Curious Case of Neural Text Degeneration (top_p);
-        Nguyen et al. (2024), Turning Up the Heat: Min-p Sampling (min_p).
+        logits: float32 [V].
+        token: an id.
     """
     xp = logits.__array_namespace__()
-    ids = xp.arange(logits.shape[-1])
-    logits = xp.where(ids == UNKNOWN_ID, -xp.inf, logits)
-    if filters.top_k:
-        ordered = xp.sort(logits, axis=-1)
-        last = xp.take(ordered, xp.asarray([logits.shape[-1]]) - knobs.top_k, axis=-1)
-        logits = xp.where(logits >= last, logits, -xp.inf)
-    if filters.top_p:
+    shifted = logits - xp.max(logits, axis=-1)
+    return xp.log(xp.sum(xp.exp(shifted), axis=-1)) - shifted[token]
+
+
+def filter_logits(logits: Array, used: Array, filters: Filters) -> Array:
+    """Apply the filters: a character that may not be drawn gets minus infinity.
+
+    Args:
+        logits: float32 [..., V]; minus infinity where something else forbids a character.
+        used: bool [..., V], which characters the repetition penalty is for.
+        filters: what is on.
+
+    Returns:
+        float32 [..., V]. Characters as likely, or as typical, as the last one kept are kept too.
+
+    References:
+        Keskar et al. (2019), CTRL (repetition_penalty); Meister et al. (2023), Locally Typical
+        Sampling (typical_p); Holtzman et al. (2020), The Curious Case of Neural Text Degeneration
+        (top_p); Nguyen et al. (2024), Turning Up the Heat: Min-p Sampling (min_p).
+    """
+    xp = logits.__array_namespace__()
+    if filters.repetition_penalty is not None:
+        penalty = filters.repetition_penalty
+        lowered = xp.where(logits > 0, logits / penalty, logits * penalty)
+        logits = xp.where(used, lowered, logits)
+    if filters.top_k is not None:
+        kept = _fewest(-logits, xp.ones_like(logits), filters.top_k)
+        logits = xp.where(kept, logits, -xp.inf)
+    if filters.typical_p is not None:
         probabilities = softmax(logits)
-        ordered = xp.flip(xp.sort(probabilities, axis=-1), axis=-1)
-        before = xp.cumsum(ordered, axis=-1) - ordered
-        last = xp.min(xp.where(before < knobs.top_p, ordered, xp.inf), axis=-1, keepdims=True)
-        logits = xp.where(probabilities >= last, logits, -xp.inf)
-    if filters.min_p:
-        highest = xp.max(logits, axis=-1, keepdims=True)
-        logits = xp.where(logits >= highest + xp.log(knobs.min_p), logits, -xp.inf)
+        surprises = -xp.log(xp.where(probabilities > 0, probabilities, 1))
+        expected = xp.sum(probabilities * surprises, axis=-1, keepdims=True)
+        distances = xp.where(probabilities > 0, xp.abs(surprises - expected), xp.inf)
+        logits = xp.where(_fewest(distances, probabilities, filters.typical_p), logits, -xp.inf)
+    if filters.top_p is not None:
+        kept = _fewest(-logits, softmax(logits), filters.top_p)
+        logits = xp.where(kept, logits, -xp.inf)
+    if filters.min_p is not None:
+        least = _highest(logits) + xp.log(filters.min_p)
+        logits = xp.where(logits >= least, logits, -xp.inf)
     return logits
 
 
-def draw(logits: Array, uniform: Array, filters: Filters, knobs: Knobs) -> Array:
+def _fewest(keys: Array, weights: Array, limit: Array) -> Array:
+    """Return which entries are needed, the smallest keys first, for weights of `limit` together.
+
+    Args:
+        keys: float32 [..., V].
+        weights: float32 [..., V], not negative.
+        limit: float32.
+
+    Returns:
+        bool [..., V]; of equal keys all or none.
+    """
+    xp = keys.__array_namespace__()
+    if keys.shape[-1] <= COMPARED:
+        smaller = xp.astype(keys[..., :, None] < keys[..., None, :], xp.float32)
+        kept = xp.squeeze(weights[..., None, :] @ smaller, axis=-2) < limit
+    else:
+        order = xp.argsort(keys, axis=-1)
+        ordered = xp.take_along_axis(weights, order, axis=-1)
+        needed = xp.cumsum(ordered, axis=-1) - ordered < limit
+        sorted_keys = xp.take_along_axis(keys, order, axis=-1)
+        last = xp.max(xp.where(needed, sorted_keys, -xp.inf), axis=-1, keepdims=True)
+        kept = keys <= last
+    return kept
+
+
+def choose(logits: Array, uniform: Array, temperature: Array) -> Array:
     """Draw the next character.
 
     It is the first id whose cumulative probability exceeds `uniform` times the total.
 
     Args:
-        logits: float32 [..., V].
+        logits: float32 [..., V], minus infinity for what may not be drawn.
         uniform: float32 [...] in [0, 1).
-        filters: which filters are on.
-        knobs: their values.
+        temperature: float32; below 0.0001 the likeliest character is taken.
 
     Returns:
-        Ids, int [...], in [1, V).
+        Ids, int [...]; 0 if nothing may be drawn.
     """
     xp = logits.__array_namespace__()
-    logits = allowed_logits(logits, filters, knobs)
-    if filters.greedy:
-        return xp.argmax(logits, axis=-1)
-    logits = logits / knobs.temperature
-    weights = xp.exp(logits - xp.max(logits, axis=-1, keepdims=True))
+    likeliest = xp.argmax(logits, axis=-1)
+    weights = xp.exp((logits - _highest(logits)) / xp.maximum(temperature, np.float32(COLDEST)))
     cumulative = xp.cumsum(weights, axis=-1)
-    # At most 1 - 2**-24 times the total, which is at least 1, rounds to less than the total: some
-    # character always exceeds it.
     threshold = uniform * cumulative[..., -1]
-    return xp.argmax(cumulative > threshold[..., None], axis=-1)
+    # Sums in another order may differ in the last bit: neither may that let a character through
+    # that has no weight, nor leave none.
+    reached = (cumulative > threshold[..., None]) & (weights > 0)
+    drawn = xp.argmax(reached, axis=-1)
+    is_drawn = xp.any(reached, axis=-1) & (temperature >= np.float32(COLDEST))
+    return xp.where(is_drawn, drawn, likeliest)
 
 
 class Draws:

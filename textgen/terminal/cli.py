@@ -268,12 +268,14 @@ def sample(
         engine=engine,
     )
     with noted_signals() as ending:
-        for number, text in pieces:
-            if number == 0 and seed is None and not quiet:
+        begun = -1
+        for number, piece in pieces:
+            if begun < 0 and seed is None and not quiet:
                 say(f"seed {drawn}")
-            if number is not None:
+            if number > begun:
                 emit(("\n\n" if number else "") + prompt)
-            emit(text)
+                begun = number
+            emit(piece.text)
             if ending.requested():
                 break
     if sys.stdout.isatty():

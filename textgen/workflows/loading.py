@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from textgen.data.tokens import Tokens
 from textgen.errors import DamagedError
 from textgen.generation.engines import Engine, NumpyEngine
 from textgen.generation.generator import Generator
@@ -38,7 +39,19 @@ class Model:
             seed=seed,
             sample=sample,
             engine=engine,
+            training=self.training_tokens,
         )
+
+    def training_tokens(self) -> Tokens | None:
+        """Map the training text; None if the run has not kept it.
+
+        Raises:
+            DamagedError: if the token file is damaged.
+        """
+        record = self.run.record()
+        if not record.corpus.kept:
+            return None
+        return self.run.open_tokens(record)[: record.corpus.training_characters]
 
     def jax_engine(self) -> Engine:
         """Start JAX and return the engine for many or long samples."""

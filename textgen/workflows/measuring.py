@@ -115,7 +115,7 @@ def _writing_speed(
         if begun is None:  # the first pieces pay for compiling
             begun = time.perf_counter()
             continue
-        written += sum(map(len, pieces))
+        written += sum(len(piece.text) for piece in pieces if piece)
         if time.perf_counter() - begun > seconds:
             break
     assert begun is not None

@@ -1,0 +1,183 @@
+"""What a text may consist of: words of a list, and given beginnings of lines.
+
+Each is a small automaton over characters that NumPy and compiled loops run alike.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.errors import SettingError
+
+Array = Any  # numpy.ndarray, jax.Array or a tracer
+
+BETWEEN_WORDS = 0
+# After the beginning of a word that no listed word has.
+OUTSIDE = 1
+FREE = -1
+
+
+class WordTable(NamedTuple):
+    """The words of a list as a double array: the place after node n and character c is base[n] + c.
+
+    Attributes:
+        base: int32 [N], where the places after a node begin.
+        owner: int32 [N], the node that a place comes after.
+        is_word: bool [N], whether a word may end here.
+        breaks: bool [V], which characters stand between words.
+
+    References:
+        Aoe (1989), An Efficient Digital Search Algorithm by Using a Double-Array Structure.
+    """
+
+    base: Array
+    owner: Array
+    is_word: Array
+    breaks: Array
+
+    def permitted(self, node: Array) -> Array:
+        """Return which characters may follow, bool [V]."""
+        xp = self.base.__array_namespace__()
+        places = self.base[node] + xp.arange(self.breaks.shape[0], dtype=np.int32)
+        return (self.owner[places] == node) | (self.breaks & self.is_word[node])
+
+    def advance(self, node: Array, token: Array) -> Array:
+        """Return the node after a character that is permitted."""
+        xp = self.base.__array_namespace__()
+        after = xp.where(self.breaks[token], BETWEEN_WORDS, self.base[node] + token)
+        return xp.astype(after, np.int32)
+
+    def find(self, tokens: Iterable[int]) -> int:
+        """Return the node after a text that may hold any words."""
+        node = BETWEEN_WORDS
+        for token in tokens:
+            if self.breaks[token]:
+                node = BETWEEN_WORDS
+            elif node != OUTSIDE:
+                after = int(self.base[node]) + token
+                node = after if self.owner[after] == node else OUTSIDE
+        return node
+
+
+def is_word_character(character: str, words: Collection[str]) -> bool:
+    """Return whether a character belongs to words: letters, digits, and what listed words hold."""
+    return character.isalnum() or any(character in word for word in words)
+
+
+def make_word_table(
+    words: Collection[str], characters: str, permitted: NDArray[np.bool_]
+) -> WordTable:
+    """Prepare a list of words.
+
+    Args:
+        words: without white space. Those with a character that may not be written are left out.
+        characters: of the vocabulary, those of the ids from 1 on.
+        permitted: bool [V], which may be written at all.
+
+    Raises:
+        SettingError: if no word is left, or nothing that may stand between two.
+    """
+    in_words = set("".join(words))
+    breaks = [not (c.isalnum() or c in in_words) for c in characters]
+    ids = {c: number for number, c in enumerate(characters, 1) if permitted[number]}
+    spelled = [[ids[c] for c in word] for word in words if all(c in ids for c in word)]
+    if not spelled:
+        raise SettingError("words", f"{len(words)} words", "a list with words the model can write")
+    table = _double_array(spelled, len(characters) + 1)
+    breaks_or_unknown = np.array([True, *breaks])
+    if not (breaks_or_unknown & permitted).any():
+        raise SettingError("words", f"{len(words)} words", "given with something to put between")
+    return table._replace(breaks=breaks_or_unknown)
+
+
+def _double_array(spelled: list[list[int]], vocab_size: int) -> WordTable:
+    children: list[dict[int, int]] = [{}]
+    ends: set[int] = set()
+    for word in spelled:
+        node = 0
+        for token in word:
+            node = children[node].setdefault(token, len(children))
+            if node == len(children):
+                children.append({})
+        ends.add(node)
+    size = 2 * (len(children) + 2 * vocab_size)
+    base, owner = np.zeros(size, np.int32), np.full(size, -1, np.int32)
+    is_word, is_free = np.zeros(size, bool), np.ones(size, bool)
+    is_free[: vocab_size + 2] = False  # so that no base is negative
+    is_word[[BETWEEN_WORDS, OUTSIDE]] = True
+    place_of = {0: BETWEEN_WORDS}
+    lowest = vocab_size + 2
+    # A parent comes before its children, as it does in the list.
+    for node, following in enumerate(children):
+        place = place_of[node]
+        is_word[place] |= node in ends
+        if not following:
+            continue
+        while not is_free[lowest]:
+            lowest += 1
+        tokens = sorted(following)
+        begin = next(_fits(is_free, lowest, tokens))
+        base[place] = begin
+        for token in tokens:
+            is_free[begin + token] = False
+            owner[begin + token] = place
+            place_of[following[token]] = begin + token
+        if begin + 3 * vocab_size > len(owner):
+            grown = len(owner)
+            base, is_word = (np.concatenate([a, np.zeros(grown, a.dtype)]) for a in (base, is_word))
+            owner = np.concatenate([owner, np.full(grown, -1, np.int32)])
+            is_free = np.concatenate([is_free, np.ones(grown, bool)])
+    used = int(np.flatnonzero(owner >= 0)[-1]) + 1 + vocab_size
+    return WordTable(base[:used], owner[:used], is_word[:used], np.zeros(vocab_size, bool))
+
+
+def _fits(is_free: NDArray[np.bool_], lowest: int, tokens: list[int]) -> Iterator[int]:
+    # Where the first child would lie on a free place, and all others too.
+    begin, window = lowest - tokens[0], 256
+    while True:
+        rows = [is_free[begin + token : begin + token + window] for token in tokens]
+        width = min(map(len, rows))
+        fitting = np.logical_and.reduce([row[:width] for row in rows])
+        yield from (begin + int(offset) for offset in np.flatnonzero(fitting))
+        begin, window = begin + width, 4096
+
+
+class Script(NamedTuple):
+    """Given beginnings of lines, as one row of what is to be written.
+
+    Attributes:
+        tokens: int32 [S], ids that are to be written, each -1 standing for the rest of a line.
+        newline: its id.
+    """
+
+    tokens: Array
+    newline: Array
+
+    def required(self, place: Array) -> Array:
+        """Return the id that is to be written at a place of the script, or -1 for any."""
+        return self.tokens[place]
+
+    def advance(self, place: Array, token: Array) -> Array:
+        """Return the place after a character that is permitted."""
+        xp = self.tokens.__array_namespace__()
+        moves = (self.tokens[place] != FREE) | (token == self.newline)
+        after = xp.minimum(place + xp.where(moves, 1, 0), self.tokens.shape[0] - 1)
+        return xp.astype(after, np.int32)
+
+
+def make_script(starts: Collection[Iterable[int]], newline: int) -> Script:
+    """Prepare beginnings of lines.
+
+    Args:
+        starts: the ids of each.
+        newline: its id.
+
+    Returns:
+        The script; its place 0 is the rest of a line begun before, place 1 the first beginning.
+    """
+    row = [FREE]
+    for start in starts:
+        row += [*start, FREE]
+    return Script(np.array(row, np.int32), np.int32(newline))

@@ -1,0 +1,201 @@
+"""Settings made ready for drawing: what one step of writing needs beside the network."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
+from textgen.errors import SettingError, UsageError
+from textgen.generation.constraints import (
+    FREE,
+    Script,
+    WordTable,
+    make_script,
+    make_word_table,
+)
+from textgen.generation.novelty import CopyState, CopyTable, Tokens, make_copy_table
+from textgen.generation.sampling import Filters, choose, filter_logits
+from textgen.settings import SamplingSettings
+
+Array = Any  # numpy.ndarray, jax.Array or a tracer
+NEVER = -(2**30)
+
+
+class Knobs(NamedTuple):
+    """The settings as arrays, which may change without a new compile; None is off.
+
+    Attributes:
+        filters: those of the logits.
+        window: int32, how many characters the repetition penalty looks back.
+        permitted: bool [V], which characters may be written at all; never the unknown one.
+        words: the words that may be written.
+        script: given beginnings of lines.
+        copies: what may not be copied.
+    """
+
+    filters: Filters
+    window: Array | None
+    permitted: Array
+    words: WordTable | None
+    script: Script | None
+    copies: CopyTable | None
+
+
+class Control(NamedTuple):
+    """Where drawing stands in a text; None for a part that is off.
+
+    Attributes:
+        place: int32, characters so far.
+        last_used: int32 [V], the place at which each character was used last.
+        node: int32, of the words.
+        line: int32, of the script.
+        copied: of the copies.
+    """
+
+    place: Array
+    last_used: Array | None
+    node: Array | None
+    line: Array | None
+    copied: CopyState | None
+
+
+def draw(
+    logits: Array, uniform: Array, temperature: Array, control: Control, knobs: Knobs
+) -> Array:
+    """Draw the next character.
+
+    Args:
+        logits: float32 [V].
+        uniform: float32 in [0, 1).
+        temperature: float32.
+        control: where drawing stands.
+        knobs: the settings.
+
+    Returns:
+        An id, int32; 0 if no character is permitted.
+    """
+    xp = logits.__array_namespace__()
+    permitted = knobs.permitted
+    if knobs.words is not None:
+        permitted = permitted & knobs.words.permitted(control.node)
+    if knobs.script is not None:
+        required = knobs.script.required(control.line)
+        ids = xp.arange(logits.shape[-1], dtype=np.int32)
+        permitted = permitted & ((required == FREE) | (ids == required))
+    if knobs.copies is not None and control.copied is not None:
+        permitted = permitted & ~knobs.copies.copies(control.copied)
+    used = None if control.last_used is None else control.last_used >= control.place - knobs.window
+    logits = filter_logits(xp.where(permitted, logits, -xp.inf), used, knobs.filters)
+    return xp.astype(choose(logits, uniform, temperature), np.int32)
+
+
+def advance(control: Control, token: Array, knobs: Knobs) -> Control:
+    """Return where drawing stands after a character that was drawn."""
+    last_used, node, line, copied = control.last_used, control.node, control.line, control.copied
+    if last_used is not None:
+        xp = last_used.__array_namespace__()
+        is_token = xp.arange(last_used.shape[0], dtype=np.int32) == token
+        last_used = xp.where(is_token, control.place, last_used)
+    if knobs.words is not None:
+        node = knobs.words.advance(node, token)
+    if knobs.script is not None:
+        line = knobs.script.advance(line, token)
+    if knobs.copies is not None and copied is not None:
+        copied = knobs.copies.advance(copied, token)
+    return Control(control.place + np.int32(1), last_used, node, line, copied)
+
+
+class Sampler:
+    """Settings for one model: `knobs` to draw with, and where to begin."""
+
+    def __init__(
+        self,
+        settings: SamplingSettings,
+        vocabulary: Vocabulary,
+        training: Callable[[], Tokens | None] = lambda: None,
+    ) -> None:
+        """Prepare settings.
+
+        Args:
+            settings: how to draw.
+            vocabulary: the model's characters.
+            training: gives the ids of the training text, asked for if copies are limited.
+
+        Raises:
+            SettingError: if the settings leave the model nothing to write, or ask for characters
+                that it does not know.
+            UsageError: if copies are limited and the training text was not kept.
+        """
+        self.settings, self.vocabulary = settings, vocabulary
+        permitted = _permitted_characters(settings, vocabulary)
+        words = script = copies = None
+        if settings.words:
+            words = make_word_table(settings.words, vocabulary.characters, permitted)
+        if (settings.starts or settings.last_line) and "\n" not in vocabulary:
+            name = "starts" if settings.starts else "lines"
+            allowed = "left out: the model knows no newline"
+            raise SettingError(name, getattr(settings, name), allowed)
+        if settings.starts:
+            script = self._script(settings, permitted)
+        if settings.max_copy:
+            text = training()
+            if text is None:
+                raise UsageError(
+                    f"max-copy {settings.max_copy} needs the training text, which the run has not "
+                    "kept (it was trained with --no-keep-corpus); leave it out"
+                )
+            copies = make_copy_table(text, len(vocabulary), settings.max_copy)
+        filters = Filters.of(settings, len(vocabulary))
+        window = None
+        if filters.repetition_penalty is not None:
+            window = np.int32(settings.repetition_window)
+        self.knobs = Knobs(filters, window, permitted, words, script, copies)
+
+    def _script(self, settings: SamplingSettings, permitted: NDArray[np.bool_]) -> Script:
+        for start in settings.starts:
+            for character in start:
+                known = character in self.vocabulary
+                if not known or not permitted[self.vocabulary.encode(character)[0]]:
+                    why = "forbidden" if known else "unknown to the model"
+                    allowed = f"without {character!r}, which is {why}"
+                    raise SettingError("starts", start, allowed)
+        starts = [self.vocabulary.encode(start).tolist() for start in settings.starts]
+        newline = int(self.vocabulary.encode("\n")[0])
+        return make_script(starts, newline)
+
+    def begin(self, recent: NDArray[np.int32]) -> Control:
+        """Return where drawing stands after a text.
+
+        Args:
+            recent: its last characters, ids int32 [R].
+        """
+        knobs, tokens = self.knobs, recent.tolist()
+        last_used = node = line = copied = None
+        if knobs.window is not None:
+            last_used = np.full(len(self.vocabulary), NEVER, np.int32)
+            last_used[recent] = np.arange(len(recent))  # the last of several places stays
+        if knobs.words is not None:
+            node = np.int32(knobs.words.find(tokens))
+        if knobs.script is not None:
+            line = np.int32(not tokens or tokens[-1] == knobs.script.newline)
+        if knobs.copies is not None:
+            copied = knobs.copies.begin(self.settings.max_copy)
+            for token in recent[-self.settings.max_copy :]:
+                copied = knobs.copies.advance(copied, token)
+        return Control(np.int32(len(recent)), last_used, node, line, copied)
+
+
+def _permitted_characters(settings: SamplingSettings, vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    permitted = np.ones(len(vocabulary), bool)
+    if settings.only:
+        permitted[:] = False
+        permitted[vocabulary.encode(settings.only, "skip")] = True
+    permitted[vocabulary.encode(settings.forbid, "skip")] = False
+    permitted[UNKNOWN_ID] = False
+    if not permitted.any():
+        name = "only" if settings.only else "forbid"
+        allowed = "such that a character the model knows is left to write"
+        raise SettingError(name, getattr(settings, name), allowed)
+    return permitted
