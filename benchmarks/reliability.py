@@ -353,8 +353,6 @@ def damage(arguments: argparse.Namespace) -> str:
 
 def signals(arguments: argparse.Namespace) -> str:
     """Send signals at random instants of a command: start, compile, steps, evaluations, saves."""
-    for number in SIGNALS:  # in the background a shell has them ignored, and so would the command
-        signal.signal(number, signal.default_int_handler if number == 2 else signal.SIG_DFL)
     source, counts, waits = random.Random(arguments.seed), Counter[str](), list[float]()
     options = ["--hidden-size=64", "--steps=100000", "--eval-every=7", "--checkpoint-every=5"]
     for number in range(min(arguments.cases, 100)):
@@ -468,20 +466,17 @@ ESCAPES = (
 def terminal(arguments: argparse.Namespace) -> str:
     """Train on escape sequences until they are written, and look at what would reach a terminal."""
     from textgen.workflows.loading import load_model
-    from textgen.workflows.sampling import write_samples
+    from textgen.workflows.sampling import Order, write_samples
 
     Path("fox.txt").write_text(ESCAPES * 100, encoding="utf-8", newline="")
     run_in_child("run", hidden_size=64, steps=800, eval_every=200, checkpoint_every=200, devices=1)
-    pieces = write_samples(
-        load_model("run"),
-        SamplingSettings(temperature=1.0),
-        prompt="",
+    order = Order(
+        settings=SamplingSettings(temperature=1.0),
         length=1_000_000,
-        num_samples=1,
         seed=arguments.seed,
-        on_unknown="error",
         engine="jax",
     )
+    pieces = write_samples(load_model("run"), order)
     text = "".join(piece.text for _, piece in pieces)
     shown = visible(text)
     bad = [c for c in shown if (c < " " and c not in "\n\t") or "\x7f" <= c <= "\x9f"]
@@ -609,6 +604,8 @@ CAMPAIGNS = {
 def main() -> None:
     """Run campaigns, each in a folder of its own."""
     arguments = parse_arguments()
+    for number in SIGNALS:  # in the background a shell has them ignored, and so would the commands
+        signal.signal(number, signal.default_int_handler if number == 2 else signal.SIG_DFL)
     # Forking is safe as long as JAX has not started: children start it. What they need is here.
     import textgen.workflows.resuming
     import textgen.workflows.training  # noqa: F401

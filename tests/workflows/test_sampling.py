@@ -6,20 +6,19 @@ from textgen.errors import DamagedError
 from textgen.runs.run import Run
 from textgen.settings import SamplingSettings
 from textgen.workflows.loading import load_model
-from textgen.workflows.sampling import write_samples
+from textgen.workflows.sampling import Order, write_samples
 
 
 def texts(num_samples: int, engine: str, length: int = 40, prompt: str = "the ") -> list[str]:
-    pieces = write_samples(
-        load_model("fox"),
-        SamplingSettings(),
+    order = Order(
+        settings=SamplingSettings(),
         prompt=prompt,
         length=length,
         num_samples=num_samples,
         seed=5,
-        on_unknown="error",
         engine=engine,  # type: ignore[arg-type]
     )
+    pieces = write_samples(load_model("fox"), order)
     found: list[str] = []
     finished: list[int] = []
     for number, piece in pieces:

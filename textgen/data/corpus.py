@@ -14,6 +14,8 @@ from textgen.settings import MAX_CHARACTERS
 
 CHUNK_BYTES = 2**20
 MIN_CHARACTERS = 100
+# Of a text that is held in memory.
+MAX_TEXT = 2**26
 # How files begin that are not text, whatever their name says.
 BEGINNINGS = {
     b"\x1f\x8b": "it is compressed by gzip; unpack it first",
@@ -167,6 +169,24 @@ def read_chunks(path: Path) -> Iterator[str]:
                     return
     except OSError as error:
         raise CorpusError(path, _reason(error)) from error
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file of at most 64 Mi characters, as `read_chunks` reads it.
+
+    Raises:
+        CorpusError: if it is no regular file, cannot be read, is not UTF-8 or is larger.
+    """
+    find_files([path])
+    if path.is_dir():
+        raise CorpusError(path, "it is a folder, not a file")
+    pieces, size = [], 0
+    for piece in read_chunks(path):
+        size += len(piece)
+        if size > MAX_TEXT:
+            raise CorpusError(path, f"more than {MAX_TEXT:,} characters are too many to go on from")
+        pieces.append(piece)
+    return "".join(pieces)
 
 
 def scan_corpus(paths: Sequence[Path]) -> Corpus:

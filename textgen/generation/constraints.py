@@ -61,9 +61,14 @@ class WordTable(NamedTuple):
         return node
 
 
-def is_word_character(character: str, words: Collection[str]) -> bool:
-    """Return whether a character belongs to words: letters, digits, and what listed words hold."""
-    return character.isalnum() or any(character in word for word in words)
+def is_word_character(character: str, in_words: Collection[str] = ()) -> bool:
+    """Return whether a character belongs to words: letters, digits, apostrophes and hyphens do.
+
+    Args:
+        character: one.
+        in_words: further ones that do.
+    """
+    return character.isalnum() or character in "'\u2019-" or character in in_words
 
 
 def make_word_table(
@@ -80,7 +85,7 @@ def make_word_table(
         SettingError: if no word is left, or nothing that may stand between two.
     """
     in_words = set("".join(words))
-    breaks = [not (c.isalnum() or c in in_words) for c in characters]
+    breaks = [not is_word_character(c, in_words) for c in characters]
     ids = {c: number for number, c in enumerate(characters, 1) if permitted[number]}
     spelled = [[ids[c] for c in word] for word in words if all(c in ids for c in word)]
     if not spelled:

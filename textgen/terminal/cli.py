@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,17 @@ from textgen.errors import (
     UsageError,
 )
 from textgen.settings import MAX_SEED, CellName, SamplingSettings, check_number
+from textgen.terminal.options import (
+    AsJson,
+    MinP,
+    Quiet,
+    RunArgument,
+    Seed,
+    Temperature,
+    TopK,
+    TopP,
+    Unknown,
+)
 from textgen.terminal.output import (
     ReaderGoneError,
     emit,
@@ -29,6 +40,7 @@ from textgen.terminal.output import (
     say,
     silence_stdout,
 )
+from textgen.terminal.sample import sample
 
 EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (StorageError, 5))
 
@@ -42,31 +54,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Train a character-level LSTM on your text, on your machine, and write with it.",
 )
-
-RunArgument = Annotated[
-    str | None,
-    typer.Argument(metavar="[RUN]", help="Name or path of a run; the newest by default."),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors to stderr.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Temperature = Annotated[
-    float, typer.Option(help="How daring the choice is: 0 always takes the likeliest character.")
-]
-TopK = Annotated[int, typer.Option(help="Only the k likeliest characters; 0 is off.")]
-TopP = Annotated[
-    float, typer.Option(help="Only the fewest that reach probability p together; 1 is off.")
-]
-MinP = Annotated[
-    float, typer.Option(help="Only characters p times as likely as the likeliest; 0 is off.")
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(help="Decides the draws: the same seed gives the same text. Drawn by default."),
-]
-Unknown = Annotated[
-    Literal["error", "skip", "replace"],
-    typer.Option(help="What to do with a character that the model does not know."),
-]
 
 
 def _print_version(wanted: bool) -> None:
@@ -225,69 +212,14 @@ def train(
     raise typer.Exit(0 if ending.signal is None else 128 + ending.signal)
 
 
-@app.command()
-def sample(
-    run: RunArgument = None,
-    prompt: Annotated[str, typer.Option(help="Text to go on from.")] = "",
-    length: Annotated[int, typer.Option(help="New characters of each sample.")] = 500,
-    temperature: Temperature = 0.8,
-    top_k: TopK = 0,
-    top_p: TopP = 1.0,
-    min_p: MinP = 0.0,
-    seed: Seed = None,
-    num_samples: Annotated[int, typer.Option(help="How many texts to write.")] = 1,
-    on_unknown: Unknown = "error",
-    engine: Annotated[
-        Literal["auto", "numpy", "jax"],
-        typer.Option(help="numpy starts at once, jax is faster for many or long samples."),
-    ] = "auto",
-    quiet: Quiet = False,
-) -> None:
-    """Write text in the manner of a run's corpus, to stdout as it is drawn."""
-    settings = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
-    check_number("length", length, 0, whole=True)
-    check_number("num_samples", num_samples, 1, whole=True)
-    if seed is not None:
-        check_number("seed", seed, 0, MAX_SEED, whole=True)
-
-    from textgen.terminal.signals import noted_signals
-    from textgen.workflows.loading import load_model
-    from textgen.workflows.sampling import write_samples
-
-    prompt = prompt.replace("\r\n", "\n")
-    model = load_model(run)
-    drawn = secrets.randbelow(2**31) if seed is None else seed
-    pieces = write_samples(
-        model,
-        settings,
-        prompt=prompt,
-        length=length,
-        num_samples=num_samples,
-        seed=drawn,
-        on_unknown=on_unknown,
-        engine=engine,
-    )
-    with noted_signals() as ending:
-        begun = -1
-        for number, piece in pieces:
-            if begun < 0 and seed is None and not quiet:
-                say(f"seed {drawn}")
-            if number > begun:
-                emit(("\n\n" if number else "") + prompt)
-                begun = number
-            emit(piece.text)
-            if ending.requested():
-                break
-    if sys.stdout.isatty():
-        emit("\n")
-    raise typer.Exit(0 if ending.signal is None else 128 + ending.signal)
+app.command()(sample)
 
 
 @app.command()
 def repl(
     run: RunArgument = None,
     length: Annotated[int, typer.Option(help="Characters that each turn writes.")] = 300,
-    temperature: Temperature = 0.8,
+    temperature: Temperature = "0.8",
     top_k: TopK = 0,
     top_p: TopP = 1.0,
     min_p: MinP = 0.0,

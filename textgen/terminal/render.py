@@ -1,5 +1,6 @@
 """Numbers, sizes and texts for people."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -28,6 +29,23 @@ def _visible_character(character: str) -> str:
     if 0x80 <= code < 0xA0 or code in _DIRECTIONS or unicodedata.category(character) == "Cs":
         return f"<U+{code:04X}>"
     return character
+
+
+def unescape(text: str) -> str:
+    r"""Replace what stands for characters that are hard to type.
+
+    `\n` is a new line, `\t` a tab, `\\` a backslash and `\u00e9` the character of that code
+    point; any other backslash stays as it is.
+
+        >>> unescape(r"one\ntwo \d")
+        'one\ntwo \\d'
+    """
+    return re.sub(r"\\(n|t|\\|u[0-9a-fA-F]{4})", _unescaped, text)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    name = match[1]
+    return chr(int(name[1:], 16)) if name[0] == "u" else {"n": "\n", "t": "\t"}.get(name, name)
 
 
 def one_line(text: str) -> str:

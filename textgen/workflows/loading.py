@@ -7,7 +7,7 @@ from textgen.errors import DamagedError
 from textgen.generation.engines import Engine, NumpyEngine
 from textgen.generation.generator import Generator
 from textgen.network.parameters import Arrays
-from textgen.runs.checkpoint import ModelConfig
+from textgen.runs.checkpoint import MODEL, ModelConfig, read_manifest
 from textgen.runs.compile_cache import keep_compiled
 from textgen.runs.library import find_run
 from textgen.runs.run import Run
@@ -41,6 +41,15 @@ class Model:
             engine=engine,
             training=self.training_tokens,
         )
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the file of the parameters, which tells one model from another.
+
+        Raises:
+            DamagedError: if the checkpoint is gone or damaged by now.
+        """
+        return str(read_manifest(self.run.folder(self.step))["files"][MODEL]["sha256"])
 
     def training_tokens(self) -> Tokens | None:
         """Map the training text; None if the run has not kept it.

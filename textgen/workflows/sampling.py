@@ -1,10 +1,13 @@
 """Write samples with a model, one after the other or side by side."""
 
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from textgen.data.vocabulary import OnUnknown
 from textgen.generation.engines import EngineName, choose_engine
-from textgen.generation.generator import Piece, write_side_by_side
+from textgen.generation.generator import Piece, Sample, write_side_by_side
+from textgen.generation.novelty import find_copies, longest_copies
 from textgen.settings import SamplingSettings
 from textgen.workflows.loading import Model
 
@@ -15,28 +18,35 @@ LINE_CHARACTERS = 80
 SENTENCE_CHARACTERS = 120
 
 
-def write_samples(
-    model: Model,
-    settings: SamplingSettings,
-    *,
-    prompt: str,
-    length: int,
-    num_samples: int,
-    seed: int,
-    on_unknown: OnUnknown,
-    engine: EngineName,
-) -> Iterator[tuple[int, Piece]]:
-    """Write samples; sample i depends only on the seed and i.
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is to be written.
 
-    Args:
-        model: what to write with.
-        settings: how to draw.
+    Attributes:
+        settings: how to draw, and where to end.
         prompt: what each sample goes on from.
         length: new characters of each, at most.
         num_samples: how many.
         seed: of the draws.
         on_unknown: what to do with characters of the prompt that the model does not know.
         engine: which engine writes.
+    """
+
+    settings: SamplingSettings
+    prompt: str = ""
+    length: int = 500
+    num_samples: int = 1
+    seed: int = 0
+    on_unknown: OnUnknown = "error"
+    engine: EngineName = "auto"
+
+
+def write_samples(model: Model, order: Order) -> Iterator[tuple[int, Piece]]:
+    """Write samples; sample i depends only on the seed and i.
+
+    Args:
+        model: what to write with.
+        order: what to write.
 
     Yields:
         The number of a sample and a piece of it: one sample after the other, each with one piece at
@@ -46,25 +56,82 @@ def write_samples(
         UnknownCharacterError: if the prompt has an unknown character and that is an error.
         UsageError: if the settings cannot be used with this model.
     """
-    shape = model.config.settings
-    expected = expected_length(settings, length)
-    chosen = choose_engine(engine, shape, expected, num_samples)
     # Before JAX is started, so that a setting that cannot be used is told at once.
-    first = model.generator(seed=seed)
-    first.sampler(settings)
-    first.feed(prompt, on_unknown)
-    if chosen == "jax":
+    first = model.generator(seed=order.seed)
+    first.sampler(order.settings)
+    first.feed(order.prompt, order.on_unknown)
+    is_compiled = engine_of(model, order) == "jax"
+    if is_compiled:
         first.engine = model.jax_engine()
-    group = SIDE_BY_SIDE if chosen == "jax" else 1
-    for begin in range(0, num_samples, group):
-        indices = range(begin, min(begin + group, num_samples))
+    group = SIDE_BY_SIDE if is_compiled else 1
+    for begin in range(0, order.num_samples, group):
+        indices = range(begin, min(begin + group, order.num_samples))
         generators = [first.fork(sample) for sample in indices]
-        pieces = write_side_by_side(generators, length, settings)
+        pieces = write_side_by_side(generators, order.length, order.settings)
         if len(generators) == 1:
-            yield begin, Piece("", 0.0, None if length else "length")
+            yield begin, Piece("", 0.0, None if order.length else "length")
             yield from ((begin, piece) for (piece,) in pieces if piece)
         else:
             yield from zip(indices, _whole(list(pieces), len(indices)), strict=True)
+
+
+def report_samples(model: Model, order: Order) -> Iterator[dict[str, Any]]:
+    """Write samples, and say of each what is to be known about it.
+
+    Args:
+        model: what to write with.
+        order: what to write.
+
+    Yields:
+        For each sample what JSON can hold: the text, why it ends, its surprise under the model, how
+        much of it is copied from the training text (None if that was not kept), and all it takes to
+        write it again.
+
+    Raises:
+        UsageError: as `write_samples`.
+    """
+    training = model.training_tokens()
+    settings = order.settings.to_json() | {"words": len(order.settings.words)}
+    common = {
+        "run": model.run.name,
+        "step": model.step,
+        "checkpoint": model.sha256,
+        "engine": engine_of(model, order),
+        "seed": order.seed,
+        "prompt": order.prompt,
+        "settings": {"length": order.length, "on_unknown": order.on_unknown} | settings,
+    }
+    for group in _groups(write_samples(model, order)):
+        samples = [Sample.of(pieces) for pieces in group.values()]
+        copies: list[dict[str, Any]] = [{"longest_copy": None, "new_20_grams": None}] * len(group)
+        if training is not None:
+            tokens = [model.config.vocabulary.encode(sample.text) for sample in samples]
+            lengths = longest_copies(training, tokens)
+            copied = find_copies(training, tokens, 20)
+            copies = [
+                {"longest_copy": length, "new_20_grams": 1 - grams.mean() if len(grams) else None}
+                for length, grams in zip(lengths, copied, strict=True)
+            ]
+        for number, sample, novelty in zip(group, samples, copies, strict=True):
+            yield {"sample": number, "text": sample.text} | asdict(sample) | novelty | common
+
+
+def _groups(pieces: Iterator[tuple[int, Piece]]) -> Iterator[dict[int, list[Piece]]]:
+    # So that the training text is read once for many samples.
+    group: dict[int, list[Piece]] = {}
+    for number, piece in pieces:
+        group.setdefault(number, []).append(piece)
+        if piece.finish and len(group) == SIDE_BY_SIDE:
+            yield group
+            group = {}
+    if group:
+        yield group
+
+
+def engine_of(model: Model, order: Order) -> Literal["numpy", "jax"]:
+    """Return which engine writes."""
+    length = expected_length(order.settings, order.length)
+    return choose_engine(order.engine, model.config.settings, length, order.num_samples)
 
 
 def expected_length(settings: SamplingSettings, length: int) -> int:

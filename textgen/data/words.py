@@ -1,0 +1,18 @@
+"""Lists of words in files."""
+
+from pathlib import Path
+
+from textgen.data.corpus import read_text
+from textgen.errors import CorpusError
+
+
+def read_words(path: Path) -> tuple[str, ...]:
+    """Return the words of a file, separated by white space, each once and in order.
+
+    Raises:
+        CorpusError: if it cannot be read as text, or holds no word.
+    """
+    words = tuple(dict.fromkeys(read_text(path).split()))
+    if not words:
+        raise CorpusError(path, "it holds no words")
+    return words
