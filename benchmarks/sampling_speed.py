@@ -1,127 +1,167 @@
-"""Measure the engines: characters per second of one stream and of many, and the start of JAX.
+"""Compare how fast textgen's engines, PyTorch and stock Flax write, and what controls cost.
 
-    python benchmarks/sampling_speed.py
+    python benchmarks/sampling_speed.py [--shapes 2x128] [--tables speed controls]
 
-The networks have random weights, which cost what trained ones do. The engines take turns; each
-figure is the median of the turns, with the lowest and the highest in brackets.
+Every contestant is a process of its own (benchmarks/contestants/) with a network of random weights
+that writes characters at temperature 0.8, one text or 64 together. They take turns; a ratio is
+taken turn by turn, and quoted as the median with the lowest and the highest in brackets. Controls
+are compared in one process, also in turns. Nothing else should run on the machine.
 """
 
 import argparse
 import os
 import platform
-import statistics
-import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
+from training_speed import CONTESTANTS, PYTORCH, enter, python_of, spread
 
-from textgen.data.vocabulary import Vocabulary
-from textgen.generation.compiled import JaxEngine
-from textgen.generation.engines import Engine, NumpyEngine
-from textgen.generation.generator import Generator, write_side_by_side
-from textgen.network.parameters import parameter_shapes
-from textgen.settings import ModelSettings, SamplingSettings
+sys.path.insert(0, str(CONTESTANTS))
 
-SHAPES = ((2, 128), (2, 256), (2, 512))
+SHAPES = {"2x128": (2, 128), "2x256": (2, 256), "2x512": (2, 512)}
 STREAMS = 64
-VOCABULARY = Vocabulary("".join(map(chr, range(32, 97))))
-STARTING = """
-import time; begun = time.perf_counter()
-import numpy as np
-from textgen.generation.compiled import JaxEngine
-from textgen.generation.sampling import Draws
-from textgen.network.cells import LSTMState
-from textgen.network.parameters import parameter_shapes
-from textgen.settings import ModelSettings, SamplingSettings
-settings = ModelSettings(
-    vocab_size=66, embedding_size=256, hidden_size=256, num_layers=2, dropout_rate=0.0
-)
-parameters = {k: np.zeros(v, np.float32) for k, v in parameter_shapes(settings).items()}
-state = tuple(LSTMState(np.zeros(256, np.float32), np.zeros(256, np.float32)) for _ in range(2))
-JaxEngine(settings, parameters).write([state], [Draws(0, 0)], SamplingSettings(), 256)
-print(time.perf_counter() - begun)
-"""
+RIVALS = ("pytorch", "flax")
+WORDS = 300
 
 
-def random_network(
-    num_layers: int, hidden_size: int
-) -> tuple[ModelSettings, dict[str, np.ndarray]]:
-    """Make a network with random weights."""
-    settings = ModelSettings(
-        vocab_size=len(VOCABULARY),
-        embedding_size=hidden_size,
-        hidden_size=hidden_size,
-        num_layers=num_layers,
-        dropout_rate=0.0,
-    )
-    source = np.random.default_rng(0)
-    return settings, {
-        name: (source.normal(size=shape) * 2 / shape[0] ** 0.5).astype(np.float32)
-        for name, shape in parameter_shapes(settings).items()
+def shape_of(title: str, streams: int) -> dict[str, int]:
+    """Return a network's shape, as contestants take it."""
+    num_layers, hidden_size = SHAPES[title]
+    return {
+        "num_layers": num_layers,
+        "hidden_size": hidden_size,
+        "embedding_size": hidden_size,
+        "batch_size": streams,
+        "sequence_length": 1,
     }
 
 
-def characters_per_second(
-    reader: NumpyEngine, engine: Engine, streams: int, seconds: float
-) -> float:
-    """Write for some seconds with so many streams side by side."""
-    generators = [
-        Generator(reader, VOCABULARY, " ", seed=1, sample=sample, engine=engine)
-        for sample in range(streams)
-    ]
-    begun, written = time.perf_counter(), 0
-    for pieces in write_side_by_side(generators, 10**9, SamplingSettings()):
-        written += sum(len(piece.text) for piece in pieces if piece)
-        if time.perf_counter() - begun > seconds:
-            break
-    return written / (time.perf_counter() - begun)
+def compare(title: str, streams: int, rounds: int, seconds: float) -> None:
+    """Let all contestants write in turn, and print a row for each."""
+    names = ["textgen_jax", *(["textgen_numpy"] if streams == 1 else [])]
+    names += [f"{name}_writing" for name in RIVALS]
+    with ExitStack() as leaving:
+        entered = []
+        for name in names:
+            python = python_of(name.removesuffix("_writing"))
+            entered.append(enter(name, shape_of(title, streams), "", python))
+            leaving.callback(entered[-1].leave)
+        for number in range(rounds + 1):
+            for contestant in entered:
+                contestant.train(seconds)
+                if number == 0:  # a turn to warm up
+                    contestant.speeds.clear()
+    ours = entered[0]
+    for contestant in entered:
+        ratio = [a / b for a, b in zip(ours.speeds, contestant.speeds, strict=True)]
+        cells = (
+            title,
+            str(streams),
+            contestant.name.removesuffix("_writing").replace("_", ", "),
+            spread(contestant.speeds, ",.0f"),
+            "" if contestant is ours else spread(ratio, ".1f"),
+        )
+        print("| " + " | ".join(cells) + " |", flush=True)
 
 
-def spread(values: list[float], form: str = ",.0f") -> str:
-    """Write a median with the lowest and the highest value."""
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:{form}} ({low:{form}}-{high:{form}})"
+def controls(vocab_size: int) -> dict[str, Any]:
+    """Return settings with each control alone, and with all of them."""
+    from textgen.data.vocabulary import Vocabulary
+    from textgen.settings import SamplingSettings
+
+    characters = "".join(map(chr, range(0x4E00, 0x4E00 + vocab_size - 4)))
+    vocabulary = Vocabulary("\n ." + characters)
+    source = np.random.default_rng(0)
+    words = tuple("".join(source.choice(list(characters), 4)) for _ in range(WORDS))
+    parts: dict[str, dict[str, Any]] = {
+        "nothing": {},
+        "a ramp of temperature": {"temperature": "0.7..0.9"},
+        "top_k": {"top_k": 40},
+        "typical_p": {"typical_p": 0.95},
+        "top_p": {"top_p": 0.95},
+        "min_p": {"min_p": 0.01},
+        "repetition_penalty": {"repetition_penalty": 1.1},
+        "words": {"words": words},
+        "starts": {"starts": (characters[0],) * 1000, "lines": 10**9},
+        "max_copy": {"max_copy": 20},
+        "stop, forbid": {"stop": ("\n\n\n", "zzz"), "forbid": characters[1]},
+    }
+    parts["all of them"] = {name: value for part in parts.values() for name, value in part.items()}
+    return {
+        "vocabulary": vocabulary,
+        "settings": {name: SamplingSettings(**part) for name, part in parts.items()},
+    }
+
+
+def compare_controls(
+    title: str, vocab_size: int, engine: str, streams: int, rounds: int, seconds: float
+) -> None:
+    """Print what each control costs."""
+    from turns import Shape
+    from writing import build
+
+    made = controls(vocab_size)
+    training = np.random.default_rng(1).integers(1, vocab_size, 10**6).astype(np.uint16)
+    shape = Shape(**shape_of(title, streams))
+    writers: dict[str, Callable[[], int]] = {
+        name: build(shape, engine, settings, training, made["vocabulary"])
+        for name, settings in made["settings"].items()
+    }
+    speeds: dict[str, list[float]] = {name: [] for name in writers}
+    for write in writers.values():
+        for _ in range(10):  # the first pieces are short
+            write()
+    for _ in range(rounds):
+        for name, write in writers.items():
+            begun, written = time.perf_counter(), 0
+            while time.perf_counter() - begun < seconds:
+                written += write()
+            speeds[name].append(written / (time.perf_counter() - begun))
+    for name, values in speeds.items():
+        cost = [100 * (a / b - 1) for a, b in zip(speeds["nothing"], values, strict=True)]
+        cells = (
+            f"{title}, V = {vocab_size:,}",
+            engine,
+            str(streams),
+            name,
+            spread(values, ",.0f"),
+            "" if name == "nothing" else spread(cost, "+.0f"),
+        )
+        print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def main() -> None:
-    """Print one table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each turn")
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
+    parser.add_argument("--tables", nargs="+", choices=["speed", "controls"], default=["speed"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of a turn")
     arguments = parser.parse_args()
-    starts = [
-        float(subprocess.run([sys.executable, "-c", STARTING], capture_output=True).stdout)
-        for _ in range(arguments.turns)
-    ]
-    rows = []
-    for num_layers, hidden_size in SHAPES:
-        settings, parameters = random_network(num_layers, hidden_size)
-        reader, compiled = NumpyEngine(settings, parameters), JaxEngine(settings, parameters)
-        contestants = ((reader, 1), (compiled, 1), (compiled, STREAMS))
-        for engine, streams in contestants:
-            characters_per_second(reader, engine, streams, 0.1)
-        turns = [
-            [
-                characters_per_second(reader, engine, streams, arguments.seconds)
-                for engine, streams in contestants
-            ]
-            for _ in range(arguments.turns)
-        ]
-        columns = [spread(list(column)) for column in zip(*turns, strict=True)]
-        ratio = spread([turn[1] / turn[0] for turn in turns], ".1f")
-        rows.append((f"{num_layers}x{hidden_size}", *columns[:2], ratio, columns[2]))
-    python, numbers = platform.python_version(), f"jax {version('jax')} numpy {version('numpy')}"
-    print(f"date     {datetime.now(UTC):%Y-%m-%d}")
-    print(f"machine  {platform.machine()}, {os.cpu_count()} cores, Python {python}, {numbers}")
-    print(f"command  python benchmarks/sampling_speed.py --turns {arguments.turns}")
-    print(f"start    {spread(starts, '.2f')} s to import JAX and write the first 256 at 2x256\n")
-    print(f"| network | NumPy | JAX | JAX / NumPy | JAX, {STREAMS} streams together |")
-    print("|---|---|---|---|---|")
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
+    versions = ", ".join(f"{name} {version(name)}" for name in ("jax", "flax", "numpy"))
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores")
+    print(f"Python {platform.python_version()}, {versions}, {PYTORCH[0]}")
+    print(f"command: {' '.join(['python', *sys.argv])}")
+    if "speed" in arguments.tables:
+        print("\n| network | texts | contestant | characters/s | textgen, jax is faster by |")
+        print("|---" * 5 + "|")
+        for title in arguments.shapes:
+            for streams in (1, STREAMS):
+                compare(title, streams, arguments.rounds, arguments.seconds)
+    if "controls" in arguments.tables:
+        print("\n| network | engine | texts | control | characters/s | slower by, % |")
+        print("|---" * 6 + "|")
+        for title in arguments.shapes:
+            for engine, streams in (("numpy", 1), ("jax", 1), ("jax", STREAMS)):
+                compare_controls(title, 65, engine, streams, arguments.rounds, arguments.seconds)
+        for engine in ("numpy", "jax"):
+            compare_controls("2x256", 6000, engine, 1, arguments.rounds, arguments.seconds)
 
 
 if __name__ == "__main__":

@@ -101,10 +101,10 @@ def python_of(name: str) -> str:
     return str(python)
 
 
-def enter(name: str, shape: dict[str, int], cache: str) -> Contestant:
+def enter(name: str, shape: dict[str, int], cache: str, python: str | None = None) -> Contestant:
     """Start a contestant and wait for its first call."""
     process = subprocess.Popen(
-        [python_of(name), CONTESTANTS / f"{name}.py", json.dumps(shape)],
+        [python or python_of(name), CONTESTANTS / f"{name}.py", json.dumps(shape)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",

@@ -60,16 +60,47 @@ def take_turns(build: Callable[[Shape], tuple[Steps, int]]) -> None:
     again = time.perf_counter()
     start = {"build": built - begun, "compile": max(2 * called - built - again, 0)}
     print(json.dumps(start), flush=True)
+    calls = 0
+
+    def train() -> int:
+        nonlocal calls
+        losses = steps(*batches[calls % len(batches)])
+        if len(losses) != count or not np.isfinite(losses).all():
+            raise ValueError(f"the losses are {losses}")
+        calls += 1
+        return count * shape.batch_size * shape.sequence_length
+
+    _answer_turns(train, before)
+
+
+def take_writing_turns(build: Callable[[Shape], Callable[[], int]]) -> None:
+    """Build a contestant from the shape in argv, then write whenever a line of stdin says so.
+
+    Lines are answered as by `take_turns`. The shape's batch size is the number of texts that are
+    written side by side.
+
+    Args:
+        build: makes a function that writes some more characters of each text, drawn from the
+            softmax at temperature 0.8, and returns how many it wrote together.
+    """
+    shape = Shape(**json.loads(sys.argv[1]))
+    before = peak_memory()
+    begun = time.perf_counter()
+    write = build(shape)
+    built = time.perf_counter()
+    write()
+    print(json.dumps({"build": built - begun, "compile": time.perf_counter() - built}), flush=True)
+    _answer_turns(write, before)
+
+
+def _answer_turns(work: Callable[[], int], before: int) -> None:
     for line in sys.stdin:
-        allowed, calls = float(line), 0
+        allowed, characters = float(line), 0
         begun = time.perf_counter()
         while time.perf_counter() - begun < allowed:
-            losses = steps(*batches[calls % len(batches)])
-            if len(losses) != count or not np.isfinite(losses).all():
-                raise ValueError(f"the losses are {losses}")
-            calls += 1
+            characters += work()
         answer = {
-            "characters": calls * count * shape.batch_size * shape.sequence_length,
+            "characters": characters,
             "seconds": time.perf_counter() - begun,
             "memory": peak_memory() - before,
         }

@@ -29,7 +29,7 @@ class JaxEngine:
     """A network as a compiled loop; several samples share the devices."""
 
     # Enough to hide the cost of a call, few enough to show text while it is made.
-    piece = 1024
+    piece = 4096
 
     def __init__(self, settings: ModelSettings, parameters: Arrays) -> None:
         self.settings = settings
@@ -108,12 +108,17 @@ def _write(
     def step(place: jax.Array, loop: _Loop) -> _Loop:
         recurrent, control = loop.standings
         logits = next_logits(folded, recurrent)
-        tokens = draw_each(logits, uniforms[place], temperatures[place], control, knobs)
+        uniform, temperature = (
+            jax.lax.dynamic_index_in_dim(numbers, place, keepdims=False)
+            for numbers in (uniforms, temperatures)
+        )
+        tokens = draw_each(logits, uniform, temperature, control, knobs)
         after = Standing(
             step_network(cell, folded, tokens, recurrent), advance_each(control, tokens, knobs)
         )
         nats = jax.vmap(surprise)(logits, tokens)
-        return _Loop(after, loop.tokens.at[place].set(tokens), loop.nats.at[place].set(nats))
+        put = partial(jax.lax.dynamic_update_index_in_dim, index=place, axis=0)
+        return _Loop(after, put(loop.tokens, tokens), put(loop.nats, nats))
 
     zeros = jnp.zeros_like(uniforms)
     begin = _Loop(standings, zeros.astype(jnp.int32), zeros)

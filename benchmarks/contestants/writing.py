@@ -1,0 +1,64 @@
+"""textgen's engines writing with random weights, which cost what trained ones do."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from turns import VOCAB_SIZE, Shape
+
+from textgen.data.vocabulary import Vocabulary
+from textgen.generation.engines import NumpyEngine
+from textgen.generation.generator import Generator, write_side_by_side
+from textgen.network.parameters import parameter_shapes
+from textgen.settings import ModelSettings, SamplingSettings
+from textgen.workflows.loading import prefer_one_kernel
+
+
+def random_network(shape: Shape, vocab_size: int) -> tuple[ModelSettings, dict[str, np.ndarray]]:
+    """Make a network with random weights."""
+    settings = ModelSettings(
+        vocab_size=vocab_size,
+        embedding_size=shape.embedding_size,
+        hidden_size=shape.hidden_size,
+        num_layers=shape.num_layers,
+        dropout_rate=0.0,
+    )
+    source = np.random.default_rng(0)
+    return settings, {
+        name: (source.normal(size=size) * 2 / size[0] ** 0.5).astype(np.float32)
+        for name, size in parameter_shapes(settings).items()
+    }
+
+
+def build(
+    shape: Shape,
+    name: str,
+    settings: SamplingSettings | None = None,
+    training: Any = None,
+    vocabulary: Vocabulary | None = None,
+) -> Callable[[], int]:
+    """Return what writes on with an engine.
+
+    Args:
+        shape: of the network; its batch size is the number of texts.
+        name: of the engine, `numpy` or `jax`.
+        settings: how to draw; at temperature 0.8 by default.
+        training: ids of a text to compare with, if copies are limited.
+        vocabulary: of 65 characters by default.
+    """
+    vocabulary = vocabulary or Vocabulary("".join(map(chr, range(32, 32 + VOCAB_SIZE))))
+    model, parameters = random_network(shape, len(vocabulary))
+    reader = engine = NumpyEngine(model, parameters)
+    if name == "jax":
+        prefer_one_kernel()
+        from textgen.generation.compiled import JaxEngine
+
+        engine = JaxEngine(model, parameters)
+    generators = [
+        Generator(
+            reader, vocabulary, " ", seed=1, sample=n, engine=engine, training=lambda: training
+        )
+        for n in range(shape.batch_size)
+    ]
+    pieces = write_side_by_side(generators, 10**9, settings or SamplingSettings())
+    return lambda: sum(len(piece.text) for piece in next(pieces) if piece)
