@@ -3,7 +3,7 @@
 Each is a small automaton over characters that NumPy and compiled loops run alike.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,53 +99,70 @@ def make_word_table(
 
 def _double_array(spelled: list[list[int]], vocab_size: int) -> WordTable:
     children: list[dict[int, int]] = [{}]
-    ends: set[int] = set()
+    parents, letters, ends = [0], [0], []
     for word in spelled:
         node = 0
         for token in word:
-            node = children[node].setdefault(token, len(children))
+            before, node = node, children[node].setdefault(token, len(children))
             if node == len(children):
                 children.append({})
-        ends.add(node)
-    size = 2 * (len(children) + 2 * vocab_size)
+                parents.append(before)
+                letters.append(token)
+        ends.append(node)
+    parent, letter = np.array(parents), np.array(letters)
+    begins = _begins(children, parent[1:], letter[1:], vocab_size)
+    places = begins[parent] + letter
+    places[0] = BETWEEN_WORDS
+    size = int(places.max()) + 1 + vocab_size
     base, owner = np.zeros(size, np.int32), np.full(size, -1, np.int32)
-    is_word, is_free = np.zeros(size, bool), np.ones(size, bool)
-    is_free[: vocab_size + 2] = False  # so that no base is negative
-    is_word[[BETWEEN_WORDS, OUTSIDE]] = True
-    place_of = {0: BETWEEN_WORDS}
-    lowest = vocab_size + 2
-    # A parent comes before its children, as it does in the list.
-    for node, following in enumerate(children):
-        place = place_of[node]
-        is_word[place] |= node in ends
-        if not following:
-            continue
+    base[places], owner[places[1:]] = begins, places[parent[1:]]
+    is_word = np.zeros(size, bool)
+    is_word[[BETWEEN_WORDS, OUTSIDE, *places[ends]]] = True
+    return WordTable(base, owner, is_word, np.zeros(vocab_size, bool))
+
+
+def _begins(
+    children: list[dict[int, int]],
+    parent: NDArray[np.int_],
+    letter: NDArray[np.int_],
+    vocab_size: int,
+) -> NDArray[np.int32]:
+    """Return where the places after each node begin, so that no two children lie on one."""
+    first = vocab_size + 2  # so that no beginning is negative
+    begins, lowest = np.zeros(len(children), np.int32), first
+    tried: dict[tuple[int, ...], int] = {}
+    widths = np.array([len(following) for following in children])
+    is_free = np.ones(first + len(children) + 3 * vocab_size, bool)
+    is_free[:first] = False
+    # The widest first, while there is room; only children fill what is left between the others.
+    order = np.argsort(-widths, kind="stable")
+    for node in order[: int((widths > 1).sum())].tolist():
         while not is_free[lowest]:
             lowest += 1
-        tokens = sorted(following)
-        begin = next(_fits(is_free, lowest, tokens))
-        base[place] = begin
+        tokens = tuple(sorted(children[node]))
+        # Where the same children did not fit before, they never will.
+        begin = _first_fit(is_free, max(lowest - tokens[0], tried.get(tokens, 0)), tokens)
+        begins[node] = tried[tokens] = begin
         for token in tokens:
             is_free[begin + token] = False
-            owner[begin + token] = place
-            place_of[following[token]] = begin + token
-        if begin + 3 * vocab_size > len(owner):
-            grown = len(owner)
-            base, is_word = (np.concatenate([a, np.zeros(grown, a.dtype)]) for a in (base, is_word))
-            owner = np.concatenate([owner, np.full(grown, -1, np.int32)])
-            is_free = np.concatenate([is_free, np.ones(grown, bool)])
-    used = int(np.flatnonzero(owner >= 0)[-1]) + 1 + vocab_size
-    return WordTable(base[:used], owner[:used], is_word[:used], np.zeros(vocab_size, bool))
+        if begin + 3 * vocab_size > len(is_free):
+            is_free = np.concatenate([is_free, np.ones(len(is_free), bool)])
+    is_only = widths[parent] == 1
+    count = int(is_only.sum())
+    free = np.flatnonzero(np.concatenate([is_free, np.ones(count, bool)]))[:count]
+    begins[parent[is_only]] = free - letter[is_only]
+    return begins
 
 
-def _fits(is_free: NDArray[np.bool_], lowest: int, tokens: list[int]) -> Iterator[int]:
-    # Where the first child would lie on a free place, and all others too.
-    begin, window = lowest - tokens[0], 256
+def _first_fit(is_free: NDArray[np.bool_], begin: int, tokens: Sequence[int]) -> int:
+    window = 256
     while True:
         rows = [is_free[begin + token : begin + token + window] for token in tokens]
         width = min(map(len, rows))
         fitting = np.logical_and.reduce([row[:width] for row in rows])
-        yield from (begin + int(offset) for offset in np.flatnonzero(fitting))
+        offset = int(fitting.argmax())
+        if fitting[offset]:
+            return begin + offset
         begin, window = begin + width, 4096
 
 

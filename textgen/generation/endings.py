@@ -7,17 +7,30 @@ from textgen.settings import SamplingSettings
 FinishReason = Literal["length", "stop", "lines", "sentences", "stuck"]
 
 # A sentence ends behind these and what closes after them, if white space follows; behind those of
-# East Asia whatever follows.
+# East Asia whatever follows. The dot of an abbreviation is taken for the end of a sentence.
 TERMINATORS = ".!?\u2026"
 WIDE_TERMINATORS = "\u3002\uff01\uff1f"
 CLOSING = "\"')]}\u2019\u201d\u00bb\u300d\u300f\uff09*_"
 
 
 class EndFinder:
-    """Follows a text as it is written; what may yet turn out to be a stop text is held back."""
+    """Follows a text as it is written; what may yet turn out to be a stop text is held back.
 
-    def __init__(self, settings: SamplingSettings) -> None:
+    Of several ends it takes the one that shows first, character by character, so that a text ends
+    at the same place however it is cut into pieces.
+    """
+
+    def __init__(self, settings: SamplingSettings, *, is_mid_line: bool = False) -> None:
+        """Begin before any text.
+
+        Args:
+            settings: where to end.
+            is_mid_line: whether the text goes on in a line begun before, which is none of those
+                that `starts` asks for.
+        """
         self._settings = settings
+        starts = len(settings.starts)
+        self._last_line = settings.lines or (starts + is_mid_line if starts else 0)
         self._held = ""
         self._lines = self._sentences = 0
         self._is_closed = self._is_wide = False
@@ -33,15 +46,16 @@ class EndFinder:
             None if it goes on. What follows an end, the stop text included, is dropped.
         """
         at, pending = len(self._held), self._held + text
-        ends: list[tuple[int, FinishReason]] = []
+        # Where each end shows, and where the text then ends.
+        ends: list[tuple[int, int, FinishReason]] = []
         for stop in self._settings.stop:
             place = pending.find(stop)
             if place >= 0:
-                ends.append((place, "stop"))
-        if self._settings.last_line or self._settings.sentences:
+                ends.append((place + len(stop), place, "stop"))
+        if self._last_line or self._settings.sentences:
             ends += self._counted_ends(pending, at)
         if ends:
-            place, reason = min(ends)
+            _, place, reason = min(ends)
             self._held = ""
             return pending[:place], reason
         held = max((_begun(pending, stop) for stop in self._settings.stop), default=0)
@@ -53,20 +67,20 @@ class EndFinder:
         held, self._held = self._held, ""
         return held
 
-    def _counted_ends(self, text: str, begin: int) -> list[tuple[int, FinishReason]]:
+    def _counted_ends(self, text: str, begin: int) -> list[tuple[int, int, FinishReason]]:
         for place in range(begin, len(text)):
             character = text[place]
             if self._is_closed and character not in CLOSING + TERMINATORS + WIDE_TERMINATORS:
                 self._is_closed = False
                 self._sentences += character.isspace() or self._is_wide
                 if 0 < self._settings.sentences <= self._sentences:
-                    return [(place, "sentences")]
+                    return [(place + 1, place, "sentences")]
             if character in TERMINATORS or character in WIDE_TERMINATORS:
                 self._is_closed, self._is_wide = True, character in WIDE_TERMINATORS
             if character == "\n":
                 self._lines += 1
-                if 0 < self._settings.last_line <= self._lines:
-                    return [(place, "lines")]
+                if 0 < self._last_line <= self._lines:
+                    return [(place + 1, place, "lines")]
         return []
 
 

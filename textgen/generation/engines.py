@@ -138,7 +138,7 @@ class NumpyEngine:
         return tuple(self._cell.fill_state(zero) for _ in range(self.settings.num_layers))
 
     def read(self, tokens: NDArray[np.int32], states: States) -> States:
-        """Read characters, ids int32 [T], one after the other."""
+        """Read characters one after the other, ids int32 [T], or [T, B] for states [B, H]."""
         for token in tokens.tolist():
             states = step_network(self._cell, self._folded, token, states)
         return states

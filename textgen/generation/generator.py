@@ -21,6 +21,8 @@ from textgen.settings import MAX_WINDOW, SamplingSettings
 FIRST_PIECE = 16
 # ... and as long as a piece takes less than this many seconds.
 PIECE_SECONDS = 0.05
+LENGTH = 500
+SETTINGS = SamplingSettings()
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ class Generator:
         self.state = state.after(recurrent, tokens, 0)
         return bits
 
-    def stream(self, length: int, settings: SamplingSettings) -> Iterator[str]:
+    def stream(self, length: int = LENGTH, settings: SamplingSettings = SETTINGS) -> Iterator[str]:
         """Write text.
 
         Args:
@@ -194,13 +196,15 @@ class Generator:
         """
         yield from (piece.text for piece in self.pieces(length, settings))
 
-    def pieces(self, length: int, settings: SamplingSettings) -> Iterator[Piece]:
+    def pieces(
+        self, length: int = LENGTH, settings: SamplingSettings = SETTINGS
+    ) -> Iterator[Piece]:
         """Write text as `stream` does, with what is to be known about each piece."""
         for (piece,) in write_side_by_side([self], length, settings):
             if piece is not None:
                 yield piece
 
-    def generate(self, length: int, settings: SamplingSettings) -> Sample:
+    def generate(self, length: int = LENGTH, settings: SamplingSettings = SETTINGS) -> Sample:
         """Write text, and return it when it is whole.
 
         Args:
@@ -236,7 +240,8 @@ class _Writing:
         self.standing = Standing(state.recurrent, sampler.begin(state.recent))
         self.is_over = False
         self._generator, self._sampler = generator, sampler
-        self._ends = EndFinder(sampler.settings)
+        is_mid_line = not generator.vocabulary.decode(state.recent[-1:]).endswith("\n")
+        self._ends = EndFinder(sampler.settings, is_mid_line=is_mid_line)
         # Where everything drawn was given out, and what was drawn since.
         self._base = (state, self.standing)
         self._drawn = _Drawn.nothing()

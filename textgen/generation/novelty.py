@@ -19,23 +19,29 @@ CHUNK = 2**20
 # Odd, so that they can be divided by, and far from each other.
 MULTIPLIERS = np.array([0x9E3779B1, 0x85EBCA77], np.uint32)
 MULTIPLIER_64 = 0x9E3779B97F4A7C15
-PROBES = np.arange(4, dtype=np.uint32)[:, None]
-# With 4 probes, 0.02 % of the runs that are not in the text are held to be in it.
-BITS_PER_RUN = 32
+# Each context has a block of a cache line, and each fact in it three bits.
+BLOCK_BITS = 512
+SHIFTS = np.array([[23], [14], [5]], np.uint32)
+BITS_PER_CONTEXT = 40
+MAX_BLOCKS = 2**23  # half a GiB, and 2**32 bits
 
 
 class CopyTable(NamedTuple):
-    """All runs of N + 1 characters of the training text, as a Bloom filter.
+    """What follows each N characters of the training text, as a Bloom filter in blocks.
+
+    Two facts of each context are kept in the same block: that it occurs, and what follows. With one
+    in ten bits set, a character that would make no copy is forbidden about once in a million.
 
     Attributes:
-        bits: uint32 [M / 32].
-        shift: uint32, so that a hash without its `shift` lowest bits is one of the M places.
-        values: uint32 [2, V], the random numbers of the characters for both hashes.
+        bits: uint32 [M, 16], a block a row.
+        shift: uint32, by which a hash is made one of the M rows.
+        values: uint32 [2, V + 1], random numbers of the characters for both hashes; the last of the
+            second row stands for the fact that a context occurs.
         leaving: uint32 [2], what the oldest of N characters is multiplied by.
 
     References:
-        Bloom (1970), Space/Time Trade-offs in Hash Coding with Allowable Errors; Kirsch and
-        Mitzenmacher (2006), Less Hashing, Same Performance.
+        Bloom (1970), Space/Time Trade-offs in Hash Coding with Allowable Errors; Putze, Sanders and
+        Singler (2007), Cache-, Hash- and Space-Efficient Bloom Filters.
     """
 
     bits: Array
@@ -46,11 +52,12 @@ class CopyTable(NamedTuple):
     def copies(self, state: "CopyState") -> Array:
         """Return which characters would end a run of the training text, bool [V]."""
         xp = self.bits.__array_namespace__()
-        hashes = state.hashes[:, None] * MULTIPLIERS[:, None] + self.values
-        places = (hashes[0] + PROBES * (hashes[1] | np.uint32(1))) >> self.shift
-        found = self.bits[places >> np.uint32(5)] >> (places & np.uint32(31)) & np.uint32(1)
+        block = self.bits[state.hashes[0] >> self.shift]
+        places = _places(state.hashes[1], self.values[1])
+        found = block[places >> np.uint32(5)] >> (places & np.uint32(31)) & np.uint32(1)
+        is_fact = xp.all(found == 1, axis=0)
         is_full = state.length >= state.recent.shape[0]
-        return xp.all(found == 1, axis=0) & is_full
+        return is_fact[:-1] & is_fact[-1] & is_full
 
     def advance(self, state: "CopyState", token: Array) -> "CopyState":
         """Return the state after one more character."""
@@ -67,6 +74,12 @@ class CopyTable(NamedTuple):
         """Return the state before any text, for copies of at most `length` characters."""
         recent = np.zeros(length, np.int32)
         return CopyState(recent, np.zeros((), np.int32), np.zeros(2, np.uint32))
+
+
+def _places(contexts: Array, facts: Array) -> Array:
+    """Return the three bits of each fact in its context's block, uint32 [3, K]."""
+    mixed = (contexts ^ facts) * MULTIPLIERS[0]
+    return mixed >> SHIFTS & np.uint32(BLOCK_BITS - 1)
 
 
 class CopyState(NamedTuple):
@@ -92,24 +105,28 @@ def make_copy_table(training: Tokens, vocab_size: int, length: int) -> CopyTable
         length: N, at least 1.
     """
     random = np.random.default_rng(0)
-    values = random.integers(0, 2**32, (2, vocab_size), np.uint32)
+    values = random.integers(0, 2**32, (2, vocab_size + 1), np.uint32)
     values[:, 0] = 0  # before the text there is nothing
-    runs = max(len(training) - length, 1)
-    exponent = min(max((runs * BITS_PER_RUN - 1).bit_length(), 5), 32)
+    blocks = min(len(training) * BITS_PER_CONTEXT // BLOCK_BITS, MAX_BLOCKS - 1)
+    exponent = max(blocks.bit_length(), 1)
     shift = np.uint32(32 - exponent)
-    bits = np.zeros(2 ** (exponent - 5), np.uint32)
+    bits = np.zeros((2**exponent, BLOCK_BITS // 32), np.uint32)
     for chunk in _chunks(training, length + 1):
         first, second = (
-            _hashes(values[row][chunk], MULTIPLIERS[row], length + 1) for row in range(2)
+            _hashes(values[row][chunk], MULTIPLIERS[row], length)[:-1] for row in range(2)
         )
-        places = (first + PROBES * (second | np.uint32(1))) >> shift
-        places = np.sort(places.reshape(-1))
-        words, marks = places >> np.uint32(5), np.uint32(1) << (places & np.uint32(31))
-        begins = np.flatnonzero(np.diff(words, prepend=np.uint32(2**32 - 1)) != 0)
-        if len(begins):
-            bits[words[begins]] |= np.bitwise_or.reduceat(marks, begins)
+        for facts in (values[1][chunk[length:]], values[1][-1:]):
+            places = (first >> shift) * np.uint32(BLOCK_BITS) + _places(second, facts)
+            _set_bits(bits.reshape(-1), places.reshape(-1))
     leaving = [pow(int(multiplier), length - 1, 2**32) for multiplier in MULTIPLIERS]
     return CopyTable(bits, shift, values, np.array(leaving, np.uint32))
+
+
+def _set_bits(bits: NDArray[np.uint32], places: NDArray[np.uint32]) -> None:
+    places.sort()
+    words, marks = places >> np.uint32(5), np.uint32(1) << (places & np.uint32(31))
+    begins = np.flatnonzero(np.diff(words, prepend=~words[:1]))
+    bits[words[begins]] |= np.bitwise_or.reduceat(marks, begins)
 
 
 def find_copies(training: Tokens, texts: Sequence[Tokens], length: int) -> list[NDArray[np.bool_]]:
@@ -128,7 +145,7 @@ def find_copies(training: Tokens, texts: Sequence[Tokens], length: int) -> list[
     values = np.random.default_rng(1).integers(0, 2**64, size, np.uint64)
     multiplier = np.uint64(MULTIPLIER_64)
     wanted = [_hashes(values[text], multiplier, length) for text in texts]
-    known, origins = np.unique(np.concatenate(wanted), return_inverse=True)
+    known, origins = np.unique(np.concatenate([values[:0], *wanted]), return_inverse=True)
     # A first look, which most runs of the training text do not pass.
     is_near = np.zeros(2**20, bool)
     is_near[known >> np.uint64(44)] = True
@@ -139,7 +156,8 @@ def find_copies(training: Tokens, texts: Sequence[Tokens], length: int) -> list[
         places = np.searchsorted(known, hashes).clip(max=max(len(known) - 1, 0))
         if len(known):
             is_copied[places[known[places] == hashes]] = True
-    return np.split(is_copied[origins], np.cumsum([len(hashes) for hashes in wanted])[:-1])
+    ends = np.cumsum([len(hashes) for hashes in wanted], dtype=int)
+    return np.split(is_copied[origins], ends)[: len(wanted)]
 
 
 def longest_copies(training: Tokens, texts: Sequence[Tokens]) -> list[int]:

@@ -100,17 +100,24 @@ def filter_logits(logits: Array, used: Array, filters: Filters) -> Array:
         penalty = filters.repetition_penalty
         lowered = xp.where(logits > 0, logits / penalty, logits * penalty)
         logits = xp.where(used, lowered, logits)
-    if filters.top_k is not None:
-        kept = _fewest(-logits, xp.ones_like(logits), filters.top_k)
+    # The order stays, whatever is taken out.
+    is_ranked = filters.top_k is not None or filters.top_p is not None
+    ranking = _Ranking.of(-logits) if is_ranked else None
+    if ranking and filters.top_k is not None:
+        kept = ranking.fewest(xp.ones_like(logits), filters.top_k)
         logits = xp.where(kept, logits, -xp.inf)
     if filters.typical_p is not None:
-        probabilities = softmax(logits)
-        surprises = -xp.log(xp.where(probabilities > 0, probabilities, 1))
+        shifted = logits - _highest(logits)
+        weights = xp.exp(shifted)
+        total = xp.maximum(xp.sum(weights, axis=-1, keepdims=True), np.float32(1))
+        probabilities = weights / total
+        surprises = xp.log(total) - xp.where(weights > 0, shifted, 0)
         expected = xp.sum(probabilities * surprises, axis=-1, keepdims=True)
-        distances = xp.where(probabilities > 0, xp.abs(surprises - expected), xp.inf)
-        logits = xp.where(_fewest(distances, probabilities, filters.typical_p), logits, -xp.inf)
-    if filters.top_p is not None:
-        kept = _fewest(-logits, softmax(logits), filters.top_p)
+        distances = xp.where(weights > 0, xp.abs(surprises - expected), xp.inf)
+        kept = _Ranking.of(distances).fewest(probabilities, filters.typical_p)
+        logits = xp.where(kept, logits, -xp.inf)
+    if ranking and filters.top_p is not None:
+        kept = ranking.fewest(softmax(logits), filters.top_p)
         logits = xp.where(kept, logits, -xp.inf)
     if filters.min_p is not None:
         least = _highest(logits) + xp.log(filters.min_p)
@@ -118,29 +125,38 @@ def filter_logits(logits: Array, used: Array, filters: Filters) -> Array:
     return logits
 
 
-def _fewest(keys: Array, weights: Array, limit: Array) -> Array:
-    """Return which entries are needed, the smallest keys first, for weights of `limit` together.
+class _Ranking(NamedTuple):
+    """Entries in the order of their keys, float32 [..., V]: compared in pairs, or sorted."""
 
-    Args:
-        keys: float32 [..., V].
-        weights: float32 [..., V], not negative.
-        limit: float32.
+    keys: Array
+    is_smaller: Array | None  # float32 [..., V, V], 1 where the second's key is smaller
+    order: Array | None  # int [..., V]
 
-    Returns:
-        bool [..., V]; of equal keys all or none.
-    """
-    xp = keys.__array_namespace__()
-    if keys.shape[-1] <= COMPARED:
-        smaller = xp.astype(keys[..., :, None] < keys[..., None, :], xp.float32)
-        kept = xp.squeeze(weights[..., None, :] @ smaller, axis=-2) < limit
-    else:
-        order = xp.argsort(keys, axis=-1)
-        ordered = xp.take_along_axis(weights, order, axis=-1)
-        needed = xp.cumsum(ordered, axis=-1) - ordered < limit
-        sorted_keys = xp.take_along_axis(keys, order, axis=-1)
-        last = xp.max(xp.where(needed, sorted_keys, -xp.inf), axis=-1, keepdims=True)
-        kept = keys <= last
-    return kept
+    @classmethod
+    def of(cls, keys: Array) -> "_Ranking":
+        xp = keys.__array_namespace__()
+        if keys.shape[-1] > COMPARED:
+            return cls(keys, None, xp.argsort(keys, axis=-1))
+        is_smaller = keys[..., None, :] < keys[..., :, None]
+        return cls(keys, xp.astype(is_smaller, xp.float32), None)
+
+    def fewest(self, weights: Array, limit: Array) -> Array:
+        """Return which entries are needed, those of the smallest keys first, to reach a limit.
+
+        Args:
+            weights: float32 [..., V], not negative.
+            limit: float32, of the weights together.
+
+        Returns:
+            bool [..., V]; of equal keys all or none.
+        """
+        xp = weights.__array_namespace__()
+        if self.is_smaller is not None:
+            return xp.squeeze(self.is_smaller @ weights[..., None], axis=-1) < limit
+        ordered = xp.take_along_axis(weights, self.order, axis=-1)
+        is_needed = xp.cumsum(ordered, axis=-1) - ordered < limit
+        keys = xp.take_along_axis(self.keys, self.order, axis=-1)
+        return self.keys <= xp.max(xp.where(is_needed, keys, -xp.inf), axis=-1, keepdims=True)
 
 
 def choose(logits: Array, uniform: Array, temperature: Array) -> Array:
