@@ -1,3 +1,66 @@
-"""textgen: a character-level LSTM, trained on your text on your machine."""
+"""textgen: a character-level LSTM, trained on your text on your machine.
+
+From Python:
+
+    import textgen
+
+    generator = textgen.load("fables")
+    generator.feed("The fox")
+    print(generator.generate(300).text)
+"""
+
+from importlib import import_module
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from textgen.errors import TextgenError
+    from textgen.generation.generator import Generator
+    from textgen.settings import SamplingSettings
 
 __version__ = "0.1.0"
+__all__ = ["Generator", "SamplingSettings", "TextgenError", "__version__", "load"]
+
+# Looked up when they are asked for, so that the command line starts without NumPy.
+_HOMES = {
+    "Generator": "textgen.generation.generator",
+    "SamplingSettings": "textgen.settings",
+    "TextgenError": "textgen.errors",
+}
+
+
+def load(
+    run: str | PathLike[str] | None = None,
+    *,
+    seed: int = 0,
+    engine: Literal["numpy", "jax"] = "numpy",
+) -> "Generator":
+    """Begin a session with the best checkpoint of a run.
+
+    Args:
+        run: its name or path; None for the newest.
+        seed: decides what is drawn, in [0, 2**63).
+        engine: what writes: `numpy` is ready at once, `jax` takes a second to start and is then two
+            to seven times as fast.
+
+    Raises:
+        RunNotFoundError: if there is no such run.
+        DamagedError: if anything that is read is damaged.
+        SettingError: if the seed is out of range or there is no such engine.
+    """
+    from textgen.errors import SettingError
+    from textgen.settings import MAX_SEED, check_number
+    from textgen.workflows.loading import load_model
+
+    check_number("seed", seed, 0, MAX_SEED, whole=True)
+    if engine not in ("numpy", "jax"):
+        raise SettingError("engine", engine, "numpy or jax")
+    model = load_model(None if run is None else fspath(run))
+    return model.generator(seed=seed, engine=model.jax_engine() if engine == "jax" else None)
+
+
+def __getattr__(name: str) -> Any:
+    """Import what the package offers when it is first used."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'textgen' has no attribute {name!r}")

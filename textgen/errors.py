@@ -47,7 +47,7 @@ class UnknownCharacterError(UsageError):
         super().__init__(
             f"the model does not know the character {character!r} "
             f"(U+{ord(character):04X}) at position {position + 1}; leave it out, or choose "
-            "--on-unknown skip or replace (in a session: /set on_unknown skip)"
+            "--on-unknown nearest, skip or replace (in a session: /set on_unknown nearest)"
         )
 
 

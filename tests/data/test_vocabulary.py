@@ -1,7 +1,10 @@
+from collections.abc import Container
+from typing import get_args
+
 import numpy as np
 import pytest
 
-from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
+from textgen.data.vocabulary import UNKNOWN_ID, OnUnknown, Vocabulary
 from textgen.errors import SettingError, UnknownCharacterError
 
 
@@ -35,6 +38,39 @@ def test_unknown_characters_can_be_skipped_or_replaced() -> None:
     assert vocabulary.encode("a?b\ud800", "replace").tolist() == [1, 0, 2, 0]
     with pytest.raises(SettingError, match="on_unknown"):
         vocabulary.encode("a", "ignore")  # type: ignore[arg-type]
+
+
+def test_unknown_characters_can_be_written_as_the_nearest() -> None:
+    vocabulary = Vocabulary("abce. ")
+    tokens = vocabulary.encode("B\u00e9\u2026\u00a0a", "nearest")
+    assert vocabulary.decode(tokens) == "be... a"
+    assert tokens.dtype == np.int32
+    assert vocabulary.nearest("\u00c9") == "e"
+    assert vocabulary.nearest("?") is None
+    with pytest.raises(UnknownCharacterError) as caught:
+        vocabulary.encode("\u2026\u00c9?", "nearest")
+    assert (caught.value.character, caught.value.position) == ("?", 2)
+
+
+@pytest.mark.parametrize("on_unknown", get_args(OnUnknown))
+def test_a_text_that_is_known_is_encoded_the_same_whatever_is_done_with_the_unknown(
+    on_unknown: OnUnknown,
+) -> None:
+    text = "e\u0301\r\n\u2026\u00a0"
+    vocabulary = Vocabulary("".join(sorted(set(text))))
+    assert vocabulary.decode(vocabulary.encode(text, on_unknown)) == text
+
+
+def test_a_long_text_asks_once_for_each_unknown_character(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def count(character: str, known: Container[str]) -> str:
+        asked.append(character)
+        return "a"
+
+    monkeypatch.setattr("textgen.data.nearest.nearest", count)
+    assert len(Vocabulary("ab").encode("xyabx" * 10_000, "nearest")) == 50_000
+    assert sorted(asked) == ["x", "y"]
 
 
 def test_the_empty_text_has_no_tokens() -> None:

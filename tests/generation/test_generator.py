@@ -1,13 +1,22 @@
+import re
+from collections.abc import Sequence
+from functools import cache
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import UnknownCharacterError
+from textgen.generation import generator as generator_module
 from textgen.generation.compiled import JaxEngine, _sampling_mesh
-from textgen.generation.engines import Engine, NumpyEngine, choose_engine
-from textgen.generation.generator import Generator, write_side_by_side
+from textgen.generation.engines import Engine, NumpyEngine, Standing, Written, choose_engine
+from textgen.generation.generator import GenerationState, Generator, Sample, write_side_by_side
+from textgen.generation.sampler import Sampler
+from textgen.generation.sampling import softmax
 from textgen.network.parameters import parameter_shapes
 from textgen.runs.checkpoint import read_checkpoint
 from textgen.settings import ModelSettings, SamplingSettings
@@ -22,12 +31,51 @@ PARAMETERS = {
 }
 READER = NumpyEngine(MODEL, PARAMETERS)
 JAX = JaxEngine(MODEL, PARAMETERS)
-VOCABULARY = Vocabulary("abcdefghijklmnopqrstuvwxy\n")
+VOCABULARY = Vocabulary("abcdefghijklmnopqrstuvw .\n")
 SETTINGS = SamplingSettings(temperature=0.9, top_k=20)
 
 
+class PieceEngine(NumpyEngine):
+    """Writes many characters at a time, as compiled loops do, and notes their temperatures."""
+
+    piece = 64
+
+    def __init__(self) -> None:
+        super().__init__(MODEL, PARAMETERS)
+        self.temperatures = list[float]()
+
+    def write(
+        self, standings: Sequence[Standing], uniforms: Any, temperatures: Any, sampler: Sampler
+    ) -> Written:
+        self.temperatures += temperatures.tolist()
+        return super().write(standings, uniforms, temperatures, sampler)
+
+
+@cache
+def training() -> Any:
+    """A text that the model likes, and would copy from."""
+    session = Generator(READER, VOCABULARY, "\n", seed=1)
+    return VOCABULARY.encode("".join(session.stream(4000, SamplingSettings(temperature=0.2))))
+
+
 def generator(engine: Engine | None = None, sample: int = 0) -> Generator:
-    return Generator(READER, VOCABULARY, "\n", seed=11, sample=sample, engine=engine)
+    return Generator(
+        READER, VOCABULARY, "\n", seed=11, sample=sample, engine=engine, training=training
+    )
+
+
+def assert_state_after(state: GenerationState, text: str, draws: int | None = None) -> None:
+    """Check that a state is the one after reading exactly a text, the start included."""
+    read = generator()
+    read.feed(text)
+    assert state.characters == len(text)
+    assert VOCABULARY.decode(state.recent) == text
+    if draws is not None:
+        assert state.position == draws
+    for one, other in zip(
+        jax.tree.leaves(state.recurrent), jax.tree.leaves(read.state.recurrent), strict=True
+    ):
+        np.testing.assert_allclose(one, other, atol=2e-5)
 
 
 def write(session: Generator, length: int, settings: SamplingSettings = SETTINGS) -> str:
@@ -50,7 +98,7 @@ def test_the_engines_agree() -> None:
 
 def test_a_sample_depends_on_its_index_and_not_on_its_neighbours() -> None:
     alone = [write(generator(sample=number), 300) for number in range(5)]
-    for engine in (None, JAX):
+    for engine in (None, JaxEngine(MODEL, PARAMETERS)):
         together = [generator(engine, number) for number in range(5)]
         columns = zip(*write_side_by_side(together, 300, SETTINGS), strict=True)
         texts = ["".join(piece.text for piece in column if piece) for column in columns]
@@ -129,3 +177,279 @@ def test_auto_takes_numpy_for_a_little_and_jax_for_a_lot() -> None:
     assert choose_engine("auto", big, 100_000, 1) == "jax"
     assert choose_engine("auto", big, 500, 100) == "jax"
     assert choose_engine("numpy", big, 100_000, 1) == "numpy"
+
+
+WORDS = ("the", "then", "hen", "a", "an", "and", "men", "mend")
+# Each is compiled anew; what is missing in one is in another.
+MANY = [
+    (
+        "ab",
+        {
+            "temperature": "0.4..1.5",
+            "top_k": 22,
+            "typical_p": 0.95,
+            "top_p": 0.98,
+            "min_p": 0.001,
+            "repetition_penalty": 1.3,
+            "repetition_window": 20,
+            "forbid": "q.",
+            "stop": ("wi", "ell"),
+        },
+    ),
+    ("a th", {"temperature": "1,0.5,0.2", "words": WORDS}),
+    ("ab", {"starts": ("now", "i", "tell"), "only": "abcdefilnotw .\n"}),
+    ("", {"temperature": 0.2, "max_copy": 4}),
+]
+
+
+@pytest.mark.parametrize(("prompt", "settings"), MANY, ids=["filters", "words", "starts", "copies"])
+def test_both_engines_write_the_same_and_end_in_the_state_of_what_they_show(
+    prompt: str, settings: dict[str, Any]
+) -> None:
+    found: list[tuple[Sample, GenerationState, str]] = []
+    for engine in (None, JAX):
+        session = generator(engine)
+        session.feed(prompt)
+        sample = session.generate(400, SamplingSettings(**settings))
+        read = (prompt or "\n") + sample.text
+        assert_state_after(session.state, read, len(sample.text))
+        state = session.state
+        # Written on with the same settings, from a state that was kept and one that was not.
+        found.append((sample, state, write(session, 60, SamplingSettings(**settings))))
+        session.state = state
+        assert write(session, 60, SamplingSettings(**settings)) == found[-1][2]
+    (one, _, after), (other, _, after_other) = found
+    assert one.text == other.text
+    assert one.finish_reason == other.finish_reason
+    assert after == after_other
+    np.testing.assert_allclose(one.bits_per_character, other.bits_per_character, rtol=1e-4)
+
+
+def test_a_written_text_is_as_surprising_as_the_same_text_read() -> None:
+    for settings in (SETTINGS, SamplingSettings(stop=("b",)), SamplingSettings(**MANY[3][1])):
+        for engine in (None, PieceEngine()):
+            session = generator(engine)
+            session.feed("the ")
+            reader = session.fork()
+            sample = session.generate(200, settings)
+            bits = reader.score(sample.text)
+            np.testing.assert_allclose(sample.bits_per_character, bits.mean(), rtol=1e-4)
+            assert_state_after(reader.state, "the " + sample.text)
+
+
+def test_a_score_is_the_logarithm_of_the_probability() -> None:
+    session, expected, text = generator(), [], "the hen\n"
+    states = READER.read(VOCABULARY.encode("\n"), READER.zero_states())
+    for token in VOCABULARY.encode(text):
+        expected.append(-np.log2(softmax(READER.logits(states))[token]))
+        states = READER.read(np.array([token]), states)
+    bits = session.score(text)
+    np.testing.assert_allclose(bits, expected, rtol=1e-5)
+    assert bits.dtype == np.float64
+    assert_state_after(session.state, "\n" + text)
+    assert session.score("", "skip").shape == (0,)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_what_looks_back_sees_the_same_in_pieces_as_at_once(number: int) -> None:
+    prompt, values = MANY[number]
+    settings = SamplingSettings(**{**values, "temperature": 0.7})
+    whole, in_pieces = generator(), generator()
+    for session in (whole, in_pieces):
+        session.feed(prompt)
+    text = write(whole, 200, settings)
+    assert "".join(write(in_pieces, n, settings) for n in (1, 7, 92, 100)) == text
+
+
+def test_penalties_in_pieces_are_penalties_at_once() -> None:
+    settings = SamplingSettings(repetition_penalty=1.6, repetition_window=30, temperature=0.5)
+    whole, in_pieces = generator(), generator(PieceEngine())
+    assert write(whole, 200, settings) == "".join(write(in_pieces, 50, settings) for _ in range(4))
+    assert write(generator(), 200, SamplingSettings(temperature=0.5)) != write(
+        generator(), 200, settings
+    )
+
+
+@pytest.mark.parametrize("window", [1, 3, 4, 50])
+def test_the_penalty_is_for_the_last_characters_of_the_prompt_too(window: int) -> None:
+    settings = SamplingSettings(temperature=0, repetition_penalty=4, repetition_window=window)
+    session, text = generator(), "the end of it"
+    session.feed(text)
+    found = write(session, 40, settings)
+    for _ in range(40):
+        states = READER.read(VOCABULARY.encode(text), READER.zero_states())
+        logits = READER.logits(states).copy()
+        logits[0] = -np.inf
+        used = np.unique(VOCABULARY.encode(text[-window:]))
+        logits[used] = np.where(logits[used] > 0, logits[used] / 4, logits[used] * 4)
+        text += VOCABULARY.decode([logits.argmax()])
+    assert found == text[-40:]
+
+
+@pytest.mark.parametrize("engine", [NumpyEngine, JaxEngine])
+def test_only_listed_words_are_written(engine: Any) -> None:
+    settings = SamplingSettings(temperature=1.2, words=WORDS)
+    session = generator(JAX if engine is JaxEngine else None)
+    session.feed("of th")
+    text = "of th" + write(session, 400, settings)
+    found = re.findall("[a-z]+", text)
+    assert found[0] == "of"
+    assert found[1] in ("the", "then")  # begun in the prompt
+    assert set(found[1:-1]) <= set(WORDS)
+    assert any(word.startswith(found[-1]) for word in WORDS)
+    assert len(set(found)) > 5
+    # What no listed word begins with only ends.
+    session.feed(" tho")
+    assert write(session, 1, settings) in " .\n"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "before"), [("", ""), ("ab\n", ""), ("ab", "[^\n]*\n"), ("a\nb", "[^\n]*\n")]
+)
+def test_lines_begin_as_asked(prompt: str, before: str) -> None:
+    settings = SamplingSettings(temperature=0.9, starts=("s", "tom ", "ab"))
+    for engine in (None, JAX):
+        session = generator(engine)
+        session.feed(prompt)
+        sample = session.generate(2000, settings)
+        assert re.fullmatch(f"{before}s[^\n]*\ntom [^\n]*\nab[^\n]*", sample.text)
+        assert sample.finish_reason == "lines"
+    more = session.generate(2000, SamplingSettings(temperature=0.9, starts=("h",), lines=3))
+    assert more.text.count("\n") == 2
+
+
+@pytest.mark.parametrize("engine", [NumpyEngine, JaxEngine])
+def test_no_more_than_the_limit_is_copied_across_the_end_of_the_prompt_too(engine: Any) -> None:
+    known = VOCABULARY.decode(training())
+    prompt = known[100:140]
+    longest = {}
+    for limit in (0, 4):
+        session = generator(JAX if engine is JaxEngine else None)
+        session.feed(prompt)
+        text = write(session, 400, SamplingSettings(temperature=0.2, max_copy=limit))
+        text = prompt[-4:] + text
+        assert len(text) == 404
+        longest[limit] = max(
+            size
+            for begin in range(len(text))
+            for size in range(min(60, len(text) - begin) + 1)
+            if text[begin : begin + size] in known
+        )
+    assert longest[4] == 4
+    assert longest[0] > 8
+
+
+STUCK = [
+    ({"starts": ("the",), "words": ("men",)}, ""),
+    ({"starts": ("menu",), "words": ("men", "a")}, "men"),
+]
+
+
+@pytest.mark.parametrize(("settings", "text"), STUCK)
+def test_where_nothing_is_permitted_the_text_ends_and_says_so(
+    settings: dict[str, Any], text: str
+) -> None:
+    after = []
+    for engine in (None, PieceEngine(), JAX):
+        session = generator(engine)
+        sample = session.generate(50, SamplingSettings(**settings))
+        assert (sample.text, sample.finish_reason) == (text, "stuck")
+        assert_state_after(session.state, "\n" + text, len(text))
+        after.append(write(session, 30))
+    assert len(set(after)) == 1
+
+
+def test_what_was_held_back_is_shown_when_the_text_is_stuck() -> None:
+    settings = SamplingSettings(starts=("menu",), words=("men",), stop=("ene",))
+    for engine in (None, PieceEngine()):
+        assert generator(engine).generate(50, settings).text == "men"
+
+
+def test_a_ramp_uses_its_ends_and_a_cycle_repeats_whatever_the_pieces() -> None:
+    engine = PieceEngine()
+    list(generator(engine).stream(101, SamplingSettings(temperature="0.2..1.2")))
+    np.testing.assert_allclose(engine.temperatures, np.linspace(0.2, 1.2, 101), rtol=1e-6)
+    engine = PieceEngine()
+    list(generator(engine).stream(101, SamplingSettings(temperature="1,0.5,0.2")))
+    np.testing.assert_allclose(engine.temperatures, ([1, 0.5, 0.2] * 34)[:101], rtol=1e-6)
+    engine = PieceEngine()
+    list(generator(engine).stream(1, SamplingSettings(temperature="0.2..1.2")))
+    np.testing.assert_allclose(engine.temperatures, [0.2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("first", [1, 5, 64])
+@pytest.mark.parametrize("seconds", [0, 1e9])
+def test_a_text_is_the_same_however_long_its_pieces_are(
+    first: int, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [SETTINGS, *(SamplingSettings(**settings) for _, settings in MANY)]
+    expected = [generator().generate(150, settings) for settings in cases]
+    monkeypatch.setattr(generator_module, "FIRST_PIECE", first)
+    monkeypatch.setattr(generator_module, "PIECE_SECONDS", seconds)
+    for settings, sample in zip(cases, expected, strict=True):
+        found = generator(PieceEngine()).generate(150, settings)
+        assert (found.text, found.finish_reason) == (sample.text, sample.finish_reason)
+
+
+def test_settings_may_change_between_two_texts() -> None:
+    hot, cold = SamplingSettings(temperature=2.0), SamplingSettings(temperature=0.2, words=WORDS)
+    session, other = generator(), generator()
+    texts = [write(session, 60, settings) for settings in (hot, cold, hot)]
+    for settings, text in zip((hot, cold, hot), texts, strict=True):
+        kept = other.state
+        other = generator()
+        other.state = kept
+        assert write(other, 60, settings) == text
+    assert session.sampler(hot) is session.sampler(SamplingSettings(temperature=2.0))
+    assert session.sampler(cold) is not session.sampler(hot)
+
+
+def test_length_and_settings_have_defaults() -> None:
+    expected = write(generator(), 500, SamplingSettings())
+    assert "".join(generator().stream()) == generator().generate().text == expected
+    assert "".join(piece.text for piece in generator().pieces()) == expected
+
+
+@pytest.mark.parametrize("engine", [NumpyEngine, PieceEngine, JaxEngine])
+def test_a_text_broken_off_leaves_the_state_of_what_was_shown(engine: Any) -> None:
+    # Much is held back: each "e", and what follows it.
+    settings = SamplingSettings(temperature=0.9, top_k=20, stop=("e\n\n\n", "a b c d"))
+    writer = {NumpyEngine: None, JaxEngine: JAX}.get(engine) or (
+        PieceEngine() if engine is PieceEngine else None
+    )
+    whole = write(generator(), 400, settings)
+    for count in (0, 1, 2, 3, 5):
+        session = generator(writer)
+        stream = session.stream(400, settings)
+        text = "".join(islice(stream, count))
+        stream.close()
+        assert whole.startswith(text)
+        assert_state_after(session.state, "\n" * bool(count) + text, len(text))
+        assert text + write(session, 400 - len(text), settings) == whole
+
+
+def test_a_fork_of_a_text_that_was_stopped_goes_on_from_what_was_shown() -> None:
+    session = generator(PieceEngine())
+    sample = session.generate(300, SamplingSettings(temperature=0.9, top_k=20, stop=("th",)))
+    assert sample.finish_reason == "stop"
+    twin, other = session.fork(), session.fork(4)
+    assert_state_after(twin.state, "\n" + sample.text, len(sample.text))
+    assert_state_after(other.state, "\n" + sample.text, 0)
+    after = write(session, 100)
+    assert write(twin, 100) == after
+    assert write(other, 100) != after
+
+
+@pytest.mark.parametrize("engine", [NumpyEngine, PieceEngine])
+def test_samples_side_by_side_end_each_where_they_would_alone(engine: Any) -> None:
+    settings = SamplingSettings(temperature=0.9, top_k=20, stop=("th", "e"), lines=4)
+    alone = [generator(sample=number).generate(120, settings) for number in range(6)]
+    writer = PieceEngine() if engine is PieceEngine else None
+    together = [generator(writer, number) for number in range(6)]
+    columns = list(zip(*write_side_by_side(together, 120, settings), strict=True))
+    for session, column, sample in zip(together, columns, alone, strict=True):
+        pieces = [piece for piece in column if piece is not None]
+        assert Sample.of(pieces).text == sample.text
+        assert pieces[-1].finish == sample.finish_reason
+        assert_state_after(session.state, "\n" + sample.text, len(sample.text))
+    assert len({len(sample.text) for sample in alone}) > 2

@@ -171,7 +171,7 @@ def read_chunks(path: Path) -> Iterator[str]:
         raise CorpusError(path, _reason(error)) from error
 
 
-def read_text(path: Path) -> str:
+def load_text(path: Path) -> str:
     """Return the text of a file of at most 64 Mi characters, as `read_chunks` reads it.
 
     Raises:

@@ -5,12 +5,13 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.nearest import nearest, respell
 from textgen.errors import SettingError, UnknownCharacterError
 
 UNKNOWN_ID = 0
 REPLACEMENT = "\ufffd"
 
-OnUnknown = Literal["error", "skip", "replace"]
+OnUnknown = Literal["error", "nearest", "skip", "replace"]
 
 
 class Vocabulary:
@@ -42,27 +43,45 @@ class Vocabulary:
         """Return whether a single character has an id of its own."""
         return character in self.characters
 
+    def nearest(self, character: str) -> str | None:
+        """Return the characters with an id that a character is written as.
+
+        Itself if it has one; else the nearest by Unicode decomposition, by case or among alike
+        marks: `e` for e acute, `ss` for sharp s, `...` for an ellipsis.
+
+            >>> Vocabulary("ABC").nearest("b")
+            'B'
+
+        Returns:
+            None if there is nothing near; the empty text for what cannot be seen.
+        """
+        return nearest(character, self.characters)
+
     def encode(self, text: str, on_unknown: OnUnknown = "error") -> NDArray[np.int32]:
         """Turn text into ids.
 
         Args:
             text: any text.
-            on_unknown: what to do with a character that has no id: `error` raises, `skip` leaves
-                it out, `replace` gives it the id 0.
+            on_unknown: what to do with a character that has no id: `error` raises, `nearest` takes
+                what `nearest` returns for it, `skip` leaves it out, `replace` gives it the id 0.
 
         Returns:
-            int32 [T], one id a character, fewer if some were skipped.
+            int32 [T], one id a character; fewer if some were skipped, and fewer or more if some
+            were written as the nearest ones.
 
         Raises:
-            UnknownCharacterError: at the first character without an id, if `on_unknown` is `error`.
-            SettingError: if `on_unknown` is none of the three.
+            UnknownCharacterError: if `on_unknown` is `error`, at the first character without an id;
+                if it is `nearest`, at the first for which nothing near has one.
+            SettingError: if `on_unknown` is none of the four.
         """
         if on_unknown not in get_args(OnUnknown):
-            raise SettingError("on_unknown", on_unknown, "error, skip or replace")
+            raise SettingError("on_unknown", on_unknown, "error, nearest, skip or replace")
         points = _code_points(text)
         places = np.searchsorted(self._sorted, points).clip(max=len(self._sorted) - 1)
         known = self._sorted[places] == points
         ids = np.where(known, self._order[places] + 1, UNKNOWN_ID).astype(np.int32)
+        if on_unknown == "nearest" and not known.all():
+            return self.encode(respell(text, self.characters))
         if on_unknown == "error" and not known.all():
             position = int(np.argmin(known))
             raise UnknownCharacterError(text[position], position)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from textgen.data.corpus import read_text
+from textgen.data.corpus import load_text
 from textgen.errors import CorpusError
 
 
@@ -12,7 +12,7 @@ def read_words(path: Path) -> tuple[str, ...]:
     Raises:
         CorpusError: if it cannot be read as text, or holds no word.
     """
-    words = tuple(dict.fromkeys(read_text(path).split()))
+    words = tuple(dict.fromkeys(load_text(path).split()))
     if not words:
         raise CorpusError(path, "it holds no words")
     return words

@@ -125,7 +125,7 @@ def next_logits(folded: Any, states: States) -> Any:
 class NumpyEngine:
     """A network as NumPy arrays."""
 
-    piece = 1
+    piece = 512
 
     def __init__(self, settings: ModelSettings, parameters: Arrays) -> None:
         self.settings = settings

@@ -19,8 +19,8 @@ from textgen.settings import MAX_WINDOW, SamplingSettings
 
 # Characters of the first piece; the next ones are twice as long each, up to the engine's.
 FIRST_PIECE = 16
-# ... and as long as a piece takes less than this many seconds.
-PIECE_SECONDS = 0.05
+# ... and as long as they take no longer than this, so that writing can be watched and stopped.
+PIECE_SECONDS = 0.04
 LENGTH = 500
 SETTINGS = SamplingSettings()
 
@@ -336,18 +336,16 @@ def write_side_by_side(
         count = min(size, engine.piece, length - drawn)
         temperatures = np.array(settings.schedule.between(drawn, drawn + count, length), np.float32)
         drawn, begun = drawn + count, time.perf_counter()
-        # Those that have ended are kept, where all are written in one loop.
-        active = [w for w in writings if engine.piece > 1 or not w.is_over]
+        active = [writing for writing in writings if not writing.is_over]
         uniforms = np.stack([writing.draws.take(count) for writing in active])
         written = engine.write([w.standing for w in active], uniforms, temperatures, sampler)
         # The text is the same however it is cut into pieces.
-        size *= 2 if time.perf_counter() - begun < PIECE_SECONDS else 1
+        size *= 2 if time.perf_counter() - begun < PIECE_SECONDS / 2 else 1
         pieces: dict[int, Piece] = {}
         for row, writing in enumerate(active):
-            if not writing.is_over:
-                pieces[id(writing)] = writing.take(
-                    _Drawn(written.tokens[row], written.nats[row], uniforms[row], temperatures),
-                    written.standings[row],
-                    is_last=drawn == length,
-                )
+            pieces[id(writing)] = writing.take(
+                _Drawn(written.tokens[row], written.nats[row], uniforms[row], temperatures),
+                written.standings[row],
+                is_last=drawn == length,
+            )
         yield tuple(pieces.get(id(writing)) for writing in writings)

@@ -146,6 +146,6 @@ def _prompt_text(prompt: str | None, path: Path | None) -> str:
         return unescape(prompt or "").replace("\r\n", "\n")
     if str(path) == "-":
         return sys.stdin.read().removeprefix("\ufeff").replace("\r\n", "\n")
-    from textgen.data.corpus import read_text
+    from textgen.data.corpus import load_text
 
-    return read_text(path)
+    return load_text(path)
