@@ -109,6 +109,11 @@ def test_the_package_itself_does_not_import_numpy() -> None:
     assert "numpy" not in done.stdout.split()
 
 
+def test_showing_help_needs_no_numpy() -> None:
+    code = "import sys, textgen.terminal.cli; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_only_the_terminal_prints_and_only_it_knows_terminals(path: Path) -> None:
     if path.is_relative_to(PACKAGE / "terminal") or path.name == "__main__.py":

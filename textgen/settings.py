@@ -12,6 +12,8 @@ from textgen.errors import SettingError
 
 CellName = Literal["lstm", "gru", "rnn"]
 Projected = Literal["last", "all"]
+# What to do with a character that the model does not know.
+OnUnknown = Literal["error", "nearest", "skip", "replace"]
 MAX_SEED = 2**63 - 1
 MAX_STEPS = 10**9
 MAX_DEVICES = 256

@@ -4,8 +4,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from textgen.data.vocabulary import UNKNOWN_ID, OnUnknown, Vocabulary
+from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
 from textgen.errors import SettingError, UnknownCharacterError
+from textgen.settings import OnUnknown
 
 
 def test_decoding_undoes_encoding_for_characters_of_every_plane() -> None:

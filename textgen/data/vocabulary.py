@@ -1,17 +1,16 @@
 """Characters and their ids."""
 
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.nearest import nearest, respell
 from textgen.errors import SettingError, UnknownCharacterError
+from textgen.settings import OnUnknown
 
 UNKNOWN_ID = 0
 REPLACEMENT = "\ufffd"
-
-OnUnknown = Literal["error", "nearest", "skip", "replace"]
 
 
 class Vocabulary:

@@ -9,13 +9,13 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.vocabulary import UNKNOWN_ID, OnUnknown, Vocabulary
+from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
 from textgen.generation.endings import EndFinder, FinishReason
 from textgen.generation.engines import Engine, NumpyEngine, Standing, States
 from textgen.generation.novelty import Tokens
 from textgen.generation.sampler import Sampler
 from textgen.generation.sampling import Draws, surprise
-from textgen.settings import MAX_WINDOW, SamplingSettings
+from textgen.settings import MAX_WINDOW, OnUnknown, SamplingSettings
 
 # Characters of the first piece; the next ones are twice as long each, up to the engine's.
 FIRST_PIECE = 16

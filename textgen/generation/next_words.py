@@ -24,7 +24,7 @@ MAX_SEPARATORS = 2
 # Beginnings less likely than this are not followed, nor those less likely than this share of the
 # last word wanted: after other separators they may lead to the same words as likelier ones.
 LEAST = 1e-5
-SHARE = 0.1
+SHARE = 0.02
 
 
 @dataclass(frozen=True)

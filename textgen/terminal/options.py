@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from textgen.data.vocabulary import OnUnknown
+from textgen.settings import OnUnknown
 
 RunArgument = Annotated[
     str | None,

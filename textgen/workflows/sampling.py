@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from textgen.data.vocabulary import OnUnknown
 from textgen.generation.engines import EngineName, choose_engine
 from textgen.generation.generator import Piece, Sample, write_side_by_side
 from textgen.generation.novelty import find_copies, longest_copies
-from textgen.settings import SamplingSettings
+from textgen.settings import OnUnknown, SamplingSettings
 from textgen.workflows.loading import Model
 
 # Side by side, so that the texts of a large order need not all be held at once.
