@@ -1,263 +1,111 @@
-"""The session as whole transcripts, with a model whose words are queued; then on a terminal."""
+"""The session through pipes and on a terminal."""
 
 import os
+import re
+import stat
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pexpect
 import pytest
-from numpy.typing import NDArray
 
 from tests.conftest import textgen
-from textgen.data.vocabulary import Vocabulary
-from textgen.generation.engines import Standing, Written
-from textgen.generation.generator import Generator
-from textgen.generation.sampler import Sampler
-from textgen.generation.sampling import Draws
-from textgen.settings import SamplingSettings
-from textgen.terminal.repl import HELP, Message, Session
+from textgen.errors import UsageError
+from textgen.terminal.entries import Entry, LineCancelledError, read_entries
+from textgen.terminal.repl import edit_text
 
-VOCABULARY = Vocabulary("\n abcdefghijklmnopqrstuvwxyz/.")
+REPL = ("repl", "fox", "--seed", "1", "--length", "12")
 
 
-class QueuedEngine:
-    """Writes what it is given, two characters at a time; its state is the text it has read."""
+def entries_of(*lines: str | type[Exception]) -> list[Entry]:
+    """Return what is meant by lines, some of which may be Ctrl-C."""
+    waiting = list(lines)
 
-    settings: Any = None
-    piece = 2
+    def read_line(prompt: str, *, is_text: bool) -> str:
+        if not waiting:
+            raise EOFError
+        line = waiting.pop(0)
+        if not isinstance(line, str):
+            raise line
+        assert prompt == (". " if is_text else "> ")
+        return line
 
-    def __init__(self, *texts: str) -> None:
-        self.texts, self.is_new = list(texts), True
-        self.seen: list[tuple[str, int, float]] = []
-
-    def zero_states(self) -> tuple[str, ...]:
-        return ("",)
-
-    def read(self, tokens: NDArray[np.int32], states: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (states[0] + VOCABULARY.decode(tokens),)
-
-    def write(
-        self,
-        standings: Sequence[Standing],
-        uniforms: NDArray[np.float32],
-        temperatures: NDArray[np.float32],
-        sampler: Sampler,
-    ) -> Written:
-        (((read,), control),), count = standings, len(temperatures)
-        if self.is_new:
-            first, samples = uniforms[0, 0], range(50)
-            sample = next(n for n in samples if first in [Draws(s, n).take(1)[0] for s in (3, 9)])
-            self.seen.append((read, sample, round(float(temperatures[0]), 6)))
-        piece, self.texts[0] = self.texts[0][:count], self.texts[0][count:]
-        self.is_new = not self.texts[0]
-        if self.is_new:
-            self.texts.pop(0)
-        tokens = VOCABULARY.encode(piece)[None]
-        nats = np.full(tokens.shape, np.log(2), np.float32)
-        return Written(tokens, nats, [Standing((read + piece,), control)])
+    return [*read_entries(read_line)]
 
 
-def session_of(*texts: str, length: int = 4) -> tuple[Session, QueuedEngine]:
-    engine: Any = QueuedEngine(*texts)
-    generator = Generator(engine, VOCABULARY, "\n", seed=3)
-    return Session(generator, SamplingSettings(), length=length), engine
-
-
-def transcript(session: Session, *lines: str) -> str:
-    """Hold a conversation and return it as it would stand on a screen."""
-    shown = []
-    for line in lines:
-        shown.append(f"> {line}\n")
-        for piece in session.respond(line):
-            shown.append(f"[{piece.text}]\n" if isinstance(piece, Message) else piece)
-        if not shown[-1].endswith("\n"):
-            shown.append("\n")
-    return "".join(shown)
-
-
-def test_a_conversation() -> None:
-    session, engine = session_of("at. ", "ats.", "end.", "new.", "ago.")
-    assert transcript(
-        session,
-        "the c",
-        "",
-        "/undo",
-        "a dog",
-        "/regen",
-        "/set temperature 0.5",
-        "/undo",
-        "/undo",
-        "/undo",
-        "/clear",
-        "long",
-        "/bye",
-    ) == (
-        "> the c\n"
-        "at. \n"
-        "> \n"
-        "ats.\n"
-        "> /undo\n"
-        "[took the last turn back; 1 turn left]\n"
-        "> a dog\n"
-        "end.\n"
-        "> /regen\n"
-        "new.\n"
-        "> /set temperature 0.5\n"
-        "[temperature 0.5]\n"
-        "> /undo\n"
-        "[took the last turn back; 1 turn left]\n"
-        "> /undo\n"
-        "[took the last turn back; 0 turns left]\n"
-        "> /undo\n"
-        "[there is nothing to take back]\n"
-        "> /clear\n"
-        "[forgot all text]\n"
-        "> long\n"
-        "ago.\n"
-        "> /bye\n"
-    )
-    # What the model had read each time, which of the seed's samples it drew, how daringly.
-    assert engine.seen == [
-        ("the c", 0, 0.8),
-        ("the cat. ", 1, 0.8),
-        ("the cat. \na dog", 2, 0.8),
-        ("the cat. \na dog", 3, 0.8),
-        ("long", 4, 0.5),
+def test_text_between_quotes_or_pasted_in_several_lines_is_one_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert entries_of("one", '"""', "/undo", "", '"""x', '"""', "two") == [
+        ("one", False),
+        ('/undo\n\n"""x', True),
+        ("two", False),
     ]
-    assert not session.running
-
-
-def test_settings_are_changed_shown_and_guarded() -> None:
-    session, _ = session_of()
-    assert transcript(
-        session,
-        "/set top_k 5",
-        "/set top_p 1.5",
-        "/set top_p x",
-        "/set top_k 1.5",
-        "/set tempratur 1",
-        "/set length 0",
-        "/set length 9",
-        "/set seed 77",
-        "/set on_unknown skip",
-        "/set on_unknown maybe",
-        "/set top_k",
-        "/show",
-    ) == (
-        "> /set top_k 5\n[top_k 5]\n"
-        "> /set top_p 1.5\n[top_p must be a number in (0, 1], got 1.5]\n"
-        "> /set top_p x\n[top_p must be a number, got 'x']\n"
-        "> /set top_k 1.5\n[top_k must be a whole number, got '1.5']\n"
-        "> /set tempratur 1\n[there is no setting 'tempratur'; did you mean temperature?]\n"
-        "> /set length 0\n[length must be a whole number of at least 1, got 0]\n"
-        "> /set length 9\n[length 9]\n"
-        "> /set seed 77\n[seed 77]\n"
-        "> /set on_unknown skip\n[on_unknown skip]\n"
-        "> /set on_unknown maybe\n[on_unknown must be error, skip or replace, got 'maybe']\n"
-        "> /set top_k\n[/set takes a name and a value, as in /set temperature 0.8]\n"
-        "> /show\n[temperature 0.8\ntop_k 5\ntop_p 1.0\nmin_p 0.0\n"
-        "length 9\nseed 77\non_unknown skip]\n"
-    )
-
-
-def test_commands_begin_with_a_slash_and_nothing_else_does() -> None:
-    session, engine = session_of("one.", "two.")
-    shown = transcript(session, "help", "/hepl", "/help", "//etc", "/regne", "/")
-    assert "[there is no command /hepl; did you mean /help?; /help lists them]" in shown
-    assert f"[{HELP}]" in shown
-    assert "[there is no command /regne; did you mean /regen?" in shown
-    assert [text for text, _, _ in engine.seen] == ["help", "helpone.\n/etc"]
-
-
-def test_every_command_stands_in_the_help() -> None:
-    session, _ = session_of()
-    for name in session.commands:
-        assert f"  {name} " in HELP
-
-
-def test_an_unknown_character_is_explained_and_the_session_goes_on() -> None:
-    session, engine = session_of("one.", "two.")
-    shown = transcript(session, "a\u017cb", "ab", "a\u017cb", "/set on_unknown replace", "\u017c")
-    assert (
-        shown.count("[the model does not know the character '\u017c' (U+017C) at position 2") == 2
-    )
-    assert [text for text, _, _ in engine.seen] == ["ab", "abone.\n\ufffd"]
-
-
-def test_stopped_text_stays_and_the_next_turn_follows_it() -> None:
-    session, engine = session_of("abcdefgh", "two.", length=8)
-    reply = session.respond("x")
-    assert [next(reply), next(reply)] == ["ab", "cd"]
-    reply.close()
-    assert session.generator.state.recurrent == ("xabcd",)
-    engine.texts.pop(0)
-    engine.is_new = True
-    session.length = 4
-    transcript(session, "y")
-    assert engine.seen[-1][0] == "xabcd\ny"
-    transcript(session, "/undo", "/undo")
-    assert session.generator.state.recurrent == ("",)
-
-
-def test_a_long_line_can_be_stopped_while_it_is_read_and_then_leaves_no_trace() -> None:
-    session, engine = session_of("end.", "end.")
-    reply = session.respond("ab" * 600)
-    assert [next(reply), next(reply)] == ["", ""]
-    assert len(session.generator.state.recurrent[0]) == 1000
-    reply.close()
-    assert session.generator.state.recurrent == ("",)
-    transcript(session, "ab" * 600)
-    assert engine.seen == [("ab" * 600, 0, 0.8)]
+    assert entries_of('"""first', "second", '"""') == [("first\nsecond", True)]
+    assert entries_of("/undo\npasted", "/undo\n", "a\n\n", "") == [
+        ("/undo\npasted", True),
+        ("/undo", False),
+        ("a\n\n", True),
+        ("", False),
+    ]
+    assert entries_of('"""\npasted\n"""\nafter', "x") == [
+        ("pasted", True),
+        ("after", False),
+        ("x", False),
+    ]
+    assert capsys.readouterr().err == ""
+    assert entries_of('"""', "one", LineCancelledError, "two", LineCancelledError) == [
+        ("two", False)
+    ]
+    assert capsys.readouterr().err == "Ctrl-D leaves\n" * 2
+    assert entries_of('"""', "one") == [("one", True)]
+    assert capsys.readouterr().err == 'the text ends here without """\n'
 
 
 def test_without_a_terminal_lines_are_read_and_plain_text_is_written(tiny_run: Path) -> None:
-    lines = "the quick\n/set temperature 0\nthe\n/oops\nZ\n"
-    done = textgen("repl", "fox", "--seed", "1", "--length", "12", input=lines)
+    lines = (
+        "the quick\n/set temperature 0\nthe\n/oops\nZ\n/score\n/words 2\n"
+        '"""\nbrown\nfox\n"""\n/edit\n/save s.json\n/load s.json\n/again 2\n/pick 1\n'
+    )
+    done = textgen(*REPL, input=lines)
     assert done.returncode == 0
     first, *rest = done.stdout.splitlines()
     assert first.startswith("the quick")
     assert len(first) + len("\n".join(rest)) >= len("the quickthe") + 24
+    assert "\nbrown\nfox" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
-    assert "temperature 0\n" in done.stderr
+    assert "temperature 0.0\n" in done.stderr
     assert "there is no command /oops" in done.stderr
     assert "does not know the character 'Z'" in done.stderr
+    assert "bits per character, 16 characters" in done.stderr  # a newline, three and twelve
+    assert done.stderr.count(" %  ") == 2
+    assert "/edit needs a terminal" in done.stderr
     assert "Z" not in done.stdout
-    again = textgen("repl", "fox", "--seed", "1", "--length", "12", "-q", input=lines)
+    alternative = done.stderr.split("\n1  ")[1].split("\n")[0]
+    assert " ".join(done.stdout.split()).endswith(alternative.strip())
+    again = textgen(*REPL, "-q", input=lines)
     # Only the greeting is left out: errors and answers are what one asked for.
     assert (again.stdout, again.stderr) == (done.stdout, done.stderr.split("\n", 1)[1])
 
 
-def test_on_a_terminal_ctrl_c_stops_the_text_and_ctrl_d_leaves(tiny_run: Path) -> None:
-    child = pexpect.spawn(
-        sys.executable,
-        ["-m", "textgen", "repl", "fox", "--length", "10000000", "--seed", "1"],
-        encoding="utf-8",
-        timeout=30,
-        dimensions=(24, 80),
-        env=os.environ | {"PROMPT_TOOLKIT_NO_CPR": "1"},  # nobody answers where the cursor is
+def test_bytes_that_are_no_text_are_explained_and_the_session_goes_on(tiny_run: Path) -> None:
+    lines = b"nul\0esc\x1b[2J\xff\xfe\n/\x1b]0;x\x07\n/set \xff 1\nthe\n" + b"dog " * 5000
+    done = textgen(
+        *REPL,
+        input=lines.decode("utf-8", "surrogateescape"),
+        errors="surrogateescape",
     )
-    child.expect("/help for help")
-    child.expect(">")
-    child.send("the dog\r")
-    child.expect(r"\w+ \w+ \w+")
-    child.sendintr()
-    child.expect(">")
-    child.send("/set length 5\r")
-    child.expect("length 5")
-    child.expect(">")
-    child.send("/undo\r")
-    child.expect("0 turns left")
-    child.expect(">")
-    child.sendintr()
-    child.expect("Ctrl-D leaves")
-    child.expect(">")
-    child.send("\x04")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
+    assert done.returncode == 0
+    assert "does not know the character '\\x00'" in done.stderr
+    assert "\x1b" not in done.stderr
+    assert "there is no command /\u241b]0;x\u2407" in done.stderr
+    assert "there is no setting '\\udcff'" in done.stderr
+    assert done.stdout.startswith("the")
+    assert "dog dog" in done.stdout
 
 
 @pytest.mark.parametrize("run", ["nope"])
@@ -265,3 +113,140 @@ def test_an_unknown_run_ends_with_code_4(tiny_run: Path, run: str) -> None:
     done = textgen("repl", run, input="")
     assert done.returncode == 4
     assert "no run named 'nope'" in done.stderr
+
+
+def editor(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    Path("editor.py").write_text(script)
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", f"'{sys.executable}' editor.py")
+
+
+def test_a_text_is_edited_with_the_users_editor(monkeypatch: pytest.MonkeyPatch) -> None:
+    append = "import sys; open(sys.argv[1], 'a').write('two\\n\\n')"
+    editor(monkeypatch, append)
+    assert edit_text("one") == "one\ntwo\n"
+    monkeypatch.setenv("VISUAL", "true")
+    assert edit_text("one") == "one"
+
+
+def test_an_editor_that_is_missing_or_fails_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    editor(monkeypatch, "import sys; sys.exit(3)")
+    with pytest.raises(UsageError, match="ended with code 3; set VISUAL or EDITOR"):
+        edit_text("one")
+    monkeypatch.setenv("VISUAL", "no-such-editor")
+    with pytest.raises(UsageError, match="cannot run the editor 'no-such-editor': No such file"):
+        edit_text("one")
+    monkeypatch.setenv("VISUAL", "unclosed 'quote")
+    with pytest.raises(UsageError, match="cannot run the editor"):
+        edit_text("one")
+
+
+@contextmanager
+def terminal(*options: str, columns: int = 80, **environment: str) -> Iterator[Any]:
+    """Start a session on a terminal that is at its first prompt."""
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "textgen", "repl", "fox", "--seed", "1", *options],
+        encoding="utf-8",
+        timeout=30,
+        dimensions=(24, columns),
+        env=os.environ
+        | {"TERM": "xterm", "XDG_STATE_HOME": str(Path.cwd() / "state")}
+        | environment,
+    )
+    child.delaybeforesend = None
+    try:
+        yield child
+    finally:
+        child.close(force=True)
+
+
+def prompted(child: Any) -> None:
+    """Wait for a prompt; answer where the cursor is, as a terminal does."""
+    child.expect_exact("\x1b[6n")
+    child.send("\x1b[1;1R")
+    child.expect_exact(">")
+
+
+def test_on_a_terminal_text_is_stopped_completed_scored_and_remembered(tiny_run: Path) -> None:
+    with terminal("--length", "10000000") as child:
+        child.expect("/help for help")
+        prompted(child)
+        child.expect_exact("temperature 0.8 | seed 1")
+        child.send("the dog\r")
+        child.expect(r"\w+ \w+ \w+")
+        begun = time.perf_counter()
+        child.sendintr()
+        prompted(child)
+        # A fortieth of that on a machine that does nothing else.
+        assert time.perf_counter() - begun < 2
+        child.expect("characters/s")
+        child.send("/set len\t")
+        child.expect_exact("gth")
+        child.send(" 5\r")
+        child.expect("length 5")
+        prompted(child)
+        child.send("/score\r")
+        child.expect_exact("\x1b[30;4")
+        child.expect("bits per character")
+        prompted(child)
+        child.send("\x1b[200~two\nlines\x1b[31m\x1b[201~\r")
+        child.expect(r"does not know the character '\\x1b'")
+        assert "\x1b[31m" not in child.before
+        prompted(child)
+        child.send("/undo\r")
+        child.expect("0 turns left")
+        prompted(child)
+        child.sendintr()
+        child.expect("Ctrl-D leaves")
+        prompted(child)
+        child.send("\x04")
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 0
+    history = Path("state/textgen/history")
+    assert stat.S_IMODE(history.stat().st_mode) == 0o600
+    assert "+the dog\n" in history.read_text()
+    with terminal("--length", "5", columns=20, EDITOR="true") as child:
+        prompted(child)
+        child.send("\x12dog\r\r")  # Ctrl-R
+        prompted(child)
+        child.expect_exact("T0.8 seed 1")
+        child.send("the b\t")
+        child.expect_exact("%")  # the candidates stand in the status line
+        child.send("\x03")
+        child.expect("Ctrl-D leaves")
+        prompted(child)
+        child.send("/edit\r")
+        child.expect("the dog")
+        prompted(child)
+        child.send("/bye\r")
+        child.expect(pexpect.EOF)
+
+
+def test_a_dumb_terminal_gets_no_escapes_and_nothing_is_kept_unless_wanted(tiny_run: Path) -> None:
+    with terminal("--length", "5", "--no-history", TERM="dumb") as child:
+        child.expect_exact("> ")
+        child.send("the dog\r")
+        child.expect_exact("> ")
+        assert re.search("the dog[a-z. ]", child.before) is None  # it stands there already
+        child.send("/score\r")
+        child.expect("bits below each character")
+        assert "\x1b[3" not in child.before
+        assert "temperature" not in child.before
+        child.expect_exact("> ")
+        child.send("/bye\r")
+        child.expect(pexpect.EOF)
+    assert not Path("state").exists()
+
+
+def test_a_history_that_cannot_be_kept_does_not_matter(tiny_run: Path) -> None:
+    Path("state").write_text("in the way")
+    with terminal("--length", "5", TERM="dumb") as child:
+        child.expect_exact("> ")
+        child.send("/show\r")
+        child.expect("top_k 0")
+        child.send("/bye\r")
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 0

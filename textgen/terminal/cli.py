@@ -225,6 +225,9 @@ def repl(
     min_p: MinP = 0.0,
     seed: Seed = None,
     on_unknown: Unknown = "error",
+    history: Annotated[
+        bool, typer.Option(help="Keep what is typed, for the next sessions to find by Ctrl-R.")
+    ] = True,
     quiet: Quiet = False,
 ) -> None:
     """Write with a model in turns: what you type is continued. /help lists the commands."""
@@ -233,15 +236,16 @@ def repl(
     if seed is not None:
         check_number("seed", seed, 0, MAX_SEED, whole=True)
 
-    from textgen.terminal.repl import Session, run_repl
+    from textgen.terminal.repl import start_repl
     from textgen.workflows.loading import load_model
 
     model = load_model(run)
     seed = secrets.randbelow(2**31) if seed is None else seed
     if not quiet:
         say(f"{model.run.name}, step {model.step}, seed {seed}; /help for help, Ctrl-D to leave")
-    session = Session(model.generator(seed=seed), settings, length=length, on_unknown=on_unknown)
-    run_repl(session)
+    start_repl(
+        model, settings, seed=seed, length=length, on_unknown=on_unknown, keeps_history=history
+    )
 
 
 @app.command()

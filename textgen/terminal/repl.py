@@ -1,303 +1,175 @@
-"""The interactive session: what you type is continued, and the state goes on from turn to turn."""
+"""The interactive session on a terminal or through pipes: lines in, text and messages out."""
 
-import difflib
+import os
+import shlex
+import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from collections.abc import Generator as Replies
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, get_args
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
 
-from textgen.data.vocabulary import OnUnknown
-from textgen.errors import SettingError, TextgenError
-from textgen.generation.generator import GenerationState, Generator
-from textgen.settings import MAX_SEED, SamplingSettings, check_number
+from textgen.data.corpus import load_text
+from textgen.errors import UsageError
+from textgen.generation.generator import Generator
+from textgen.generation.novelty import Tokens
+from textgen.runs.library import list_runs
+from textgen.runs.session_file import history_file, text_to_edit, weights_sha256
+from textgen.settings import OnUnknown, SamplingSettings
+from textgen.terminal.entries import Entry, ReadLine, read_entries
 from textgen.terminal.output import emit, say
-
-HELP = """\
-Type text and it is continued, each turn on a new line; an empty line goes on where the text ends.
-Ctrl-C stops the text, Ctrl-D leaves. Text that begins with / is typed with //.
-  /set NAME VALUE   change temperature, top_k, top_p, min_p, length, seed or on_unknown
-  /show             show these settings
-  /regen            write the last turn again, differently
-  /undo             take the last turn back
-  /clear            forget all text
-  /help             show this
-  /bye              leave"""
-
-# Characters of a long line that are read between two looks at Ctrl-C.
-READ_AT_ONCE = 500
-
-NUMBERS: dict[str, Callable[[str], float]] = {
-    "temperature": float,
-    "top_k": int,
-    "top_p": float,
-    "min_p": float,
-    "length": int,
-    "seed": int,
-}
-NAMES = [*NUMBERS, "on_unknown"]
+from textgen.terminal.replies import Message, Typed
+from textgen.terminal.session import Session, no_editor
+from textgen.terminal.story import Scored, Story
+from textgen.terminal.surprise import format_surprise
+from textgen.workflows.loading import Model, load_model
 
 
 @dataclass(frozen=True)
-class Message:
-    """A line for the user, not part of the text."""
+class RunModel:
+    """A model of a run, as a session needs it."""
 
-    text: str
-
-
-@dataclass(frozen=True)
-class Turn:
-    """Where the session stood, to go back to.
-
-    Attributes:
-        before: before the turn.
-        prompted: after reading what was typed, before writing.
-        line_open: whether the text before the turn ended inside a line.
-        prompted_open: the same after reading.
-    """
-
-    before: GenerationState
-    prompted: GenerationState
-    line_open: bool
-    prompted_open: bool
-
-
-class Session:
-    """What a typed line does. It neither reads nor prints, so that it can be tested as it is."""
-
-    def __init__(
-        self,
-        generator: Generator,
-        settings: SamplingSettings,
-        *,
-        length: int,
-        on_unknown: OnUnknown = "error",
-    ) -> None:
-        """Begin with a generator that has read nothing.
-
-        Args:
-            generator: reads and writes.
-            settings: how characters are drawn.
-            length: characters that each turn writes.
-            on_unknown: what to do with typed characters that the model does not know.
-        """
-        self.generator, self.settings = generator, settings
-        self.length, self.on_unknown = length, on_unknown
-        self.running = True
-        self._beginning = generator.state
-        self._turns: list[Turn] = []
-        self._line_open = False
-        # Each writing draws with a sample of its own; undoing one does not bring its draws back.
-        self._writings = 0
-        self._commands: dict[str, Callable[[list[str]], Iterator[str | Message]]] = {
-            "/help": self._help,
-            "/set": self._set,
-            "/show": self._show,
-            "/regen": self._regen,
-            "/undo": self._undo,
-            "/clear": self._clear,
-            "/bye": self._bye,
-        }
+    model: Model
 
     @property
-    def commands(self) -> list[str]:
-        """The names of the commands."""
-        return list(self._commands)
+    def name(self) -> str:
+        """Name of the run."""
+        return self.model.run.name
 
-    def respond(self, line: str) -> Replies[str | Message, None, None]:
-        """Do what a line asks for.
+    @property
+    def step(self) -> int:
+        """Of its checkpoint."""
+        return self.model.step
 
-        Args:
-            line: as typed, without its newline.
+    @cached_property
+    def weights(self) -> str:
+        """SHA-256 of its weights."""
+        return weights_sha256(self.model.parameters)
 
-        Yields:
-            Pieces of text as they are written, and messages. Closing the iterator stops the
-            writing, and what was written stays; or the reading, of which nothing stays.
-        """
-        try:
-            text = typed_text(line)
-            if text is None:
-                name, *arguments = line.split()
-                yield from self._commands.get(name, self._unknown_command(name))(arguments)
-            else:
-                yield from self._continue(text)
-        except TextgenError as error:
-            yield Message(str(error))
+    def generator(self, *, seed: int) -> Generator:
+        """Begin a session that has read nothing."""
+        return self.model.generator(seed=seed)
 
-    def _continue(self, text: str) -> Iterator[str]:
-        before, line_open = self.generator.state, self._line_open
-        self.generator.vocabulary.encode(text, self.on_unknown)  # refuses before anything is read
-        if text and line_open and "\n" in self.generator.vocabulary:
-            text = "\n" + text
-        try:
-            for at in range(0, len(text), READ_AT_ONCE):
-                if at:
-                    yield ""  # a chance to be stopped
-                self.generator.feed(text[at : at + READ_AT_ONCE], self.on_unknown)
-        except GeneratorExit:
-            self.generator.state = before
-            raise
-        self._line_open = line_open or bool(text)
-        self._turns.append(Turn(before, self.generator.state, line_open, self._line_open))
-        yield from self._write()
-
-    def _write(self) -> Iterator[str]:
-        state = self.generator.state
-        self.generator.state = replace(state, sample=self._writings, position=0)
-        self._writings += 1
-        for piece in self.generator.stream(self.length, self.settings):
-            self._line_open = not piece.endswith("\n")
-            yield piece
-
-    def _help(self, arguments: list[str]) -> Iterator[Message]:
-        yield Message(HELP)
-
-    def _show(self, arguments: list[str]) -> Iterator[Message]:
-        values = vars(self.settings) | {
-            "length": self.length,
-            "seed": self.generator.state.seed,
-            "on_unknown": self.on_unknown,
-        }
-        yield Message("\n".join(f"{name} {values[name]}" for name in NAMES))
-
-    def _set(self, arguments: list[str]) -> Iterator[Message]:
-        if not arguments:
-            yield from self._show(arguments)
-            return
-        if len(arguments) != 2:
-            yield Message("/set takes a name and a value, as in /set temperature 0.8")
-            return
-        name, text = arguments
-        if name not in NAMES:
-            yield Message(f"there is no setting {name!r}{_did_you_mean(name, NAMES)}")
-            return
-        self._change(name, text)
-        yield Message(f"{name} {text}")
-
-    def _change(self, name: str, text: str) -> None:
-        if name == "on_unknown":
-            choice = next((known for known in get_args(OnUnknown) if known == text), None)
-            if choice is None:
-                raise SettingError(name, text, "error, skip or replace")
-            self.on_unknown = choice
-            return
-        try:
-            value = NUMBERS[name](text)
-        except ValueError:
-            whole = "a whole number" if NUMBERS[name] is int else "a number"
-            raise SettingError(name, text, whole) from None
-        if name == "length":
-            check_number(name, value, 1, whole=True)
-            self.length = int(value)
-        elif name == "seed":
-            check_number(name, value, 0, MAX_SEED, whole=True)
-            self._writings = 0
-            self.generator.state = replace(self.generator.state, seed=int(value))
-        else:
-            values: dict[str, Any] = {name: value}
-            self.settings = replace(self.settings, **values)
-
-    def _regen(self, arguments: list[str]) -> Iterator[str | Message]:
-        if not self._turns:
-            yield Message("there is nothing to write again yet")
-            return
-        turn, seed = self._turns[-1], self.generator.state.seed
-        self.generator.state = replace(turn.prompted, seed=seed)
-        self._line_open = turn.prompted_open
-        yield from self._write()
-
-    def _undo(self, arguments: list[str]) -> Iterator[Message]:
-        if not self._turns:
-            yield Message("there is nothing to take back")
-            return
-        turn, seed = self._turns.pop(), self.generator.state.seed
-        self.generator.state = replace(turn.before, seed=seed)
-        self._line_open = turn.line_open
-        left = len(self._turns)
-        yield Message(f"took the last turn back; {left} {'turn' if left == 1 else 'turns'} left")
-
-    def _clear(self, arguments: list[str]) -> Iterator[Message]:
-        self.generator.state = replace(self._beginning, seed=self.generator.state.seed)
-        self._turns, self._line_open = [], False
-        yield Message("forgot all text")
-
-    def _bye(self, arguments: list[str]) -> Iterator[Message]:
-        self.running = False
-        yield from ()
-
-    def _unknown_command(self, name: str) -> Callable[[list[str]], Iterator[Message]]:
-        def explain(arguments: list[str]) -> Iterator[Message]:
-            hint = _did_you_mean(name, self.commands)
-            yield Message(f"there is no command {name}{hint}; /help lists them")
-
-        return explain
+    def training_tokens(self) -> Tokens | None:
+        """Return the ids of its training text, or None."""
+        return self.model.training_tokens()
 
 
-def typed_text(line: str) -> str | None:
-    """Return the text that a line stands for; None if it is a command."""
-    if line.startswith("//"):
-        return line[1:]
-    return None if line.startswith("/") else line
+def start_repl(
+    model: Model,
+    settings: SamplingSettings,
+    *,
+    seed: int,
+    length: int,
+    on_unknown: OnUnknown,
+    keeps_history: bool,
+) -> None:
+    """Hold a session with a model, until /bye or the end of the input.
+
+    Args:
+        model: writes.
+        settings: how characters are drawn.
+        seed: of the draws.
+        length: characters that each turn writes, at most.
+        on_unknown: what to do with typed characters that the model does not know.
+        keeps_history: whether lines typed on a terminal are kept for later sessions.
+    """
+    story = Story(RunModel(model), settings, seed=seed, length=length, on_unknown=on_unknown)
+    on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    session = Session(
+        story,
+        load=lambda name: RunModel(load_model(name)),
+        run_names=lambda: [run.name for run in list_runs()],
+        edit=edit_text if on_terminal else no_editor,
+    )
+    run_repl(session, on_terminal=on_terminal, keeps_history=keeps_history)
 
 
-def _did_you_mean(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
-
-
-def run_repl(session: Session) -> None:
+def run_repl(session: Session, *, on_terminal: bool, keeps_history: bool) -> None:
     """Read lines and show what they do, until /bye or the end of the input.
 
     On a terminal the lines are edited with prompt_toolkit; otherwise they are read from stdin, and
-    stdout gets each line with its continuation.
+    stdout gets each text with its continuation.
 
     Args:
         session: what the lines do.
+        on_terminal: whether somebody types.
+        keeps_history: whether lines typed on a terminal are kept for later sessions.
     """
-    on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    for line in _typed_lines(session) if on_terminal else _piped_lines():
-        written = False
-        with _interrupts() as interrupted, closing(session.respond(line)) as reply:
-            for piece in reply:
-                if isinstance(piece, Message):
-                    say(piece.text)
-                else:
-                    echo = "" if written or on_terminal else typed_text(line) or ""
-                    emit(echo + piece)
-                    written = True
-                if interrupted():
-                    break
-        if written:
-            emit("\n")
+    read_line: ReadLine = _piped_line
+    if on_terminal:
+        from textgen.terminal.line_editor import LineEditor  # it takes a tenth of a second
+
+        read_line = LineEditor(session, history_file() if keeps_history else None).read_line
+    for entry in read_entries(read_line):
+        session.columns = shutil.get_terminal_size().columns
+        _show_reply(session, entry, on_terminal=on_terminal)
         if not session.running:
             return
 
 
-def _typed_lines(session: Session) -> Iterator[str]:
-    from prompt_toolkit import PromptSession
-    from prompt_toolkit.completion import WordCompleter
-    from prompt_toolkit.shortcuts import CompleteStyle
+def _piped_line(prompt: str, *, is_text: bool) -> str:
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line.removesuffix("\n").removesuffix("\r")
 
-    words = [*session.commands, *(f"/set {name}" for name in NAMES)]
-    # A menu of completions would reserve lines of the screen below every prompt.
-    prompt = PromptSession[str](
-        completer=WordCompleter(words, sentence=True),
-        complete_style=CompleteStyle.READLINE_LIKE,
-    )
-    while True:
+
+def _show_reply(session: Session, entry: Entry, *, on_terminal: bool) -> None:
+    is_open = False
+    reply = session.respond(entry.line, is_text=entry.is_text)
+    with _interrupts() as interrupted, closing(reply):
+        for part in reply:
+            if isinstance(part, Typed):
+                text = "" if on_terminal and part.is_seen else part.text
+            else:
+                text = part if isinstance(part, str) else ""
+            if isinstance(part, str | Typed):
+                emit(text)
+                is_open = is_open or bool(text)
+            else:
+                if is_open:
+                    emit("\n")
+                    is_open = False
+                if isinstance(part, Message):
+                    say(part.text)
+                else:
+                    _show_surprise(part, session.columns)
+            if interrupted():
+                break
+    if is_open:
+        emit("\n")
+
+
+def _show_surprise(scored: Scored, columns: int) -> None:
+    on_terminal = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    colours = on_terminal and not os.environ.get("NO_COLOR")
+    shown = format_surprise(scored.text, scored.bits.tolist(), max(columns, 8), colours=colours)
+    with suppress(OSError):
+        print(shown, file=sys.stderr, flush=True)
+
+
+def edit_text(text: str) -> str:
+    """Have the user edit a text in $VISUAL or $EDITOR, and return what became of it.
+
+    Raises:
+        UsageError: if the editor cannot be run, or fails.
+        CorpusError: if what it wrote is no text.
+    """
+    default = "notepad" if os.name == "nt" else "vi"
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or default
+    advice = "set VISUAL or EDITOR to the command of another"
+    with text_to_edit(text) as path:
         try:
-            yield prompt.prompt("> ")
-        except KeyboardInterrupt:
-            say("Ctrl-D leaves")
-        except EOFError:
-            return
-
-
-def _piped_lines() -> Iterator[str]:
-    for line in sys.stdin:
-        yield line.removesuffix("\n").removesuffix("\r")
+            done = subprocess.run([*shlex.split(command), str(path)])
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise UsageError(f"cannot run the editor {command!r}: {reason}; {advice}") from error
+        if done.returncode:
+            raise UsageError(f"the editor {command!r} ended with code {done.returncode}; {advice}")
+        return load_text(path).removesuffix("\n")
 
 
 @contextmanager

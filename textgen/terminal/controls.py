@@ -1,0 +1,111 @@
+"""The settings of a session by their names: from what is typed to a value, and back."""
+
+import dataclasses
+from typing import Any, get_args
+
+from textgen.data.words import read_words
+from textgen.errors import SettingError
+from textgen.settings import MAX_SEED, OnUnknown, SamplingSettings, check_number
+from textgen.terminal.arguments import file_path
+from textgen.terminal.render import unescape
+from textgen.terminal.story import Story
+
+DEFAULTS = {
+    field.name: field.default for field in dataclasses.fields(SamplingSettings) if field.init
+}
+RULES: tuple[OnUnknown, ...] = get_args(OnUnknown)
+OWN = ("length", "seed", "on_unknown")
+NAMES = [*DEFAULTS, *OWN]
+OFF = "off"
+# Those that `off` says nothing about: it stands for the default of every other.
+ALWAYS_ON = ("temperature", "repetition_window", *OWN)
+
+
+def parse_control(name: str, text: str) -> Any:
+    """Read a value as it is typed.
+
+    Args:
+        name: one of NAMES.
+        text: numbers; a file for `words`; beginnings separated by commas for `starts`; for the
+            other texts as they are, with the escapes of `unescape`. `off`, or nothing for a text,
+            turns a setting off.
+
+    Raises:
+        SettingError: if it is not such a value.
+        CorpusError: if the file of words cannot be read.
+    """
+    default, plain = DEFAULTS.get(name), text.strip()
+    if plain == OFF and name not in ALWAYS_ON:
+        return default
+    if name == "on_unknown":
+        return _parse_rule(plain)
+    if name == "temperature":
+        return plain
+    if isinstance(default, str | tuple):
+        return _parse_text(name, text) if plain or text else default
+    is_whole = isinstance(default, int) or name in ("length", "seed")
+    try:
+        value = int(plain) if is_whole else float(plain)
+    except ValueError:
+        kind = "a whole number" if is_whole else "a number"
+        raise SettingError(name, plain[:40], kind) from None
+    if name == "length":
+        check_number(name, value, 1, whole=True)
+    elif name == "seed":
+        check_number(name, value, 0, MAX_SEED, whole=True)
+    return value
+
+
+def _parse_text(name: str, text: str) -> Any:
+    if name == "words":
+        return read_words(file_path("/set words", text))
+    if name == "starts":
+        return tuple(map(unescape, text.split(",")))
+    value = unescape(text)
+    return (value,) if name == "stop" else value
+
+
+def _parse_rule(text: str) -> OnUnknown:
+    for rule in RULES:
+        if rule == text:
+            return rule
+    raise SettingError("on_unknown", text, f"{', '.join(RULES[:-1])} or {RULES[-1]}")
+
+
+def format_control(name: str, value: Any) -> str:
+    """Write a value as it could be typed; of a list of words only how many there are."""
+    if name == "words" and value:
+        return f"{len(value):,} {'word' if len(value) == 1 else 'words'}"
+    if isinstance(value, str | tuple) and not value:
+        return OFF
+    texts = value if isinstance(value, tuple) else [value]
+    return ",".join(_escape(str(text)) for text in texts)
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
+
+
+def is_text(name: str) -> bool:
+    """Return whether a setting is a text or several, for which nothing is a value too."""
+    return name != "temperature" and isinstance(DEFAULTS.get(name), str | tuple)
+
+
+def change_control(story: Story, name: str, text: str) -> None:
+    """Change a setting of a session to what was typed.
+
+    Raises:
+        TextgenError: if that cannot be, or the model cannot write so; nothing has changed then.
+    """
+    value = parse_control(name, text)
+    if name in OWN:
+        setattr(story, name, value)
+    else:
+        settings = dataclasses.replace(story.settings, **{name: value})
+        story.generator.sampler(settings)  # refuses what the model cannot do
+        story.settings = settings
+
+
+def show_control(story: Story, name: str) -> str:
+    """Write a setting of a session."""
+    return format_control(name, getattr(story if name in OWN else story.settings, name))

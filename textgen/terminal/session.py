@@ -1,0 +1,319 @@
+"""The interactive session: what a line does. It neither reads the terminal nor prints."""
+
+from collections.abc import Callable, Iterator
+from collections.abc import Generator as Replies
+from contextlib import closing
+
+from textgen.errors import RunError, TextgenError, UsageError
+from textgen.runs.session_file import read_session, write_session
+from textgen.terminal.arguments import count_turns, did_you_mean, file_path, whole_number
+from textgen.terminal.columns import cut
+from textgen.terminal.controls import NAMES, RULES, change_control, is_text, show_control
+from textgen.terminal.render import one_line
+from textgen.terminal.replies import HELP, Message, Reply, Typed
+from textgen.terminal.story import LoadedModel, Story
+from textgen.terminal.turns import Turn, draw_tree
+
+ALTERNATIVES = range(2, 10)
+MAX_WORDS = 50
+# Beyond this, a line is announced before it is read.
+LONG_TEXT = 20_000
+# Of what is wrong with a line of a million characters no more is shown.
+LONG_MESSAGE = 1000
+
+
+Command = Callable[[str], Iterator[Reply]]
+
+
+def _no_runs(name: str) -> LoadedModel:
+    raise RunError(f"there is no run {name!r} here")
+
+
+def no_editor(text: str) -> str:
+    """Refuse to have a text edited.
+
+    Raises:
+        UsageError: always.
+    """
+    del text
+    raise UsageError("/edit needs a terminal")
+
+
+class Session:
+    """What a typed line does."""
+
+    def __init__(
+        self,
+        story: Story,
+        *,
+        load: Callable[[str], LoadedModel] = _no_runs,
+        run_names: Callable[[], list[str]] = list,
+        edit: Callable[[str], str] = no_editor,
+    ) -> None:
+        """Begin a session.
+
+        Args:
+            story: the text, and the model.
+            load: reads a run by its name.
+            run_names: lists the runs.
+            edit: has the user edit a text, and returns it.
+        """
+        self.story = story
+        self.running = True
+        # Of the terminal.
+        self.columns = 80
+        self._load_model, self._run_names, self._edit_text = load, run_names, edit
+        self._commands: dict[str, Command] = {
+            "/more": self._more,
+            "/regen": self._regen,
+            "/again": self._again,
+            "/pick": self._pick,
+            "/edit": self._edit,
+            "/undo": self._undo,
+            "/redo": self._redo,
+            "/branch": self._branch,
+            "/goto": self._goto,
+            "/tree": self._tree,
+            "/clear": self._clear,
+            "/words": self._words,
+            "/score": self._score,
+            "/set": self._set,
+            "/seed": self._seed,
+            "/show": self._show,
+            "/model": self._model,
+            "/save": self._save,
+            "/load": self._load,
+            "/help": self._help,
+            "/bye": self._bye,
+        }
+
+    @property
+    def commands(self) -> list[str]:
+        """The names of the commands."""
+        return list(self._commands)
+
+    def respond(self, line: str, *, is_text: bool = False) -> Replies[Reply, None, None]:
+        """Do what a line asks for.
+
+        Args:
+            line: as typed, without its newline.
+            is_text: whether it is text to be continued, whatever it begins with.
+
+        Yields:
+            Pieces of text as they are written, and what else there is to show. Closing the iterator
+            stops the writing, and what was written stays; or the reading, of which nothing stays.
+        """
+        try:
+            text = line if is_text else typed_text(line)
+            if text is None:
+                name, _, rest = line.partition(" ")
+                command = self._commands.get(name)
+                yield from command(rest) if command else self._explain(name)
+            else:
+                yield from self._continue(text, is_seen=True)
+        except TextgenError as error:
+            problem = str(error)
+            yield Message(
+                problem if len(problem) <= LONG_MESSAGE else problem[:LONG_MESSAGE] + "\u2026"
+            )
+
+    def completions(self, line: str) -> list[str]:
+        """Return the lines that a begun command may become."""
+        options: dict[str, list[str]] = {
+            "/set": NAMES,
+            "/set on_unknown": list(RULES),
+            "/goto": [*self.story.tree.names],
+            "/model": [],
+            "/score": ["all"],
+        }
+        if line.startswith("/model "):
+            options["/model"] = self._run_names()
+        lines = [*self._commands]
+        lines += (f"{begun} {option}" for begun, known in options.items() for option in known)
+        return [
+            whole for whole in lines if whole.startswith(line) and " " not in whole[len(line) :]
+        ]
+
+    def _continue(self, text: str, *, is_seen: bool) -> Iterator[Reply]:
+        if len(text) > LONG_TEXT:
+            yield Message(f"reading {len(text):,} characters; Ctrl-C stops it")
+        with closing(self.story.continue_text(text)) as written:
+            first = next(written, "")  # a text that is refused is not shown
+            yield Typed(text, is_seen)
+            yield first
+            yield from written
+        yield from self._reason()
+
+    def _reason(self) -> Iterator[Reply]:
+        if self.story.tree.current.finish == "stuck":
+            yield Message("the text ends here: the settings permit no further character")
+
+    def _more(self, rest: str) -> Iterator[Reply]:
+        yield from self._continue("", is_seen=True)
+
+    def _regen(self, rest: str) -> Iterator[Reply]:
+        if self.story.tree.current.parent is None:
+            yield Message("there is nothing to write again yet")
+            return
+        yield from self.story.regenerate()
+        yield from self._reason()
+
+    def _again(self, rest: str) -> Iterator[Reply]:
+        count = whole_number("/again", rest, ALTERNATIVES, default=3)
+        number = 0
+        for turn in self.story.write_alternatives(count):
+            if turn is None:
+                yield ""
+            else:
+                number += 1
+                yield Message(f"{number}  {one_line(turn.written)}")
+        yield Message(f"/pick 1 to {count} takes one")
+
+    def _pick(self, rest: str) -> Iterator[Reply]:
+        found = self.story.alternatives
+        if not found:
+            yield Message("there are no alternatives; /again writes some")
+            return
+        turn = found[whole_number("/pick", rest, range(1, len(found) + 1)) - 1]
+        self.story.pick(turn)
+        yield turn.written
+
+    def _edit(self, rest: str) -> Iterator[Reply]:
+        turn: Turn | None = self.story.tree.current
+        while turn and not turn.typed:
+            turn = turn.parent
+        text = self._edit_text(turn.typed if turn else "")
+        if text:
+            yield from self._continue(text, is_seen=False)
+        else:
+            yield Message("there is no text to continue")
+
+    def _undo(self, rest: str) -> Iterator[Reply]:
+        parent = self.story.tree.current.parent
+        if parent is None:
+            yield Message("there is nothing to take back")
+            return
+        self.story.go(parent)
+        yield Message(f"took the last turn back; {count_turns(len(parent.path()))} left")
+
+    def _redo(self, rest: str) -> Iterator[Reply]:
+        following = self.story.tree.next()
+        if following is None:
+            yield Message("there is nothing to go forward to")
+            return
+        self.story.go(following)
+        yield Message(self._place())
+
+    def _place(self) -> str:
+        turn = self.story.tree.current
+        if turn.parent is None:
+            return "at the beginning, before any text"
+        ending = one_line(turn.ending(60))
+        return f"at turn {turn.number}, which ends: {cut(ending[-50:], self.columns)}"
+
+    def _branch(self, rest: str) -> Iterator[Reply]:
+        name, tree = rest.strip(), self.story.tree
+        if not name or len(name.split()) > 1 or name.isdecimal() or len(name) > 40:
+            yield Message("/branch takes a name without spaces, not a number, as in /branch rain")
+            return
+        before = tree.names.get(name)
+        tree.names[name] = tree.current.number
+        moved = before not in (None, tree.current.number)
+        was = f"; it was turn {before}" if moved else ""
+        yield Message(f"turn {tree.current.number} is now {name}{was}")
+
+    def _goto(self, rest: str) -> Iterator[Reply]:
+        name, tree = rest.strip(), self.story.tree
+        turn = tree.find(name)
+        if turn is None:
+            known = [*tree.names]
+            hint = did_you_mean(name, known) if known else "; /branch names one, /tree shows all"
+            yield Message(
+                f"there is no point {name[:40]!r}{hint}" if name else "/goto takes a name"
+            )
+            return
+        self.story.go(turn)
+        yield Message(self._place())
+
+    def _tree(self, rest: str) -> Iterator[Reply]:
+        yield Message("\n".join(draw_tree(self.story.tree, self.columns)))
+
+    def _clear(self, rest: str) -> Iterator[Reply]:
+        self.story.clear()
+        yield Message("forgot all text")
+
+    def _words(self, rest: str) -> Iterator[Reply]:
+        count = whole_number("/words", rest, range(1, MAX_WORDS + 1), default=10)
+        words = self.story.next_words(count)
+        lines = [f"{100 * word.probability:5.1f} %  {word.text}" for word in words]
+        yield Message("\n".join(lines) or "no word is likely here")
+
+    def _score(self, rest: str) -> Iterator[Reply]:
+        path = self.story.tree.current.path()
+        if rest.strip() not in ("", "all"):
+            yield Message("/score takes nothing, or all")
+        elif not path:
+            yield Message("there is no text yet")
+        else:
+            yield (yield from self.story.score(path if rest.strip() else path[-1:]))
+
+    def _set(self, rest: str) -> Iterator[Reply]:
+        name, _, value = rest.lstrip().partition(" ")
+        if not name:
+            yield from self._show("")
+        elif name not in NAMES:
+            yield Message(f"there is no setting {name[:40]!r}{did_you_mean(name, NAMES)}")
+        elif not value and not is_text(name):
+            yield Message(
+                f"/set takes a name and a value, as in /set {name} {show_control(self.story, name)}"
+            )
+        else:
+            change_control(self.story, name, value)
+            yield Message(f"{name} {show_control(self.story, name)}")
+
+    def _show(self, rest: str) -> Iterator[Reply]:
+        yield Message("\n".join(f"{name} {show_control(self.story, name)}" for name in NAMES))
+
+    def _seed(self, rest: str) -> Iterator[Reply]:
+        if rest.strip():
+            change_control(self.story, "seed", rest)
+        yield Message(f"seed {self.story.seed}")
+
+    def _model(self, rest: str) -> Iterator[Reply]:
+        story, name = self.story, rest.strip()
+        if name:
+            yield from story.switch(self._load_model(name))
+        yield Message(f"{story.model.name}, step {story.model.step}")
+
+    def _save(self, rest: str) -> Iterator[Reply]:
+        path = file_path("/save", rest)
+        write_session(path, self.story.saved())
+        yield Message(f"saved {count_turns(len(self.story.tree.turns) - 1)} to {str(path)!r}")
+
+    def _load(self, rest: str) -> Iterator[Reply]:
+        story, saved = self.story, read_session(file_path("/load", rest))
+        yield from story.restore(saved)
+        if saved.weights != story.model.weights:
+            yield Message(
+                f"the session is of another model, {saved.run} at step {saved.step}: "
+                f"{story.model.name} at step {story.model.step} has read its text"
+            )
+        yield Message(f"{count_turns(len(saved.turns))}; {self._place()}")
+
+    def _help(self, rest: str) -> Iterator[Reply]:
+        yield Message(HELP)
+
+    def _bye(self, rest: str) -> Iterator[Reply]:
+        self.running = False
+        yield from ()
+
+    def _explain(self, name: str) -> Iterator[Reply]:
+        hint = did_you_mean(name, self.commands)
+        yield Message(f"there is no command {name[:40]}{hint}; /help lists them")
+
+
+def typed_text(line: str) -> str | None:
+    """Return the text that a line stands for; None if it is a command."""
+    if line.startswith("//"):
+        return line[1:]
+    return None if line.startswith("/") else line

@@ -1,0 +1,83 @@
+"""A text with how surprising each character is: in colours, or as marks below the lines."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from textgen.terminal.columns import width
+from textgen.terminal.render import visible
+
+# Bits from which a step begins, and how it is coloured: codes that every colour terminal knows.
+STEPS = (0.0, 1.0, 2.0, 4.0, 7.0)
+COLOURS = ("", "30;46", "30;42", "30;43", "37;41")
+RESET = "\x1b[0m"
+
+
+def format_surprise(text: str, bits: Sequence[float], columns: int, *, colours: bool) -> str:
+    """Write a text with its surprise.
+
+    Args:
+        text: any text; nothing of it can drive a terminal.
+        bits: of each character.
+        columns: width of the terminal, at least 2.
+        colours: whether to write colours, and not marks.
+    """
+    total = math.fsum(bits)
+    summary = f"{total / max(len(text), 1):.3f} bits per character, {len(text):,} characters"
+    if colours:
+        return f"{_coloured(text, bits)}\n{_legend()}\n{summary}"
+    marked = "\n".join(_marked(text, bits, columns))
+    return f"{marked}\nbits below each character: . less than 1, + 10 or more\n{summary}"
+
+
+def _legend() -> str:
+    ends = [f"-{high:g}" for high in STEPS[1:]] + [" or more"]
+    parts = [
+        _paint(f" {low:g}{end} ", colour)
+        for low, end, colour in zip(STEPS, ends, COLOURS, strict=True)
+    ]
+    return f"bits: {' '.join(parts)}"
+
+
+def _paint(text: str, colour: str) -> str:
+    return f"\x1b[{colour}m{text}{RESET}" if colour and text else text
+
+
+def _coloured(text: str, bits: Sequence[float]) -> str:
+    painted, run, before = [], "", ""
+    for character, surprise in zip(text, bits, strict=True):
+        colour = COLOURS[sum(surprise >= low for low in STEPS[1:])]
+        if colour != before:
+            painted.append(_paint(run, before))
+            run, before = "", colour
+        if character == "\n":
+            # A colour that is on at the end of a line would fill the rest of it.
+            painted.append(_paint(run + "\u21b5", before) + "\n")
+            run = ""
+        else:
+            run += _shown(character)
+    return "".join(painted) + _paint(run, before)
+
+
+def _marked(text: str, bits: Sequence[float], columns: int) -> Iterator[str]:
+    line = marks = ""
+    for character, surprise in zip(text, bits, strict=True):
+        shown = "\u21b5" if character == "\n" else _shown(character)
+        taken = width(shown)
+        if line and width(line) + taken > columns:
+            yield from (line, marks)
+            line = marks = ""
+        line += shown
+        marks += _mark(surprise).ljust(taken) if taken else ""
+        if character == "\n":
+            yield from (line, marks)
+            line = marks = ""
+    if line:
+        yield from (line, marks)
+
+
+def _mark(surprise: float) -> str:
+    return "." if surprise < 1 else "+" if surprise >= 10 else str(int(surprise))
+
+
+def _shown(character: str) -> str:
+    return "\u2409" if character == "\t" else visible(character)
