@@ -50,7 +50,7 @@ def build(
     model, parameters = random_network(shape, len(vocabulary))
     reader = engine = NumpyEngine(model, parameters)
     if name == "jax":
-        prefer_one_kernel()
+        prefer_one_kernel(model)
         from textgen.generation.compiled import JaxEngine
 
         engine = JaxEngine(model, parameters)
@@ -60,5 +60,5 @@ def build(
         )
         for n in range(shape.batch_size)
     ]
-    pieces = write_side_by_side(generators, 10**9, settings or SamplingSettings())
+    pieces = write_side_by_side(generators, 10**9, settings or SamplingSettings(), is_scored=False)
     return lambda: sum(len(piece.text) for piece in next(pieces) if piece)

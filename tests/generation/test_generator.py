@@ -15,7 +15,6 @@ from textgen.generation import generator as generator_module
 from textgen.generation.compiled import JaxEngine, _sampling_mesh
 from textgen.generation.engines import Engine, NumpyEngine, Standing, Written, choose_engine
 from textgen.generation.generator import GenerationState, Generator, Sample, write_side_by_side
-from textgen.generation.sampler import Sampler
 from textgen.generation.sampling import softmax
 from textgen.network.parameters import parameter_shapes
 from textgen.runs.checkpoint import read_checkpoint
@@ -45,10 +44,15 @@ class PieceEngine(NumpyEngine):
         self.temperatures = list[float]()
 
     def write(
-        self, standings: Sequence[Standing], uniforms: Any, temperatures: Any, sampler: Sampler
+        self,
+        standings: Sequence[Standing],
+        uniforms: Any,
+        temperatures: Any,
+        *others: Any,
+        **options: Any,
     ) -> Written:
         self.temperatures += temperatures.tolist()
-        return super().write(standings, uniforms, temperatures, sampler)
+        return super().write(standings, uniforms, temperatures, *others, **options)
 
 
 @cache

@@ -51,6 +51,8 @@ class QueuedEngine:
         uniforms: NDArray[np.float32],
         temperatures: NDArray[np.float32],
         sampler: Sampler,
+        *,
+        is_scored: bool,
     ) -> Written:
         (((read,), control),), count = standings, len(temperatures)
         if self.is_new:

@@ -33,7 +33,8 @@ class Written(NamedTuple):
 
     Attributes:
         tokens: int32 [B, T]; from the first 0 on, nothing was permitted any more.
-        nats: float32 [B, T], the surprise of each under the model itself, before any filter.
+        nats: float32 [B, T], the surprise of each under the model itself, before any filter; 0 if
+            it was not wanted.
         standings: where the B samples stand after them.
     """
 
@@ -59,6 +60,8 @@ class Engine(Protocol):
         uniforms: NDArray[np.float32],
         temperatures: NDArray[np.float32],
         sampler: Sampler,
+        *,
+        is_scored: bool,
     ) -> Written:
         """Write on, for several samples side by side.
 
@@ -67,6 +70,7 @@ class Engine(Protocol):
             uniforms: the numbers that each draws with, float32 [B, T] with T in [1, piece].
             temperatures: of the characters, float32 [T].
             sampler: the settings.
+            is_scored: whether the surprise of the characters is wanted.
         """
         ...
 
@@ -154,6 +158,8 @@ class NumpyEngine:
         uniforms: NDArray[np.float32],
         temperatures: NDArray[np.float32],
         sampler: Sampler,
+        *,
+        is_scored: bool,
     ) -> Written:
         """Write on, one sample after the other; see `Engine.write`."""
         knobs, after = sampler.knobs, []
@@ -162,7 +168,9 @@ class NumpyEngine:
             for place, temperature in enumerate(temperatures):
                 logits = self.logits(recurrent)
                 token = draw(logits, uniforms[sample, place], temperature, control, knobs)
-                tokens[sample, place], nats[sample, place] = token, surprise(logits, token)
+                tokens[sample, place] = token
+                if is_scored:
+                    nats[sample, place] = surprise(logits, token)
                 control = advance(control, token, knobs)
                 recurrent = step_network(self._cell, self._folded, token, recurrent)
             after.append(Standing(recurrent, control))

@@ -19,8 +19,10 @@ from textgen.settings import MAX_WINDOW, OnUnknown, SamplingSettings
 
 # Characters of the first piece; the next ones are twice as long each, up to the engine's.
 FIRST_PIECE = 16
-# ... and as long as they take no longer than this, so that writing can be watched and stopped.
-PIECE_SECONDS = 0.04
+# ... as long as they take no longer than this, so that writing can be watched and stopped; ...
+PIECE_SECONDS = 0.05
+# ... or than this, where several texts are written, which are not shown before they are whole.
+PIECE_SECONDS_TOGETHER = 0.4
 LENGTH = 500
 SETTINGS = SamplingSettings()
 
@@ -63,7 +65,7 @@ class Piece(NamedTuple):
 
     Attributes:
         text: its characters.
-        nats: their surprise under the model itself, before any filter, together.
+        nats: their surprise under the model itself, before any filter, together; 0 if not wanted.
         finish: why the text ends with this piece; None if it goes on.
     """
 
@@ -194,7 +196,9 @@ class Generator:
         Yields:
             The text in pieces; `state` is always the one after the last piece.
         """
-        yield from (piece.text for piece in self.pieces(length, settings))
+        for (piece,) in write_side_by_side([self], length, settings, is_scored=False):
+            if piece is not None:
+                yield piece.text
 
     def pieces(
         self, length: int = LENGTH, settings: SamplingSettings = SETTINGS
@@ -287,7 +291,7 @@ class _Writing:
             part = slice(begin, begin + piece)
             uniforms, temperatures = drawn.uniforms[None, part], drawn.temperatures[part]
             written = self._generator.engine.write(
-                [standing], uniforms, temperatures, self._sampler
+                [standing], uniforms, temperatures, self._sampler, is_scored=False
             )
             (standing,) = written.standings
         return state.after(standing.recurrent, drawn.tokens, len(drawn.tokens))
@@ -314,7 +318,11 @@ class _Drawn(NamedTuple):
 
 
 def write_side_by_side(
-    generators: Sequence[Generator], length: int, settings: SamplingSettings
+    generators: Sequence[Generator],
+    length: int,
+    settings: SamplingSettings,
+    *,
+    is_scored: bool = True,
 ) -> Iterator[tuple[Piece | None, ...]]:
     """Write with several sessions of one model at once.
 
@@ -322,6 +330,7 @@ def write_side_by_side(
         generators: the sessions, at least one, with the same engine.
         length: characters each of them writes, at most.
         settings: how to draw them, and where to end before.
+        is_scored: whether the surprise of the pieces is wanted.
 
     Yields:
         The next piece of each session's text; None for those that have ended.
@@ -332,15 +341,17 @@ def write_side_by_side(
     engine, sampler = generators[0].engine, generators[0].sampler(settings)
     writings = [_Writing(generator, sampler) for generator in generators]
     drawn, size = 0, FIRST_PIECE
+    longest = PIECE_SECONDS if len(generators) == 1 else PIECE_SECONDS_TOGETHER
     while drawn < length and not all(writing.is_over for writing in writings):
         count = min(size, engine.piece, length - drawn)
         temperatures = np.array(settings.schedule.between(drawn, drawn + count, length), np.float32)
         drawn, begun = drawn + count, time.perf_counter()
         active = [writing for writing in writings if not writing.is_over]
         uniforms = np.stack([writing.draws.take(count) for writing in active])
-        written = engine.write([w.standing for w in active], uniforms, temperatures, sampler)
+        standings = [writing.standing for writing in active]
+        written = engine.write(standings, uniforms, temperatures, sampler, is_scored=is_scored)
         # The text is the same however it is cut into pieces.
-        size *= 2 if time.perf_counter() - begun < PIECE_SECONDS / 2 else 1
+        size *= 2 if time.perf_counter() - begun < longest / 2 else 1
         pieces: dict[int, Piece] = {}
         for row, writing in enumerate(active):
             pieces[id(writing)] = writing.take(

@@ -176,13 +176,13 @@ def choose(logits: Array, uniform: Array, temperature: Array) -> Array:
     likeliest = xp.argmax(logits, axis=-1)
     weights = xp.exp((logits - _highest(logits)) / xp.maximum(temperature, np.float32(COLDEST)))
     cumulative = xp.cumsum(weights, axis=-1)
-    threshold = uniform * cumulative[..., -1]
+    threshold = uniform[..., None] * cumulative[..., -1:]
+    place = xp.sum(cumulative <= threshold, axis=-1)
     # Sums in another order may differ in the last bit: neither may that let a character through
     # that has no weight, nor leave none.
-    reached = (cumulative > threshold[..., None]) & (weights > 0)
-    drawn = xp.argmax(reached, axis=-1)
-    is_drawn = xp.any(reached, axis=-1) & (temperature >= np.float32(COLDEST))
-    return xp.where(is_drawn, drawn, likeliest)
+    is_place = xp.arange(logits.shape[-1]) == place[..., None]
+    is_drawn = xp.any(is_place & (weights > 0), axis=-1) & (temperature >= np.float32(COLDEST))
+    return xp.where(is_drawn, place, likeliest)
 
 
 class Draws:

@@ -13,7 +13,10 @@ from textgen.runs.checkpoint import MODEL, ModelConfig, read_manifest
 from textgen.runs.compile_cache import keep_compiled
 from textgen.runs.library import find_run
 from textgen.runs.run import Run
+from textgen.settings import ModelSettings
 
+# Measured at 320 and 384 units on two cores, and at 512 in one layer (benchmarks/RESULTS.md).
+LARGEST_FOR_ONE_KERNEL = 320
 ONE_KERNEL = f"--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold={2**40}"
 
 
@@ -69,23 +72,27 @@ class Model:
     def jax_engine(self) -> Engine:
         """Start JAX and return the engine for many or long samples."""
         keep_compiled()
-        prefer_one_kernel()
+        prefer_one_kernel(self.config.settings)
         from textgen.generation.compiled import JaxEngine  # only here: it costs a second
 
         return JaxEngine(self.config.settings, self.parameters)
 
 
-def prefer_one_kernel(environment: MutableMapping[str, str] = os.environ) -> None:
+def prefer_one_kernel(
+    settings: ModelSettings, environment: MutableMapping[str, str] = os.environ
+) -> None:
     """Have XLA compile the loop that writes into one kernel, if JAX has not started yet.
 
-    By itself it calls a kernel for each operation of each turn, which at our sizes costs a quarter
-    of the time. Training would become slower by it.
+    By itself it calls a kernel for each operation of each turn, which costs small networks a fifth
+    of the time. The products of large ones take all cores only without it, and training is better
+    off without it too.
 
     Args:
+        settings: of the network.
         environment: of this process; what is set there already stays.
     """
     flags = environment.get("XLA_FLAGS", "")
-    if "xla_backend_extra_options" not in flags:
+    if settings.hidden_size <= LARGEST_FOR_ONE_KERNEL and "xla_backend_extra_options" not in flags:
         environment["XLA_FLAGS"] = f"{flags} {ONE_KERNEL}".strip()
 
 

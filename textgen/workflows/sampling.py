@@ -40,12 +40,15 @@ class Order:
     engine: EngineName = "auto"
 
 
-def write_samples(model: Model, order: Order) -> Iterator[tuple[int, Piece]]:
+def write_samples(
+    model: Model, order: Order, *, is_scored: bool = False
+) -> Iterator[tuple[int, Piece]]:
     """Write samples; sample i depends only on the seed and i.
 
     Args:
         model: what to write with.
         order: what to write.
+        is_scored: whether the surprise of the pieces is wanted.
 
     Yields:
         The number of a sample and a piece of it: one sample after the other, each with one piece at
@@ -66,7 +69,7 @@ def write_samples(model: Model, order: Order) -> Iterator[tuple[int, Piece]]:
     for begin in range(0, order.num_samples, group):
         indices = range(begin, min(begin + group, order.num_samples))
         generators = [first.fork(sample) for sample in indices]
-        pieces = write_side_by_side(generators, order.length, order.settings)
+        pieces = write_side_by_side(generators, order.length, order.settings, is_scored=is_scored)
         if len(generators) == 1:
             yield begin, Piece("", 0.0, None if order.length else "length")
             yield from ((begin, piece) for (piece,) in pieces if piece)
@@ -100,7 +103,7 @@ def report_samples(model: Model, order: Order) -> Iterator[dict[str, Any]]:
         "prompt": order.prompt,
         "settings": {"length": order.length, "on_unknown": order.on_unknown} | settings,
     }
-    for group in _groups(write_samples(model, order)):
+    for group in _groups(write_samples(model, order, is_scored=True)):
         samples = [Sample.of(pieces) for pieces in group.values()]
         copies: list[dict[str, Any]] = [{"longest_copy": None, "new_20_grams": None}] * len(group)
         if training is not None:
