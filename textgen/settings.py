@@ -279,6 +279,22 @@ class SamplingSettings(Settings):
         return TemperatureSchedule.parse(self.temperature)
 
     @property
+    def num_controls(self) -> int:
+        """How many controls are on that cost something at every character."""
+        return sum(
+            (
+                self.top_k > 0,
+                self.typical_p < 1,
+                self.top_p < 1,
+                self.min_p > 0,
+                self.repetition_penalty != 1,
+                bool(self.words),
+                bool(self.starts),
+                self.max_copy > 0,
+            )
+        )
+
+    @property
     def last_line(self) -> int:
         """The lines after which the text ends; 0 for never."""
         return self.lines or len(self.starts)

@@ -10,7 +10,7 @@ from textgen.generation.sampler import Control, Sampler, advance, draw
 from textgen.generation.sampling import surprise
 from textgen.network.cells import CELLS, Cell
 from textgen.network.parameters import Arrays, multiplications_per_character
-from textgen.settings import ModelSettings
+from textgen.settings import ModelSettings, SamplingSettings
 
 EngineName = Literal["auto", "numpy", "jax"]
 States = tuple[Any, ...]  # for each layer its cell's named tuple, members float32 [H]
@@ -177,27 +177,42 @@ class NumpyEngine:
         return Written(tokens, nats, after)
 
 
-# Measured on two cores (benchmarks/RESULTS.md): a character costs the NumPy engine 28 microseconds
-# for each layer and for the draw, and its products at 35e9 multiplications a second; importing JAX
-# and compiling the loop take 0.75 s, and the loop then runs two to seven times as fast.
-SECONDS_PER_CALL = 28e-6
-MULTIPLICATIONS_PER_SECOND = 35e9
-NUMPY_SECONDS_AT_BREAK_EVEN = 1.2
+# Measured on two cores (benchmarks/RESULTS.md). A character costs the NumPy engine so much for each
+# layer and for the draw, and for each control, beside its products; ...
+NUMPY_SECONDS_PER_CALL = 24e-6
+NUMPY_SECONDS_PER_CONTROL = 20e-6
+NUMPY_MULTIPLICATIONS_PER_SECOND = 22e9
+# ... JAX must be imported and the loop loaded first. Several samples share the weights.
+JAX_SECONDS_TO_START = 0.75
+JAX_MULTIPLICATIONS_PER_SECOND = 20e9
+JAX_GAIN_TOGETHER = 3.5
 
 
 def choose_engine(
-    name: EngineName, settings: ModelSettings, length: int, num_samples: int
+    name: EngineName,
+    model: ModelSettings,
+    length: int,
+    num_samples: int,
+    settings: SamplingSettings | None = None,
 ) -> Literal["numpy", "jax"]:
     """Decide which engine writes: NumPy until starting JAX would have paid for itself.
 
     Args:
         name: what was asked for; only `auto` leaves a choice.
-        settings: the network's shape.
+        model: the network's shape.
         length: characters of each sample.
         num_samples: samples to write.
+        settings: how to draw; at a temperature alone by default.
     """
     if name != "auto":
         return name
-    products = multiplications_per_character(settings)
-    seconds = SECONDS_PER_CALL * (settings.num_layers + 1) + products / MULTIPLICATIONS_PER_SECOND
-    return "jax" if seconds * length * num_samples > NUMPY_SECONDS_AT_BREAK_EVEN else "numpy"
+    characters, products = length * num_samples, multiplications_per_character(model)
+    controls = settings.num_controls if settings else 0
+    numpy_seconds = characters * (
+        NUMPY_SECONDS_PER_CALL * (model.num_layers + 1)
+        + NUMPY_SECONDS_PER_CONTROL * controls
+        + products / NUMPY_MULTIPLICATIONS_PER_SECOND
+    )
+    speed = JAX_MULTIPLICATIONS_PER_SECOND * min(num_samples, JAX_GAIN_TOGETHER)
+    jax_seconds = JAX_SECONDS_TO_START + characters * products / speed
+    return "jax" if jax_seconds < numpy_seconds else "numpy"

@@ -133,7 +133,8 @@ def _groups(pieces: Iterator[tuple[int, Piece]]) -> Iterator[dict[int, list[Piec
 def engine_of(model: Model, order: Order) -> Literal["numpy", "jax"]:
     """Return which engine writes."""
     length = expected_length(order.settings, order.length)
-    return choose_engine(order.engine, model.config.settings, length, order.num_samples)
+    shape = model.config.settings
+    return choose_engine(order.engine, shape, length, order.num_samples, order.settings)
 
 
 def expected_length(settings: SamplingSettings, length: int) -> int:
