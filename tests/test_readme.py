@@ -61,5 +61,5 @@ def test_the_other_commands_of_the_readme_are_real() -> None:
 
 @pytest.mark.parametrize("option", re.findall(r"`(--[a-z-]+)", README))
 def test_options_named_in_the_readme_exist(option: str) -> None:
-    helps = "".join(textgen(name, "--help").stdout for name in ("train", "sample", "info"))
+    helps = "".join(textgen(name, "--help").stdout for name in ("train", "sample", "repl", "info"))
     assert option in helps or option == "--help"
