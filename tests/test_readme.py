@@ -37,6 +37,8 @@ def test_every_command_of_the_readme_works() -> None:
     Path("poems").mkdir()
     Path("poems/one.txt").write_text("O wind, O wall, O well.\n" * 30)
     shutil.copytree(ROOT / "corpora", "corpora")
+    # As `make demo` would have made it.
+    assert textgen("train", "corpora/fables.txt", *SMALL).returncode == 0
     ran = []
     for command in COMMANDS:
         program, *arguments = shlex.split(command)
