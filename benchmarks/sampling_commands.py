@@ -27,7 +27,7 @@ from textgen.workflows.sampling import Order, engine_of, write_samples
 TEXTGEN = [sys.executable, "-m", "textgen"]
 SHAPES = {"2x128": 128, "2x256": 256, "2x512": 512}
 ALONE = 16
-LENGTHS = ((500, 1), (5_000, 1), (20_000, 1), (100_000, 1), (500, 8), (500, 64))
+LENGTHS = ((500, 1), (5_000, 1), (10_000, 1), (20_000, 1), (40_000, 1), (500, 8), (500, 64))
 
 
 def spread(values: list[float], form: str) -> str:

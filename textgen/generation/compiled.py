@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from textgen.generation.engines import (
+    LARGEST_OF_A_CORE,
     Standing,
     Written,
     fold_scales,
@@ -34,15 +35,11 @@ class JaxEngine:
     def __init__(self, settings: ModelSettings, parameters: Arrays) -> None:
         self.settings = settings
         _sampling_mesh(many=True)  # before JAX is used: it then takes all cores as devices
-        # Arguments of the compiled loop, not constants of it.
-        self._folded = jax.tree.map(jnp.asarray, fold_scales(settings, parameters))
-        self._turned = {
-            name: _Turned(array.T) if "kernel" in name else array
-            for name, array in self._folded.items()
-        }
-        self._rows = 1
+        self._folded = fold_scales(settings, parameters)
+        self._rows = 0
         self._sampler: Sampler | None = None
-        self._knobs: Knobs | None = None
+        # Arguments of the compiled loop, not constants of it: weights and settings.
+        self._placed: tuple[Any, Any] = (None, None)
 
     def write(
         self,
@@ -55,20 +52,22 @@ class JaxEngine:
     ) -> Written:
         """Write on, all samples in one compiled loop; see `Engine.write`."""
         samples, count = uniforms.shape
-        mesh = _sampling_mesh(many=max(samples, self._rows) > 1)
+        # The products of a large network take all cores by themselves.
+        is_shared = self.settings.hidden_size <= LARGEST_OF_A_CORE
+        mesh = _sampling_mesh(many=is_shared and max(samples, self._rows) > 1)
         # As wide as before: another width would be compiled anew, and round differently.
-        self._rows = rows = max(self._rows, -(-samples // mesh.size) * mesh.size)
-        if sampler is not self._sampler:
-            self._sampler, self._knobs = sampler, jax.tree.map(jnp.asarray, sampler.knobs)
+        rows = max(self._rows, -(-samples // mesh.size) * mesh.size)
+        if (rows, sampler) != (self._rows, self._sampler):
+            self._rows, self._sampler = rows, sampler
+            weights = _turned(self._folded) if rows == 1 else self._folded
+            everywhere = NamedSharding(mesh, PartitionSpec())
+            self._placed = jax.device_put((weights, sampler.knobs), everywhere)
         filled = [*standings, *[standings[0]] * (rows - samples)]
         stacked = jax.tree.map(lambda *members: np.stack(members), *filled)
         inputs = np.zeros((1 + rows, self.piece), np.float32)
         inputs[0, :count], inputs[1 : 1 + samples, :count] = temperatures, uniforms
         loop = _compiled_loop(CELLS[self.settings.cell], mesh, is_scored=is_scored)
-        folded = self._turned if rows == 1 else self._folded
-        after, tokens, nats = loop(
-            folded, self._knobs, np.int32(count), stacked, inputs[0], inputs[1:]
-        )
+        after, tokens, nats = loop(*self._placed, np.int32(count), stacked, inputs[0], inputs[1:])
         after = jax.tree.map(np.asarray, after)
         rest = [jax.tree.map(lambda member, i=i: member[i], after) for i in range(samples)]
         tokens, nats = (np.asarray(array)[:samples, :count] for array in (tokens, nats))
@@ -78,16 +77,24 @@ class JaxEngine:
 class _Turned(NamedTuple):
     """A kernel [I, O] kept as [O, I]: for one sample XLA multiplies a few percent faster so."""
 
-    rows: jax.Array
+    rows: Any
 
     @property
     def shape(self) -> tuple[int, ...]:
         """That of the kernel."""
-        return self.rows.shape[::-1]
+        return tuple(self.rows.shape[::-1])
 
     def __rmatmul__(self, inputs: jax.Array) -> jax.Array:
         """Multiply inputs [I] by the kernel."""
-        return self.rows @ inputs
+        outputs: jax.Array = self.rows @ inputs
+        return outputs
+
+
+def _turned(folded: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
+    return {
+        name: _Turned(np.ascontiguousarray(array.T)) if "kernel" in name else array
+        for name, array in folded.items()
+    }
 
 
 @cache
@@ -98,9 +105,11 @@ def _sampling_mesh(*, many: bool) -> Mesh:
 
 @cache
 def _compiled_loop(cell: Cell, mesh: Mesh, *, is_scored: bool) -> Callable[..., Any]:
-    rows, whole = PartitionSpec(DATA), PartitionSpec()
+    write, rows, whole = partial(_write_all, cell, is_scored), PartitionSpec(DATA), PartitionSpec()
+    if mesh.size == 1:
+        return jax.jit(write)
     loop = jax.shard_map(
-        partial(_write_all, cell, is_scored),
+        write,
         mesh=mesh,
         in_specs=(whole, whole, whole, rows, whole, rows),
         out_specs=(rows, rows, rows),

@@ -13,6 +13,9 @@ from textgen.network.parameters import Arrays, multiplications_per_character
 from textgen.settings import ModelSettings, SamplingSettings
 
 EngineName = Literal["auto", "numpy", "jax"]
+# Units of the largest network whose samples are best written by a loop of its own on each core.
+# Measured at 320 and 384 units on two cores, and at 512 in one layer (benchmarks/RESULTS.md).
+LARGEST_OF_A_CORE = 320
 States = tuple[Any, ...]  # for each layer its cell's named tuple, members float32 [H]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from textgen.data.tokens import Tokens
 from textgen.errors import DamagedError
-from textgen.generation.engines import Engine, NumpyEngine
+from textgen.generation.engines import LARGEST_OF_A_CORE, Engine, NumpyEngine
 from textgen.generation.generator import Generator
 from textgen.network.parameters import Arrays
 from textgen.runs.checkpoint import MODEL, ModelConfig, read_manifest
@@ -15,8 +15,6 @@ from textgen.runs.library import find_run
 from textgen.runs.run import Run
 from textgen.settings import ModelSettings
 
-# Measured at 320 and 384 units on two cores, and at 512 in one layer (benchmarks/RESULTS.md).
-LARGEST_FOR_ONE_KERNEL = 320
 ONE_KERNEL = f"--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold={2**40}"
 
 
@@ -92,7 +90,7 @@ def prefer_one_kernel(
         environment: of this process; what is set there already stays.
     """
     flags = environment.get("XLA_FLAGS", "")
-    if settings.hidden_size <= LARGEST_FOR_ONE_KERNEL and "xla_backend_extra_options" not in flags:
+    if settings.hidden_size <= LARGEST_OF_A_CORE and "xla_backend_extra_options" not in flags:
         environment["XLA_FLAGS"] = f"{flags} {ONE_KERNEL}".strip()
 
 
