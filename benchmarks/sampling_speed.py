@@ -90,7 +90,11 @@ def controls(vocab_size: int) -> dict[str, Any]:
         "words": {"words": words},
         "starts": {"starts": (characters[0],) * 1000, "lines": 10**9},
         "max_copy": {"max_copy": 20},
-        "stop, forbid": {"stop": ("\n\n\n", "zzz"), "forbid": characters[1]},
+        # Stop texts that begin but never end.
+        "stop, forbid": {
+            "stop": ("\n" + characters[1], " " + characters[1]),
+            "forbid": characters[1],
+        },
     }
     parts["all of them"] = {name: value for part in parts.values() for name, value in part.items()}
     return {

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 
 import pytest
 
@@ -23,7 +24,10 @@ PLAN = TrainingSettings(
 )
 
 
-@pytest.mark.parametrize("settings", [MODEL, PLAN, SamplingSettings(top_k=3, min_p=0.25)])
+@pytest.mark.parametrize(
+    "settings",
+    [MODEL, PLAN, SamplingSettings(top_k=3, min_p=0.25, stop=("a",), temperature="0.4..1.1")],
+)
 def test_settings_come_back_from_json(settings: ModelSettings) -> None:
     values = json.loads(json.dumps(settings.to_json()))
     assert type(settings).from_json(values) == settings
@@ -64,6 +68,30 @@ def test_a_setting_that_came_later_is_what_was_done_before() -> None:
 def test_a_number_however_large_is_refused_and_not_computed_with(value: int) -> None:
     with pytest.raises(SettingError, match="seed"):
         dataclasses.replace(PLAN, seed=value)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"forbid": 5}, "forbid must be text, got 5"),
+        ({"only": ["a"]}, "only must be text"),
+        ({"stop": "end"}, "stop must be texts, got 'end'"),
+        ({"words": [1]}, "words must be texts"),
+        ({"top_k": 10**30}, "top_k must be"),
+        ({"lines": 10**30}, "lines must be"),
+        ({"repetition_penalty": 1e-40}, "repetition_penalty must be"),
+        ({"starts": ["a\nb"]}, "starts must be without a newline"),
+        ({"temperature": None}, "temperature must be"),
+        ({"temperature": True}, "temperature must be"),
+        ({"temperature": "1,,2"}, "temperature must be"),
+        ({"temperature": "0.1,200"}, "temperature must be"),
+    ],
+)
+def test_sampling_settings_of_the_wrong_kind_are_refused_by_name(
+    values: dict[str, object], message: str
+) -> None:
+    with pytest.raises(SettingError, match=re.escape(message)):
+        SamplingSettings.from_json(values)
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -20,6 +20,8 @@ MAX_DEVICES = 256
 # What the states of a batch may take in a checkpoint, beside the moments of the parameters.
 MAX_STATE_BYTES = 2**27
 MAX_TEMPERATURE = 100
+# Characters that are written at once, and of samples.
+MAX_LENGTH = 10**12
 # How far back the repetition penalty and the limit of copies may look.
 MAX_WINDOW = 4096
 # Different characters of a text: more than any script has, and few enough to be kept in a model.
@@ -260,18 +262,24 @@ class SamplingSettings(Settings):
         schedule = TemperatureSchedule.parse(self.temperature)
         if schedule.kind == "constant":
             object.__setattr__(self, "temperature", schedule.values[0])
-        check_number("top_k", self.top_k, 0, whole=True)
+        for name in ("forbid", "only"):
+            if not isinstance(getattr(self, name), str):
+                raise SettingError(name, getattr(self, name), "text")
+        check_number("top_k", self.top_k, 0, MAX_SEED, whole=True)
         check_number("typical_p", self.typical_p, 0, 1, open_low=True)
         check_number("top_p", self.top_p, 0, 1, open_low=True)
         check_number("min_p", self.min_p, 0, 1)
-        check_number("repetition_penalty", self.repetition_penalty, 0, 100, open_low=True)
+        check_number("repetition_penalty", self.repetition_penalty, 0.01, 100)
         check_number("repetition_window", self.repetition_window, 1, MAX_WINDOW, whole=True)
         check_number("max_copy", self.max_copy, 0, MAX_WINDOW, whole=True)
-        check_number("lines", self.lines, 0, whole=True)
-        check_number("sentences", self.sentences, 0, whole=True)
+        check_number("lines", self.lines, 0, MAX_LENGTH, whole=True)
+        check_number("sentences", self.sentences, 0, MAX_LENGTH, whole=True)
         for name in ("words", "starts", "stop"):
             if "" in getattr(self, name):
                 raise SettingError(name, "", "without empty texts")
+        for start in self.starts:
+            if "\n" in start:
+                raise SettingError("starts", start, "without a newline, since each begins a line")
 
     @property
     def schedule(self) -> "TemperatureSchedule":
@@ -341,13 +349,3 @@ class TemperatureSchedule:
         if isinstance(given, bool) or (kind == "ramp" and len(values) != 2):
             raise SettingError("temperature", given, allowed)
         return cls(kind, values)  # type: ignore[arg-type]
-
-    def between(self, begin: int, end: int, length: int) -> list[float]:
-        """Return the temperatures of characters `begin` to `end - 1` of `length`."""
-        first, last = self.values[0], self.values[-1]
-        if self.kind == "constant":
-            return [first] * (end - begin)
-        if self.kind == "cycle":
-            return [self.values[place % len(self.values)] for place in range(begin, end)]
-        whole = max(length - 1, 1)
-        return [first + (last - first) * place / whole for place in range(begin, end)]

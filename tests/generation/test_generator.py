@@ -14,7 +14,14 @@ from textgen.errors import UnknownCharacterError
 from textgen.generation import generator as generator_module
 from textgen.generation.compiled import JaxEngine, _sampling_mesh
 from textgen.generation.engines import Engine, NumpyEngine, Standing, Written, choose_engine
-from textgen.generation.generator import GenerationState, Generator, Sample, write_side_by_side
+from textgen.generation.generator import (
+    GenerationState,
+    Generator,
+    Sample,
+    _Drawn,
+    _Writing,
+    write_side_by_side,
+)
 from textgen.generation.sampling import softmax
 from textgen.network.parameters import parameter_shapes
 from textgen.runs.checkpoint import read_checkpoint
@@ -171,6 +178,30 @@ def test_both_engines_write_the_same_2000_characters_from_a_kept_checkpoint() ->
         texts.append(write(session, 2000, SamplingSettings(temperature=0.8)))
     assert texts[0] == texts[1]
     assert len(set(texts[0])) > 20
+
+
+def test_what_is_held_back_for_ever_is_forgotten_as_it_is_given_out() -> None:
+    # The last two characters may always be the beginning of the stop text.
+    settings = SamplingSettings(only="e", stop=("eef",))
+    writing = _Writing(session := generator(), session.sampler(settings))
+    for _ in range(50):
+        tokens = np.full(8, VOCABULARY.encode("e")[0], np.int32)
+        numbers = np.zeros(8, np.float32)
+        drawn = _Drawn(tokens, numbers, numbers, numbers + 1)
+        written = session.engine.write(
+            [writing.standing],
+            numbers[None],
+            numbers + 1,
+            session.sampler(settings),
+            is_scored=False,
+        )
+        writing.take(drawn, written.standings[0], is_last=False)
+    assert len(writing._drawn.tokens) <= 10
+    fed = generator()
+    fed.feed("\n" + "e" * 398)
+    assert session.state.characters == fed.state.characters
+    for one, other in zip(session.state.recurrent, fed.state.recurrent, strict=True):
+        np.testing.assert_allclose(one.cell, other.cell, atol=1e-5)
 
 
 def test_auto_takes_numpy_for_a_little_and_jax_for_a_lot() -> None:

@@ -146,6 +146,12 @@ def test_where_nothing_is_permitted_the_unknown_character_stands_for_it() -> Non
             assert choose(logits, np.float32(0.7), np.float32(temperature)) == 0
 
 
+def test_the_smallest_values_keep_the_likeliest_and_warn_of_nothing() -> None:
+    for name in ("typical_p", "top_p"):
+        assert len(allowed(**{name: 1e-46})) == 1
+    assert allowed(min_p=1e-46) == [1, 2, 3, 4, 5]
+
+
 def test_softmax_of_given_odds() -> None:
     np.testing.assert_allclose(softmax(np.log([1.0, 3.0, 4.0])), [1 / 8, 3 / 8, 1 / 2])
     assert softmax(np.array([-math.inf, 0.0])).tolist() == [0, 1]

@@ -57,7 +57,7 @@ def test_what_may_be_written_can_be_limited(sample: Say) -> None:
     Path("words.txt").write_text("the dog\nbrown fox cafe\u0301 the")
     _, out, _ = sample("--words", "words.txt", "--length=200", "--seed=1", "-q", "--stop=.")
     assert set(re.findall("[a-z]+", out)[:-1]) <= {"the", "dog", "brown", "fox"}
-    _, out, _ = sample("--starts", "th,q,o", "--seed=1", "-q", "--forbid", r"\n.x")
+    _, out, _ = sample("--starts", "th,q,o", "--seed=1", "-q", "--forbid", ".x")
     assert out.startswith("th")
     _, out, _ = sample("--starts", "th,q,o", "--seed=1", "-q", "--length=2000")
     assert [line[:1] for line in out.split("\n")] == ["t", "q", "o"]
@@ -129,6 +129,10 @@ def test_copies_are_limited_and_need_the_training_text(sample: Say, tiny_run: Pa
             2,
             "repetition-window must be a whole number in [1, 4096]",
         ),
+        (["--starts", "t,o", "--forbid", r"\n"], 2, "starts must be given with newlines permitted"),
+        (["--length", "9" * 400], 2, "length must be a whole number in [0, 1000000000000]"),
+        (["--num-samples", "9" * 400], 2, "num-samples must be"),
+        (["--words", "none.txt", "--top-p", "5"], 2, "top-p must be"),
         (["--max-copy", "-3"], 2, "max-copy must be a whole number in [0, 4096], got -3"),
     ],
 )

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -6,7 +7,7 @@ from textgen.errors import DamagedError
 from textgen.runs.run import Run
 from textgen.settings import SamplingSettings
 from textgen.workflows.loading import load_model
-from textgen.workflows.sampling import Order, write_samples
+from textgen.workflows.sampling import Order, report_samples, write_samples
 
 
 def texts(num_samples: int, engine: str, length: int = 40, prompt: str = "the ") -> list[str]:
@@ -38,6 +39,26 @@ def test_samples_are_the_same_alone_together_and_on_both_engines(tiny_run: Path)
     assert texts(3, "jax") == three
     assert texts(1, "jax") == three[:1]
     assert texts(70, "jax")[:3] == three
+
+
+@pytest.mark.parametrize(("engine", "num_samples"), [("numpy", 1), ("numpy", 3), ("jax", 3)])
+def test_writing_stops_soon_and_what_is_written_until_then_is_kept(
+    tiny_run: Path, engine: Literal["numpy", "jax"], num_samples: int
+) -> None:
+    order = Order(settings=SamplingSettings(), length=10**9, num_samples=num_samples, engine=engine)
+    asked = iter([False] * 4 + [True] * 1000)
+    pieces = list(write_samples(load_model("fox"), order, should_stop=lambda: next(asked)))
+    texts = [piece.text for _, piece in pieces]
+    assert 0 < len("".join(texts)) < 10_000
+    assert all(piece.finish is None for _, piece in pieces)
+    asked = iter([False] * 4 + [True] * 1000)
+    assert not list(report_samples(load_model("fox"), order, should_stop=lambda: next(asked)))
+
+
+def test_a_long_prompt_can_be_stopped_while_it_is_read(tiny_run: Path) -> None:
+    asked = iter([False, True])
+    order = Order(settings=SamplingSettings(), prompt="the " * 2000)
+    assert not list(write_samples(load_model("fox"), order, should_stop=lambda: next(asked)))
 
 
 def test_a_checkpoint_pruned_while_it_is_read_is_read_from_its_successor(

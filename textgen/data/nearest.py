@@ -114,9 +114,13 @@ def respell(text: str, known: Container[str]) -> str:
         UnknownCharacterError: at the first character that nothing known is near to.
     """
     spelled = _spelled(text, known)
-    for character in sorted(spelled, key=text.index):
-        if spelled[character] is None:
-            raise UnknownCharacterError(character, text.index(character))
+    if None in spelled.values():
+        place, character = next(
+            (place, character)
+            for place, character in enumerate(text)
+            if spelled.get(character, "") is None
+        )
+        raise UnknownCharacterError(character, place)
     if "\r" in spelled:
         text = text.replace("\r\n", "\n")
     if any(unicodedata.combining(character) for character in spelled):

@@ -31,6 +31,7 @@ class Vocabulary:
             raise SettingError("characters", characters[:20], "distinct, and at least one")
         self.characters = characters
         self._code_points = _code_points(characters)
+        self._table = _code_points(REPLACEMENT + characters)
         self._order = np.argsort(self._code_points)
         self._sorted = self._code_points[self._order]
 
@@ -88,8 +89,8 @@ class Vocabulary:
 
     def decode(self, tokens: object) -> str:
         """Turn ids, int [T] with values in [0, V), into text; id 0 becomes U+FFFD."""
-        table = REPLACEMENT + self.characters
-        return "".join([table[token] for token in np.asarray(tokens).tolist()])
+        points = self._table[np.asarray(tokens, np.int64)]
+        return points.tobytes().decode("utf-32-le", "surrogatepass")
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:

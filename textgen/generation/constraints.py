@@ -3,6 +3,7 @@
 Each is a small automaton over characters that NumPy and compiled loops run alike.
 """
 
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -62,13 +63,14 @@ class WordTable(NamedTuple):
 
 
 def is_word_character(character: str, in_words: Collection[str] = ()) -> bool:
-    """Return whether a character belongs to words: letters, digits, apostrophes and hyphens do.
+    """Return whether a character belongs to words: letters, marks, digits, apostrophes, hyphens do.
 
     Args:
         character: one.
         in_words: further ones that do.
     """
-    return character.isalnum() or character in "'\u2019-" or character in in_words
+    is_mark = unicodedata.category(character).startswith("M")
+    return character.isalnum() or is_mark or character in "'\u2019-" or character in in_words
 
 
 def make_word_table(

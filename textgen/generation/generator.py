@@ -14,7 +14,7 @@ from textgen.generation.endings import EndFinder, FinishReason
 from textgen.generation.engines import Engine, NumpyEngine, Standing, States
 from textgen.generation.novelty import Tokens
 from textgen.generation.sampler import Sampler
-from textgen.generation.sampling import Draws, surprise
+from textgen.generation.sampling import Draws, surprise, temperatures_between
 from textgen.settings import MAX_WINDOW, OnUnknown, SamplingSettings
 
 # Characters of the first piece; the next ones are twice as long each, up to the engine's.
@@ -159,7 +159,10 @@ class Generator:
             UnknownCharacterError: if a character is not in the vocabulary and `on_unknown` is
                 `error`; the state is then as it was.
         """
-        tokens = self.vocabulary.encode(text, on_unknown)
+        self.feed_tokens(self.vocabulary.encode(text, on_unknown))
+
+    def feed_tokens(self, tokens: NDArray[np.int32]) -> None:
+        """Read characters by their ids, int32 [T]."""
         state = self.state
         self.state = state.after(self.reader.read(tokens, state.recurrent), tokens, 0)
 
@@ -259,6 +262,7 @@ class _Writing:
             standing: where the sample stands after it.
             is_last: whether the text has reached its length.
         """
+        before, standing_before = len(self._drawn.tokens), self.standing
         self.standing = standing
         stuck = np.flatnonzero(drawn.tokens == UNKNOWN_ID)
         if len(stuck):
@@ -272,15 +276,21 @@ class _Writing:
         begin, self._given = self._given, self._given + len(text)
         nats = float(self._drawn.nats[begin : self._given].sum())
         if self._given == len(self._drawn.tokens) and not len(stuck):
-            state, _ = self._base
-            state = state.after(standing.recurrent, self._drawn.tokens, self._given)
-            self._base, self._drawn, self._given = (state, standing), _Drawn.nothing(), 0
-            self._generator.state = state
+            self._begin_again(self._given, standing)
+            self._generator.state = self._base[0]
         else:
+            if self._given >= before:
+                self._begin_again(before, standing_before)
             self._generator._unsettled = partial(
                 self._state_after, self._base, self._drawn.first(self._given)
             )
         return Piece(text, nats, finish)
+
+    def _begin_again(self, count: int, standing: Standing) -> None:
+        """Let what was drawn begin behind its first characters, where the sample stood then."""
+        tokens, state = self._drawn.tokens[:count], self._base[0]
+        self._base = (state.after(standing.recurrent, tokens, count), standing)
+        self._drawn, self._given = self._drawn.after(count), self._given - count
 
     def _state_after(
         self, base: tuple[GenerationState, Standing], drawn: "_Drawn"
@@ -311,6 +321,10 @@ class _Drawn(NamedTuple):
 
     def first(self, count: int) -> "_Drawn":
         tokens, nats, uniforms, temperatures = (array[:count] for array in self)
+        return _Drawn(tokens, nats, uniforms, temperatures)  # type: ignore[arg-type]
+
+    def after(self, count: int) -> "_Drawn":
+        tokens, nats, uniforms, temperatures = (array[count:] for array in self)
         return _Drawn(tokens, nats, uniforms, temperatures)  # type: ignore[arg-type]
 
     def followed_by(self, other: "_Drawn") -> "_Drawn":
@@ -344,7 +358,7 @@ def write_side_by_side(
     longest = PIECE_SECONDS if len(generators) == 1 else PIECE_SECONDS_TOGETHER
     while drawn < length and not all(writing.is_over for writing in writings):
         count = min(size, engine.piece, length - drawn)
-        temperatures = np.array(settings.schedule.between(drawn, drawn + count, length), np.float32)
+        temperatures = temperatures_between(settings.schedule, drawn, drawn + count, length)
         drawn, begun = drawn + count, time.perf_counter()
         active = [writing for writing in writings if not writing.is_over]
         uniforms = np.stack([writing.draws.take(count) for writing in active])

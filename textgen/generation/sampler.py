@@ -137,6 +137,8 @@ class Sampler:
             name = "starts" if settings.starts else "lines"
             allowed = "left out: the model knows no newline"
             raise SettingError(name, getattr(settings, name), allowed)
+        if len(settings.starts) > 1 and not permitted[vocabulary.encode("\n")[0]]:
+            raise SettingError("starts", settings.starts, "given with newlines permitted")
         if settings.starts:
             script = self._script(settings, permitted)
         if settings.max_copy:

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.settings import SamplingSettings
+from textgen.settings import SamplingSettings, TemperatureSchedule
 
 Array = Any  # numpy.ndarray, jax.Array or a tracer
 
 # Below this the likeliest character has all the probability, and float32 would overflow.
 COLDEST = 1e-4
+# The smallest number that float32 holds with all its digits.
+TINY = float(np.finfo(np.float32).tiny)
 # Up to so many characters each is compared with each; beyond, they are sorted.
 COMPARED = 512
 
@@ -41,7 +43,7 @@ class Filters(NamedTuple):
         """Return the values of those filters that do anything."""
 
         def number(value: float, *, is_on: bool) -> Array | None:
-            return np.float32(value) if is_on else None
+            return np.float32(max(value, TINY)) if is_on else None
 
         penalty, top_k = settings.repetition_penalty, settings.top_k
         return cls(
@@ -183,6 +185,19 @@ def choose(logits: Array, uniform: Array, temperature: Array) -> Array:
     is_place = xp.arange(logits.shape[-1]) == place[..., None]
     is_drawn = xp.any(is_place & (weights > 0), axis=-1) & (temperature >= np.float32(COLDEST))
     return xp.where(is_drawn, place, likeliest)
+
+
+def temperatures_between(
+    schedule: TemperatureSchedule, begin: int, end: int, length: int
+) -> NDArray[np.float32]:
+    """Return the temperatures of characters `begin` to `end - 1` of `length`, float32."""
+    first, last = schedule.values[0], schedule.values[-1]
+    if schedule.kind == "constant":
+        return np.full(end - begin, first, np.float32)
+    places = np.arange(begin, end)
+    if schedule.kind == "cycle":
+        return np.array(schedule.values, np.float32)[places % len(schedule.values)]
+    return (first + (last - first) * places / max(length - 1, 1)).astype(np.float32)
 
 
 class Draws:

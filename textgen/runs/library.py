@@ -45,7 +45,7 @@ def run_path(name: str) -> Path:
         SettingError: if it cannot be the name of a folder.
     """
     path = Path(name)
-    longest = max((len(part.encode()) for part in path.parts), default=0)
+    longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
     if path.name in ("", "..") or "\0" in name or name.startswith("-") or longest > MAX_NAME_BYTES:
         raise SettingError("run", name, "a name or a path")
     elsewhere = "/" in name or os.sep in name

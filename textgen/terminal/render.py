@@ -35,12 +35,12 @@ def unescape(text: str) -> str:
     r"""Replace what stands for characters that are hard to type.
 
     `\n` is a new line, `\t` a tab, `\\` a backslash and `\u00e9` the character of that code
-    point; any other backslash stays as it is.
+    point; any other backslash stays as it is, and so does half of a surrogate pair.
 
         >>> unescape(r"one\ntwo \d")
         'one\ntwo \\d'
     """
-    return re.sub(r"\\(n|t|\\|u[0-9a-fA-F]{4})", _unescaped, text)
+    return re.sub(r"\\(n|t|\\|u(?![dD][89a-fA-F])[0-9a-fA-F]{4})", _unescaped, text)
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -3,13 +3,14 @@
 import json
 import secrets
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from textgen.errors import UsageError
-from textgen.settings import MAX_SEED, SamplingSettings, check_number
+from textgen.settings import MAX_LENGTH, MAX_SEED, SamplingSettings, check_number
 from textgen.terminal.options import (
     AsJson,
     Engine,
@@ -82,17 +83,17 @@ def sample(
         repetition_window=repetition_window,
         forbid=unescape(forbid),
         only=unescape(only),
-        words=_words(words),
         starts=tuple(unescape(start) for start in starts.split(",")) if starts else (),
         max_copy=max_copy,
         stop=tuple(map(unescape, stop or [])),
         lines=lines,
         sentences=sentences,
     )
-    check_number("length", length, 0, whole=True)
-    check_number("num_samples", num_samples, 1, whole=True)
+    check_number("length", length, 0, MAX_LENGTH, whole=True)
+    check_number("num_samples", num_samples, 1, MAX_LENGTH, whole=True)
     if seed is not None:
         check_number("seed", seed, 0, MAX_SEED, whole=True)
+    settings = replace(settings, words=_words(words))
     text = _prompt_text(prompt, prompt_file)
 
     from textgen.terminal.signals import noted_signals
@@ -112,12 +113,10 @@ def sample(
     begun = -1
     with noted_signals() as ending:
         if as_json:
-            for report in report_samples(model, order):
+            for report in report_samples(model, order, should_stop=ending.requested):
                 emit(json.dumps(report) + "\n")
-                if ending.requested():
-                    break
         else:
-            for number, piece in write_samples(model, order):
+            for number, piece in write_samples(model, order, should_stop=ending.requested):
                 if begun < 0 and seed is None and not quiet:
                     say(f"seed {order.seed}")
                 if number > begun:
@@ -126,8 +125,6 @@ def sample(
                 emit(piece.text)
                 if piece.finish == "stuck" and not quiet:
                     say(f"sample {number + 1} ends here: the settings permit no further character")
-                if ending.requested():
-                    break
     if sys.stdout.isatty() and not as_json:
         emit("\n")
     raise typer.Exit(0 if ending.signal is None else 128 + ending.signal)

@@ -1,9 +1,10 @@
 """Write samples with a model, one after the other or side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from textgen.generation.endings import FinishReason
 from textgen.generation.engines import EngineName, choose_engine
 from textgen.generation.generator import Piece, Sample, write_side_by_side
 from textgen.generation.novelty import find_copies, longest_copies
@@ -12,6 +13,8 @@ from textgen.workflows.loading import Model
 
 # Side by side, so that the texts of a large order need not all be held at once.
 SIDE_BY_SIDE = 64
+# Characters of a prompt between two looks at whether to stop.
+READ_AT_ONCE = 1000
 # What a line and a sentence are taken for where they decide how long a text is.
 LINE_CHARACTERS = 80
 SENTENCE_CHARACTERS = 120
@@ -41,7 +44,11 @@ class Order:
 
 
 def write_samples(
-    model: Model, order: Order, *, is_scored: bool = False
+    model: Model,
+    order: Order,
+    *,
+    is_scored: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[int, Piece]]:
     """Write samples; sample i depends only on the seed and i.
 
@@ -49,10 +56,11 @@ def write_samples(
         model: what to write with.
         order: what to write.
         is_scored: whether the surprise of the pieces is wanted.
+        should_stop: asked over and over; what was written until then is still handed over.
 
     Yields:
         The number of a sample and a piece of it: one sample after the other, each with one piece at
-        least, the last one saying why the sample ends.
+        least, the last one saying why the sample ends, unless it was stopped.
 
     Raises:
         UnknownCharacterError: if the prompt has an unknown character and that is an error.
@@ -61,7 +69,11 @@ def write_samples(
     # Before JAX is started, so that a setting that cannot be used is told at once.
     first = model.generator(seed=order.seed)
     first.sampler(order.settings)
-    first.feed(order.prompt, order.on_unknown)
+    prompt = first.vocabulary.encode(order.prompt, order.on_unknown)
+    for begin in range(0, len(prompt), READ_AT_ONCE):
+        if should_stop():
+            return
+        first.feed_tokens(prompt[begin : begin + READ_AT_ONCE])
     is_compiled = engine_of(model, order) == "jax"
     if is_compiled:
         first.engine = model.jax_engine()
@@ -69,25 +81,42 @@ def write_samples(
     for begin in range(0, order.num_samples, group):
         indices = range(begin, min(begin + group, order.num_samples))
         generators = [first.fork(sample) for sample in indices]
-        pieces = write_side_by_side(generators, order.length, order.settings, is_scored=is_scored)
+        pieces = _until(
+            write_side_by_side(generators, order.length, order.settings, is_scored=is_scored),
+            should_stop,
+        )
         if len(generators) == 1:
             yield begin, Piece("", 0.0, None if order.length else "length")
             yield from ((begin, piece) for (piece,) in pieces if piece)
         else:
-            yield from zip(indices, _whole(list(pieces), len(indices)), strict=True)
+            yield from zip(indices, _whole(pieces, len(indices)), strict=True)
+        if should_stop():
+            return
 
 
-def report_samples(model: Model, order: Order) -> Iterator[dict[str, Any]]:
+def _until(
+    steps: Iterator[tuple[Piece | None, ...]], should_stop: Callable[[], bool]
+) -> Iterator[tuple[Piece | None, ...]]:
+    for step in steps:
+        yield step
+        if should_stop():
+            return
+
+
+def report_samples(
+    model: Model, order: Order, *, should_stop: Callable[[], bool] = lambda: False
+) -> Iterator[dict[str, Any]]:
     """Write samples, and say of each what is to be known about it.
 
     Args:
         model: what to write with.
         order: what to write.
+        should_stop: asked over and over; samples that are not whole then are left out.
 
     Yields:
         For each sample what JSON can hold: the text, why it ends, its surprise under the model, how
-        much of it is copied from the training text (None if that was not kept), and all it takes to
-        write it again.
+        much of it is copied from the training text (None if that was not kept), and what it takes
+        to write it again; of a list of words, how many there are.
 
     Raises:
         UsageError: as `write_samples`.
@@ -103,7 +132,8 @@ def report_samples(model: Model, order: Order) -> Iterator[dict[str, Any]]:
         "prompt": order.prompt,
         "settings": {"length": order.length, "on_unknown": order.on_unknown} | settings,
     }
-    for group in _groups(write_samples(model, order, is_scored=True)):
+    written = write_samples(model, order, is_scored=True, should_stop=should_stop)
+    for group in _groups(written):
         samples = [Sample.of(pieces) for pieces in group.values()]
         copies: list[dict[str, Any]] = [{"longest_copy": None, "new_20_grams": None}] * len(group)
         if training is not None:
@@ -115,7 +145,7 @@ def report_samples(model: Model, order: Order) -> Iterator[dict[str, Any]]:
                 for length, grams in zip(lengths, copied, strict=True)
             ]
         for number, sample, novelty in zip(group, samples, copies, strict=True):
-            yield {"sample": number, "text": sample.text} | asdict(sample) | novelty | common
+            yield {"sample": number} | asdict(sample) | novelty | common
 
 
 def _groups(pieces: Iterator[tuple[int, Piece]]) -> Iterator[dict[int, list[Piece]]]:
@@ -126,6 +156,7 @@ def _groups(pieces: Iterator[tuple[int, Piece]]) -> Iterator[dict[int, list[Piec
         if piece.finish and len(group) == SIDE_BY_SIDE:
             yield group
             group = {}
+    group = {number: pieces for number, pieces in group.items() if pieces[-1].finish}
     if group:
         yield group
 
@@ -147,8 +178,15 @@ def expected_length(settings: SamplingSettings, length: int) -> int:
     )
 
 
-def _whole(steps: list[tuple[Piece | None, ...]], count: int) -> Iterator[Piece]:
+def _whole(steps: Iterator[tuple[Piece | None, ...]], count: int) -> Iterator[Piece]:
+    texts: list[list[str]] = [[] for _ in range(count)]
+    nats, finishes = [0.0] * count, list[FinishReason | None]([None] * count)
+    for step in steps:
+        for row, piece in enumerate(step):
+            if piece is not None:
+                texts[row].append(piece.text)
+                nats[row] += piece.nats
+                finishes[row] = piece.finish
     for row in range(count):
-        pieces = [piece for step in steps if (piece := step[row])]
-        text, nats = "".join(piece.text for piece in pieces), sum(piece.nats for piece in pieces)
-        yield Piece(text, nats, pieces[-1].finish if pieces else "length")
+        finish = finishes[row] if texts[row] else "length"
+        yield Piece("".join(texts[row]), nats[row], finish)
