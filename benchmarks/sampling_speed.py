@@ -88,7 +88,7 @@ def controls(vocab_size: int) -> dict[str, Any]:
         "min_p": {"min_p": 0.01},
         "repetition_penalty": {"repetition_penalty": 1.1},
         "words": {"words": words},
-        "starts": {"starts": (characters[0],) * 1000, "lines": 10**9},
+        "starts": {"starts": (words[0][0],) * 1000, "lines": 10**9},
         "max_copy": {"max_copy": 20},
         # Stop texts that begin but never end.
         "stop, forbid": {

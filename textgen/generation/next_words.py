@@ -1,23 +1,30 @@
 """Which words are likely to come next: characters expanded to the end of a word, in batches."""
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.vocabulary import UNKNOWN_ID
+from textgen.generation.constraints import is_word_character
 from textgen.generation.engines import States
 from textgen.generation.generator import Generator
 from textgen.generation.sampling import softmax
 from textgen.settings import SamplingSettings
 
-# Beginnings of words that go through the network side by side, and how often that is done: for a
-# network of 2 x 256 units this takes about a twentieth of a second.
+# Beginnings of words that go through the network side by side, at first and at most, and how often
+# that is done: for a network of 2 x 256 units this takes about a twentieth of a second.
+FIRST_BATCH = 4
 BATCH = 32
 MAX_BATCHES = 24
+# Of the time there is, what a batch may take for the next one to be twice as large.
+BATCH_SHARE = 0.1
+# Parts of words beside those that `is_word_character` knows: of names in programs.
+IN_WORDS = "_"
 # Of a script without spaces a word ends here; so do spaces that a text is indented by.
 MAX_CHARACTERS = 24
 MAX_SEPARATORS = 2
@@ -60,12 +67,6 @@ class _Beginning(NamedTuple):
     token: int
 
 
-def is_in_word(character: str) -> bool:
-    """Return whether a character is part of a word: a letter, mark, digit, apostrophe or `_`."""
-    is_mark = unicodedata.category(character)[0] == "M"
-    return character.isalnum() or is_mark or character in "'\u2019_"
-
-
 def unfinished_word(text: str) -> str:
     """Return the characters of a word that a text ends with; none if it ends between words.
 
@@ -73,36 +74,44 @@ def unfinished_word(text: str) -> str:
     'bro'
     """
     begin = len(text)
-    while begin and is_in_word(text[begin - 1]):
+    while begin and is_word_character(text[begin - 1], IN_WORDS):
         begin -= 1
     return text[begin:]
 
 
-def next_words(generator: Generator, count: int, stem: str = "") -> list[NextWord]:
+def next_words(
+    generator: Generator, count: int, stem: str = "", seconds: float = 0.08
+) -> list[NextWord]:
     """Find the likeliest next words.
 
     The beginnings of words are followed from the likeliest on, until none is left that could add
-    much to the words found, or until so many were followed that more would take too long.
+    much to the words found, or until the time is over, or so many were followed that more would
+    take too long. The probabilities are therefore lower bounds: other ways to the same word, after
+    other separators, may not have been followed.
 
     Args:
         generator: after the text; its state does not change.
         count: how many words, at least 1.
         stem: the unfinished word that the text ends with; the words are then those it may become,
             itself included.
+        seconds: after which no more are followed.
 
     Returns:
         The words, the likeliest first; at most `count`.
     """
+    begun = perf_counter()
     session = generator.fork()
     if not session.state.characters:
         session.generate(0, SamplingSettings())  # which reads what comes before any text
     characters = session.vocabulary.characters
-    in_word = np.array([False, *map(is_in_word, characters)])
+    in_word = _in_word(characters)
     found: dict[str, float] = {}
     states = _stack([session.state.recurrent])
     batch = [_Beginning(stem, 0, 1.0, states, 0, UNKNOWN_ID)]
     frontier: list[_Beginning] = []
+    size = FIRST_BATCH
     for _ in range(MAX_BATCHES):
+        batch_begun = perf_counter()
         following = softmax(session.reader.logits(states).astype(np.float64))
         for row, beginning in enumerate(batch):
             chances = beginning.probability * following[row]
@@ -118,14 +127,23 @@ def next_words(generator: Generator, count: int, stem: str = "") -> list[NextWor
         least = max(LEAST, SHARE * last)
         frontier = [beginning for beginning in frontier if beginning.probability > least]
         frontier.sort(key=lambda beginning: -beginning.probability)
-        batch, frontier = frontier[:BATCH], frontier[BATCH:]
-        if not batch:
+        now = perf_counter()
+        # Another batch would take as long as the last one, or longer.
+        if not frontier or now + (now - batch_begun) > begun + seconds:
             break
+        size = min(2 * size, BATCH) if now - batch_begun < BATCH_SHARE * seconds else size
+        batch, frontier = frontier[:size], frontier[size:]
         before = _stack([_state_of(beginning) for beginning in batch])
         tokens = np.array([[beginning.token for beginning in batch]], np.int32)
         states = session.reader.read(tokens, before)
     likeliest = sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))
     return [NextWord(*entry) for entry in likeliest[:count]]
+
+
+@lru_cache(maxsize=4)
+def _in_word(characters: str) -> NDArray[np.bool_]:
+    """Return which ids are parts of words, bool [V]."""
+    return np.array([False, *(is_word_character(c, IN_WORDS) for c in characters)])
 
 
 def _longer(

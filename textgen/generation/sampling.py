@@ -102,29 +102,31 @@ def filter_logits(logits: Array, used: Array, filters: Filters) -> Array:
         penalty = filters.repetition_penalty
         lowered = xp.where(logits > 0, logits / penalty, logits * penalty)
         logits = xp.where(used, lowered, logits)
+    if not any(value is not None for value in filters[1:]):
+        return logits
+    shifted = logits - _highest(logits)
+    # Those that are kept; what is taken out has no weight any more.
+    weights = xp.exp(shifted)
+    kept = weights > 0
     # The order stays, whatever is taken out.
     is_ranked = filters.top_k is not None or filters.top_p is not None
-    ranking = _Ranking.of(-logits) if is_ranked else None
+    ranking = _Ranking.of(-shifted) if is_ranked else None
     if ranking and filters.top_k is not None:
-        kept = ranking.fewest(xp.ones_like(logits), filters.top_k)
-        logits = xp.where(kept, logits, -xp.inf)
+        kept = kept & ranking.fewest(xp.ones_like(logits), filters.top_k)
+        weights = xp.where(kept, weights, 0)
     if filters.typical_p is not None:
-        shifted = logits - _highest(logits)
-        weights = xp.exp(shifted)
-        total = xp.maximum(xp.sum(weights, axis=-1, keepdims=True), np.float32(1))
-        probabilities = weights / total
-        surprises = xp.log(total) - xp.where(weights > 0, shifted, 0)
-        expected = xp.sum(probabilities * surprises, axis=-1, keepdims=True)
-        distances = xp.where(weights > 0, xp.abs(surprises - expected), xp.inf)
-        kept = _Ranking.of(distances).fewest(probabilities, filters.typical_p)
-        logits = xp.where(kept, logits, -xp.inf)
+        total = xp.maximum(xp.sum(weights, axis=-1, keepdims=True), np.float32(TINY))
+        expected = xp.sum(weights * xp.where(kept, shifted, 0), axis=-1, keepdims=True) / total
+        distances = xp.where(kept, xp.abs(shifted - expected), xp.inf)
+        kept = kept & _Ranking.of(distances).fewest(weights, filters.typical_p * total)
+        weights = xp.where(kept, weights, 0)
     if ranking and filters.top_p is not None:
-        kept = ranking.fewest(softmax(logits), filters.top_p)
-        logits = xp.where(kept, logits, -xp.inf)
+        limit = filters.top_p * xp.sum(weights, axis=-1, keepdims=True)
+        kept = kept & ranking.fewest(weights, limit)
+        weights = xp.where(kept, weights, 0)
     if filters.min_p is not None:
-        least = _highest(logits) + xp.log(filters.min_p)
-        logits = xp.where(logits >= least, logits, -xp.inf)
-    return logits
+        kept = kept & (weights >= filters.min_p * xp.max(weights, axis=-1, keepdims=True))
+    return xp.where(kept, logits, -xp.inf)
 
 
 class _Ranking(NamedTuple):
@@ -147,7 +149,7 @@ class _Ranking(NamedTuple):
 
         Args:
             weights: float32 [..., V], not negative.
-            limit: float32, of the weights together.
+            limit: float32 [..., 1] or [], of the weights together.
 
         Returns:
             bool [..., V]; of equal keys all or none.
