@@ -36,6 +36,11 @@ def generator_of(cell: Any = "lstm", seed: int = 0, sharpness: float = 2.0) -> G
     return Generator(NumpyEngine(settings, parameters), VOCABULARY, "\n", seed=7)
 
 
+@pytest.fixture(autouse=True)
+def time_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "perf_counter", lambda: 0.0)
+
+
 def every_word(generator: Generator, stem: str, least: float = 1e-6) -> Counter[str]:
     """Follow all beginnings that are more likely than `least`, one after the other."""
     found: Counter[str] = Counter()
@@ -133,6 +138,8 @@ def test_a_script_without_spaces_is_cut(monkeypatch: pytest.MonkeyPatch) -> None
         ("the quick bro", "bro"),
         ("the ", ""),
         ("don't", "don't"),
+        ("a well-kno", "well-kno"),
+        ("if is_wo", "is_wo"),
         ("end.", ""),
         ("caf\u00e9", "caf\u00e9"),
         ("\u0939\u093f", "\u0939\u093f"),  # a vowel sign is a mark
@@ -141,3 +148,26 @@ def test_a_script_without_spaces_is_cut(monkeypatch: pytest.MonkeyPatch) -> None
 )
 def test_an_unfinished_word(text: str, stem: str) -> None:
     assert unfinished_word(text) == stem
+
+
+def test_when_time_is_over_what_was_found_is_a_lower_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, batches = generator_of(), 0
+    generator.feed("a b ")
+    whole = {word.text: word.probability for word in next_words(generator, 1000)}
+    now = 0.0
+    read = generator.reader.read
+
+    def slow(tokens: NDArray[np.int32], states: Any) -> Any:
+        nonlocal now, batches
+        batches, now = batches + 1, now + 0.03
+        return read(tokens, states)
+
+    monkeypatch.setattr(module, "perf_counter", lambda: now)
+    monkeypatch.setattr(generator.reader, "read", slow)
+    some = next_words(generator, 1000)
+    assert batches == 2  # a third would end after 90 ms
+    assert 0 < len(some) < len(whole)
+    assert all(word.probability <= whole[word.text] * (1 + 1e-9) for word in some)
+    batches = 0
+    next_words(generator, 1000, seconds=0.2)
+    assert batches == 6

@@ -132,6 +132,23 @@ def test_a_session_that_cannot_be_written_leaves_the_old_one(
     assert not Path("long.json").exists()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"length": 2**63},
+        {"length": 0},
+        {"seed": 2**63},
+        {"writings": -1},
+        {"current": 4},
+        {"run": 5},
+    ],
+)
+def test_what_would_not_be_read_again_is_not_written(change: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="must be"):
+        write_session(Path("s.json"), replace(SESSION, **change))
+    assert os.listdir() == []
+
+
 def test_a_missing_file_is_called_missing() -> None:
     with pytest.raises(UsageError, match=r"there is no file 'none\.json'"):
         read_session(Path("none.json"))

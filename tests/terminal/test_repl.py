@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import stat
 import sys
 import time
@@ -16,7 +17,7 @@ import pytest
 from tests.conftest import textgen
 from textgen.errors import UsageError
 from textgen.terminal.entries import Entry, LineCancelledError, read_entries
-from textgen.terminal.repl import edit_text
+from textgen.terminal.repl import _interrupts, edit_text
 
 REPL = ("repl", "fox", "--seed", "1", "--length", "12")
 
@@ -56,6 +57,14 @@ def test_text_between_quotes_or_pasted_in_several_lines_is_one_text(
         ("pasted", True),
         ("after", False),
         ("x", False),
+    ]
+    assert entries_of('"""/undo"""', "two", '"""a"""\nb', '""""""', '""""', '"""') == [
+        ("/undo", True),
+        ("two", False),
+        ("a", True),
+        ("b", False),
+        ("", True),
+        ('"', True),
     ]
     assert capsys.readouterr().err == ""
     assert entries_of('"""', "one", LineCancelledError, "two", LineCancelledError) == [
@@ -222,6 +231,31 @@ def test_on_a_terminal_text_is_stopped_completed_scored_and_remembered(tiny_run:
         prompted(child)
         child.send("/bye\r")
         child.expect(pexpect.EOF)
+
+
+def test_one_ctrl_c_too_many_does_not_end_the_session(tiny_run: Path) -> None:
+    with terminal("--length", "10000000", TERM="dumb") as child:
+        child.expect_exact("> ")
+        child.send("the dog\r")
+        child.expect(r"\w+ \w+ \w+")
+        for _ in range(40):
+            child.sendintr()
+            time.sleep(0.003)
+        child.expect("Ctrl-D leaves")
+        child.send("/branch here\r")
+        child.expect("turn 1 is now here")
+        child.send("/bye\r")
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 0
+
+
+def test_the_handler_of_ctrl_c_is_put_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with _interrupts() as interrupted:
+        signal.raise_signal(signal.SIGINT)
+        assert interrupted()
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_dumb_terminal_gets_no_escapes_and_nothing_is_kept_unless_wanted(tiny_run: Path) -> None:

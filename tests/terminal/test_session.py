@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import RunNotFoundError, UsageError
+from textgen.generation import next_words as next_words_module
 from textgen.generation.engines import NumpyEngine, Standing, Written
 from textgen.generation.generator import Generator
 from textgen.generation.sampler import Sampler
 from textgen.generation.sampling import Draws, softmax
 from textgen.network.parameters import parameter_shapes
+from textgen.runs.files import encode_json
 from textgen.runs.session_file import read_session, weights_sha256
-from textgen.settings import ModelSettings, SamplingSettings
+from textgen.settings import MAX_SEED, ModelSettings, OnUnknown, SamplingSettings
+from textgen.terminal import reading
+from textgen.terminal.controls import NAMES, format_control, parse_control
 from textgen.terminal.replies import HELP, Message, Typed
 from textgen.terminal.session import Session
 from textgen.terminal.status import status_line
@@ -555,7 +559,7 @@ def test_every_setting_is_changed_shown_and_guarded() -> None:
         "> /set temperature 0.4..1.1\n[temperature 0.4..1.1]\n"
         "> /set temperature hot\n[temperature must be a number in [0, 100], a ramp 0.4..1.1 or a "
         "cycle 1,0.5,0.2, got 'hot']\n"
-        "> /set length 0\n[length must be a whole number of at least 1, got 0]\n"
+        "> /set length 0\n[length must be a whole number in [1, 1000000000000], got 0]\n"
         "> /set length 9\n[length 9]\n"
         "> /set seed 77\n[seed 77]\n"
         "> /set on_unknown nearest\n[on_unknown nearest]\n"
@@ -657,13 +661,17 @@ def test_stopped_text_stays_and_the_next_turn_follows_it() -> None:
     assert session.story.generator.state.recurrent == ("",)
 
 
-def test_a_long_line_can_be_stopped_while_it_is_read_and_then_leaves_no_trace() -> None:
+def test_a_long_line_can_be_stopped_while_it_is_read_and_then_leaves_no_trace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "perf_counter", lambda: 0.0)
     session, engine = queued("end.", "end.")
     reply = session.respond("ab" * 600)
     assert [next(reply), next(reply)] == [Typed("ab" * 600, True), ""]
-    assert len(session.story.generator.state.recurrent[0]) == 100
+    read = [len(session.story.generator.state.recurrent[0])]
     assert next(reply) == ""
-    assert len(session.story.generator.state.recurrent[0]) == 200
+    read.append(len(session.story.generator.state.recurrent[0]))
+    assert read == [16, 48]
     reply.close()
     assert session.story.generator.state.recurrent == ("",)
     assert session.story.tree.current.number == 0
@@ -712,7 +720,10 @@ def test_surprise_is_measured_without_a_trace_and_by_the_chain_rule() -> None:
     assert transcript(session, "/score some") == "> /score some\n[/score takes nothing, or all]\n"
 
 
-def test_the_text_ends_inside_a_word_that_began_turns_ago() -> None:
+def test_the_text_ends_inside_a_word_that_began_turns_ago(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(next_words_module, "perf_counter", lambda: 0.0)
     session = random_session(length=1)
     session.story.settings = SamplingSettings(only="b")
     transcript(session, ". aa", "", "")
@@ -728,7 +739,10 @@ def test_the_text_ends_inside_a_word_that_began_turns_ago() -> None:
     assert "[1, 50]" in transcript(session, "/words 0")
 
 
-def test_a_word_being_typed_is_completed_from_the_text_before_it() -> None:
+def test_a_word_being_typed_is_completed_from_the_text_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(next_words_module, "perf_counter", lambda: 0.0)
     session = random_session()
     transcript(session, "abc")
     state = session.story.generator.state
@@ -832,3 +846,196 @@ def test_surprise_is_shown_in_marks_or_colours_and_drives_no_terminal() -> None:
     assert "0-1" in coloured
     assert "7 or more" in coloured
     assert json.dumps(coloured).count("\\u001b[") == coloured.count("\x1b[")
+
+
+def test_the_parts_of_a_long_work_grow_and_shrink_with_the_time_that_they_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(reading, "perf_counter", lambda: now)
+    sizes = []
+    for part in reading.parts_of(1000):
+        sizes.append(min(part.stop, 1000) - part.start)
+        now += 0.001 * (part.stop - part.start) if part.start < 100 else 0.03
+    assert sizes[:3] == [16, 32, 32]
+    assert sum(sizes) == 1000
+    now, slow = 0.0, []
+    for part in reading.parts_of(40):
+        slow.append(part.stop - part.start)
+        now += 0.01 * slow[-1]  # 16 take four times as long as they should
+    assert slow[:4] == [16, 8, 4, 4]
+    assert [*reading.parts_of(0)] == []
+
+
+@pytest.mark.parametrize("before", range(12, 18))
+def test_characters_that_are_read_with_their_neighbours_are_not_cut_apart(before: int) -> None:
+    # A vowel with its mark, and a line's end of two characters, at the end of the first part.
+    for rule, text in (("nearest", "e\u0301 x"), ("nearest", "\r\nx"), ("skip", "\u017cx")):
+        session, twin = random_session(), MODELS["random-0"].generator(seed=5)
+        transcript(session, f"/set on_unknown {rule}")
+        typed = "a" * before + text
+        turn = (transcript(session, typed), session.story.tree.current)[1]
+        chosen: OnUnknown = "nearest" if rule == "nearest" else "skip"
+        twin.feed(typed, chosen)
+        assert turn.read == VOCABULARY.decode(VOCABULARY.encode(typed, chosen))
+        for layer, other in zip(turn.prompted.recurrent, twin.state.recurrent, strict=True):
+            assert layer.hidden.tobytes() == other.hidden.tobytes()
+
+
+def test_what_could_not_be_loaded_is_not_saved() -> None:
+    session = random_session()
+    answer = transcript(session, "abc", "/set length 99999999999999999999")
+    assert "[length must be a whole number in [1, 1000000000000], got 99999" in answer
+    session.story.length = 2**63
+    assert "[length must be a whole number" in transcript(session, "/save s.json")
+    assert not Path("s.json").exists()
+    session.story.length = 5
+    session.story._writings = MAX_SEED
+    transcript(session, "", "/save s.json")
+    assert "[2 turns; " in transcript(random_session(), "/load s.json")
+    assert session.story._writings == 0
+
+
+# What a session from anywhere may hold in the place of anything.
+WRONG: tuple[Any, ...] = (
+    None, True, -1, 0, 1.5, 1e308, MAX_SEED, "", "x", "\n\x1b[2J", [], [1], [[0, 1]], [["a"]], {},
+    {"a": 1}, json.loads("[" * 300 + "]" * 300),
+)  # fmt: skip
+
+
+def places(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    inner = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in inner:
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*path, key))
+
+
+def test_a_session_with_anything_in_any_place_gives_a_message() -> None:
+    session = random_session(length=3)
+    transcript(session, "abc", "/branch here", "", "/undo", "/set stop xy,z", "/save s.json")
+    content = json.loads(Path("s.json").read_text())
+    refused = 0
+    for path in places(content):
+        for wrong in WRONG:
+            changed = json.loads(json.dumps(content))
+            inner = changed
+            for key in path[:-1]:
+                inner = inner[key]
+            inner[path[-1]] = wrong
+            Path("t.json").write_bytes(encode_json(changed))
+            *_, message = random_session(length=3).respond("/load t.json")
+            assert isinstance(message, Message)
+            assert len(message.text) < 1100
+            assert "\n" not in message.text
+            assert "\x1b" not in message.text
+            refused += "is damaged" in message.text
+    assert refused > 300
+
+
+def test_names_of_a_session_from_anywhere_are_shown_on_one_line() -> None:
+    session = random_session(length=3)
+    transcript(session, "abc", "/save s.json")
+    content = json.loads(Path("s.json").read_text())
+    content["names"] = {"two\nlines\x1b": 1, "long" * 1000: 0, "fine": 1}
+    content["model"] |= {"run": "run\nof\x1b" + "x" * 5000, "weights": "other"}
+    Path("s.json").write_bytes(encode_json(content))
+    about, _ = [part for part in session.respond("/load s.json") if isinstance(part, Message)]
+    assert "another model, run of\u241bxxx" in about.text
+    assert len(about.text) < 300
+    session.columns = 1000
+    tree, *rest = [*session.respond("/tree"), *session.respond("/goto nowhere")]
+    assert isinstance(tree, Message)
+    assert len(tree.text.splitlines()) == 2
+    assert "[fine] [two lines\u241b]" in tree.text
+    assert len(tree.text) < 300
+    assert isinstance(rest[0], Message)
+    assert "\n" not in rest[0].text
+    assert len(rest[0].text) < 300
+    assert session.completions("/goto ") == ["/goto fine"]
+
+
+def test_the_indents_of_a_deep_tree_leave_room_for_its_turns() -> None:
+    session = random_session(length=1)
+    for _ in range(60):
+        transcript(session, "deep", "/regen")
+    (message,) = session.respond("/tree")
+    assert isinstance(message, Message)
+    lines = message.text.splitlines()
+    assert len(lines) == 121
+    assert all("deep" in line for line in lines[1:])
+    assert lines[-1].startswith("* \u2026 ")
+    assert max(map(len, lines)) <= 80
+
+
+def test_what_a_command_does_not_take_is_not_passed_over() -> None:
+    session, _ = queued("one.", "two.")
+    transcript(session, "text", "")
+    alone = ("more", "regen", "edit", "undo", "redo", "tree", "clear", "show", "help", "bye")
+    for name in alone:
+        assert transcript(session, f"/{name} 3") == (
+            f"> /{name} 3\n[/{name} takes nothing after it, got '3']\n"
+        )
+    assert session.running
+    assert session.story.tree.current.number == 2
+    assert transcript(session, "/undo ") == "> /undo \n[took the last turn back; 1 turn left]\n"
+
+
+def test_several_texts_end_a_text_and_a_comma_may_be_one_of_them() -> None:
+    session = random_session()
+    answer = transcript(session, "/set stop a,b", "/set stop a\\,b,\\u002c,\\\\,c")
+    assert answer.startswith("> /set stop a,b\n[stop a,b]\n")
+    assert answer.endswith("[stop a\\,b,\\,,\\\\,c]\n")
+    assert session.story.settings.stop == ("a,b", ",", "\\", "c")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "off",
+        " off ",
+        "a,b",
+        "\\",
+        "\\n",
+        "\n",
+        "\t\r",
+        " ",
+        ",",
+        "\\,",
+        "\u00a0\u2028\x1b",
+        "\\u002c",
+    ],
+)
+def test_what_is_shown_of_a_setting_can_be_typed_again(text: str) -> None:
+    settings = SamplingSettings(
+        temperature="1,0.5,0.2",
+        top_k=3,
+        top_p=0.3,
+        min_p=1e-7,
+        max_copy=9,
+        forbid=text,
+        only=text,
+        starts=(text.replace("\n", "n"), "x"),
+        stop=(text,),
+    )
+    for each in (settings, SamplingSettings(), SamplingSettings(stop=(text, "off"))):
+        for name in NAMES:
+            if hasattr(each, name) and name != "words":
+                value = getattr(each, name)
+                shown = format_control(name, value)
+                assert replace(each, **{name: parse_control(name, shown)}) == each
+                assert "\n" not in shown
+                assert "\r" not in shown
+
+
+def test_another_run_may_come_while_copies_are_looked_for() -> None:
+    session, _ = queued("at s")
+    transcript(session, "the c")
+    story = session.story
+
+    def tokens() -> NDArray[np.int32]:
+        story._training = []  # as `switch` does
+        return VOCABULARY.encode("the cat sat on the mat")
+
+    story.model.training_tokens = tokens  # type: ignore[method-assign]
+    assert story.longest_copy(story.tree.current) == 4

@@ -110,8 +110,8 @@ def next_words(
     batch = [_Beginning(stem, 0, 1.0, states, 0, UNKNOWN_ID)]
     frontier: list[_Beginning] = []
     size = FIRST_BATCH
+    checked = begun
     for _ in range(MAX_BATCHES):
-        batch_begun = perf_counter()
         following = softmax(session.reader.logits(states).astype(np.float64))
         for row, beginning in enumerate(batch):
             chances = beginning.probability * following[row]
@@ -127,15 +127,16 @@ def next_words(
         least = max(LEAST, SHARE * last)
         frontier = [beginning for beginning in frontier if beginning.probability > least]
         frontier.sort(key=lambda beginning: -beginning.probability)
-        now = perf_counter()
+        before, checked = checked, perf_counter()
+        taken = checked - before
         # Another batch would take as long as the last one, or longer.
-        if not frontier or now + (now - batch_begun) > begun + seconds:
+        if not frontier or checked + taken > begun + seconds:
             break
-        size = min(2 * size, BATCH) if now - batch_begun < BATCH_SHARE * seconds else size
+        size = min(2 * size, BATCH) if taken < BATCH_SHARE * seconds else size
         batch, frontier = frontier[:size], frontier[size:]
-        before = _stack([_state_of(beginning) for beginning in batch])
+        stacked = _stack([_state_of(beginning) for beginning in batch])
         tokens = np.array([[beginning.token for beginning in batch]], np.int32)
-        states = session.reader.read(tokens, before)
+        states = session.reader.read(tokens, stacked)
     likeliest = sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))
     return [NextWord(*entry) for entry in likeliest[:count]]
 

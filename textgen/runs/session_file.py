@@ -13,12 +13,14 @@ from typing import Any, get_args
 from textgen.errors import DamagedError, SettingError, UsageError, storage_errors
 from textgen.network.parameters import Arrays
 from textgen.runs.files import decode_json, encode_json, read_bytes, replace_file, write_durably
-from textgen.settings import MAX_SEED, OnUnknown, SamplingSettings, check_number
+from textgen.settings import MAX_LENGTH, MAX_SEED, OnUnknown, SamplingSettings, check_number
 
 KIND = "textgen session"
 FORMAT = 1
 # Some ten million characters, each of which may take six bytes.
 MAX_BYTES = 2**26
+# Of what is wrong with a session no more is told.
+LONG_PROBLEM = 300
 
 
 @dataclass(frozen=True)
@@ -101,36 +103,48 @@ class SavedSession:
         if content.get("kind") != KIND:
             raise DamagedError(path, "it is no session")
         if content.get("format") != FORMAT:
-            raise DamagedError(path, f"format {content.get('format')!r}; use a newer textgen")
+            raise DamagedError(path, "of another format; use a newer textgen")
         try:
-            model = content["model"]
+            model = _checked("model", content["model"], dict)
+            settings = _checked("settings", content["settings"], dict)
+            turns = _checked("turns", content["turns"], list)
+            names = _checked("names", content["names"], dict)
+            visited = _checked("visited", content["visited"], list)
             session = cls(
                 run=model["run"],
                 step=model["step"],
                 weights=model["weights"],
-                settings=SamplingSettings.from_json(content["settings"]),
+                settings=SamplingSettings.from_json(settings),
                 length=content["length"],
                 seed=content["seed"],
                 on_unknown=content["on_unknown"],
                 writings=content["writings"],
-                turns=tuple(SavedTurn(**turn) for turn in content["turns"]),
+                turns=tuple(SavedTurn(**turn) for turn in turns),
                 current=content["current"],
-                names=dict(content["names"]),
-                visited=dict(content["visited"]),
+                names=names,
+                visited=dict(visited),
             )
-            session._check()
-        except (KeyError, TypeError, ValueError, AttributeError, SettingError) as error:
-            raise DamagedError(path, f"bad content: {error}") from error
+            session.check()
+        except (KeyError, TypeError, ValueError, RecursionError, SettingError) as error:
+            problem = str(error)[:LONG_PROBLEM]
+            raise DamagedError(path, f"bad content: {problem}") from error
         return session
 
-    def _check(self) -> None:
-        check_number("length", self.length, 1, whole=True)
-        _check_texts(self.run, self.weights, *self.names)
+    def check(self) -> None:
+        """Raise unless the session can be read once it is written, beside its settings.
+
+        Raises:
+            SettingError: if a number lies outside its bounds or something is of the wrong type.
+        """
+        check_number("length", self.length, 1, MAX_LENGTH, whole=True)
+        for text in (self.run, self.weights, *self.names):
+            _checked("text", text, str)
         numbers = [("step", self.step), ("writings", self.writings), ("seed", self.seed)]
         for number, turn in enumerate(self.turns, 1):
             check_number("parent", turn.parent, 0, number, whole=True, open_high=True)
             numbers += [("seed", turn.seed), ("sample", turn.sample)]
-            _check_texts(turn.typed, turn.written)
+            _checked("typed", turn.typed, str)
+            _checked("written", turn.written, str)
         for name, value in numbers:
             check_number(name, value, 0, MAX_SEED, whole=True)
         for place in (self.current, *self.names.values()):
@@ -139,15 +153,16 @@ class SavedSession:
             check_number("visited", second, 1, len(self.turns), whole=True)
             check_number("visited", first, 0, whole=True)
             if self.turns[second - 1].parent != first:
-                raise ValueError(f"turn {second} does not follow turn {first}")
+                raise SettingError("visited", [first, second], "a turn and one that follows it")
         for rule in (self.on_unknown, *(turn.on_unknown for turn in self.turns)):
             if rule not in get_args(OnUnknown):
                 raise SettingError("on_unknown", rule, "one that this textgen knows")
 
 
-def _check_texts(*values: object) -> None:
-    if not all(isinstance(value, str) for value in values):
-        raise TypeError("a text is none")
+def _checked(name: str, value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise SettingError(name, value, f"of the type {kind.__name__}")
+    return value
 
 
 def weights_sha256(parameters: Arrays) -> str:
@@ -163,9 +178,11 @@ def write_session(path: Path, session: SavedSession) -> None:
     """Write a session, whole or not at all; of other files only a session is written over.
 
     Raises:
-        UsageError: if there is something else of this name, or the session is too long to be saved.
+        UsageError: if there is something else of this name, or the session is too long to be saved,
+            or holds what would not be read again.
         StorageError: if it cannot be written.
     """
+    session.check()
     data = encode_json(session.to_json())
     if len(data) > MAX_BYTES:
         raise UsageError(f"the session takes {len(data):,} bytes; at most {MAX_BYTES:,} are saved")

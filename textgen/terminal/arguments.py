@@ -7,11 +7,16 @@ from pathlib import Path
 
 from textgen.errors import SettingError, UsageError
 
+# Known names that a message lists.
+MOST_NAMES = 50
+
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """Return the end of a message about an unknown name: the known one that is like it, or all."""
-    close = difflib.get_close_matches(name[:40], known, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
+    close = difflib.get_close_matches(name[:40], known[:MOST_NAMES], n=1)
+    more = ", \u2026" if len(known) > MOST_NAMES else ""
+    listed = ", ".join(known[:MOST_NAMES]) + more
+    return f"; did you mean {close[0]}?" if close else f"; there are {listed}"
 
 
 def count_turns(count: int) -> str:

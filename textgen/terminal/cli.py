@@ -20,7 +20,7 @@ from textgen.errors import (
     TextgenError,
     UsageError,
 )
-from textgen.settings import MAX_SEED, CellName, SamplingSettings, check_number
+from textgen.settings import MAX_LENGTH, MAX_SEED, CellName, SamplingSettings, check_number
 from textgen.terminal.options import (
     AsJson,
     MinP,
@@ -232,7 +232,7 @@ def repl(
 ) -> None:
     """Write with a model in turns: what you type is continued. /help lists the commands."""
     settings = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
-    check_number("length", length, 1, whole=True)
+    check_number("length", length, 1, MAX_LENGTH, whole=True)
     if seed is not None:
         check_number("seed", seed, 0, MAX_SEED, whole=True)
 

@@ -1,11 +1,12 @@
 """The settings of a session by their names: from what is typed to a value, and back."""
 
 import dataclasses
+import re
 from typing import Any, get_args
 
 from textgen.data.words import read_words
 from textgen.errors import SettingError
-from textgen.settings import MAX_SEED, OnUnknown, SamplingSettings, check_number
+from textgen.settings import MAX_LENGTH, MAX_SEED, OnUnknown, SamplingSettings, check_number
 from textgen.terminal.arguments import file_path
 from textgen.terminal.render import unescape
 from textgen.terminal.story import Story
@@ -17,18 +18,19 @@ RULES: tuple[OnUnknown, ...] = get_args(OnUnknown)
 OWN = ("length", "seed", "on_unknown")
 NAMES = [*DEFAULTS, *OWN]
 OFF = "off"
+ESCAPES = {"\\": r"\\", "\n": r"\n", "\t": r"\t"}
 # Those that `off` says nothing about: it stands for the default of every other.
 ALWAYS_ON = ("temperature", "repetition_window", *OWN)
 
 
 def parse_control(name: str, text: str) -> Any:
-    """Read a value as it is typed.
+    r"""Read a value as it is typed.
 
     Args:
         name: one of NAMES.
-        text: numbers; a file for `words`; beginnings separated by commas for `starts`; for the
-            other texts as they are, with the escapes of `unescape`. `off`, or nothing for a text,
-            turns a setting off.
+        text: numbers; a file for `words`; texts separated by commas for `starts` and `stop`, in
+            which `\,` is a comma; the other texts as they are; all with the escapes of `unescape`.
+            `off`, or nothing for a text, turns a setting off.
 
     Raises:
         SettingError: if it is not such a value.
@@ -50,7 +52,7 @@ def parse_control(name: str, text: str) -> Any:
         kind = "a whole number" if is_whole else "a number"
         raise SettingError(name, plain[:40], kind) from None
     if name == "length":
-        check_number(name, value, 1, whole=True)
+        check_number(name, value, 1, MAX_LENGTH, whole=True)
     elif name == "seed":
         check_number(name, value, 0, MAX_SEED, whole=True)
     return value
@@ -59,10 +61,17 @@ def parse_control(name: str, text: str) -> Any:
 def _parse_text(name: str, text: str) -> Any:
     if name == "words":
         return read_words(file_path("/set words", text))
-    if name == "starts":
-        return tuple(map(unescape, text.split(",")))
-    value = unescape(text)
-    return (value,) if name == "stop" else value
+    return _split(text) if isinstance(DEFAULTS[name], tuple) else unescape(text)
+
+
+def _split(text: str) -> tuple[str, ...]:
+    parts: list[list[str]] = [[]]
+    for found in re.findall(r"\\u[0-9a-fA-F]{4}|\\.|,|[^\\,]+|\\", text, re.DOTALL):
+        if found == ",":
+            parts.append([])
+        else:
+            parts[-1].append("," if found == r"\," else unescape(found))
+    return tuple(map("".join, parts))
 
 
 def _parse_rule(text: str) -> OnUnknown:
@@ -73,20 +82,32 @@ def _parse_rule(text: str) -> OnUnknown:
 
 
 def format_control(name: str, value: Any) -> str:
-    """Write a value as it could be typed; of a list of words only how many there are."""
+    """Write a value so that typed again it is the same; of words only how many there are."""
     if name == "words" and value:
         return f"{len(value):,} {'word' if len(value) == 1 else 'words'}"
     if isinstance(value, str | tuple) and not value:
         return OFF
-    texts = value if isinstance(value, tuple) else [value]
-    return ",".join(_escape(str(text)) for text in texts)
+    if isinstance(value, tuple):
+        text = ",".join(_escape(text).replace(",", r"\,") for text in value)
+    else:
+        text = _escape(value) if isinstance(value, str) else str(value)
+    return text.replace("o", r"\u006f", 1) if text.strip() == OFF else text
 
 
 def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
+    return "".join(map(_escape_character, text))
 
 
-def is_text(name: str) -> bool:
+def _escape_character(character: str) -> str:
+    if character in ESCAPES:
+        return ESCAPES[character]
+    # Halves of surrogate pairs have no escape, nor has what lies beyond U+FFFF.
+    code = ord(character)
+    has_escape = code < 0xD800 or 0xE000 <= code <= 0xFFFF
+    return f"\\u{code:04x}" if has_escape and not character.isprintable() else character
+
+
+def takes_text(name: str) -> bool:
     """Return whether a setting is a text or several, for which nothing is a value too."""
     return name != "temperature" and isinstance(DEFAULTS.get(name), str | tuple)
 

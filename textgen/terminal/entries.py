@@ -54,7 +54,10 @@ def read_entries(read_line: ReadLine) -> Iterator[Entry]:
         try:
             line = next_line(PROMPT, is_text=False)
             if line.startswith(QUOTES):
-                yield Entry(_quoted_text(line.removeprefix(QUOTES), next_line), True)
+                first = line.removeprefix(QUOTES)
+                is_whole = first.endswith(QUOTES)
+                text = first.removesuffix(QUOTES) if is_whole else _quoted_text(first, next_line)
+                yield Entry(text, True)
                 continue
             pasted = [line, *waiting]
             waiting.clear()

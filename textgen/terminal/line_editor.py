@@ -66,7 +66,9 @@ class LineEditor:
         self._is_text = is_text
         self._look_for_copies()
         try:
-            return self._prompt.prompt(prompt)
+            # Ctrl-C is a key here. Taking the signal too, prompt_toolkit would put Python's
+            # handler in force for a moment at the end of each line, and that one ends the session.
+            return self._prompt.prompt(prompt, handle_sigint=False)
         except KeyboardInterrupt as error:
             raise LineCancelledError from error
 

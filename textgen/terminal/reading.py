@@ -3,15 +3,21 @@
 from collections.abc import Generator as Steps
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from time import perf_counter
 from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from textgen.generation.generator import Generator
 from textgen.runs.session_file import SavedTurn
 from textgen.settings import OnUnknown, SamplingSettings
 from textgen.terminal.turns import Tree, Turn
 
-# Characters that are read between two looks at Ctrl-C.
-READ_AT_ONCE = 100
+# Characters that are read before the first look at Ctrl-C; then twice as many each time, ...
+FIRST_PART = 16
+# ... as long as they take less than this, and half as many where they take twice as long.
+PART_SECONDS = 0.02
 
 T = TypeVar("T")
 # A long work in small steps, each of which yields nothing; and then its result.
@@ -49,15 +55,36 @@ def read_typed(
     text = join_text(generator, parent, text, is_begun=bool(text))
     tokens = generator.vocabulary.encode(text, rule)
     generator.state = replace(parent.after, seed=seed)
-    yield from _feed(generator, text, rule)
+    yield from _feed(generator, tokens)
     return generator.vocabulary.decode(tokens)
 
 
-def _feed(generator: Generator, text: str, rule: OnUnknown) -> Iterator[str]:
-    for at in range(0, len(text), READ_AT_ONCE):
-        if at:
+def _feed(generator: Generator, tokens: NDArray[np.int32]) -> Iterator[str]:
+    # Ids and not text: what stands for a character may depend on those beside it.
+    for part in parts_of(len(tokens)):
+        if part.start:
             yield ""  # a chance to be stopped
-        generator.feed(text[at : at + READ_AT_ONCE], rule)
+        generator.feed_tokens(tokens[part])
+
+
+def parts_of(count: int) -> Iterator[slice]:
+    """Cut a long work into parts, each of which takes about as long as a look at Ctrl-C may wait.
+
+    Args:
+        count: characters of the whole.
+
+    Yields:
+        The parts one after the other; what is done between two of them is what a part takes.
+    """
+    begin, size = 0, FIRST_PART
+    while begin < count:
+        begun = perf_counter()
+        yield slice(begin, begin + size)
+        seconds, begin = perf_counter() - begun, begin + size
+        if seconds < PART_SECONDS:
+            size *= 2
+        elif seconds > 2 * PART_SECONDS:
+            size = max(size // 2, 1)
 
 
 def reread(generator: Generator, turns: Sequence[SavedTurn]) -> Work[Tree]:
@@ -81,7 +108,7 @@ def reread(generator: Generator, turns: Sequence[SavedTurn]) -> Work[Tree]:
         tokens = generator.vocabulary.encode(turn.written, rule)
         generator.state = replace(prompted, sample=turn.sample, position=0)
         generator.generate(0, SamplingSettings())  # reads the start, where writing did
-        yield from _feed(generator, turn.written, rule)
+        yield from _feed(generator, tokens)
         after = replace(generator.state, position=len(tokens))
         written = generator.vocabulary.decode(tokens)
         tree.add(Turn(0, parent, turn.typed, read, written, rule, prompted, after))

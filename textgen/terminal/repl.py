@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -103,11 +103,14 @@ def run_repl(session: Session, *, on_terminal: bool, keeps_history: bool) -> Non
         from textgen.terminal.line_editor import LineEditor  # it takes a tenth of a second
 
         read_line = LineEditor(session, history_file() if keeps_history else None).read_line
-    for entry in read_entries(read_line):
-        session.columns = shutil.get_terminal_size().columns
-        _show_reply(session, entry, on_terminal=on_terminal)
-        if not session.running:
-            return
+    # Between two lines too Ctrl-C is no reason to leave: one more than it took to stop a text would
+    # lose all that was not saved. Through pipes it ends the process, as it does any filter.
+    with _interrupts() if on_terminal else nullcontext():
+        for entry in read_entries(read_line):
+            session.columns = shutil.get_terminal_size().columns
+            _show_reply(session, entry, on_terminal=on_terminal)
+            if not session.running:
+                return
 
 
 def _piped_line(prompt: str, *, is_text: bool) -> str:

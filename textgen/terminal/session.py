@@ -8,11 +8,11 @@ from textgen.errors import RunError, TextgenError, UsageError
 from textgen.runs.session_file import read_session, write_session
 from textgen.terminal.arguments import count_turns, did_you_mean, file_path, whole_number
 from textgen.terminal.columns import cut
-from textgen.terminal.controls import NAMES, RULES, change_control, is_text, show_control
+from textgen.terminal.controls import NAMES, RULES, change_control, show_control, takes_text
 from textgen.terminal.render import one_line
 from textgen.terminal.replies import HELP, Message, Reply, Typed
 from textgen.terminal.story import LoadedModel, Story
-from textgen.terminal.turns import Turn, draw_tree
+from textgen.terminal.turns import Turn, draw_tree, shown_name
 
 ALTERNATIVES = range(2, 10)
 MAX_WORDS = 50
@@ -20,7 +20,8 @@ MAX_WORDS = 50
 LONG_TEXT = 20_000
 # Of what is wrong with a line of a million characters no more is shown.
 LONG_MESSAGE = 1000
-
+# Commands that stand alone.
+ALONE = ("/more", "/regen", "/edit", "/undo", "/redo", "/tree", "/clear", "/show", "/help", "/bye")
 
 Command = Callable[[str], Iterator[Reply]]
 
@@ -107,8 +108,7 @@ class Session:
             text = line if is_text else typed_text(line)
             if text is None:
                 name, _, rest = line.partition(" ")
-                command = self._commands.get(name)
-                yield from command(rest) if command else self._explain(name)
+                yield from self._command(name, rest)
             else:
                 yield from self._continue(text, is_seen=True)
         except TextgenError as error:
@@ -117,12 +117,23 @@ class Session:
                 problem if len(problem) <= LONG_MESSAGE else problem[:LONG_MESSAGE] + "\u2026"
             )
 
+    def _command(self, name: str, rest: str) -> Iterator[Reply]:
+        command = self._commands.get(name)
+        if command is None:
+            hint = did_you_mean(name, self.commands)
+            yield Message(f"there is no command {name[:40]}{hint}; /help lists them")
+        elif name in ALONE and rest.strip():
+            yield Message(f"{name} takes nothing after it, got {rest.strip()[:40]!r}")
+        else:
+            yield from command(rest)
+
     def completions(self, line: str) -> list[str]:
         """Return the lines that a begun command may become."""
         options: dict[str, list[str]] = {
             "/set": NAMES,
             "/set on_unknown": list(RULES),
-            "/goto": [*self.story.tree.names],
+            # A name that cannot be shown as it is cannot be typed either.
+            "/goto": [name for name in self.story.tree.names if name == shown_name(name)],
             "/model": [],
             "/score": ["all"],
         }
@@ -226,7 +237,7 @@ class Session:
         name, tree = rest.strip(), self.story.tree
         turn = tree.find(name)
         if turn is None:
-            known = [*tree.names]
+            known = [*map(shown_name, tree.names)]
             hint = did_you_mean(name, known) if known else "; /branch names one, /tree shows all"
             yield Message(
                 f"there is no point {name[:40]!r}{hint}" if name else "/goto takes a name"
@@ -263,7 +274,7 @@ class Session:
             yield from self._show("")
         elif name not in NAMES:
             yield Message(f"there is no setting {name[:40]!r}{did_you_mean(name, NAMES)}")
-        elif not value and not is_text(name):
+        elif not value and not takes_text(name):
             yield Message(
                 f"/set takes a name and a value, as in /set {name} {show_control(self.story, name)}"
             )
@@ -283,7 +294,7 @@ class Session:
         story, name = self.story, rest.strip()
         if name:
             yield from story.switch(self._load_model(name))
-        yield Message(f"{story.model.name}, step {story.model.step}")
+        yield Message(f"{shown_name(story.model.name)}, step {story.model.step}")
 
     def _save(self, rest: str) -> Iterator[Reply]:
         path = file_path("/save", rest)
@@ -295,8 +306,8 @@ class Session:
         yield from story.restore(saved)
         if saved.weights != story.model.weights:
             yield Message(
-                f"the session is of another model, {saved.run} at step {saved.step}: "
-                f"{story.model.name} at step {story.model.step} has read its text"
+                f"the session is of another model, {shown_name(saved.run)} at step {saved.step}: "
+                f"{shown_name(story.model.name)} at step {story.model.step} has read its text"
             )
         yield Message(f"{count_turns(len(saved.turns))}; {self._place()}")
 
@@ -306,10 +317,6 @@ class Session:
     def _bye(self, rest: str) -> Iterator[Reply]:
         self.running = False
         yield from ()
-
-    def _explain(self, name: str) -> Iterator[Reply]:
-        hint = did_you_mean(name, self.commands)
-        yield Message(f"there is no command {name[:40]}{hint}; /help lists them")
 
 
 def typed_text(line: str) -> str | None:

@@ -14,8 +14,8 @@ from textgen.generation.generator import GenerationState, Generator, Piece
 from textgen.generation.next_words import NextWord, next_words, unfinished_word
 from textgen.generation.novelty import Tokens, longest_copies
 from textgen.runs.session_file import SavedSession, SavedTurn
-from textgen.settings import OnUnknown, SamplingSettings
-from textgen.terminal.reading import READ_AT_ONCE, Work, join_text, read_typed, reread
+from textgen.settings import MAX_SEED, OnUnknown, SamplingSettings
+from textgen.terminal.reading import Work, join_text, parts_of, read_typed, reread
 from textgen.terminal.turns import Tree, Turn
 
 # Of an alternative: long enough to choose by, and short enough to be compared.
@@ -157,7 +157,7 @@ class Story:
         generator, pieces, seconds = self.generator, list[Piece](), 0.0
         sample = self._writings
         generator.state = replace(turn.prompted, seed=self._seed, sample=sample, position=0)
-        self._writings += 1
+        self._writings = (sample + 1) % (MAX_SEED + 1)
         begun = time.perf_counter()
         try:
             for piece in generator.pieces(length, self.settings):
@@ -262,9 +262,9 @@ class Story:
                 bits.append(generator.fork().score(text[:1], "replace"))
                 generator.feed(text[:1], "replace")
                 text = text[1:]
-            for at in range(0, len(text), READ_AT_ONCE):
+            for part in parts_of(len(text)):
                 yield ""
-                bits.append(generator.score(text[at : at + READ_AT_ONCE], "replace"))
+                bits.append(generator.score(text[part], "replace"))
         return Scored("".join(turn.text for turn in turns), np.concatenate(bits))
 
     def next_words(self, count: int) -> list[NextWord]:
@@ -299,13 +299,15 @@ class Story:
         return self._copies.get(turn)
 
     def _training_tokens(self) -> Tokens | None:
-        if not self._training:
+        # The same list to the end: another model, with a list of its own, may come meanwhile.
+        kept = self._training
+        if not kept:
             tokens = None
             with suppress(TextgenError, OSError):  # no reason to stop writing
                 tokens = self.model.training_tokens()
             is_small = tokens is not None and tokens.nbytes <= MAX_TRAINING_BYTES
-            self._training.append(tokens if is_small else None)
-        return self._training[0]
+            kept.append(tokens if is_small else None)
+        return kept[0]
 
 
 def _finished(turn: Turn, pieces: list[Piece], after: GenerationState, seconds: float) -> Turn:

@@ -9,6 +9,9 @@ from textgen.settings import OnUnknown
 from textgen.terminal.columns import cut
 from textgen.terminal.render import one_line
 
+# Of a name, as far as it is shown.
+LONGEST_NAME = 80
+
 
 @dataclass(frozen=True, eq=False)
 class Turn:
@@ -110,7 +113,7 @@ def draw_tree(tree: Tree, columns: int) -> Iterator[str]:
 
     Args:
         tree: to draw.
-        columns: width of a line at most.
+        columns: width of a line at most. Indents take half of it at most, the outer ones left out.
 
     Yields:
         The lines, `*` before the current turn.
@@ -122,12 +125,13 @@ def draw_tree(tree: Tree, columns: int) -> Iterator[str]:
     names: dict[int, list[str]] = {}
     for name, number in tree.names.items():
         names.setdefault(number, []).append(name)
+    most = max(columns // 4 * 2, 4)
     # A turn, what stands before its number, and what before those of the turns after it.
     waiting = [(tree.turns[0], "", "")]
     while waiting:
         turn, lead, below = waiting.pop()
         mark = "*" if turn is tree.current else " "
-        labels = "".join(f" [{name}]" for name in names.get(turn.number, []))
+        labels = "".join(f" [{shown_name(name)}]" for name in names.get(turn.number, []))
         if turn.parent is None:
             what = "(beginning)"
         else:
@@ -137,7 +141,16 @@ def draw_tree(tree: Tree, columns: int) -> Iterator[str]:
         for place, child in reversed([*enumerate(following, 1)]):
             if len(following) == 1:
                 waiting.append((child, below, below))
-            elif place < len(following):
-                waiting.append((child, below + "\u251c ", below + "\u2502 "))
-            else:
-                waiting.append((child, below + "\u2514 ", below + "  "))
+                continue
+            step, pillar = ("\u251c ", "\u2502 ") if place < len(following) else ("\u2514 ", "  ")
+            waiting.append((child, _indent(below + step, most), _indent(below + pillar, most)))
+
+
+def _indent(lead: str, most: int) -> str:
+    """Return an indent; one that is a step longer than it may be loses its outermost one."""
+    return lead if len(lead) <= most else "\u2026 " + lead[4:]
+
+
+def shown_name(name: str) -> str:
+    """Return a name as it is shown: a session may come from anywhere, and names be anything."""
+    return one_line(name)[:LONGEST_NAME]
