@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from textgen.data.vocabulary import Vocabulary
-from textgen.errors import UnknownCharacterError
+from textgen.errors import SettingError, UnknownCharacterError
 from textgen.generation import generator as generator_module
 from textgen.generation.compiled import JaxEngine, _sampling_mesh
 from textgen.generation.engines import Engine, NumpyEngine, Standing, Written, choose_engine
@@ -178,6 +178,15 @@ def test_both_engines_write_the_same_2000_characters_from_a_kept_checkpoint() ->
         texts.append(write(session, 2000, SamplingSettings(temperature=0.8)))
     assert texts[0] == texts[1]
     assert len(set(texts[0])) > 20
+
+
+def test_impossible_lengths_and_samples_are_refused_by_name() -> None:
+    for length in (-3, 10.5, 10**30):
+        with pytest.raises(SettingError, match="length must be"):
+            generator().generate(length)  # type: ignore[arg-type]
+    for sample in (-1, 2**64):
+        with pytest.raises(SettingError, match="sample must be"):
+            generator().fork(sample)
 
 
 def test_what_is_held_back_for_ever_is_forgotten_as_it_is_given_out() -> None:

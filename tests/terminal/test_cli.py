@@ -76,7 +76,7 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         ("sample --prompt aZ", 2, "'Z' (U+005A) at position 2"),
         ("sample --temperature -1", 2, "temperature must be a number in [0, 100], a ramp"),
         ("sample --temperature nan", 2, "a cycle 1,0.5,0.2, got 'nan'"),
-        ("sample --top-k -1", 2, "top-k must be a whole number of at least 0, got -1"),
+        ("sample --top-k -1", 2, "top-k must be a whole number in [0, "),
         ("sample --top-p 0", 2, "top-p must be a number in (0, 1], got 0.0"),
         ("sample --min-p 2", 2, "min-p must be a number in [0, 1], got 2.0"),
         ("sample --length -1", 2, "length must be"),

@@ -15,7 +15,14 @@ from textgen.generation.engines import Engine, NumpyEngine, Standing, States
 from textgen.generation.novelty import Tokens
 from textgen.generation.sampler import Sampler
 from textgen.generation.sampling import Draws, surprise, temperatures_between
-from textgen.settings import MAX_WINDOW, OnUnknown, SamplingSettings
+from textgen.settings import (
+    MAX_LENGTH,
+    MAX_SEED,
+    MAX_WINDOW,
+    OnUnknown,
+    SamplingSettings,
+    check_number,
+)
 
 # Characters of the first piece; the next ones are twice as long each, up to the engine's.
 FIRST_PIECE = 16
@@ -226,6 +233,8 @@ class Generator:
         Args:
             sample: another index of draws, begun anew; None to go on with the same.
         """
+        if sample is not None:
+            check_number("sample", sample, 0, MAX_SEED, whole=True)
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         if sample is not None:
@@ -352,6 +361,7 @@ def write_side_by_side(
     Raises:
         UsageError: if the settings cannot be used with the model.
     """
+    check_number("length", length, 0, MAX_LENGTH, whole=True)
     engine, sampler = generators[0].engine, generators[0].sampler(settings)
     writings = [_Writing(generator, sampler) for generator in generators]
     drawn, size = 0, FIRST_PIECE
