@@ -11,6 +11,7 @@ import pytest
 
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import SettingError, UnknownCharacterError
+from textgen.generation import compiled
 from textgen.generation import generator as generator_module
 from textgen.generation.compiled import JaxEngine, _sampling_mesh
 from textgen.generation.engines import Engine, NumpyEngine, Standing, Written, choose_engine
@@ -115,6 +116,17 @@ def test_a_sample_depends_on_its_index_and_not_on_its_neighbours() -> None:
         texts = ["".join(piece.text for piece in column if piece) for column in columns]
         assert texts == alone
     assert len(set(alone)) == 5
+
+
+def test_samples_of_a_large_network_are_written_by_one_loop_and_stay_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compiled, "LARGEST_OF_A_CORE", 0)
+    engine = JaxEngine(MODEL, PARAMETERS)
+    together = [generator(engine, number) for number in range(3)]
+    columns = zip(*write_side_by_side(together, 200, SETTINGS), strict=True)
+    texts = ["".join(piece.text for piece in column if piece) for column in columns]
+    assert texts == [write(generator(sample=number), 200) for number in range(3)]
 
 
 def test_several_samples_share_the_devices() -> None:

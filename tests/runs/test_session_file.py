@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from textgen.errors import DamagedError, StorageError, UsageError
@@ -19,7 +18,6 @@ from textgen.runs.session_file import (
     history_file,
     read_session,
     text_to_edit,
-    weights_sha256,
     write_session,
 )
 from textgen.settings import SamplingSettings
@@ -152,21 +150,6 @@ def test_what_would_not_be_read_again_is_not_written(change: dict[str, Any]) -> 
 def test_a_missing_file_is_called_missing() -> None:
     with pytest.raises(UsageError, match=r"there is no file 'none\.json'"):
         read_session(Path("none.json"))
-
-
-def test_the_sum_of_weights_sees_every_number_name_and_shape() -> None:
-    weights = {"a": np.arange(6, dtype=np.float32), "b": np.zeros(2, np.float32)}
-    changed = weights["a"].copy()
-    changed[5] = np.nextafter(changed[5], np.float32(9))
-    others = [
-        weights | {"a": changed},
-        weights | {"a": weights["a"].reshape(2, 3)},
-        {"a": weights["b"], "b": weights["a"]},
-        {"c": weights["a"], "b": weights["b"]},
-    ]
-    sums = {weights_sha256(other) for other in [weights, *others]}
-    assert len(sums) == 5
-    assert weights_sha256(dict(reversed(weights.items()))) == weights_sha256(weights)
 
 
 def test_the_history_is_the_users_alone(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from textgen.generation.sampler import Sampler
 from textgen.generation.sampling import Draws, softmax
 from textgen.network.parameters import parameter_shapes
 from textgen.runs.files import encode_json
-from textgen.runs.session_file import read_session, weights_sha256
+from textgen.runs.session_file import read_session
 from textgen.settings import MAX_SEED, ModelSettings, OnUnknown, SamplingSettings
 from textgen.terminal import reading
 from textgen.terminal.controls import NAMES, format_control, parse_control
@@ -105,7 +105,7 @@ class RandomModel:
             for name, shape in parameter_shapes(settings).items()
         }
         self.reader = NumpyEngine(settings, parameters)
-        self.weights = weights_sha256(parameters)
+        self.sha256 = f"{number:064}"
 
     def generator(self, *, seed: int) -> Generator:
         return Generator(self.reader, self.vocabulary, self.vocabulary.characters[0], seed=seed)

@@ -1,6 +1,5 @@
 """A session in a file; and the user's own files beside it: the history, a text to be edited."""
 
-import hashlib
 import os
 import stat
 import tempfile
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 from textgen.errors import DamagedError, SettingError, UsageError, storage_errors
-from textgen.network.parameters import Arrays
 from textgen.runs.files import decode_json, encode_json, read_bytes, replace_file, write_durably
 from textgen.settings import MAX_LENGTH, MAX_SEED, OnUnknown, SamplingSettings, check_number
 
@@ -51,7 +49,7 @@ class SavedSession:
     Attributes:
         run: name of the run.
         step: of its checkpoint.
-        weights: their SHA-256, as `weights_sha256` returns it.
+        weights: the SHA-256 of the file that they are in.
         settings: how characters are drawn.
         length: characters that each turn writes.
         seed: of the draws.
@@ -163,15 +161,6 @@ def _checked(name: str, value: Any, kind: type) -> Any:
     if not isinstance(value, kind):
         raise SettingError(name, value, f"of the type {kind.__name__}")
     return value
-
-
-def weights_sha256(parameters: Arrays) -> str:
-    """Return the SHA-256 of a model's weights: of their names, shapes and float32 numbers."""
-    digest = hashlib.sha256()
-    for name, array in sorted(parameters.items()):
-        digest.update(f"{name} {array.shape}\n".encode())
-        digest.update(array.astype("<f4").tobytes())
-    return digest.hexdigest()
 
 
 def write_session(path: Path, session: SavedSession) -> None:

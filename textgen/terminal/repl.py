@@ -8,15 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
-from functools import cached_property
 
 from textgen.data.corpus import load_text
 from textgen.errors import UsageError
-from textgen.generation.generator import Generator
-from textgen.generation.novelty import Tokens
 from textgen.runs.library import list_runs
-from textgen.runs.session_file import history_file, text_to_edit, weights_sha256
+from textgen.runs.session_file import history_file, text_to_edit
 from textgen.settings import OnUnknown, SamplingSettings
 from textgen.terminal.entries import Entry, ReadLine, read_entries
 from textgen.terminal.output import emit, say
@@ -25,36 +21,6 @@ from textgen.terminal.session import Session, no_editor
 from textgen.terminal.story import Scored, Story
 from textgen.terminal.surprise import format_surprise
 from textgen.workflows.loading import Model, load_model
-
-
-@dataclass(frozen=True)
-class RunModel:
-    """A model of a run, as a session needs it."""
-
-    model: Model
-
-    @property
-    def name(self) -> str:
-        """Name of the run."""
-        return self.model.run.name
-
-    @property
-    def step(self) -> int:
-        """Of its checkpoint."""
-        return self.model.step
-
-    @cached_property
-    def weights(self) -> str:
-        """SHA-256 of its weights."""
-        return weights_sha256(self.model.parameters)
-
-    def generator(self, *, seed: int) -> Generator:
-        """Begin a session that has read nothing."""
-        return self.model.generator(seed=seed)
-
-    def training_tokens(self) -> Tokens | None:
-        """Return the ids of its training text, or None."""
-        return self.model.training_tokens()
 
 
 def start_repl(
@@ -76,11 +42,11 @@ def start_repl(
         on_unknown: what to do with typed characters that the model does not know.
         keeps_history: whether lines typed on a terminal are kept for later sessions.
     """
-    story = Story(RunModel(model), settings, seed=seed, length=length, on_unknown=on_unknown)
+    story = Story(model, settings, seed=seed, length=length, on_unknown=on_unknown)
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     session = Session(
         story,
-        load=lambda name: RunModel(load_model(name)),
+        load=load_model,
         run_names=lambda: [run.name for run in list_runs()],
         edit=edit_text if on_terminal else no_editor,
     )

@@ -304,7 +304,7 @@ class Session:
     def _load(self, rest: str) -> Iterator[Reply]:
         story, saved = self.story, read_session(file_path("/load", rest))
         yield from story.restore(saved)
-        if saved.weights != story.model.weights:
+        if saved.weights != story.model.sha256:
             yield Message(
                 f"the session is of another model, {shown_name(saved.run)} at step {saved.step}: "
                 f"{shown_name(story.model.name)} at step {story.model.step} has read its text"

@@ -42,8 +42,8 @@ class LoadedModel(Protocol):
         ...
 
     @property
-    def weights(self) -> str:
-        """SHA-256 of its weights."""
+    def sha256(self) -> str:
+        """Of the file of its weights."""
         ...
 
     def generator(self, *, seed: int) -> Generator:
@@ -202,7 +202,7 @@ class Story:
         return SavedSession(
             run=self.model.name,
             step=self.model.step,
-            weights=self.model.weights,
+            weights=self.model.sha256,
             settings=self.settings,
             length=self.length,
             seed=self._seed,

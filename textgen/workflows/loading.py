@@ -27,12 +27,19 @@ class Model:
         step: of the checkpoint.
         config: settings and vocabulary.
         parameters: by name.
+        sha256: of the file of the parameters, which tells one model from another.
     """
 
     run: Run
     step: int
     config: ModelConfig
     parameters: Arrays
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """Name of the run."""
+        return self.run.name
 
     def generator(self, *, seed: int, sample: int = 0, engine: Engine | None = None) -> Generator:
         """Begin a session; without an engine it writes one character at a time with NumPy."""
@@ -46,15 +53,6 @@ class Model:
             engine=engine,
             training=self.training_tokens,
         )
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of the file of the parameters, which tells one model from another.
-
-        Raises:
-            DamagedError: if the checkpoint is gone or damaged by now.
-        """
-        return str(read_manifest(self.run.folder(self.step))["files"][MODEL]["sha256"])
 
     def training_tokens(self) -> Tokens | None:
         """Map the training text; None if the run has not kept it.
@@ -109,8 +107,9 @@ def load_model(name: str | None) -> Model:
         step = run.best_step()
         try:
             checkpoint = run.load(step)
+            sha256 = read_manifest(run.folder(step))["files"][MODEL]["sha256"]
         except DamagedError:
             if run.folder(step).exists():
                 raise
             continue  # its trainer pruned it meanwhile, and there is a better one
-        return Model(run, step, checkpoint.config, checkpoint.parameters)
+        return Model(run, step, checkpoint.config, checkpoint.parameters, sha256)
