@@ -10,6 +10,7 @@ import pytest
 from textgen.errors import DamagedError, StorageError
 from textgen.runs import files
 from textgen.runs.files import (
+    MAX_JSON_VALUES,
     decode_json,
     encode_json,
     parse_json,
@@ -44,6 +45,13 @@ def test_numbers_are_finite_and_fit_into_64_bits(data: bytes) -> None:
 def test_what_is_not_sealed_json_is_damage(data: bytes) -> None:
     with pytest.raises(DamagedError, match="some/file"):
         decode_json(Path("some/file"), data)
+
+
+def test_more_values_than_are_ever_written_are_not_parsed() -> None:
+    text = encode_json({"text": 'a [list], {of} "things", ' * MAX_JSON_VALUES})
+    assert decode_json(Path("f"), text)["text"].startswith("a [list]")
+    with pytest.raises(DamagedError, match="over 200,000 values"):
+        decode_json(Path("f"), encode_json({"numbers": [1] * (MAX_JSON_VALUES + 1)}))
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:

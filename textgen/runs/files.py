@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -23,6 +24,8 @@ HAS_LOCKS: bool = fcntl is not None
 TEMPORARY = ".tmp-"
 # Beyond every vocabulary and list of files that is written: reading it back must stay quick.
 MAX_JSON_BYTES = 4 * 2**20
+MAX_JSON_VALUES = 200_000
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 
 def encode_json(content: Mapping[str, Any]) -> bytes:
@@ -40,8 +43,13 @@ def decode_json(path: Path, data: bytes) -> dict[str, Any]:
     """Parse sealed JSON.
 
     Raises:
-        DamagedError: if it is not JSON or its checksum does not fit; it names the path.
+        DamagedError: if it is not JSON, holds more values than any that is written, or its
+            checksum does not fit; it names the path.
     """
+    # Parsing millions of values takes seconds; characters within strings cost nothing.
+    outside = _STRINGS.sub(b"", data)
+    if sum(map(outside.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
+        raise DamagedError(path, f"over {MAX_JSON_VALUES:,} values")
     try:
         content = parse_json(data)
         # The bytes, not only the values: so that no flipped bit is too small to be seen.
