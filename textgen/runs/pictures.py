@@ -1,0 +1,46 @@
+"""From a drawing to a file; matplotlib, the extra `plot`, is imported only when it is needed."""
+
+import importlib.util
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textgen.errors import SettingError, UsageError
+from textgen.runs.files import replace_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = (".png", ".svg")
+
+
+def check_picture(path: Path) -> None:
+    """Refuse, before any work is done, what cannot become a picture.
+
+    Raises:
+        SettingError: if the name of the file does not end in .png or .svg.
+        UsageError: if there is no matplotlib.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise SettingError("output", str(path), f"a file in {' or '.join(FORMATS)}")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UsageError(
+            "a picture needs matplotlib, which is not installed; "
+            "install it: pip install 'textgen-lstm[plot]'"
+        )
+
+
+def save_picture(path: Path, figure: "Figure") -> None:
+    """Write a drawing, whole or not at all, in the format of the file's name.
+
+    Raises:
+        StorageError: if it cannot be written.
+    """
+    # The same drawing gives the same bytes: no date, and no random names inside.
+    import matplotlib
+
+    kind, data = path.suffix.lower()[1:], io.BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    with matplotlib.rc_context({"svg.hashsalt": "textgen"}):
+        figure.savefig(data, format=kind, dpi=150, metadata=metadata, bbox_inches="tight")
+    replace_file(path, data.getvalue())
