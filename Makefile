@@ -1,8 +1,8 @@
-# On a fresh machine with Python >= 3.11, pip and make, `make demo` and `make test` do all set-up.
+# On a fresh machine with Python >= 3.11, pip and make, `make demo`, `make stories` and `make test` do all set-up.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test clean
+.PHONY: demo stories test clean
 
 demo: .venv/installed
 	$(BIN)/textgen train --minutes 2
@@ -11,6 +11,9 @@ demo: .venv/installed
 		$(BIN)/textgen sample --temperature $$temperature --length 500 --seed 1 || exit; \
 		echo; \
 	done
+
+stories: .venv/installed
+	$(BIN)/python benchmarks/stories.py
 
 test: .venv/installed
 	$(BIN)/ruff check .

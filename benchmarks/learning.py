@@ -28,14 +28,13 @@ import numpy as np
 
 from textgen.data.corpus import read_part, scan_corpus
 from textgen.data.vocabulary import Vocabulary
-from textgen.network.model import create_model
 from textgen.runs.library import find_run
 from textgen.runs.run import VARIABLE, Run
 from textgen.terminal.progress import TrainingDisplay
-from textgen.training.baselines import compressor_loss, ngram_losses, ngram_probabilities
-from textgen.training.devices import make_mesh
-from textgen.training.evaluation import DynamicEvaluator, Evaluator, bits_per_character
+from textgen.training.baselines import ngram_probabilities
+from textgen.training.evaluation import bits_per_character
 from textgen.training.plan import Request
+from textgen.workflows.evaluating import Result, measure_baselines, measure_network
 from textgen.workflows.supervision import Supervision
 from textgen.workflows.training import start_training
 
@@ -77,22 +76,15 @@ def train(corpus: Path, minutes: float, seed: int) -> tuple[Run, float]:
 def measure(run: Run) -> dict[str, float]:
     """Return the loss of a finished run's last weights by every protocol, in nats."""
     record = run.record()
-    settings, plan, split = record.config.settings, record.plan, record.corpus.training_characters
-    parameters = dict(run.load(run.steps()[-1]).parameters)
-    tokens = run.open_tokens(record)
-    apply, _ = create_model(settings, seed=0)
-    evaluator = Evaluator(apply, settings, make_mesh(plan.devices, plan.batch_size))
+    settings, split = record.config.settings, record.corpus.training_characters
+    parameters, tokens = run.load(run.steps()[-1]).parameters, run.open_tokens(record)
     training, validation = tokens[:split], tokens[split:]
-    dynamic = DynamicEvaluator(apply, settings)
-    nats = np.concatenate(list(dynamic.measure(parameters, training, validation)))
+    events = measure_network(settings, parameters, training, validation)
+    results = {event.protocol: event for event in events if isinstance(event, Result)}
     *_, (_, counted) = ngram_probabilities(training, validation, settings.vocab_size, MIXED_ORDER)
-    mixed = (1 - MIXED_SHARE) * np.exp(-nats) + MIXED_SHARE * counted
-    return {
-        "window": evaluator.window(parameters, validation),
-        "stream": evaluator.stream(parameters, validation),
-        "dynamic": float(nats.mean()),
-        "mixed": float(-np.log(mixed).mean()),
-    }
+    mixed = (1 - MIXED_SHARE) * np.exp(-results["dynamic"].losses) + MIXED_SHARE * counted
+    losses = {protocol: result.nats for protocol, result in results.items()}
+    return losses | {"mixed": float(-np.log(mixed).mean())}
 
 
 def describe(run: Run, seconds: float) -> str:
@@ -128,13 +120,11 @@ def baseline_rows(corpus: Path) -> Iterable[str]:
     text = "".join(read_part(scanned, "training")), "".join(read_part(scanned, "validation"))
     vocabulary = Vocabulary(scanned.alphabet)
     ids = [vocabulary.encode(part).astype(np.uint32) for part in text]
-    orders = list(ngram_losses(*ids, vocab_size=len(vocabulary)))
-    best = min(orders, key=lambda loss: loss.frozen)
-    yield format_row(f"n-gram, {best.order} characters of context", {"stream": best.frozen})
-    best = min(orders, key=lambda loss: loss.adaptive)
-    name = f"n-gram, {best.order} characters of context, counts going on"
-    yield format_row(name, {"dynamic": best.adaptive})
-    yield format_row("xz -9e, training text first", {"dynamic": compressor_loss(*text)})
+    for result in measure_baselines(*ids, vocabulary):
+        if isinstance(result, Result):
+            counting = (result.predictor, result.protocol) == ("n-gram", "dynamic")
+            name = result.title + ", counts going on" * counting
+            yield format_row(name, {result.protocol: result.nats})
 
 
 def spread_rows(measured: Sequence[dict[str, float]]) -> Iterable[str]:

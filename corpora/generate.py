@@ -1,9 +1,13 @@
-"""Write sequences.txt and numerals.txt beside this file; the same bytes every time.
+"""Write narration.txt, numerals.txt, sequences.txt and speech.txt beside this file.
 
-python corpora/generate.py
+    python corpora/generate.py
+
+The first and the last are taken from fables.txt. The same bytes every time.
 """
 
 import random
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -68,6 +72,33 @@ def numerals(lines: int = 4_000, seed: int = 2) -> str:
     return "".join(f"{number} = {number_to_words(number)}\n" for number in numbers)
 
 
+def speech(fables: str) -> str:
+    """Write the sentences that are spoken in the fables, without who says them, one a line.
+
+    What is said in a paragraph is put together: `"Late," said he, "very late."` is one sentence,
+    and a comma before words in between and a capital stands for a full stop.
+    """
+    paragraphs = ("\n".join(re.findall(r'"([^"]*)"', line)) for line in fables.splitlines())
+    stopped = (re.sub(r",(?=\n(?!I\b)[A-Z]|$)", ".", spoken) for spoken in paragraphs)
+    return _sentences(spoken.replace("\n", " ") for spoken in stopped)
+
+
+def narration(fables: str) -> str:
+    """Write the sentences of the paragraphs in which nobody speaks, one a line, without titles."""
+    paragraphs = (line for line in fables.splitlines() if not line.isupper())
+    return _sentences(line for line in paragraphs if not re.search(r"\"|(?<!\w)'", line))
+
+
+def _sentences(paragraphs: Iterable[str]) -> str:
+    """Write those from a capital to a full stop, a question or an exclamation mark."""
+    ends = re.compile(r"(?<=[.!?])(?<!Mr\.)(?<!Mrs\.) +")
+    every = (sentence for text in paragraphs for sentence in ends.split(text))
+    return "".join(f"{line}\n" for line in every if re.fullmatch(r"[A-Z].*[.!?]", line))
+
+
 if __name__ == "__main__":
     (HERE / "sequences.txt").write_text(sequences(), encoding="utf-8")
     (HERE / "numerals.txt").write_text(numerals(), encoding="utf-8")
+    fables = (HERE / "fables.txt").read_text(encoding="utf-8")
+    (HERE / "narration.txt").write_text(narration(fables), encoding="utf-8")
+    (HERE / "speech.txt").write_text(speech(fables), encoding="utf-8")

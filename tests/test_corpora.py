@@ -33,10 +33,10 @@ def test_the_names_are_many_and_distinct() -> None:
 
 
 def test_the_generated_texts_are_what_the_script_writes(tmp_path: Path) -> None:
-    script = tmp_path / "generate.py"
-    script.write_bytes((CORPORA / "generate.py").read_bytes())
-    subprocess.run([sys.executable, str(script)], check=True)
-    for name in ("sequences.txt", "numerals.txt"):
+    for name in ("generate.py", "fables.txt"):
+        (tmp_path / name).write_bytes((CORPORA / name).read_bytes())
+    subprocess.run([sys.executable, str(tmp_path / "generate.py")], check=True)
+    for name in ("narration.txt", "numerals.txt", "sequences.txt", "speech.txt"):
         assert (tmp_path / name).read_bytes() == (CORPORA / name).read_bytes()
 
 
@@ -58,6 +58,22 @@ def test_numerals_are_spelled_as_in_english() -> None:
     assert lines["700"] == "seven hundred"
     assert lines["9055"] == "nine thousand and fifty-five"
     assert len(set(lines.values())) == 4000
+
+
+def test_speech_and_narration_are_sentences_of_the_fables_and_of_one_kind() -> None:
+    fables = " ".join(read("fables.txt").split())
+    quoted = " ".join(re.findall(r'"[^"]*"', fables))
+    spoken, told = read("speech.txt").splitlines(), read("narration.txt").splitlines()
+    assert spoken[:2] == [
+        "You are late, I have been standing here since the bell, waiting to see my feet.",
+        "I'm not late.",
+    ]
+    assert sum(line in quoted for line in spoken) > 0.7 * len(spoken)  # what no tag interrupts
+    assert all(line in fables for line in told)
+    assert not any(line in quoted for line in told if len(line) > 25)  # "He did." may be both
+    assert not any('"' in line for line in [*spoken, *told])
+    assert len(spoken) > 1000
+    assert len(told) > 1500
 
 
 def test_the_table_of_origins_counts_right() -> None:

@@ -10,6 +10,7 @@ import pexpect
 import pytest
 
 from tests.conftest import TINY, textgen
+from textgen.terminal.cli import run_command
 
 ODD = [
     {"LC_ALL": "C"},
@@ -37,6 +38,31 @@ def test_commands_work_in_odd_environments(tiny_run: Path, odd: dict[str, str]) 
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", done.stderr)
 
 
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_what_is_drawn_as_text_fits_odd_environments(
+    tiny_run: Path,
+    odd: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in odd.items():
+        monkeypatch.setenv(name, value)
+    Path("text.txt").write_text("the dog\n\x1b[2J\u202eback \u4e2d\u6587\n", encoding="utf-8")
+    for command in (
+        ["score", "text.txt", "--show"],
+        ["score", "text.txt", "--lines"],
+        ["classify", "a=fox", "b=fox", "text.txt"],
+        ["inspect", "fox", "the dog\\n\x1b[2J\u202eback", "--on-unknown", "replace"],
+        ["plot", "fox", "--no-baselines"],
+        ["gradient", "fox", "--reach", "5", "--places", "1"],
+        ["info"],
+    ):
+        assert run_command(command) == 0, command
+        out, err = capsys.readouterr()
+        assert out
+        assert not FORBIDDEN.search(out + err), command
+
+
 ESCAPES = (
     "\x1b]52;c;aGVsbG8=\x07 \x1b]0;title\x07 \x1b[2J\x1b[31mred\x1b[0m \x1bP1;2q\x1b\\ "
     "\x9b2J \x9d0;c1\x9c \u202eback\u202c \u2066in\u2069 \x7f\x08\r end\n"
@@ -59,8 +85,10 @@ def test_a_model_of_escape_sequences_drives_a_pipe_but_no_terminal(tmp_path: Pat
     assert "\r" not in shown.replace("\r\n", "")  # the terminal's own way to end a line
     assert "<U+009B>" in shown
     assert "<U+202E>" in shown
-    info = pexpect.run(f"{sys.executable} -m textgen info", encoding="utf-8")
-    assert not FORBIDDEN.search(info)
+    for command in ("info", "score escapes.txt --show", "score escapes.txt --lines"):
+        shown = pexpect.run(f"{sys.executable} -m textgen {command}", encoding="utf-8")
+        # Beside the colours that are the command's own.
+        assert not FORBIDDEN.search(re.sub(r"\x1b\[[0-9;]*m", "", shown)), command
 
 
 @pytest.mark.parametrize("term", ["xterm-256color", "dumb"])

@@ -91,6 +91,8 @@ def test_no_floor_imports_in_circles() -> None:
         "textgen.runs.run",
         "textgen.runs.library",
         "textgen.runs.summary",
+        "textgen.workflows.finding",
+        "textgen.workflows.inspecting",
         "textgen.workflows.loading",
         "textgen.workflows.sampling",
         "textgen.terminal.cli",

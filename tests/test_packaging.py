@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from textgen.data.shipped import TEXTS
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -25,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_wheel_holds_the_package_and_the_texts_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "textgen/py.typed" in names
-    for name in ("fables", "names", "numerals", "sequences"):
+    for name in TEXTS:
         assert f"textgen/corpora/{name}.txt" in names
     roots = {name.split("/")[0] for name in names}
     assert roots == {"textgen", "textgen_lstm-0.1.0.dist-info"}

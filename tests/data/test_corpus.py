@@ -10,7 +10,6 @@ from textgen.data.corpus import (
     read_chunks,
     read_part,
     scan_corpus,
-    shipped_corpus,
     training_length,
 )
 from textgen.errors import CorpusError
@@ -170,8 +169,3 @@ def test_runs_of_textgen_in_a_folder_are_no_text(tmp_path: Path) -> None:
     write(tmp_path / "checkpoints" / "mine" / "run.json", b"{}" * 100)
     write(tmp_path / "book.txt", TEXT.encode())
     assert [path.name for path in scan_corpus([tmp_path]).files] == ["book.txt"]
-
-
-@pytest.mark.parametrize("name", ["fables", "names", "numerals", "sequences"])
-def test_the_shipped_texts_are_found_and_long_enough(name: str) -> None:
-    assert scan_corpus([shipped_corpus(name)]).characters > 90_000

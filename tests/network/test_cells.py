@@ -73,3 +73,18 @@ def test_numpy_and_jax_take_the_same_step(cell: Cell) -> None:
     assert expected.hidden.dtype == np.float32
     for left, right in zip(expected, found, strict=True):
         np.testing.assert_allclose(left, right, atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+def test_a_cell_names_the_gates_that_its_step_is_made_of(cell: Cell) -> None:
+    one, two = np.random.default_rng(2).normal(size=(2, 3 * cell.num_gates))
+    combined, member = cell.combine(one, two), np.array([0.3, -0.2, 0.1])
+    gates = cell.gates(combined)
+    assert isinstance(gates, cell.gates_type)
+    after = cell.step(combined, cell.fill_state(member))
+    expected = {
+        "lstm": lambda: gates.forget * member + gates.input * gates.candidate,
+        "gru": lambda: gates.update * member + (1 - gates.update) * gates.candidate,
+        "rnn": lambda: np.tanh(one + two),
+    }
+    np.testing.assert_allclose(after[-1], expected[cell.name](), rtol=1e-12)

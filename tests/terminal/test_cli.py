@@ -28,7 +28,22 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 
 
 def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert set(COMMANDS) == {"train", "sample", "repl", "info", "runs", "verify", "bench"}
+    assert set(COMMANDS) == {
+        "train",
+        "sample",
+        "repl",
+        "score",
+        "classify",
+        "evaluate",
+        "plot",
+        "inspect",
+        "gradient",
+        "corpora",
+        "info",
+        "runs",
+        "verify",
+        "bench",
+    }
     for name, command in COMMANDS.items():
         assert command.help, name
         for parameter in command.params:
@@ -44,6 +59,8 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
     ("command", "code", "message"),
     [
         ("train missing.txt", 3, "'missing.txt': there is no such file or folder"),
+        ("train nmaes", 3, "nor a text that ships with textgen (fables, names, narration, "),
+        ("train books/names", 3, "'books/names': there is no such file or folder\n"),
         ("train empty.txt", 3, "'empty.txt': the file is empty"),
         ("train short.txt", 3, "'short.txt': only 5 characters; at least 100"),
         ("train latin.txt", 3, "'latin.txt': not UTF-8 at line 2, byte 9 (0xe9)"),
@@ -86,6 +103,17 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         ("sample --on-unknown x", 2, "'x' is not one of"),
         ("info nope", 4, "known runs: fox"),
         ("verify nope", 4, "known runs: fox"),
+        ("plot nope", 4, "known runs: fox"),
+        ("plot --by hours", 2, "'hours' is not one of"),
+        ("plot --output fox.jpg", 2, "output must be a file in .png or .svg, got 'fox.jpg'"),
+        ("plot" + " fox" * 11, 2, "11 runs are too many for a chart; name at most 10"),
+        ("evaluate nope", 4, "known runs: fox"),
+        ("evaluate fox.txt", 2, "'fox.txt' is a text and no run; name a run before it"),
+        ("evaluate fox missing.txt", 3, "'missing.txt': there is no such file or folder"),
+        ("evaluate fox empty.txt", 3, "'empty.txt': the text is empty"),
+        ("evaluate fox latin.txt", 3, "'latin.txt': not UTF-8 at line 2, byte 9"),
+        ("evaluate fox folder", 3, "'folder': the folder holds no files"),
+        ("evaluate fox fox.txt --on-unknown x", 2, "'x' is not one of"),
     ],
 )
 def test_bad_input_gets_one_line_and_its_code(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from textgen.data.shipped import shipped_corpus
 from textgen.errors import (
     CorpusError,
     DamagedError,
@@ -88,6 +89,21 @@ def test_a_training_tells_what_happens_in_order(corpus: Path) -> None:
     assert ended.finished
     assert ended.step == 12
     assert [row["step"] for row in rows(Path("checkpoints/r"))] == [4, 8, 12]
+
+
+def test_a_shipped_text_is_trained_on_by_its_name_where_no_file_is_called_so(corpus: Path) -> None:
+    def trained_on(name: str) -> tuple[str, str]:
+        events = run_out(start_training([Path("names")], name, Request(**SIZES), Supervision()))
+        record = Run(Path("checkpoints", name)).record()
+        return notes(events), record.corpus.origin[0]
+
+    said, origin = trained_on("shipped")
+    assert said.startswith("names: the text that ships with textgen\nread 97,960 characters")
+    assert origin == str(shipped_corpus("names"))
+    corpus.rename("names")
+    said, origin = trained_on("own")
+    assert "ships" not in said
+    assert origin == str(Path("names").absolute())
 
 
 @pytest.mark.parametrize("devices", [1, 2])

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from textgen.errors import CorpusError
 from textgen.settings import MAX_CHARACTERS
@@ -73,22 +73,6 @@ def training_length(characters: int) -> int:
     return characters * 9 // 10
 
 
-def shipped_corpus(name: str = "fables") -> Path:
-    """Return the path of a text that ships with textgen.
-
-    A wheel holds the texts inside the package; an editable install leaves them where they are kept.
-
-    Raises:
-        CorpusError: if there is no such text.
-    """
-    package = Path(__file__).parents[1]
-    for folder in (package / "corpora", package.parent / "corpora"):
-        path = folder / f"{name}.txt"
-        if path.is_file():
-            return path
-    raise CorpusError(f"{name}.txt", "it does not ship with textgen")
-
-
 def find_files(paths: Sequence[Path]) -> list[Path]:
     """List the files that the paths stand for: a file itself, a folder's files in sorted order.
 
@@ -137,38 +121,62 @@ def read_chunks(path: Path) -> Iterator[str]:
     Raises:
         CorpusError: if the file cannot be read or is not UTF-8; the message names line and byte.
     """
+    try:
+        with path.open("rb") as file:
+            yield from decode_chunks(file, path)
+    except OSError as error:
+        raise CorpusError(path, _reason(error)) from error
+
+
+def decode_chunks(file: BinaryIO, path: Path | str) -> Iterator[str]:
+    """Yield the text of an open file as `read_chunks` does.
+
+    Args:
+        file: such as standard input.
+        path: what messages call it.
+
+    Raises:
+        CorpusError: if it is not UTF-8; the message names line and byte.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
     bytes_before = lines_before = 0
     held, first, head = "", True, b""
-    try:
-        with path.open("rb") as file:
-            while True:
-                data = file.read(CHUNK_BYTES)
-                head = head or data[:8]
-                pending = decoder.getstate()[0]
-                try:
-                    text = held + decoder.decode(data, final=not data)
-                except UnicodeDecodeError as error:
-                    line = lines_before + error.object[: error.start].count(b"\n") + 1
-                    byte = bytes_before - len(pending) + error.start + 1
-                    raise CorpusError(
-                        path,
-                        f"not UTF-8 at line {line}, byte {byte} "
-                        f"(0x{error.object[error.start]:02x}); {_advice(head)}",
-                    ) from error
-                bytes_before += len(data)
-                lines_before += data.count(b"\n")
-                if first and text:
-                    text, first = text.removeprefix("\ufeff"), False
-                # A carriage return at the end of a piece may belong to a line feed in the next.
-                held = "\r" if data and text.endswith("\r") else ""
-                text = text.removesuffix(held).replace("\r\n", "\n")
-                if text:
-                    yield text
-                if not data:
-                    return
-    except OSError as error:
-        raise CorpusError(path, _reason(error)) from error
+    while True:
+        data = file.read(CHUNK_BYTES)
+        head = head or data[:8]
+        pending = decoder.getstate()[0]
+        try:
+            text = held + decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            line = lines_before + error.object[: error.start].count(b"\n") + 1
+            byte = bytes_before - len(pending) + error.start + 1
+            raise CorpusError(
+                path,
+                f"not UTF-8 at line {line}, byte {byte} "
+                f"(0x{error.object[error.start]:02x}); {_advice(head)}",
+            ) from error
+        bytes_before += len(data)
+        lines_before += data.count(b"\n")
+        if first and text:
+            text, first = text.removeprefix("\ufeff"), False
+        # A carriage return at the end of a piece may belong to a line feed in the next.
+        held = "\r" if data and text.endswith("\r") else ""
+        text = text.removesuffix(held).replace("\r\n", "\n")
+        if text:
+            yield text
+        if not data:
+            return
+
+
+def check_text(path: Path) -> None:
+    """Refuse what is no file that a text can be read from.
+
+    Raises:
+        CorpusError: if it is missing, a folder, a device or a pipe.
+    """
+    find_files([path])
+    if path.is_dir():
+        raise CorpusError(path, "it is a folder, not a file")
 
 
 def load_text(path: Path) -> str:
@@ -177,9 +185,7 @@ def load_text(path: Path) -> str:
     Raises:
         CorpusError: if it is no regular file, cannot be read, is not UTF-8 or is larger.
     """
-    find_files([path])
-    if path.is_dir():
-        raise CorpusError(path, "it is a folder, not a file")
+    check_text(path)
     pieces, size = [], 0
     for piece in read_chunks(path):
         size += len(piece)

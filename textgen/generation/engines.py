@@ -1,6 +1,6 @@
 """The NumPy engine, one character at a time and ready at once; and which engine to take."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -98,8 +98,8 @@ def fold_scales(settings: ModelSettings, parameters: Arrays) -> dict[str, NDArra
     return folded
 
 
-def step_network(cell: Cell, folded: Any, token: Any, states: States) -> States:
-    """Read one character in every layer, for NumPy and JAX arrays alike.
+def step_layers(cell: Cell, folded: Any, token: Any, states: States) -> Iterator[tuple[Any, Any]]:
+    """Read one character in one layer after the other, for NumPy and JAX arrays alike.
 
     Args:
         cell: of the network.
@@ -107,17 +107,26 @@ def step_network(cell: Cell, folded: Any, token: Any, states: States) -> States:
         token: its id, an integer or int [B].
         states: every layer's state before, members [H] or [B, H].
 
-    Returns:
-        Every layer's state after.
+    Yields:
+        Of each layer the pre-activations, which `cell.gates` and `cell.step` take, and the state
+        after.
     """
-    projection, after = folded["table"][token], list[Any]()
+    after: Any = None
     for layer, state in enumerate(states):
-        if layer:
-            projection = after[-1].hidden @ folded[f"input_kernel.{layer}"]
+        if after is None:
+            projection = folded["table"][token]
+        else:
+            projection = after.hidden @ folded[f"input_kernel.{layer}"]
             projection = projection + folded[f"bias.{layer}"]
         recurrent = state.hidden @ folded[f"recurrent_kernel.{layer}"]
-        after.append(cell.step(cell.combine(projection, recurrent), state))
-    return tuple(after)
+        combined = cell.combine(projection, recurrent)
+        after = cell.step(combined, state)
+        yield combined, after
+
+
+def step_network(cell: Cell, folded: Any, token: Any, states: States) -> States:
+    """Read one character in every layer, as `step_layers` does; return the states after."""
+    return tuple(after for _, after in step_layers(cell, folded, token, states))
 
 
 def next_logits(folded: Any, states: States) -> Any:
@@ -149,6 +158,24 @@ class NumpyEngine:
         for token in tokens.tolist():
             states = step_network(self._cell, self._folded, token, states)
         return states
+
+    def read_scored(
+        self, tokens: NDArray[np.int32], states: States
+    ) -> tuple[NDArray[np.float32], States]:
+        """Read characters one after the other, and say how surprising each is.
+
+        Args:
+            tokens: ids, int32 [T].
+            states: before the first of them.
+
+        Returns:
+            The surprise of each in nats, float32 [T], and the states after the last.
+        """
+        nats = np.zeros(len(tokens), np.float32)
+        for place, token in enumerate(tokens.tolist()):
+            nats[place] = surprise(self.logits(states), token)
+            states = step_network(self._cell, self._folded, token, states)
+        return nats, states
 
     def logits(self, states: States) -> NDArray[np.float32]:
         """Return the logits of the next character, float32 [V]."""

@@ -1,5 +1,6 @@
 """A session with a model: what it has read is a state that can be kept, forked and rewound."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from textgen.generation.endings import EndFinder, FinishReason
 from textgen.generation.engines import Engine, NumpyEngine, Standing, States
 from textgen.generation.novelty import Tokens
 from textgen.generation.sampler import Sampler
-from textgen.generation.sampling import Draws, surprise, temperatures_between
+from textgen.generation.sampling import Draws, temperatures_between
 from textgen.settings import (
     MAX_LENGTH,
     MAX_SEED,
@@ -188,12 +189,10 @@ class Generator:
         """
         tokens = self.vocabulary.encode(text, on_unknown)
         self._begin()
-        state, bits = self.state, np.zeros(len(tokens))
-        recurrent = state.recurrent
-        for place, token in enumerate(tokens):
-            bits[place] = surprise(self.reader.logits(recurrent), token) / np.log(2)
-            recurrent = self.reader.read(tokens[place : place + 1], recurrent)
+        state = self.state
+        nats, recurrent = self.reader.read_scored(tokens, state.recurrent)
         self.state = state.after(recurrent, tokens, 0)
+        bits: NDArray[np.float64] = nats.astype(np.float64) / math.log(2)
         return bits
 
     def stream(self, length: int = LENGTH, settings: SamplingSettings = SETTINGS) -> Iterator[str]:

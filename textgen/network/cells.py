@@ -67,6 +67,10 @@ class GRUGates(NamedTuple):
     candidate: Array
 
 
+class NoGates(NamedTuple):
+    """The activations of a cell that has no gates."""
+
+
 def split(array: Array, count: int) -> Sequence[Array]:
     """Split an array [..., count * H] into `count` arrays [..., H]."""
     if isinstance(array, np.ndarray):  # views, at a seventh of the time that numpy.split takes
@@ -144,6 +148,12 @@ def gru(pre_activations: Array, state: HiddenState) -> HiddenState:
     return HiddenState(gates.candidate + gates.update * (state.hidden - gates.candidate))
 
 
+def no_gates(pre_activations: Array) -> NoGates:
+    """Compute the gates of a cell that has none."""
+    del pre_activations
+    return NoGates()
+
+
 def rnn(pre_activations: Array, state: HiddenState) -> HiddenState:
     """Take one step of a vanilla recurrent network: h' = tanh(a).
 
@@ -173,6 +183,8 @@ class Cell:
         title: as shown to people.
         step: the function of one time step, of pre-activations and state; the state's first member
             is the layer's output.
+        gates: the function of the gates that the step is made of, of pre-activations.
+        gates_type: the named tuple of its gates, each member float [..., H].
         state_type: the named tuple of its state, each member float [..., H].
         gate_scales: what each gate's pre-activations are multiplied by before the step.
         initial_biases: each gate's bias before training.
@@ -182,6 +194,8 @@ class Cell:
     name: str
     title: str
     step: Callable[[Array, Any], Any]
+    gates: Callable[[Array], Any]
+    gates_type: type[LSTMGates] | type[GRUGates] | type[NoGates]
     state_type: type[LSTMState] | type[HiddenState]
     gate_scales: tuple[float, ...]
     initial_biases: tuple[float, ...]
@@ -224,6 +238,8 @@ LSTM = Cell(
     name="lstm",
     title="LSTM",
     step=lstm,
+    gates=lstm_gates,
+    gates_type=LSTMGates,
     state_type=LSTMState,
     gate_scales=(0.5, 0.5, 1.0, 0.5),
     initial_biases=(0.0, 1.0, 0.0, 0.0),
@@ -233,6 +249,8 @@ GRU = Cell(
     name="gru",
     title="GRU",
     step=gru,
+    gates=gru_gates,
+    gates_type=GRUGates,
     state_type=HiddenState,
     gate_scales=(0.5, 0.5, 1.0),
     initial_biases=(0.0, 0.0, 0.0),
@@ -242,6 +260,8 @@ RNN = Cell(
     name="rnn",
     title="vanilla RNN",
     step=rnn,
+    gates=no_gates,
+    gates_type=NoGates,
     state_type=HiddenState,
     gate_scales=(1.0,),
     initial_biases=(0.0,),

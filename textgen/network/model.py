@@ -150,6 +150,11 @@ def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]
         state = nnx.state(LanguageModel(settings, nnx.Rngs(params=key)))
         return {".".join(map(str, path)): leaf[...] for path, leaf in nnx.to_flat_state(state)}
 
+    return network_function(settings), initialise(random_key(seed))
+
+
+def network_function(settings: ModelSettings) -> Apply:
+    """Return a network as a function of its parameters alone, as `create_model` does."""
     graph, abstract = nnx.split(nnx.eval_shape(lambda: LanguageModel(settings, nnx.Rngs(0))))
     paths = [path for path, _ in nnx.to_flat_state(abstract)]
 
@@ -158,4 +163,4 @@ def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]
         model = nnx.merge(graph, nnx.from_flat_state(flat))
         return model(*arguments, **keywords)
 
-    return apply, initialise(random_key(seed))
+    return apply

@@ -21,7 +21,8 @@ _take = partial(jax.lax.dynamic_index_in_dim, keepdims=False, allow_negative_ind
 _put = partial(jax.lax.dynamic_update_index_in_dim, axis=0, allow_negative_indices=False)
 
 
-# A product of few rows with a kernel of more numbers than this is faster the other way round.
+# A product of few rows with a kernel of more numbers than this is faster the other way round, and
+# so is any of one row.
 LARGE_KERNEL = 2**20
 
 
@@ -32,7 +33,7 @@ def _both_ways(kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 def _multiply(rows: jax.Array, kernel: jax.Array, transposed: jax.Array) -> jax.Array:
     """Return rows [B, I] times a kernel [I, J], which is given as its transpose [J, I] too."""
-    if kernel.size > LARGE_KERNEL:
+    if kernel.size > LARGE_KERNEL or rows.shape[0] == 1:
         columns: jax.Array = jax.lax.optimization_barrier(transposed @ rows.T)
         return columns.T
     return rows @ kernel
@@ -58,9 +59,10 @@ def run_cell(
     Returns:
         The outputs, float [T, B, H], and the state after the last step.
     """
+    kernels = _both_ways(recurrent_kernel)
 
     def step(state: State, projection: jax.Array) -> tuple[State, jax.Array]:
-        combined = cell.combine(projection + bias, state.hidden @ recurrent_kernel)
+        combined = cell.combine(projection + bias, _multiply(state.hidden, *kernels))
         after = _take_step(cell, combined, state)
         return after, after.hidden
 

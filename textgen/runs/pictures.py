@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,8 @@ def save_picture(path: Path, figure: "Figure") -> None:
 
     kind, data = path.suffix.lower()[1:], io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
-    with matplotlib.rc_context({"svg.hashsalt": "textgen"}):
+    with matplotlib.rc_context({"svg.hashsalt": "textgen"}), warnings.catch_warnings():
+        # A character that the font lacks is drawn as a box.
+        warnings.filterwarnings("ignore", "Glyph")
         figure.savefig(data, format=kind, dpi=150, metadata=metadata, bbox_inches="tight")
     replace_file(path, data.getvalue())

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,15 @@ class Run:
         corpus = record.corpus
         vocab_size = record.config.settings.vocab_size
         return open_tokens(self.path / TOKENS, corpus.tokens, vocab_size, corpus.tokens_sha256)
+
+    def size(self) -> int:
+        """Return the bytes of all files of the run; what is removed meanwhile does not count."""
+        total = 0
+        for parent, _, names in os.walk(self.path):
+            for name in names:
+                with suppress(OSError):
+                    total += os.lstat(os.path.join(parent, name)).st_size
+        return total
 
     def steps(self) -> list[int]:
         """List the steps of the checkpoints, in order.

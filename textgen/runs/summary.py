@@ -1,11 +1,17 @@
 """What a run is, in numbers and words that JSON can hold."""
 
 import math
+from collections import defaultdict
+from statistics import median
 from typing import Any
 
+import numpy as np
+
 from textgen.errors import RunError
-from textgen.network.parameters import parameter_count
+from textgen.network.cells import CELLS
+from textgen.network.parameters import parameter_count, parameter_shapes
 from textgen.runs.run import Run
+from textgen.settings import ModelSettings, TrainingSettings
 
 
 def summarise(run: Run) -> dict[str, Any]:
@@ -27,6 +33,7 @@ def summarise(run: Run) -> dict[str, Any]:
     except RunError as error:
         return summary | {"problem": str(error)}
     waited, rollbacks = progress.get("waited"), progress.get("rollbacks")
+    speeds = [row["characters_per_second"] for row in rows if "characters_per_second" in row]
     step, last = (steps[-1] if steps else 0), record.plan.last_step
     return summary | {
         "created": record.created,
@@ -34,12 +41,19 @@ def summarise(run: Run) -> dict[str, Any]:
             "origin": list(record.corpus.origin),
             "sha256": record.corpus.sha256,
             "characters": record.corpus.characters,
+            "training_characters": record.corpus.training_characters,
+            "validation_characters": record.corpus.validation_characters,
+            "kept": record.corpus.kept,
             "distinct_characters": len(record.config.vocabulary) - 1,
+            "alphabet": record.config.vocabulary.characters,
         },
         "model": {
             **record.config.settings.to_json(),
             "parameters": parameter_count(record.config.settings),
         },
+        "layers": _layers(record.config.settings),
+        "memory": _memory(record.config.settings, record.plan),
+        "bytes_on_disk": run.size(),
         "plan": record.plan.to_json(),
         "step": step,
         "steps": last,
@@ -49,6 +63,39 @@ def summarise(run: Run) -> dict[str, Any]:
         "best_step": best,
         "best_bits_per_character": losses[best] / math.log(2) if best in losses else None,
         "seconds": rows[-1].get("seconds", 0.0) if rows else 0.0,
-        "characters_per_second": rows[-1].get("characters_per_second") if rows else None,
+        "characters_per_second": median(speeds) if speeds else None,
+        "evaluations": sum("validation_bits_per_character" in row for row in rows),
+        "passes": step * record.plan.characters_per_step / record.corpus.training_characters,
         "versions": dict(record.versions),
+    }
+
+
+def _layers(settings: ModelSettings) -> list[dict[str, Any]]:
+    """Return the name of each layer, the shapes of its arrays and the number of its parameters."""
+    layers: dict[str, dict[str, tuple[int, ...]]] = defaultdict(dict)
+    for name, shape in parameter_shapes(settings).items():
+        layer, _, part = name.rpartition(".")
+        layers[layer or name][part if layer else "table"] = shape
+    return [
+        {
+            "name": name,
+            "shapes": {part: list(shape) for part, shape in shapes.items()},
+            "parameters": sum(int(np.prod(shape)) for shape in shapes.values()),
+        }
+        for name, shapes in layers.items()
+    ]
+
+
+def _memory(settings: ModelSettings, plan: TrainingSettings) -> dict[str, int]:
+    """Return the bytes of what is kept as float32: weights, the state of a text, training.
+
+    Training keeps two moments of each parameter beside it, its gradient, and the states of a batch.
+    """
+    members = len(CELLS[settings.cell].state_type._fields)
+    state = 4 * members * settings.num_layers * settings.hidden_size
+    weights = 4 * parameter_count(settings)
+    return {
+        "weights": weights,
+        "state": state,
+        "training": 4 * weights + plan.batch_size * state,
     }

@@ -3,6 +3,7 @@
 import errno
 import json
 import secrets
+import shutil
 import sys
 import time
 from dataclasses import asdict
@@ -21,6 +22,11 @@ from textgen.errors import (
     UsageError,
 )
 from textgen.settings import MAX_LENGTH, MAX_SEED, CellName, SamplingSettings, check_number
+from textgen.terminal.classify import classify
+from textgen.terminal.corpora import corpora
+from textgen.terminal.evaluate import evaluate
+from textgen.terminal.gradient import gradient
+from textgen.terminal.inspect import inspect
 from textgen.terminal.options import (
     AsJson,
     MinP,
@@ -40,9 +46,14 @@ from textgen.terminal.output import (
     say,
     silence_stdout,
 )
+from textgen.terminal.plot import plot
 from textgen.terminal.sample import sample
+from textgen.terminal.score import score
 
 EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (StorageError, 5))
+
+# How many of the most and of the least likely lines `info` shows.
+LINES_SHOWN = 5
 
 # When the command began, but for Python's own start.
 STARTED = time.perf_counter()
@@ -79,7 +90,8 @@ def train(
     corpus: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[CORPUS]...", help="Text files and folders; by default the shipped fables."
+            metavar="[CORPUS]...",
+            help="Text files, folders and names of shipped texts; by default fables.",
         ),
     ] = None,
     run: Annotated[
@@ -213,6 +225,13 @@ def train(
 
 
 app.command()(sample)
+app.command()(inspect)
+app.command()(gradient)
+app.command()(score)
+app.command()(classify)
+app.command()(corpora)
+app.command()(evaluate)
+app.command()(plot)
 
 
 @app.command()
@@ -249,17 +268,37 @@ def repl(
 
 
 @app.command()
-def info(run: RunArgument = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
+def info(
+    run: RunArgument = None,
+    lines: Annotated[
+        bool,
+        typer.Option(help="Read the validation text for its most and least likely lines."),
+    ] = True,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
     """Show what a run is, how far it came and how good it got."""
     from textgen.runs.library import find_run
     from textgen.runs.summary import summarise
-    from textgen.terminal.summary import format_summary
+    from textgen.terminal.summary import format_extremes, format_summary
 
-    summary = summarise(find_run(run))
+    found = find_run(run)
+    summary = summarise(found)
     if "problem" in summary and not as_json:
         raise RunError(summary["problem"])
-    text = json.dumps(summary) if as_json else format_summary(summary)
-    emit(text + "\n")
+    if not as_json:
+        emit(format_summary(summary) + "\n")
+    extremes = None
+    if lines and summary.get("checkpoints") and summary["corpus"]["kept"]:
+        from textgen.workflows.lines import extreme_lines
+        from textgen.workflows.loading import load_model
+
+        extremes = extreme_lines(load_model(str(found.path)), LINES_SHOWN)
+    if as_json:
+        emit(json.dumps(summary | ({"lines": extremes.to_json()} if extremes else {})) + "\n")
+    elif extremes:
+        columns = shutil.get_terminal_size().columns
+        emit(format_extremes(extremes, columns) + "\n")
     if "problem" in summary:
         raise typer.Exit(4)
 

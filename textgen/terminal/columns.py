@@ -29,3 +29,22 @@ def cut(text: str, columns: int) -> str:
             break
         kept += character
     return (kept + "\u2026")[: max(columns, 0)]
+
+
+def wrap(text: str, columns: int) -> list[str]:
+    """Break a text into lines between words, and inside of words that are too long.
+
+    >>> wrap("one two seventeen", 7)
+    ['one two', 'sevente', 'en']
+    """
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and width(f"{lines[-1]} {word}") <= columns:
+            lines[-1] += f" {word}"
+            continue
+        lines += [""] * bool(lines[-1])
+        for character in word:
+            if width(lines[-1] + character) > columns:
+                lines.append("")
+            lines[-1] += character
+    return lines

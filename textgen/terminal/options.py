@@ -69,3 +69,14 @@ Engine = Annotated[
     Literal["auto", "numpy", "jax"],
     typer.Option(help="numpy starts at once, jax is faster for many or long samples."),
 ]
+FileArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="[FILE|-]", help="The text; standard input without one."),
+]
+Scored = Annotated[
+    OnUnknown,
+    typer.Option(
+        help="Characters that a run does not know: counted as one of the rest of Unicode "
+        "(replace), written as the nearest known ones, skipped, or refused (error)."
+    ),
+]

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from typing import TextIO
 
 from textgen.terminal.render import one_line, visible
 
@@ -24,14 +25,18 @@ class ReaderGoneError(Exception):
     """Nobody reads stdout any longer; not an OSError, on which Typer would end with code 1."""
 
 
-def emit(text: str) -> None:
+def emit(text: str, *, is_safe: bool = False) -> None:
     """Write generated text to stdout at once: safe for a terminal, unchanged for a pipe.
+
+    Args:
+        text: to be written.
+        is_safe: whether what could drive a terminal was made visible before colours were added.
 
     Raises:
         ReaderGoneError: if the reader has gone.
     """
     try:
-        sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
+        sys.stdout.write(visible(text) if sys.stdout.isatty() and not is_safe else text)
         sys.stdout.flush()
     except BrokenPipeError as error:
         raise ReaderGoneError from error
@@ -50,6 +55,21 @@ def prepare_streams() -> None:
     ):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors=errors)
+
+
+def takes_colours(stream: TextIO) -> bool:
+    """Return whether a stream leads to a terminal whose user wants colours (no-color.org)."""
+    on_terminal = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return on_terminal and not os.environ.get("NO_COLOR")
+
+
+def is_plain() -> bool:
+    """Return whether drawings should be ASCII: where a terminal or its locale has no more."""
+    names = (os.environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    locale = next(filter(None, names), "utf-8")
+    # The console of Linux has no Braille.
+    is_poor = os.environ.get("TERM") in ("dumb", "linux")
+    return is_poor or "utf" not in locale.lower()
 
 
 def silence_stdout() -> None:

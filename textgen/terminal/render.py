@@ -63,6 +63,19 @@ def format_duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def format_bytes(count: int) -> str:
+    """Write a size: `512 bytes`, `4.2 MB`, in thousands as disks are sold.
+
+    >>> format_bytes(512), format_bytes(4_200_000)
+    ('512 bytes', '4.2 MB')
+    """
+    size, units = float(count), iter(("bytes", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while size >= 999.5 and unit != "TB":
+        size, unit = size / 1000, next(units)
+    return f"{count} bytes" if unit == "bytes" else f"{size:.{1 if size < 99.5 else 0}f} {unit}"
+
+
 def format_bits(bits: float | None) -> str:
     """Write a loss in bits per character, or a dash where there is none."""
     return "-" if bits is None else f"{bits:.3f}"

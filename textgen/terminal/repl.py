@@ -15,7 +15,7 @@ from textgen.runs.library import list_runs
 from textgen.runs.session_file import history_file, text_to_edit
 from textgen.settings import OnUnknown, SamplingSettings
 from textgen.terminal.entries import Entry, ReadLine, read_entries
-from textgen.terminal.output import emit, say
+from textgen.terminal.output import emit, say, takes_colours
 from textgen.terminal.replies import Message, Typed
 from textgen.terminal.session import Session, no_editor
 from textgen.terminal.story import Scored, Story
@@ -113,8 +113,7 @@ def _show_reply(session: Session, entry: Entry, *, on_terminal: bool) -> None:
 
 
 def _show_surprise(scored: Scored, columns: int) -> None:
-    on_terminal = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    colours = on_terminal and not os.environ.get("NO_COLOR")
+    colours = takes_colours(sys.stderr)
     shown = format_surprise(scored.text, scored.bits.tolist(), max(columns, 8), colours=colours)
     with suppress(OSError):
         print(shown, file=sys.stderr, flush=True)

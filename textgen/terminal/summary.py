@@ -1,58 +1,117 @@
 """Runs as tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textgen.network.cells import CELLS
-from textgen.terminal.render import format_bits, format_duration, format_table, one_line
+from textgen.terminal.columns import cut
+from textgen.terminal.render import (
+    format_bits,
+    format_bytes,
+    format_duration,
+    format_table,
+    one_line,
+    visible,
+)
 
 if TYPE_CHECKING:
+    from textgen.workflows.lines import ExtremeLines
     from textgen.workflows.measuring import Speeds  # which imports JAX
+
+# Characters of a text's alphabet that are listed.
+ALPHABET_SHOWN = 100
 
 
 def format_summary(summary: dict[str, Any]) -> str:
     """Describe a run on several lines, from what `textgen.runs.summary` says of it."""
-    corpus, model, plan = summary["corpus"], summary["model"], summary["plan"]
-    best = summary["best_bits_per_character"]
-    speed = summary["characters_per_second"]
     rows = [
         ("run", summary["path"]),
         ("created", summary["created"]),
-        ("text", ", ".join(corpus["origin"])),
-        ("", f"{corpus['characters']:,} characters, {corpus['distinct_characters']} different"),
-        ("", f"SHA-256 {corpus['sha256']}"),
-        (
-            "network",
-            f"{CELLS[model['cell']].title} {model['num_layers']}x{model['hidden_size']}, "
-            f"embedding {model['embedding_size']}, {model['parameters']:,} parameters, "
-            f"dropout {model['dropout_rate']:g}",
-        ),
-        (
-            "plan",
-            f"batches of {plan['batch_size']} x {plan['sequence_length']} characters, "
-            f"learning rate {plan['learning_rate']:g}, seed {plan['seed']}, "
-            f"{plan['devices']} {'device' if plan['devices'] == 1 else 'devices'}",
-        ),
-        (
-            "progress",
-            f"step {summary['step']:,} of {summary['steps']:,}"
-            + (", finished" if summary["finished"] else "")
-            + (f", roll-backs: {summary['rollbacks']}" if summary["rollbacks"] else ""),
-        ),
-        (
-            "time",
-            format_duration(summary["seconds"]) + (f", {speed:,.0f} chars/s" if speed else ""),
-        ),
-        (
-            "best",
-            "not measured yet"
-            if best is None
-            else f"{best:.3f} bits per character at step {summary['best_step']:,}",
-        ),
+        *_corpus_rows(summary["corpus"]),
+        *_network_rows(summary),
+        *_plan_rows(summary),
         ("saved", ", ".join(map(str, summary["checkpoints"])) or "no checkpoint yet"),
+        ("disk", format_bytes(summary["bytes_on_disk"])),
         ("made with", ", ".join(f"{k} {v}" for k, v in summary["versions"].items())),
     ]
-    return "\n".join(f"{label:<10}{one_line(text)}" for label, text in rows)
+    # Each on one line, with the spaces that align columns.
+    safe = ((label, " ".join(visible(text).splitlines())) for label, text in rows)
+    return "\n".join(f"{label:<10}{text}".rstrip() for label, text in safe)
+
+
+def _corpus_rows(corpus: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "text", ", ".join(corpus["origin"])
+    parts = f"{corpus['training_characters']:,} to train on"
+    yield "", f"{corpus['characters']:,} characters, {parts}; SHA-256 {corpus['sha256']}"
+    # Spaces and new lines by name, since they would be lost at the end of a line.
+    names = {"\n": "\\n", "\t": "\\t", " ": "space"}
+    alphabet = corpus["alphabet"]
+    shown = [names.get(character, character) for character in alphabet[:ALPHABET_SHOWN]]
+    more = " ..." if len(alphabet) > ALPHABET_SHOWN else ""
+    yield "", f"{corpus['distinct_characters']} different: {' '.join(shown)}{more}"
+
+
+def _network_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    model, memory = summary["model"], summary["memory"]
+    yield (
+        "network",
+        f"{CELLS[model['cell']].title} {model['num_layers']}x{model['hidden_size']}, "
+        f"{model['parameters']:,} parameters, dropout {model['dropout_rate']:g}",
+    )
+    widest = max(len(layer["name"]) for layer in summary["layers"])
+    most = max(len(f"{layer['parameters']:,}") for layer in summary["layers"])
+    for layer in summary["layers"]:
+        shapes = ", ".join(
+            f"{part} {'x'.join(map(str, shape))}" for part, shape in layer["shapes"].items()
+        )
+        yield "", f"  {layer['name']:{widest}}  {layer['parameters']:{most},}  {shapes}"
+    yield (
+        "memory",
+        f"{format_bytes(memory['weights'])} of weights, {format_bytes(memory['state'])} of state "
+        f"for a text; training {format_bytes(memory['training'])} and what a batch takes",
+    )
+
+
+def _plan_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    plan, best, speed = (
+        summary[name] for name in ("plan", "best_bits_per_character", "characters_per_second")
+    )
+    yield (
+        "plan",
+        f"{summary['steps']:,} steps of {plan['batch_size']} x {plan['sequence_length']} "
+        f"characters, learning rate {plan['learning_rate']:g}, seed {plan['seed']}, "
+        f"{plan['devices']} {'device' if plan['devices'] == 1 else 'devices'}",
+    )
+    yield (
+        "progress",
+        f"step {summary['step']:,} of {summary['steps']:,}"
+        + (", finished" if summary["finished"] else "")
+        + (f", roll-backs: {summary['rollbacks']}" if summary["rollbacks"] else ""),
+    )
+    yield (
+        "",
+        f"{summary['passes']:.1f} passes over the text, {summary['evaluations']} evaluations",
+    )
+    pace = f", {speed:,.0f} characters/s" if speed else ""
+    yield "time", format_duration(summary["seconds"]) + pace
+    at = summary["best_step"]
+    yield (
+        "best",
+        "not measured yet" if best is None else f"{best:.3f} bits per character at step {at:,}",
+    )
+
+
+def format_extremes(extremes: "ExtremeLines", columns: int) -> str:
+    """Describe the most and least likely lines of a text, cut to a width."""
+    titles = (("most likely", extremes.likely), ("least likely", extremes.unlikely))
+    rows = [
+        f"lines of the validation text (its first {extremes.characters:,} characters), "
+        "bits/character"
+    ]
+    for title, lines in titles:
+        rows.append(title)
+        rows += [f"{line.bits_per_character[0]:7.3f}  {one_line(line.text)}" for line in lines]
+    return "\n".join(cut(row, columns) for row in rows)
 
 
 def format_speeds(speeds: "Sequence[Speeds]") -> str:

@@ -12,6 +12,16 @@ COLOURS = ("", "30;46", "30;42", "30;43", "37;41")
 RESET = "\x1b[0m"
 
 
+def format_text(text: str, bits: Sequence[float], columns: int, *, colours: bool) -> str:
+    """Write a text with its surprise alone; see `format_surprise`."""
+    return _coloured(text, bits) if colours else "\n".join(_marked(text, bits, columns))
+
+
+def format_legend(*, colours: bool) -> str:
+    """Say what the colours or the marks mean."""
+    return _legend() if colours else "bits below each character: . less than 1, + 10 or more"
+
+
 def format_surprise(text: str, bits: Sequence[float], columns: int, *, colours: bool) -> str:
     """Write a text with its surprise.
 
@@ -23,10 +33,8 @@ def format_surprise(text: str, bits: Sequence[float], columns: int, *, colours: 
     """
     total = math.fsum(bits)
     summary = f"{total / max(len(text), 1):.3f} bits per character, {len(text):,} characters"
-    if colours:
-        return f"{_coloured(text, bits)}\n{_legend()}\n{summary}"
-    marked = "\n".join(_marked(text, bits, columns))
-    return f"{marked}\nbits below each character: . less than 1, + 10 or more\n{summary}"
+    shown = format_text(text, bits, columns, colours=colours)
+    return f"{shown}\n{format_legend(colours=colours)}\n{summary}"
 
 
 def _legend() -> str:
@@ -45,7 +53,7 @@ def _paint(text: str, colour: str) -> str:
 def _coloured(text: str, bits: Sequence[float]) -> str:
     painted, run, before = [], "", ""
     for character, surprise in zip(text, bits, strict=True):
-        colour = COLOURS[sum(surprise >= low for low in STEPS[1:])]
+        colour = colour_of(surprise)
         if colour != before:
             painted.append(_paint(run, before))
             run, before = "", colour
@@ -58,6 +66,11 @@ def _coloured(text: str, bits: Sequence[float]) -> str:
     return "".join(painted) + _paint(run, before)
 
 
+def colour_of(surprise: float) -> str:
+    """Return the code of the colour of a number of bits; none for less than 1."""
+    return COLOURS[sum(surprise >= low for low in STEPS[1:])]
+
+
 def _marked(text: str, bits: Sequence[float], columns: int) -> Iterator[str]:
     line = marks = ""
     for character, surprise in zip(text, bits, strict=True):
@@ -67,7 +80,7 @@ def _marked(text: str, bits: Sequence[float], columns: int) -> Iterator[str]:
             yield from (line, marks)
             line = marks = ""
         line += shown
-        marks += _mark(surprise).ljust(taken) if taken else ""
+        marks += mark(surprise).ljust(taken) if taken else ""
         if character == "\n":
             yield from (line, marks)
             line = marks = ""
@@ -75,7 +88,8 @@ def _marked(text: str, bits: Sequence[float], columns: int) -> Iterator[str]:
         yield from (line, marks)
 
 
-def _mark(surprise: float) -> str:
+def mark(surprise: float) -> str:
+    """Return the digit of a number of bits: a dot for less than 1, a plus for 10 or more."""
     return "." if surprise < 1 else "+" if surprise >= 10 else str(int(surprise))
 
 

@@ -6,7 +6,7 @@ been read. Their numbers are never comparable.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -157,6 +157,9 @@ SEGMENTS_AT_ONCE = 64
 class DynamicEvaluator:
     """Measures the loss of a network that goes on learning while it reads.
 
+    Attributes:
+        piece: characters that are read at a time.
+
     References:
         Krause, Kahembwe, Murray and Renals (2018), Dynamic Evaluation of Neural Sequence Models:
         steps scaled by root mean squares that were taken on the training text, and a decay towards
@@ -167,6 +170,7 @@ class DynamicEvaluator:
         self, apply: Apply, model: ModelSettings, settings: DynamicSettings = DynamicSettings()
     ) -> None:
         self._model, self._segment = model, settings.segment
+        self.piece = SEGMENTS_AT_ONCE * settings.segment
 
         def loss(
             parameters: Parameters, states: States, segment: jax.Array
@@ -228,12 +232,31 @@ class DynamicEvaluator:
         Yields:
             The losses of the next characters in nats, float32 [K]; M - 1 of them together.
         """
+        read = self.begin(parameters, training)
+        for at in range(0, len(tokens) - 1, self.piece):
+            yield read(tokens[at : at + self.piece + 1])
+
+    def begin(
+        self, parameters: Parameters, training: Tokens
+    ) -> Callable[[Tokens], NDArray[np.float32]]:
+        """Begin a text that is read piece by piece; see `measure`.
+
+        Returns:
+            A function of `piece` + 1 ids, of which the first is the last one of the piece before,
+            and only the last piece has fewer; it returns the losses of all others in nats.
+        """
         roots = self._roots(parameters, training)
-        weights = jax.tree.map(jnp.array, parameters)
-        states = zero_states(self._model, 1)
-        for segments in self._segments(tokens):
-            weights, states, nats = self._adapt(weights, parameters, roots, states, segments)
-            yield np.asarray(nats).ravel()
+        weights, states = jax.tree.map(jnp.array, parameters), zero_states(self._model, 1)
+
+        def read(tokens: Tokens) -> NDArray[np.float32]:
+            nonlocal weights, states
+            losses = []
+            for segments in self._segments(tokens):
+                weights, states, nats = self._adapt(weights, parameters, roots, states, segments)
+                losses.append(np.asarray(nats).ravel())
+            return np.concatenate(losses)
+
+        return read
 
     def _roots(self, parameters: Parameters, training: Tokens) -> Parameters:
         """Return the root of the mean square of each gradient, over segments of a text."""

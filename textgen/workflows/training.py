@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from textgen.data.corpus import Corpus, read_chunks, scan_corpus, shipped_corpus
+from textgen.data.corpus import Corpus, read_chunks, scan_corpus
+from textgen.data.shipped import find_corpus, shipped_corpus
 from textgen.data.tokens import Tokens, open_tokens, write_tokens
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import RunExistsError, UsageError
@@ -55,7 +56,8 @@ def start_training(
     """Train a new run.
 
     Args:
-        corpus_paths: files and folders; none for the fables that ship with textgen.
+        corpus_paths: files and folders, or names of texts that ship with textgen, where no file or
+            folder is called so; none for the shipped fables.
         name: name or path of the run; None to name it after its corpus.
         request: what the user asked for.
         supervision: when to stop and what to keep.
@@ -80,6 +82,10 @@ def start_training(
         new_run_path(name, paths[0])  # refuses one that is there, before anything is read
     if request.devices is not None:
         check_devices(request.devices)
+    for place, given in enumerate(paths):
+        paths[place] = find_corpus(given)
+        if paths[place] != given:
+            yield Note(f"{given.name}: the text that ships with textgen")
     corpus = scan_corpus(paths)
     path = new_run_path(name, paths[0])
     supervision.check()

@@ -1,0 +1,97 @@
+"""Compare how fast textgen and PyTorch score a text, and what a longer text costs.
+
+    python benchmarks/scoring_speed.py [--shapes 2x128]
+    python benchmarks/scoring_speed.py --files FILE [FILE ...] --run RUN
+
+Every contestant is a process of its own (benchmarks/contestants/) with a network of random weights
+that reads one text from left to right with the state carried, and takes turns with the others. A
+ratio is taken turn by turn, and quoted as the median with the lowest and the highest in brackets.
+With files, `textgen score` reads each whole, and its time and most memory are printed. Nothing else
+should run on the machine.
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from sampling_speed import SHAPES, shape_of
+from training_speed import PYTORCH, enter, python_of, spread
+
+CONTESTANTS = {
+    "textgen_scoring": "textgen",
+    "pytorch_scoring": "PyTorch, a character at a time",
+    "pytorch_scoring_pieces": "PyTorch, 4,096 at a time",
+}
+
+
+def compare(title: str, rounds: int, seconds: float) -> None:
+    """Let all contestants read in turn, and print a row for each."""
+    with ExitStack() as leaving:
+        entered = []
+        for name in CONTESTANTS:
+            python = python_of("pytorch" if name.startswith("pytorch") else "textgen")
+            entered.append(enter(name, shape_of(title, 1), "", python))
+            leaving.callback(entered[-1].leave)
+        for number in range(rounds + 1):
+            for contestant in entered:
+                contestant.train(seconds)
+                if number == 0:  # a turn to warm up
+                    contestant.speeds.clear()
+    ours = entered[0]
+    for contestant in entered:
+        ratio = [a / b for a, b in zip(ours.speeds, contestant.speeds, strict=True)]
+        cells = (
+            title,
+            CONTESTANTS[contestant.name],
+            spread(contestant.speeds, ",.0f"),
+            "" if contestant is ours else spread(ratio, ".1f"),
+        )
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def score_file(path: Path, run: str) -> None:
+    """Print how long `textgen score` takes for a file, and the most memory it holds."""
+    command = [sys.executable, "-m", "textgen", "score", str(path), "--model", run, "--no-show"]
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - begun
+    if status:
+        raise SystemExit(f"{' '.join(command)} ended with {status}")
+    memory = usage.ru_maxrss * 1024 / 1e6
+    print(f"| {path.name} | {path.stat().st_size:,} | {seconds:.1f} | {memory:,.0f} |", flush=True)
+
+
+def main() -> None:
+    """Measure and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each turn")
+    parser.add_argument("--files", nargs="+", type=Path, help="read these instead")
+    parser.add_argument("--run", help="with which run")
+    arguments = parser.parse_args()
+    packages = " ".join(f"{name} {version(name)}" for name in ("jax", "flax", "numpy"))
+    print(f"date     {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+    cores = len(os.sched_getaffinity(0))
+    print(f"machine  {platform.machine()}, {cores} cores, Python {platform.python_version()}")
+    print(f"versions {packages}, {PYTORCH[0]}")
+    if arguments.files:
+        print("\n| text | bytes | seconds | most memory, MB |\n|---|---|---|---|")
+        for path in arguments.files:
+            score_file(path, arguments.run)
+        return
+    print("\n| network | contestant | characters/s | textgen is faster by |\n|---|---|---|---|")
+    for title in arguments.shapes:
+        compare(title, arguments.rounds, arguments.seconds)
+
+
+if __name__ == "__main__":
+    main()

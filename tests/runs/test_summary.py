@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TEXT
+from textgen.runs.run import Run
+from textgen.runs.summary import summarise
+
+
+def test_a_run_is_described_in_numbers_that_can_be_counted(tiny_run: Path) -> None:
+    summary = summarise(Run(tiny_run))
+    assert summary["corpus"]["alphabet"] == "".join(sorted(set(TEXT)))
+    assert summary["corpus"]["training_characters"] == len(TEXT) * 9 // 10
+    size, embedding = len(set(TEXT)) + 1, summary["model"]["embedding_size"]
+    assert summary["layers"] == [
+        {
+            "name": "embedding",
+            "shapes": {"table": [size, embedding]},
+            "parameters": size * embedding,
+        },
+        {
+            "name": "layers.0",
+            "shapes": {
+                "input_kernel": [embedding, 64],
+                "recurrent_kernel": [16, 64],
+                "bias": [64],
+            },
+            "parameters": (embedding + 16 + 1) * 64,
+        },
+        {
+            "name": "projection",
+            "shapes": {"kernel": [16, size], "bias": [size]},
+            "parameters": 17 * size,
+        },
+    ]
+    parameters = sum(layer["parameters"] for layer in summary["layers"])
+    assert summary["model"]["parameters"] == parameters
+    # An LSTM carries h and c, 16 float32 each; training keeps four numbers for each parameter.
+    memory = {"weights": 4 * parameters, "state": 128, "training": 16 * parameters + 4 * 128}
+    assert summary["memory"] == memory
+    files = sum(path.stat().st_size for path in tiny_run.rglob("*") if path.is_file())
+    assert summary["bytes_on_disk"] == files
+    assert summary["passes"] == pytest.approx(20 * 64 / (len(TEXT) * 0.9))
+    assert summary["evaluations"] == 2

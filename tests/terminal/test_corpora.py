@@ -1,0 +1,31 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from textgen.data.shipped import TEXTS, shipped_texts
+from textgen.terminal.cli import run_command
+
+
+def test_the_table_has_a_line_for_each_text(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["corpora"]) == 0
+    out, err = capsys.readouterr()
+    head, *rows, blank, folder = out.splitlines()
+    assert head.split() == ["name", "characters", "lines", "what", "it", "is"]
+    assert [row.split()[0] for row in rows] == list(TEXTS)
+    row = "numerals      172,217   4,000  numbers and their English words"
+    assert row in rows
+    assert max(map(len, rows)) < 80
+    assert blank == ""
+    assert Path(folder.removeprefix("files: ").replace("NAME", "names")).is_file()
+    assert err == "train on one by its name: textgen train speech\n"
+    assert run_command(["corpora", "-q"]) == 0
+    assert capsys.readouterr() == (out, "")
+
+
+def test_json_says_the_same_with_each_path(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["corpora", "--json"]) == 0
+    out, err = capsys.readouterr()
+    listed = json.loads(out)
+    assert err == ""
+    assert listed == [vars(text) | {"path": str(text.path)} for text in shipped_texts()]
