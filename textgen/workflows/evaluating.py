@@ -107,16 +107,14 @@ def evaluate(model: Model, text: Tokens | None) -> Iterator[Event]:
 
 def _texts(model: Model, text: Tokens | None) -> tuple[Tokens | None, Tokens]:
     """Return the training text of a model, if its run has kept it, and the text to measure."""
-    record = model.run.record()
-    if record.corpus.kept:
-        tokens, split = model.run.open_tokens(record), record.corpus.training_characters
-        return tokens[:split], tokens[split:] if text is None else text
+    training = model.training_tokens()
+    text = model.validation_tokens() if text is None else text
     if text is None:
         raise UsageError(
             f"the run {model.name!r} has not kept its text; "
             f"name one to measure: textgen evaluate {model.run.reference} FILE"
         )
-    return None, text
+    return training, text
 
 
 def measure_network(

@@ -69,12 +69,10 @@ def validation_text(model: Model, limit: int) -> NDArray[np.int32]:
         UsageError: if the run has not kept its text.
         DamagedError: if the token file is damaged.
     """
-    record = model.run.record()
-    if not record.corpus.kept:
+    tokens = model.validation_tokens()
+    if tokens is None:
         raise UsageError("the run has not kept its text; name one to read: --text FILE")
-    tokens = model.run.open_tokens(record)
-    first = record.corpus.training_characters
-    return np.asarray(tokens[first : first + limit], np.int32)
+    return np.asarray(tokens[:limit], np.int32)
 
 
 def read_beginning(chunks: Iterator[str], limit: int) -> str:

@@ -120,10 +120,9 @@ def compared_runs() -> list[str]:
 
 
 def _validation(model: Model, reach: int) -> Tokens:
-    record = model.run.record()
-    if not record.corpus.kept:
+    tokens = model.validation_tokens()
+    if tokens is None:
         raise UsageError(f"the run {model.name!r} has not kept its text; train one that keeps it")
-    tokens = model.run.open_tokens(record)[record.corpus.training_characters :]
     longest = len(tokens) - LEAD - 2
     if longest < reach:
         most = f"reach is at most {longest}" if longest > 1 else "it is too short"

@@ -54,14 +54,12 @@ def extreme_lines(model: Model, count: int) -> ExtremeLines | None:
     Raises:
         DamagedError: if the token file is damaged.
     """
-    record = model.run.record()
-    if not record.corpus.kept:
+    tokens = model.validation_tokens()
+    if tokens is None:
         return None
-    begin = record.corpus.training_characters
-    tokens = model.run.open_tokens(record)[begin : begin + MAX_READ]
     scoring = Scoring([model])
     lines: dict[str, Line] = {}
-    for line in scoring.read_lines([model.config.vocabulary.decode(tokens)]):
+    for line in scoring.read_lines([model.config.vocabulary.decode(tokens[:MAX_READ])]):
         if line.number > 1 and line.characters >= SHORTEST:
             lines.setdefault(line.text, line)
 

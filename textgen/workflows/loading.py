@@ -60,10 +60,24 @@ class Model:
         Raises:
             DamagedError: if the token file is damaged.
         """
+        kept = self._kept_tokens()
+        return kept and kept[0]
+
+    def validation_tokens(self) -> Tokens | None:
+        """Map the validation text; None if the run has not kept it.
+
+        Raises:
+            DamagedError: if the token file is damaged.
+        """
+        kept = self._kept_tokens()
+        return kept and kept[1]
+
+    def _kept_tokens(self) -> tuple[Tokens, Tokens] | None:
         record = self.run.record()
         if not record.corpus.kept:
             return None
-        return self.run.open_tokens(record)[: record.corpus.training_characters]
+        tokens, split = self.run.open_tokens(record), record.corpus.training_characters
+        return tokens[:split], tokens[split:]
 
     def jax_engine(self) -> Engine:
         """Start JAX and return the engine for many or long samples."""
