@@ -28,6 +28,8 @@ def quick(arguments: list[str]) -> list[str]:
             arguments = arguments[:place] + arguments[place + 2 :]
             resuming = "--resume" in arguments
             arguments += ["--steps", "4"] if resuming else SMALL
+    if arguments[0] == "gradient":
+        arguments = [*arguments, "--reach", "20", "--places", "1"]
     if arguments[0] == "bench":
         arguments = [*arguments, "--seconds", "0.1"]
     return arguments
@@ -50,7 +52,8 @@ def test_every_command_of_the_readme_works() -> None:
             check(command)
         list(both.map(check, others))
     names = {command.split()[1] for command in commands}
-    assert names == {"train", "sample", "repl", "runs", "info", "verify", "bench"}
+    seen = {"score", "classify", "evaluate", "inspect", "plot", "gradient"}
+    assert names == {"train", "sample", "repl", "runs", "info", "verify", "bench"} | seen
 
 
 def check(command: str) -> None:
@@ -72,7 +75,8 @@ def test_the_other_commands_of_the_readme_are_real() -> None:
 
 @cache
 def helps() -> str:
-    return "".join(textgen(name, "--help").stdout for name in ("train", "sample", "repl", "info"))
+    names = ("train", "sample", "repl", "info", "score", "inspect", "plot")
+    return "".join(textgen(name, "--help").stdout for name in names)
 
 
 @pytest.mark.parametrize("option", re.findall(r"`(--[a-z-]+)", README))
