@@ -44,6 +44,7 @@ from textgen.network.cells import CELLS
 from textgen.runs.run import VARIABLE
 from textgen.training.baselines import compressor_loss
 from textgen.training.evaluation import bits_per_character
+from textgen.workflows.gradients import follow_gradients
 from textgen.workflows.loading import Model, load_model
 
 TEXTGEN = [sys.executable, "-m", "textgen"]
@@ -51,6 +52,8 @@ QUICK = ["--steps=2", "--hidden-size=8", "--num-layers=1", "--batch-size=2", "--
 SEED = 1  # of every draw; every network is trained with seed 0
 # Of the keyboard: characters read before, characters typed, and words that are suggested.
 READ, TYPED, SUGGESTED = 1000, 4000, 3
+# How far and from how many places gradients are followed, and where they are looked at.
+FOLLOWED, DISTANCES = {"reach": 50, "places": 256}, (10, 20, 50)
 # For `next_words`: so long that it always follows all it would, on any machine.
 SECONDS = 60.0
 
@@ -218,6 +221,13 @@ def cells(workshop: Workshop) -> Iterator[Row]:
         right = answered(model, lines_of(model)[1], " ", workshop)
         yield f"{CELLS[cell].title}: {network(model)[0]}", network(model)[1]
         yield f"{CELLS[cell].title}: next value of held-out series right", right
+    for followed in follow_gradients([model.name for model in models.values()], **FOLLOWED):
+        title, found = CELLS[followed.cell].title, followed.found
+        if followed.is_trained:
+            yield f"{title}: half-life of the gradient", f"{found.half_life:.1f} characters"
+            left = (f"{found.norms[k] / found.norms[1]:.1g}" for k in DISTANCES)
+            after = ", ".join(map(str, DISTANCES))
+            yield f"{title}: share left {after} characters back", ", ".join(left)
 
 
 STORIES: dict[str, Callable[[Workshop], Iterator[Row]]] = {

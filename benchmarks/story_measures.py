@@ -24,9 +24,10 @@ Suggest = Callable[[Generator, str], Sequence[str]]
 
 def parts(model: Model) -> tuple[Tokens, Tokens]:
     """Return the ids of the text trained on, and of the text held out."""
-    record = model.run.record()
-    tokens, split = model.run.open_tokens(record), record.corpus.training_characters
-    return tokens[:split], tokens[split:]
+    training, held_out = model.training_tokens(), model.validation_tokens()
+    assert training is not None
+    assert held_out is not None
+    return training, held_out
 
 
 def texts_of(model: Model) -> tuple[str, str]:

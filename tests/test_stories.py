@@ -84,11 +84,11 @@ def held_out(text: str, split: int) -> Any:
     """What the measures read of a model: its text, and where it is divided."""
     vocabulary = Vocabulary("".join(sorted({*text})))
     tokens = vocabulary.encode(text)
-    record = SimpleNamespace(corpus=SimpleNamespace(training_characters=split))
-    run = SimpleNamespace(record=lambda: record, open_tokens=lambda _: tokens)
     settings = SimpleNamespace(vocab_size=len(vocabulary))
     return SimpleNamespace(
-        run=run, config=SimpleNamespace(vocabulary=vocabulary, settings=settings)
+        training_tokens=lambda: tokens[:split],
+        validation_tokens=lambda: tokens[split:],
+        config=SimpleNamespace(vocabulary=vocabulary, settings=settings),
     )
 
 

@@ -49,14 +49,14 @@ def test_the_mean_is_that_of_the_stream_protocol() -> None:
 def test_learning_while_reading_is_that_of_dynamic_evaluation() -> None:
     settings, parameters = network()
     training = np.tile(TOKENS, 30).astype(np.uint8)
-    text = np.tile(TOKENS[:40], 50)
+    text = np.tile(TOKENS[:40], 64)  # two pieces, exactly
     evaluator = DynamicEvaluator(network_function(settings), settings)
     weights = {name: jnp.asarray(array) for name, array in parameters.items()}
     whole = np.concatenate(
         list(evaluator.measure(weights, training, np.append(3, text).astype(np.uint8)))
     )
     scorer = DynamicScorer(settings, parameters, 3, training)
-    parts = [scorer.read(text[at : at + scorer.piece]) for at in range(0, 2000, scorer.piece)]
+    parts = [scorer.read(text[at : at + scorer.piece]) for at in range(0, 2560, scorer.piece)]
     assert len(parts) == 2
     assert np.concatenate(parts) == pytest.approx(whole, abs=1e-5)
     # The text repeats itself, and that is learnt.

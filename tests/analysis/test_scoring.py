@@ -27,6 +27,11 @@ def test_with_unknown_characters_the_probabilities_of_all_of_unicode_add_up_to_o
     assert sum(1 for code in range(0x110000) if not 0xD800 <= code < 0xE000) == UNICODE
     others = UNICODE - 6
     assert np.exp(-charged[1:]).sum() + others * np.exp(-charged[0]) == pytest.approx(1, rel=1e-5)
+    # Two characters are left of which it may be either.
+    unknown = np.zeros(1, np.int32)
+    assert charge_unknown(np.zeros(1, np.float32), unknown, UNICODE - 1)[0] == np.float32(
+        math.log(2)
+    )
     assert charged[0] == pytest.approx(math.log(7) + math.log(others), rel=1e-6)
 
 

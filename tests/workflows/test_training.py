@@ -5,13 +5,14 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from textgen.data.shipped import shipped_corpus
 from textgen.errors import (
     CorpusError,
     DamagedError,
@@ -92,18 +93,16 @@ def test_a_training_tells_what_happens_in_order(corpus: Path) -> None:
 
 
 def test_a_shipped_text_is_trained_on_by_its_name_where_no_file_is_called_so(corpus: Path) -> None:
-    def trained_on(name: str) -> tuple[str, str]:
-        events = run_out(start_training([Path("names")], name, Request(**SIZES), Supervision()))
-        record = Run(Path("checkpoints", name)).record()
-        return notes(events), record.corpus.origin[0]
+    def said_first(count: int) -> str:
+        events = start_training([Path("names")], None, Request(**SIZES), Supervision())
+        with closing(events):
+            return notes(list(islice(events, count)))
 
-    said, origin = trained_on("shipped")
-    assert said.startswith("names: the text that ships with textgen\nread 97,960 characters")
-    assert origin == str(shipped_corpus("names"))
+    assert said_first(2) == (
+        "names: the text that ships with textgen\nread 97,960 characters; measuring this machine"
+    )
     corpus.rename("names")
-    said, origin = trained_on("own")
-    assert "ships" not in said
-    assert origin == str(Path("names").absolute())
+    assert said_first(1) == "read 2,720 characters; measuring this machine"
 
 
 @pytest.mark.parametrize("devices", [1, 2])
