@@ -298,7 +298,7 @@ def info(
         emit(json.dumps(summary | ({"lines": extremes.to_json()} if extremes else {})) + "\n")
     elif extremes:
         columns = shutil.get_terminal_size().columns
-        emit(format_extremes(extremes, columns) + "\n")
+        emit("\n" + format_extremes(extremes, columns) + "\n")
     if "problem" in summary:
         raise typer.Exit(4)
 

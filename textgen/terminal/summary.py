@@ -42,7 +42,8 @@ def format_summary(summary: dict[str, Any]) -> str:
 def _corpus_rows(corpus: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "text", ", ".join(corpus["origin"])
     parts = f"{corpus['training_characters']:,} to train on"
-    yield "", f"{corpus['characters']:,} characters, {parts}; SHA-256 {corpus['sha256']}"
+    yield "", f"{corpus['characters']:,} characters, {parts}"
+    yield "", f"SHA-256 {corpus['sha256']}"
     # Spaces and new lines by name, since they would be lost at the end of a line.
     names = {"\n": "\\n", "\t": "\\t", " ": "space"}
     alphabet = corpus["alphabet"]
@@ -67,8 +68,8 @@ def _network_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"  {layer['name']:{widest}}  {layer['parameters']:{most},}  {shapes}"
     yield (
         "memory",
-        f"{format_bytes(memory['weights'])} of weights, {format_bytes(memory['state'])} of state "
-        f"for a text; training {format_bytes(memory['training'])} and what a batch takes",
+        f"weights {format_bytes(memory['weights'])}, state of a text "
+        f"{format_bytes(memory['state'])}, training {format_bytes(memory['training'])} and a batch",
     )
 
 
