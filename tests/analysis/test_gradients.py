@@ -64,6 +64,14 @@ def test_at_its_own_character_the_gradient_is_that_of_the_softmax() -> None:
     assert found.norms[0] == pytest.approx(expected, rel=1e-4)
 
 
+def test_what_has_nearly_vanished_is_still_measured() -> None:
+    settings, parameters = network(cell="rnn", num_layers=1)
+    parameters["layers.0.recurrent_kernel"] *= np.float32(1e-6)
+    tokens = np.random.default_rng(2).integers(0, 7, LEAD + 40).astype(np.uint8)
+    found = measure_gradients(settings, parameters, tokens, reach=5, places=1)
+    assert 1e-33 < found.norms[5] < 1e-27  # its square is 0 in float32
+
+
 def test_half_lives_are_read_between_two_characters() -> None:
     halving = norms([9.0, *(8.0 * 0.5**k for k in range(10))])
     assert halving.half_life == pytest.approx(2)

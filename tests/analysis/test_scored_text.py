@@ -48,7 +48,7 @@ def test_a_line_too_long_to_stand_alone_is_named_before_it_fills_the_memory() ->
 
 
 def test_of_a_long_line_the_beginning_is_kept() -> None:
-    parts = [Part("x" * 1000, np.ones((1, 1000), np.float32))] * 3
+    parts = [Part("x" * 200, np.ones((1, 200), np.float32))] * 15
     (line,) = gather_lines(parts)
     assert (line.characters, len(line.text), line.nats.tolist()) == (3000, 300, [3000.0])
 

@@ -284,6 +284,20 @@ def test_what_is_known_of_a_run_is_shown(
     assert "step 20 of 20, finished" in out
     code, out, _ = run(capsys, "runs")
     assert [line.split()[0] for line in out.splitlines()] == ["run", "fox"]
+    assert json.loads(run(capsys, "info", "--json")[1])["lines"]["characters"] == 272
+    (tiny_run / "corpus.tokens").write_bytes(b"")
+    code, out, err = run(capsys, "info")
+    assert code == 4
+    assert "step 20 of 20, finished" in out
+    assert "corpus.tokens" in err
+    code, out, _ = run(capsys, "info", "--json")
+    assert code == 4
+    assert json.loads(out)["step"] == 20
+    assert "corpus.tokens" in json.loads(out)["problem"]
+    code, out, err = run(capsys, "plot")
+    assert code == 0
+    assert "fox: best" in out
+    assert "no baselines: 'checkpoints/fox/corpus.tokens' is damaged" in err
     (tiny_run / "run.json").write_text("{}")
     code, out, _ = run(capsys, "runs")
     assert code == 0

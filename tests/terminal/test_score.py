@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.conftest import TEXT
@@ -90,6 +91,21 @@ def test_a_long_text_is_shown_whole_and_line_by_line(say: Say) -> None:
     assert set(shown) == {TEXT.splitlines()[0] + "\u21b5"}
 
 
+def test_ranked_are_lines_on_which_something_is_to_be_seen(say: Say) -> None:
+    Path("gaps.txt").write_text("the dog\n\n\n \nthe lazy dog\n")
+    _, out, _ = say("score", "gaps.txt", "--sort")
+    assert {row.split()[0] for row in out.splitlines()[1:3]} == {"1", "5"}
+    assert len(out.splitlines()) == 5
+
+
+def test_one_end_of_file_ends_a_typed_text(say: Say) -> None:
+    child = pexpect.spawn(sys.executable, ["-m", "textgen", "score"], encoding="utf-8", timeout=30)
+    child.expect("end the text with Ctrl-D")
+    child.send("the dog\n\x04")
+    child.expect("fox .* 8 ")
+    child.expect(pexpect.EOF)
+
+
 def test_several_runs_are_compared_line_by_line(say: Say, tiny_run: Path) -> None:
     tiny_run.rename(tiny_run.with_name("one"))
     import shutil
@@ -100,7 +116,10 @@ def test_several_runs_are_compared_line_by_line(say: Say, tiny_run: Path) -> Non
     assert code == 0
     assert lines[0] == "1: bits per character to one"
     assert lines[3].split()[0] == "1"
-    assert lines[-1] == "one fits best, 0.0 bits ahead of the next"
+    assert lines[-1] == "the text fits them alike"
+    shutil.move("checkpoints/two", "elsewhere/one")
+    _, out, _ = say("score", "text.txt", "--model=one", "--model=elsewhere/one")
+    assert [row.split()[0] for row in out.splitlines()[1:3]] == ["checkpoints/one", "elsewhere/one"]
 
 
 def test_a_text_is_given_to_the_likelier_of_two_runs(say: Say, tiny_run: Path) -> None:
@@ -118,6 +137,14 @@ def test_a_text_is_given_to_the_likelier_of_two_runs(say: Say, tiny_run: Path) -
     rows = [row.split("\t") for row in out.splitlines()]
     assert [row[2] for row in rows] == ["the dog", "xyz qqq", "the lazy dog"]
     assert {row[0] for row in rows} <= {"old", "new"}
+    _, out, err = say("classify", "old=early", "new=fox", "text.txt", "--lines", "--json")
+    *lines, whole = map(json.loads, out.splitlines())
+    bits = {label: sum(line["bits"][label] for line in lines) for label in ("old", "new")}
+    assert {run["label"]: run["bits"] for run in whole["runs"]} == pytest.approx(bits)
+    Path("a=b").write_text("the \u2603\n")
+    code, out, err = say("classify", "old=early", "new=fox", "a=b", "--lines")
+    assert code == 0
+    assert "fox: 1 character is unknown to it, such as '\u2603'" in err
     _, out, _ = say("classify", "old=early", "new=fox", "text.txt")
     assert out.splitlines()[0].split() == ["label", "posterior", "bits/char", "run"]
 
@@ -139,10 +166,12 @@ def test_a_probability_is_never_rounded_to_certainty() -> None:
         (["score", "text.txt", "--model", "none"], 4, "known runs: fox"),
         (["score", "text.txt", "--sort", "--top", "0"], 2, "top must be"),
         (["score", "text.txt", "--show", "--model=a", "--model=b"], 2, "--lines"),
+        (["score", "text.txt", "--show", "--lines"], 2, "--show is for a whole text"),
+        (["score", "text.txt", "--top", "3"], 2, "--top is for --sort"),
         (["score", "text.txt", "--dynamic", "--separate"], 2, "--separate"),
         (["score", "strange.txt", "--on-unknown", "error"], 2, "U\\+2603\\) at position 5"),
         (["classify", "a=fox", "text.txt"], 2, "two runs at least"),
-        (["classify", "a=fox", "a=fox", "text.txt"], 2, "two runs at least"),
+        (["classify", "a=fox", "a=fox", "text.txt"], 2, "a label of its own"),
         (["classify", "a=fox", "fox", "text.txt"], 2, "'fox' is no LABEL=RUN"),
         (["classify", "a=fox", "b=none", "text.txt"], 4, "known runs: fox"),
         (["classify", "a=fox", "b=fox", "empty.txt"], 3, "the text is empty"),

@@ -1,6 +1,7 @@
 import math
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -71,6 +72,17 @@ def test_unknown_characters_can_be_rewritten_for_all_models_alike(tiny_run: Path
     assert texts == {"nearest": "dog", "skip": "dg"}
     with pytest.raises(UnknownCharacterError, match="position 8"):
         list(Scoring([model], on_unknown="error").read(["the d", "og\u00f6"]))
+
+
+def test_how_much_there_is_to_read_decides_and_not_what_is_left_of_the_first_piece(
+    tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scoring = Scoring([load_model("fox")], on_unknown="skip")
+    seen: list[str] = []
+    monkeypatch.setattr(scoring, "_scorers", lambda text: seen.append(text) or [fake])
+    fake = SimpleNamespace(piece=4, read=lambda tokens: np.zeros(len(tokens), np.float32))
+    assert [part.text for part in scoring.read(["\u2603" * 9, "the dog"])] == ["the ", "dog"]
+    assert seen == ["\u2603" * 9]
 
 
 def test_models_that_learn_need_the_text_they_were_trained_on(tiny_run: Path) -> None:

@@ -19,6 +19,8 @@ from textgen.training.objective import cross_entropy
 
 # Characters that are read from the zero state before the first whose gradient is looked at.
 LEAD = 128
+# Below this float32 loses its digits.
+SMALLEST = 1e-37
 # Places of a text that are followed back side by side.
 ROWS = 64
 
@@ -46,7 +48,7 @@ class GradientNorms:
         return self.characters_until(0.5)
 
     def characters_until(self, share: float) -> float:
-        """Return how far back a share is left of what reaches one character back.
+        """Return how far back a share, for the first time, is left of what reaches one character.
 
         Between two characters the norm is taken to fall by the same factor at every step.
 
@@ -90,16 +92,14 @@ def measure_gradients(
     windows = tokens[starts[:, None] + np.arange(size)].astype(np.int32)
     folded = {name: jnp.asarray(array) for name, array in fold_scales(settings, parameters).items()}
     follow = jax.jit(_follow, static_argnums=0)
-    squares = np.concatenate(
-        [np.asarray(follow(settings, folded, windows[at::rounds])) for at in range(rounds)], axis=-1
-    )  # [K + 1, L, N]
-    norms = np.sqrt(squares.sum(axis=1, dtype=np.float64)).mean(axis=-1)
-    layers = np.sqrt(squares.astype(np.float64)).mean(axis=-1).T
-    return GradientNorms(norms, layers, rounds * ROWS)
+    found = [np.asarray(follow(settings, folded, windows[at::rounds])) for at in range(rounds)]
+    each = np.concatenate(found, axis=-1).astype(np.float64)  # [K + 1, L, N]
+    norms = np.linalg.norm(each, axis=1).mean(axis=-1)
+    return GradientNorms(norms, each.mean(axis=-1).T, rounds * ROWS)
 
 
 def _follow(settings: ModelSettings, folded: Any, windows: jax.Array) -> jax.Array:
-    """Return squared norms of the gradients of windows, ids [B, T], as float32 [K + 1, L, B]."""
+    """Return the norms of the gradients of windows, ids [B, T], as float32 [K + 1, L, B]."""
     cell = CELLS[settings.cell]
     zero = cell.fill_state(jnp.zeros((len(windows), settings.hidden_size)))
     begin: States = (zero,) * settings.num_layers
@@ -118,14 +118,18 @@ def _follow(settings: ModelSettings, folded: Any, windows: jax.Array) -> jax.Arr
         earlier, token = step
         _, pull_back = jax.vjp(lambda states: step_network(cell, folded, token, states), earlier)
         (gradient,) = pull_back(gradient)
-        return gradient, _squares(gradient)
+        return gradient, _norms(gradient)
 
     gradient = jax.grad(loss)(last)
     steps = (before, inputs[LEAD + 1 :])
-    _, squares = jax.lax.scan(back, gradient, steps, reverse=True)
-    return jnp.concatenate([_squares(gradient)[None], squares[::-1]])
+    _, norms = jax.lax.scan(back, gradient, steps, reverse=True)
+    return jnp.concatenate([_norms(gradient)[None], norms[::-1]])
 
 
-def _squares(gradient: Sequence[Any]) -> jax.Array:
-    """Return each layer's squared norm of the gradient of its hidden state, float32 [L, B]."""
-    return jnp.stack([jnp.sum(layer.hidden**2, axis=-1) for layer in gradient])
+def _norms(gradient: Sequence[Any]) -> jax.Array:
+    """Return the norm of the gradient of each layer's hidden state, float32 [L, B]."""
+    hidden = jnp.stack([layer.hidden for layer in gradient])
+    # Squares of what has nearly vanished would be 0 in float32.
+    largest = jnp.maximum(jnp.max(jnp.abs(hidden), axis=-1), SMALLEST)
+    norms: jax.Array = largest * jnp.linalg.norm(hidden / largest[..., None], axis=-1)
+    return norms

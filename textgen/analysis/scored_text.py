@@ -89,7 +89,7 @@ def gather_lines(parts: Iterable[Part]) -> Iterator[Line]:
         begin = 0
         while begin < len(part.text):
             end = part.text.find("\n", begin) + 1 or len(part.text)
-            text += part.text[begin : min(end, begin + SHOWN_CHARACTERS)]
+            text = (text + part.text[begin : min(end, begin + SHOWN_CHARACTERS)])[:SHOWN_CHARACTERS]
             characters += end - begin
             nats = nats + part.nats[:, begin:end].sum(axis=1, dtype=np.float64)
             if part.text[end - 1] == "\n":

@@ -132,7 +132,7 @@ def decode_chunks(file: BinaryIO, path: Path | str) -> Iterator[str]:
     """Yield the text of an open file as `read_chunks` does.
 
     Args:
-        file: such as standard input.
+        file: such as standard input; buffered, so that it gives all bytes asked for until its end.
         path: what messages call it.
 
     Raises:
@@ -143,10 +143,12 @@ def decode_chunks(file: BinaryIO, path: Path | str) -> Iterator[str]:
     held, first, head = "", True, b""
     while True:
         data = file.read(CHUNK_BYTES)
+        # Fewer bytes are the last: a terminal that was asked again would begin anew.
+        is_last = len(data) < CHUNK_BYTES
         head = head or data[:8]
         pending = decoder.getstate()[0]
         try:
-            text = held + decoder.decode(data, final=not data)
+            text = held + decoder.decode(data, final=is_last)
         except UnicodeDecodeError as error:
             line = lines_before + error.object[: error.start].count(b"\n") + 1
             byte = bytes_before - len(pending) + error.start + 1
@@ -160,11 +162,11 @@ def decode_chunks(file: BinaryIO, path: Path | str) -> Iterator[str]:
         if first and text:
             text, first = text.removeprefix("\ufeff"), False
         # A carriage return at the end of a piece may belong to a line feed in the next.
-        held = "\r" if data and text.endswith("\r") else ""
+        held = "\r" if not is_last and text.endswith("\r") else ""
         text = text.removesuffix(held).replace("\r\n", "\n")
         if text:
             yield text
-        if not data:
+        if is_last:
             return
 
 

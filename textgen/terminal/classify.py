@@ -11,7 +11,7 @@ from textgen.errors import UsageError
 from textgen.terminal.options import AsJson, Quiet, Scored
 from textgen.terminal.output import emit
 from textgen.terminal.score_tables import format_judged, format_posteriors, tell_unknown
-from textgen.terminal.texts import refuse_empty, text_chunks
+from textgen.terminal.texts import patiently, refuse_empty, text_chunks
 
 
 def classify(
@@ -39,10 +39,9 @@ def classify(
     if lines:
         for line in scoring.read_each_line(chunks):
             emit(format_judged(line, names, as_json=as_json))
-        refuse_empty(scoring.characters, file)
-        return
-    for _ in scoring.read(chunks):
-        pass
+    else:
+        for _ in patiently(scoring.read(chunks), scoring, quiet=quiet):
+            pass
     refuse_empty(scoring.characters, file)
     report = scoring.report()
     for label, run in zip(names, report["runs"], strict=True):
@@ -50,7 +49,7 @@ def classify(
     report["label"] = max(report["runs"], key=lambda run: run["posterior"])["label"]
     if as_json:
         emit(json.dumps(report) + "\n")
-    else:
+    elif not lines:
         emit(format_posteriors(report) + "\n")
     if not quiet:
         tell_unknown(report)
@@ -63,14 +62,17 @@ def _split_labels(given: Sequence[str]) -> tuple[dict[str, str], Path | None]:
         UsageError: if there are fewer than two, or one is there twice.
     """
     *pairs, last = given
-    file = None if _is_pair(last) else Path(last)
+    is_file = not _is_pair(last) or (len(pairs) > 1 and Path(last).is_file())
+    file = Path(last) if is_file else None
     pairs += [last] if file is None else []
     for pair in pairs:
         if not _is_pair(pair):
             raise UsageError(f"{pair!r} is no LABEL=RUN; give a label to each run, the text last")
     labels = dict(pair.split("=", 1) for pair in pairs)
-    if len(labels) < max(len(pairs), 2):
-        raise UsageError("classify needs two runs at least, each with a label of its own: A=RUN")
+    if len(pairs) < 2:
+        raise UsageError("classify needs two runs at least, each with a label: A=RUN B=RUN")
+    if len(labels) < len(pairs):
+        raise UsageError("each run needs a label of its own")
     return labels, file
 
 

@@ -293,7 +293,12 @@ def info(
         from textgen.workflows.lines import extreme_lines
         from textgen.workflows.loading import load_model
 
-        extremes = extreme_lines(load_model(str(found.path)), LINES_SHOWN)
+        try:
+            extremes = extreme_lines(load_model(str(found.path)), LINES_SHOWN)
+        except RunError as error:  # the rest is known all the same
+            if not as_json:
+                raise
+            summary["problem"] = str(error)
     if as_json:
         emit(json.dumps(summary | ({"lines": extremes.to_json()} if extremes else {})) + "\n")
     elif extremes:

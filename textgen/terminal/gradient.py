@@ -40,7 +40,7 @@ def gradient(
         typer.Option(
             "--compare",
             help="Compare an LSTM, a GRU and a vanilla RNN of one size, trained on the fables "
-            "for half a minute the first time.",
+            "for about a minute the first time.",
         ),
     ] = False,
     reach: Annotated[int, typer.Option(help="How many characters to follow it back.")] = 200,
@@ -108,7 +108,7 @@ def format_gradients(followed: "Sequence[Followed]") -> str:
     columns = shutil.get_terminal_size().columns
     note = (
         "Norm of d loss(t) / d h(t-k), the mean over the validation text, for k characters back; "
-        "that of k = 1 is 1.\nHalf-life: the k at which half of it is left."
+        "that of k = 1 is 1.\nHalf-life: the first k at which half of it is left."
     )
     chart = _chart(followed, max(columns, 20))
     return f"{format_table(rows)}\n\n{note}\n\n{chart}\n"
@@ -139,12 +139,14 @@ def _chart(followed: "Sequence[Followed]", columns: int) -> str:
 
 
 def _share(share: float) -> str:
-    """Write a share in three figures.
+    """Write a share in few figures.
 
-    >>> _share(0.0321), _share(0.00000123), _share(12.3)
-    ('0.032', '1e-06', '12.3')
+    >>> _share(0.0321), _share(0.00000123), _share(12.3), _share(0.0)
+    ('0.032', '1e-06', '12.3', '<1e-36')
     """
-    if share >= 10 or not share:
+    if not share:
+        return "<1e-36"
+    if share >= 10:
         return f"{share:.3g}"
     return f"{share:.3f}" if share >= 0.001 else f"{share:.0e}"
 

@@ -22,6 +22,7 @@ from textgen.terminal.texts import text_chunks, text_name
 # Seconds between two lines that say how far a text was read.
 PATIENCE = 5
 # Characters: fewer say nothing about what a unit follows, more take more memory than they tell.
+LIMIT = 100_000
 MIN_LIMIT, MAX_LIMIT = 200, 1_000_000
 
 
@@ -68,7 +69,9 @@ def inspect(
             help="The text for --find; by default the run's own that it was not trained on.",
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(help="Characters that --find reads, at most.")] = 100_000,
+    limit: Annotated[
+        int | None, typer.Option(help="Characters that --find reads, at most; 100,000 by default.")
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -76,10 +79,13 @@ def inspect(
     if find:
         given = {"TEXT": text, "layer": layer, "units": units, "show": show, "output": output}
         _refuse(given, "cannot be given with --find, which looks at all units over a whole text")
+        limit = LIMIT if limit is None else limit
         check_number("limit", limit, MIN_LIMIT, MAX_LIMIT, whole=True)
         _find(run, text_file, limit, on_unknown, as_json=as_json, quiet=quiet)
         return
-    _refuse({"text": text_file}, "is for --find; here the text stands behind the run")
+    _refuse(
+        {"text": text_file, "limit": limit}, "is for --find; here the text stands behind the run"
+    )
     if run is None or text is None:
         raise UsageError("give a run and a text, as in: textgen inspect RUN TEXT")
     if output is not None:

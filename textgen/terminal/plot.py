@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from textgen.errors import UsageError
+from textgen.errors import DamagedError, UsageError
 from textgen.terminal.chart import ABOVE, STAR, Chart, Line, draw_chart, format_legend
 from textgen.terminal.options import AsJson, Quiet
 from textgen.terminal.output import emit, is_plain, say, takes_colours
@@ -104,7 +104,10 @@ def _baselines(runs: "Sequence[Run]", *, quiet: bool) -> "Iterator[Baseline]":
         if not quiet:
             size = run.record().corpus.tokens
             say(f"measuring n-gram models and xz on {size:,} characters (--no-baselines: without)")
-        yield from measure_baselines(run)
+        try:
+            yield from measure_baselines(run)
+        except DamagedError as error:  # the curves need no text
+            say(f"no baselines: {error}")
     elif not quiet:
         say(f"no baselines: {reasons[0]}")
 

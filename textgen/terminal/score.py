@@ -5,9 +5,8 @@ import json
 import math
 import shutil
 import sys
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,23 +14,19 @@ from textgen.errors import UsageError
 from textgen.settings import check_number
 from textgen.terminal.columns import cut
 from textgen.terminal.options import AsJson, FileArgument, Quiet, Scored
-from textgen.terminal.output import emit, say, takes_colours
+from textgen.terminal.output import emit, takes_colours
 from textgen.terminal.render import one_line
 from textgen.terminal.score_tables import format_report, tell_unknown
 from textgen.terminal.surprise import format_legend, format_text
-from textgen.terminal.texts import refuse_empty, text_chunks
+from textgen.terminal.texts import patiently, refuse_empty, text_chunks
 
 if TYPE_CHECKING:
     from textgen.analysis.scored_text import Line, Part
-    from textgen.workflows.loading import Model
-    from textgen.workflows.scoring import Scoring
 
+# Lines that are shown in order.
+TOP = 20
 # Characters of a text that is shown in colours without being asked for.
 SHOWN = 2000
-# Seconds between two words on how far reading is.
-PATIENCE = 5.0
-
-T = TypeVar("T")
 
 
 def score(
@@ -51,7 +46,9 @@ def score(
             help="The most surprising lines first; of several runs, those that part them most.",
         ),
     ] = False,
-    top: Annotated[int, typer.Option(help="How many lines --sort shows.")] = 20,
+    top: Annotated[
+        int | None, typer.Option(help="How many lines --sort shows; 20 by default.")
+    ] = None,
     dynamic: Annotated[
         bool, typer.Option("--dynamic", help="Let the runs go on learning as they read.")
     ] = False,
@@ -67,8 +64,12 @@ def score(
     quiet: Quiet = False,
 ) -> None:
     """Say how well a text fits a run, in bits per character; of several runs, which fits best."""
-    check_number("top", top, 1, 10**6, whole=True)
+    check_number("top", TOP if top is None else top, 1, 10**6, whole=True)
+    if top is not None and not sort:
+        raise UsageError("--top is for --sort")
     lines = lines or separate or sort
+    if show and (lines or as_json):
+        raise UsageError("--show is for a whole text; give it without --lines and --json")
     if show and len(model or []) > 1:
         raise UsageError("--show is for one run; compare several with --lines")
     if dynamic and separate:
@@ -82,11 +83,11 @@ def score(
     scoring = Scoring(models, on_unknown=on_unknown, dynamic=dynamic)
     if lines:
         found = scoring.read_each_line(chunks) if separate else scoring.read_lines(chunks)
-        found = _patiently(found, scoring, quiet=quiet or not sort)
-        shown = heapq.nlargest(top, found, key=_rank) if sort else found
-        _show_lines(scoring.models, shown, as_json=as_json)
+        found = patiently(found, scoring, quiet=quiet or not sort)
+        shown = heapq.nlargest(top or TOP, _written(found), key=_rank) if sort else found
+        _show_lines(scoring.names, shown, as_json=as_json)
     else:
-        parts = _patiently(scoring.read(chunks), scoring, quiet=quiet)
+        parts = patiently(scoring.read(chunks), scoring, quiet=quiet)
         is_wanted = show or (show is None and sys.stdout.isatty() and len(scoring.models) == 1)
         if is_wanted and not as_json:
             _show_text(parts, show)
@@ -101,14 +102,9 @@ def score(
         tell_unknown(scoring.report())
 
 
-def _patiently(found: "Iterator[T]", scoring: "Scoring", *, quiet: bool) -> "Iterator[T]":
-    """Pass on what is found, and tell from time to time how far reading is."""
-    told = time.monotonic()
-    for one in found:
-        yield one
-        if time.monotonic() - told > PATIENCE and not quiet:
-            told = time.monotonic()
-            say(f"read {scoring.characters:,} characters")
+def _written(lines: "Iterable[Line]") -> "Iterator[Line]":
+    """Leave out lines on which nothing is to be seen."""
+    return (line for line in lines if line.text.strip())
 
 
 def _rank(line: "Line") -> float:
@@ -144,9 +140,8 @@ def _show_text(parts: "Iterator[Part]", show: bool | None) -> None:
         emit(format_legend(colours=colours) + "\n", is_safe=True)
 
 
-def _show_lines(models: "Sequence[Model]", lines: "Iterable[Line]", *, as_json: bool) -> None:
+def _show_lines(names: Sequence[str], lines: "Iterable[Line]", *, as_json: bool) -> None:
     """Print lines as they come: number, bits per character to each run, the likeliest, text."""
-    names = [model.name for model in models]
     heads = [str(number) for number in range(1, len(names) + 1)] if names[1:] else ["bits"]
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     if not as_json:

@@ -1,6 +1,7 @@
 """How well texts fit models, as tables and lines."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ def format_report(report: dict[str, Any]) -> str:
         (
             one_line(run["run"]),
             f"{run['bits_per_character']:.4f}",
-            f"{run['perplexity']:.3f}",
+            f"{run['perplexity']:,.3f}",
             f"{report['characters']:,}",
             f"{run['bits']:,.1f}",
         )
@@ -33,6 +34,8 @@ def _verdict(report: dict[str, Any]) -> str:
         return ""
     first, second = sorted(report["runs"], key=lambda run: run["bits"])[:2]
     lead = second["bits"] - first["bits"]
+    if not lead:
+        return "\nthe text fits them alike"
     return f"\n{one_line(first['run'])} fits best, {lead:,.1f} bits ahead of the next"
 
 
@@ -49,10 +52,9 @@ def format_posteriors(report: dict[str, Any]) -> str:
         for run in sorted(report["runs"], key=lambda run: run["bits"])
     ]
     first, second = sorted(run["bits"] for run in report["runs"])[:2]
-    return (
-        f"{format_table(rows)}\n{one_line(report['label'])}, by {second - first:,.1f} bits over "
-        f"{report['characters']:,} characters"
-    )
+    lead = f"{one_line(report['label'])}, by {second - first:,.1f} bits"
+    verdict = lead if second > first else "no label is likelier than the next"
+    return f"{format_table(rows)}\n{verdict} over {report['characters']:,} characters"
 
 
 def format_judged(line: "Line", labels: Sequence[str], *, as_json: bool) -> str:
@@ -63,7 +65,9 @@ def format_judged(line: "Line", labels: Sequence[str], *, as_json: bool) -> str:
     label = labels[shares.index(max(shares))]
     if as_json:
         posterior = dict(zip(labels, shares, strict=True))
-        found = {"line": line.number, "label": label, "posterior": posterior, "text": line.text}
+        bits = dict(zip(labels, (line.nats / math.log(2)).tolist(), strict=True))
+        found = {"line": line.number, "text": line.text, "characters": line.characters}
+        found |= {"label": label, "posterior": posterior, "bits": bits}
         return json.dumps(found) + "\n"
     return f"{one_line(label)}\t{percent(max(shares))}\t{one_line(line.text)}\n"
 

@@ -1,11 +1,22 @@
 """How a command reads a text: from a file, or from standard input."""
 
+import math
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from textgen.errors import CorpusError
 from textgen.terminal.output import say
+
+if TYPE_CHECKING:
+    from textgen.workflows.scoring import Scoring
+
+# Seconds between two words on how far reading is.
+PATIENCE = 5.0
+
+T = TypeVar("T")
 
 
 def text_chunks(file: Path | None) -> Iterator[str]:
@@ -22,6 +33,18 @@ def text_chunks(file: Path | None) -> Iterator[str]:
         return decode_chunks(sys.stdin.buffer, "standard input")
     check_text(file)
     return read_chunks(file)
+
+
+def patiently(found: "Iterable[T]", scoring: "Scoring", *, quiet: bool) -> Iterator[T]:
+    """Pass on what is found in a text, and tell from time to time how far it is read."""
+    told = math.inf
+    for one in found:
+        # Counted from the first piece on: before it, a text may be waited for.
+        told = min(told, time.monotonic())
+        yield one
+        if time.monotonic() - told > PATIENCE and not quiet:
+            told = time.monotonic()
+            say(f"read {scoring.characters:,} characters")
 
 
 def text_name(file: Path | None) -> str:

@@ -34,6 +34,7 @@ class Scoring:
 
     Attributes:
         models: the M models.
+        names: of their runs; the paths where several runs have one name.
         characters: read so far.
         nats: their surprise to each model, float64 [M].
         unknown: for each model what it does not know.
@@ -55,10 +56,15 @@ class Scoring:
             UsageError: if they cannot, or no character is known to all models.
         """
         self.models = models
+        names = [model.name for model in models]
+        self.names = (
+            names if len({*names}) == len(names) else [str(model.run.path) for model in models]
+        )
         self.characters = 0
         self.nats = np.zeros(len(models))
         self.unknown = [Unknown() for _ in models]
         self._on_unknown, self._dynamic = on_unknown, dynamic
+        self._protocol = "dynamic" if dynamic else "stream"
         known = reduce(_common, [model.config.vocabulary.characters for model in models])
         if not known:
             raise UsageError("no character is known to all of the runs; give runs of like texts")
@@ -73,10 +79,10 @@ class Scoring:
         Yields:
             What was read, a piece at a time.
         """
-        text, source = _peek(self._rewritten(chunks))
+        text, source = _peek(iter(chunks))
         scorers = self._scorers(text)
         size = scorers[0].piece
-        for piece in cut_blocks(source, size):
+        for piece in cut_blocks(self._rewritten(source), size):
             ids = [model.config.vocabulary.encode(piece, "replace") for model in self.models]
             nats = [scorer.read(tokens) for scorer, tokens in zip(scorers, ids, strict=True)]
             yield Part(piece, self._count(piece, ids, nats))
@@ -91,9 +97,10 @@ class Scoring:
         Raises:
             UsageError: if a line is longer than 65,536 characters.
         """
-        text, source = _peek(self._rewritten(chunks))
+        self._protocol = "each line by itself"
+        text, source = _peek(iter(chunks))
         scorers: list[SeparateScorer] = self._separate_scorers(text)
-        lines = enumerate(cut_lines(source, MAX_LINE), start=1)
+        lines = enumerate(cut_lines(self._rewritten(source), MAX_LINE), start=1)
         while some := list(islice(lines, LINES_AT_ONCE)):
             texts = [line for _, line in some]
             found = []
@@ -111,7 +118,7 @@ class Scoring:
         shares = posteriors(self.nats)
         runs = [
             {
-                "run": model.name,
+                "run": self.names[place],
                 "step": model.step,
                 "sha256": model.sha256,
                 "bits_per_character": float(bits[place] / self.characters),
@@ -126,8 +133,7 @@ class Scoring:
             }
             for place, (model, unknown) in enumerate(zip(self.models, self.unknown, strict=True))
         ]
-        protocol = "dynamic" if self._dynamic else "stream"
-        return {"characters": self.characters, "protocol": protocol, "runs": runs}
+        return {"characters": self.characters, "protocol": self._protocol, "runs": runs}
 
     def _rewritten(self, chunks: Iterable[str]) -> Iterator[str]:
         """Deal with characters that a model does not know."""
