@@ -33,6 +33,8 @@ def test_what_cannot_become_a_picture_is_refused_before_any_work(
 ) -> None:
     with pytest.raises(SettingError, match=r"\.png or \.svg, got 'a\.jpg'"):
         check_picture(Path("a.jpg"))
+    with pytest.raises(StorageError, match=r"'nowhere'.*no such folder"):
+        check_picture(Path("nowhere/a.png"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'textgen-lstm\[plot\]'"):
         check_picture(Path("a.png"))

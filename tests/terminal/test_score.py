@@ -188,3 +188,12 @@ def test_bad_input_is_told_in_one_line(
     assert (found, out if "--lines" not in arguments else "") == (code, "")
     assert re.search(message, err)
     assert err.count("\n") == 1
+
+
+def test_a_text_is_drawn_along_its_way(say: Say) -> None:
+    code, out, err = say("score", "text.txt", "-o", "way.svg")
+    assert (code, err) == (0, "drawn: way.svg\n")
+    assert out.splitlines()[1].startswith("fox")
+    assert Path("way.svg").read_text().startswith("<?xml")
+    assert say("score", "text.txt", "-o", "way.svg", "--lines")[0] == 2
+    assert say("score", "text.txt", "-o", "way.jpg")[0] == 2

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textgen.errors import SettingError, UsageError
+from textgen.errors import SettingError, StorageError, UsageError
 from textgen.runs.files import replace_file
 
 if TYPE_CHECKING:
@@ -20,10 +20,13 @@ def check_picture(path: Path) -> None:
 
     Raises:
         SettingError: if the name of the file does not end in .png or .svg.
+        StorageError: if there is no folder of that name.
         UsageError: if there is no matplotlib.
     """
     if path.suffix.lower() not in FORMATS:
         raise SettingError("output", str(path), f"a file in {' or '.join(FORMATS)}")
+    if not path.absolute().parent.is_dir():
+        raise StorageError(path.parent, "there is no such folder")
     if importlib.util.find_spec("matplotlib") is None:
         raise UsageError(
             "a picture needs matplotlib, which is not installed; "

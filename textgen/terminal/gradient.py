@@ -6,7 +6,6 @@ import math
 import shutil
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +13,7 @@ import typer
 from textgen.errors import UsageError
 from textgen.settings import check_number
 from textgen.terminal.chart import Chart, Line, draw_chart, format_legend
-from textgen.terminal.options import AsJson, Quiet
+from textgen.terminal.options import AsJson, Output, Quiet
 from textgen.terminal.output import emit, is_plain, say, takes_colours
 from textgen.terminal.render import format_table, one_line
 
@@ -47,10 +46,7 @@ def gradient(
     places: Annotated[
         int, typer.Option(help="From how many places of the validation text, at least.")
     ] = 256,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Draw a picture, .png or .svg.", metavar="FILE"),
-    ] = None,
+    output: Output = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

@@ -14,7 +14,7 @@ import typer
 
 from textgen.errors import UsageError
 from textgen.settings import OnUnknown, check_number
-from textgen.terminal.options import AsJson, Quiet, Unknown
+from textgen.terminal.options import AsJson, Output, Quiet, Unknown
 from textgen.terminal.output import emit, is_plain, say, takes_colours
 from textgen.terminal.render import unescape
 from textgen.terminal.texts import text_chunks, text_name
@@ -53,10 +53,7 @@ def inspect(
         ),
     ] = None,
     on_unknown: Unknown = "error",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Draw a picture, .png or .svg."),
-    ] = None,
+    output: Output = None,
     find: Annotated[
         bool,
         typer.Option("--find", help="Look for units that follow something in a long text."),

@@ -73,6 +73,10 @@ FileArgument = Annotated[
     Path | None,
     typer.Argument(metavar="[FILE|-]", help="The text; standard input without one."),
 ]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Draw a picture, .png or .svg.", metavar="FILE"),
+]
 Scored = Annotated[
     OnUnknown,
     typer.Option(

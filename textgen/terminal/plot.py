@@ -7,14 +7,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import cycle
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from textgen.errors import DamagedError, UsageError
 from textgen.terminal.chart import ABOVE, STAR, Chart, Line, draw_chart, format_legend
-from textgen.terminal.options import AsJson, Quiet
+from textgen.terminal.options import AsJson, Output, Quiet
 from textgen.terminal.output import emit, is_plain, say, takes_colours
 from textgen.terminal.render import one_line
 
@@ -39,10 +38,7 @@ def plot(
     by: Annotated[
         Literal["steps", "characters", "minutes"], typer.Option(help="What the x axis counts.")
     ] = "steps",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Draw a picture, .png or .svg."),
-    ] = None,
+    output: Output = None,
     baselines: Annotated[
         bool, typer.Option(help="Measure n-gram models and xz beside them, which takes seconds.")
     ] = True,

@@ -6,6 +6,7 @@ import math
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,8 +14,8 @@ import typer
 from textgen.errors import UsageError
 from textgen.settings import check_number
 from textgen.terminal.columns import cut
-from textgen.terminal.options import AsJson, FileArgument, Quiet, Scored
-from textgen.terminal.output import emit, takes_colours
+from textgen.terminal.options import AsJson, FileArgument, Output, Quiet, Scored
+from textgen.terminal.output import emit, say, takes_colours
 from textgen.terminal.render import one_line
 from textgen.terminal.score_tables import format_report, tell_unknown
 from textgen.terminal.surprise import format_legend, format_text
@@ -59,6 +60,7 @@ def score(
             help="Show the text with the surprise of each character; a short one by default.",
         ),
     ] = None,
+    output: Output = None,
     on_unknown: Scored = "replace",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -70,6 +72,12 @@ def score(
     lines = lines or separate or sort
     if show and (lines or as_json):
         raise UsageError("--show is for a whole text; give it without --lines and --json")
+    if output is not None:
+        from textgen.runs.pictures import check_picture
+
+        check_picture(output)
+        if lines or show:
+            raise UsageError("--output draws a whole text; give it without --lines and --show")
     if show and len(model or []) > 1:
         raise UsageError("--show is for one run; compare several with --lines")
     if dynamic and separate:
@@ -88,6 +96,8 @@ def score(
         _show_lines(scoring.names, shown, as_json=as_json)
     else:
         parts = patiently(scoring.read(chunks), scoring, quiet=quiet)
+        if output is not None:
+            parts = _drawn(parts, scoring.names, output, quiet=quiet)
         is_wanted = show or (show is None and sys.stdout.isatty() and len(scoring.models) == 1)
         if is_wanted and not as_json:
             _show_text(parts, show)
@@ -109,6 +119,23 @@ def _written(lines: "Iterable[Line]") -> "Iterator[Line]":
 
 def _rank(line: "Line") -> float:
     return line.lead if len(line.nats) > 1 else float(line.bits_per_character[0])
+
+
+def _drawn(
+    parts: "Iterator[Part]", names: Sequence[str], output: Path, *, quiet: bool
+) -> "Iterator[Part]":
+    """Pass on the parts of a text, and draw them when they are all read."""
+    from textgen.analysis.score_picture import Course, draw_course
+    from textgen.runs.pictures import save_picture
+
+    course = Course()
+    for part in parts:
+        course.add(part)
+        yield part
+    if course.bits().size:
+        save_picture(output, draw_course(course, [*map(one_line, names)]))
+        if not quiet:
+            say(f"drawn: {output!s}")
 
 
 def _show_text(parts: "Iterator[Part]", show: bool | None) -> None:

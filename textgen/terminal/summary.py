@@ -106,7 +106,7 @@ def format_extremes(extremes: "ExtremeLines", columns: int) -> str:
     """Describe the most and least likely lines of a text, cut to a width."""
     titles = (("most likely", extremes.likely), ("least likely", extremes.unlikely))
     rows = [
-        f"lines of the validation text (its first {extremes.characters:,} characters), "
+        f"lines of the validation text ({extremes.characters:,} characters of it were read), "
         "bits/character"
     ]
     for title, lines in titles:
