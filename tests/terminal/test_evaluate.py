@@ -70,6 +70,9 @@ def test_results_are_told_as_they_come_and_stand_in_a_table_at_the_end(
     assert [note.split(":")[0] for note in notes[:3]] == ["window", "stream", "dynamic"]
     assert notes[-1] == "The checkpoint was chosen by its loss on this text or a part of it."
     assert run(capsys, "-q")[1:] == (out, "")
+    assert run(capsys, "-q", "-o", "bars.svg")[1:] == (out, "")
+    assert Path("bars.svg").read_text().startswith("<?xml")
+    assert run(capsys, "-o", "bars.txt")[0] == 2
 
 
 def test_a_text_from_a_file_or_a_pipe_is_measured_as_the_model_reads_it(

@@ -12,7 +12,7 @@ import typer
 
 from textgen.errors import RunNotFoundError, UsageError
 from textgen.terminal.columns import wrap
-from textgen.terminal.options import AsJson, Quiet, RunArgument, Unknown
+from textgen.terminal.options import AsJson, Output, Quiet, RunArgument, Unknown
 from textgen.terminal.output import emit, say
 from textgen.terminal.render import format_table, one_line
 from textgen.terminal.texts import text_chunks, text_name
@@ -38,6 +38,7 @@ def evaluate(
             metavar="[FILE|-]", help="A text; by default the validation text of the run."
         ),
     ] = None,
+    output: Output = None,
     on_unknown: Unknown = "error",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -46,6 +47,10 @@ def evaluate(
 
     Three protocols, whose results do not compare: window, stream and dynamic.
     """
+    if output is not None:
+        from textgen.runs.pictures import check_picture
+
+        check_picture(output)
     model = _load(run, file)
     text = None if file is None else "".join(text_chunks(file))
 
@@ -66,6 +71,14 @@ def evaluate(
             display.show(event)
             if ending.requested():
                 break
+    if output is not None and display.results:
+        from textgen.analysis.evaluation_picture import Bar, draw_bars
+        from textgen.runs.pictures import save_picture
+
+        bars = [Bar(result.title, result.protocol, result.bits) for result in display.results]
+        save_picture(output, draw_bars(bars))
+        if not quiet:
+            say(f"drawn: {output!s}")
     if as_json:
         content = {
             "run": model.name,
