@@ -1,4 +1,4 @@
-import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,7 +35,7 @@ def test_what_cannot_become_a_picture_is_refused_before_any_work(
         check_picture(Path("a.jpg"))
     with pytest.raises(StorageError, match=r"'nowhere'.*no such folder"):
         check_picture(Path("nowhere/a.png"))
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(UsageError, match=r"pip install 'textgen-lstm\[plot\]'"):
         check_picture(Path("a.png"))
 

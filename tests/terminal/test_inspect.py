@@ -1,4 +1,3 @@
-import importlib.util
 import io
 import json
 import re
@@ -124,7 +123,7 @@ def test_bad_input_gets_one_line(
 def test_without_matplotlib_nothing_is_read(
     inspect: Inspect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     code, out, err = inspect("no such run", "the", "-o", "a.png")
     assert (code, out) == (2, "")
     assert "pip install 'textgen-lstm[plot]'" in err

@@ -1,6 +1,5 @@
 """From a drawing to a file; matplotlib, the extra `plot`, is imported only when it is needed."""
 
-import importlib.util
 import io
 import warnings
 from pathlib import Path
@@ -21,17 +20,19 @@ def check_picture(path: Path) -> None:
     Raises:
         SettingError: if the name of the file does not end in .png or .svg.
         StorageError: if there is no folder of that name.
-        UsageError: if there is no matplotlib.
+        UsageError: if matplotlib cannot be imported.
     """
     if path.suffix.lower() not in FORMATS:
         raise SettingError("output", str(path), f"a file in {' or '.join(FORMATS)}")
     if not path.absolute().parent.is_dir():
         raise StorageError(path.parent, "there is no such folder")
-    if importlib.util.find_spec("matplotlib") is None:
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
         raise UsageError(
-            "a picture needs matplotlib, which is not installed; "
+            f"a picture needs matplotlib, which cannot be imported ({error}); "
             "install it: pip install 'textgen-lstm[plot]'"
-        )
+        ) from error
 
 
 def save_picture(path: Path, figure: "Figure") -> None:
