@@ -13,7 +13,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -46,28 +46,42 @@ def compare(title: str, streams: int, rounds: int, seconds: float) -> None:
     """Let all contestants write in turn, and print a row for each."""
     names = ["textgen_jax", *(["textgen_numpy"] if streams == 1 else [])]
     names += [f"{name}_writing" for name in RIVALS]
+    pythons = {name: python_of(name.removesuffix("_writing")) for name in names}
+    entered = speeds_in_turn(pythons, shape_of(title, streams), rounds, seconds)
+    for contestant, speeds, ratio in entered:
+        what = contestant.removesuffix("_writing").replace("_", ", ")
+        print(f"| {title} | {streams} | {what} | {speeds} | {ratio} |", flush=True)
+
+
+def speeds_in_turn(
+    pythons: Mapping[str, str], shape: Mapping[str, int], rounds: int, seconds: float
+) -> Iterator[tuple[str, str, str]]:
+    """Let contestants work in turn, after a turn to warm up.
+
+    Args:
+        pythons: by the name of each contestant the interpreter that it runs on; the first is ours.
+        shape: of the network.
+        rounds: turns of each that count.
+        seconds: of each turn.
+
+    Yields:
+        Of each contestant the name, the characters per second, and how much faster ours is.
+    """
     with ExitStack() as leaving:
         entered = []
-        for name in names:
-            python = python_of(name.removesuffix("_writing"))
-            entered.append(enter(name, shape_of(title, streams), "", python))
+        for name, python in pythons.items():
+            entered.append(enter(name, dict(shape), "", python))
             leaving.callback(entered[-1].leave)
         for number in range(rounds + 1):
             for contestant in entered:
                 contestant.train(seconds)
-                if number == 0:  # a turn to warm up
+                if number == 0:
                     contestant.speeds.clear()
     ours = entered[0]
     for contestant in entered:
         ratio = [a / b for a, b in zip(ours.speeds, contestant.speeds, strict=True)]
-        cells = (
-            title,
-            str(streams),
-            contestant.name.removesuffix("_writing").replace("_", ", "),
-            spread(contestant.speeds, ",.0f"),
-            "" if contestant is ours else spread(ratio, ".1f"),
-        )
-        print("| " + " | ".join(cells) + " |", flush=True)
+        faster = "" if contestant is ours else spread(ratio, ".1f")
+        yield contestant.name, spread(contestant.speeds, ",.0f"), faster
 
 
 def controls(vocab_size: int) -> dict[str, Any]:

@@ -16,13 +16,12 @@ import platform
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from sampling_speed import SHAPES, shape_of
-from training_speed import PYTORCH, enter, python_of, spread
+from sampling_speed import SHAPES, shape_of, speeds_in_turn
+from training_speed import PYTORCH, python_of
 
 CONTESTANTS = {
     "textgen_scoring": "textgen",
@@ -33,27 +32,12 @@ CONTESTANTS = {
 
 def compare(title: str, rounds: int, seconds: float) -> None:
     """Let all contestants read in turn, and print a row for each."""
-    with ExitStack() as leaving:
-        entered = []
-        for name in CONTESTANTS:
-            python = python_of("pytorch" if name.startswith("pytorch") else "textgen")
-            entered.append(enter(name, shape_of(title, 1), "", python))
-            leaving.callback(entered[-1].leave)
-        for number in range(rounds + 1):
-            for contestant in entered:
-                contestant.train(seconds)
-                if number == 0:  # a turn to warm up
-                    contestant.speeds.clear()
-    ours = entered[0]
-    for contestant in entered:
-        ratio = [a / b for a, b in zip(ours.speeds, contestant.speeds, strict=True)]
-        cells = (
-            title,
-            CONTESTANTS[contestant.name],
-            spread(contestant.speeds, ",.0f"),
-            "" if contestant is ours else spread(ratio, ".1f"),
-        )
-        print("| " + " | ".join(cells) + " |", flush=True)
+    pythons = {
+        name: python_of("pytorch" if name.startswith("pytorch") else "textgen")
+        for name in CONTESTANTS
+    }
+    for name, speeds, ratio in speeds_in_turn(pythons, shape_of(title, 1), rounds, seconds):
+        print(f"| {title} | {CONTESTANTS[name]} | {speeds} | {ratio} |", flush=True)
 
 
 def score_file(path: Path, run: str) -> None:

@@ -12,23 +12,29 @@ from textgen.settings import CellName, ModelSettings
 from textgen.workflows.loading import Model
 
 CHARACTERS = "\n abcdefT\u00e9\u4e2d"
+# A text for networks of 7 ids.
+TOKENS = np.random.default_rng(1).integers(0, 7, 50).astype(np.int32)
+
+
+def random_network(**changes: object) -> tuple[ModelSettings, dict[str, np.ndarray]]:
+    """Return the settings of a small network, some of them changed, and weights at random."""
+    given = {"vocab_size": 7, "embedding_size": 3, "hidden_size": 5, "num_layers": 2}
+    settings = ModelSettings(**(given | {"dropout_rate": 0.0} | changes))  # type: ignore[arg-type]
+    source = np.random.default_rng(5)
+    shapes = parameter_shapes(settings).items()
+    return settings, {name: source.normal(size=shape).astype(np.float32) for name, shape in shapes}
 
 
 def random_model(
     cell: CellName = "lstm", characters: str = CHARACTERS, *, hidden: int = 5, layers: int = 2
 ) -> Model:
     """Return a model that no run holds, all of whose weights are random."""
-    settings = ModelSettings(
+    settings, parameters = random_network(
         vocab_size=len(characters) + 1,
-        embedding_size=4,
         hidden_size=hidden,
         num_layers=layers,
-        dropout_rate=0.0,
         cell=cell,
         projected="all",
     )
-    random = np.random.default_rng(7)
-    shapes = parameter_shapes(settings).items()
-    parameters = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes}
     config = ModelConfig(settings, Vocabulary(characters), characters[0])
     return Model(Run(Path("made-up")), 12, config, parameters, "0" * 64)

@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.analysis.test_scoring import TOKENS, network
+from tests.networks import TOKENS, random_network
 from textgen.analysis.compiled_scoring import DynamicScorer, JaxScorer
 from textgen.analysis.scoring import NumpyScorer
 from textgen.network.model import network_function
@@ -17,8 +17,8 @@ def test_the_compiled_scorer_agrees_with_that_of_numpy(
     changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(JaxScorer, "piece", 16)
-    expected = NumpyScorer(*network(**changes), 3).read(TOKENS)
-    scorer = JaxScorer(*network(**changes), 3)
+    expected = NumpyScorer(*random_network(**changes), 3).read(TOKENS)
+    scorer = JaxScorer(*random_network(**changes), 3)
     parts = [scorer.read(TOKENS[begin : begin + 16]) for begin in range(0, 50, 16)]
     assert np.concatenate(parts) == pytest.approx(expected, abs=1e-5)
 
@@ -29,16 +29,18 @@ def test_texts_that_stand_alone_are_scored_alike_side_by_side(
     monkeypatch.setattr(JaxScorer, "rows", 4)
     monkeypatch.setattr(JaxScorer, "columns", 8)
     texts = [TOKENS[begin : begin + size] for begin, size in enumerate((9, 1, 30, 8, 17, 2, 16))]
-    scorer = JaxScorer(*network(), 3)
+    scorer = JaxScorer(*random_network(), 3)
     scorer.read(TOKENS[:5])
     together = scorer.read_each(texts)
-    for scored, alone in zip(together, NumpyScorer(*network(), 3).read_each(texts), strict=True):
+    for scored, alone in zip(
+        together, NumpyScorer(*random_network(), 3).read_each(texts), strict=True
+    ):
         assert scored == pytest.approx(alone, abs=1e-5)
     assert scorer.read_each([]) == []
 
 
 def test_the_mean_is_that_of_the_stream_protocol() -> None:
-    settings, parameters = network()
+    settings, parameters = random_network()
     scorer = JaxScorer(settings, parameters, 3)
     evaluator = Evaluator(network_function(settings), settings, make_mesh(1, 1))
     weights = {name: jnp.asarray(array) for name, array in parameters.items()}
@@ -47,7 +49,7 @@ def test_the_mean_is_that_of_the_stream_protocol() -> None:
 
 
 def test_learning_while_reading_is_that_of_dynamic_evaluation() -> None:
-    settings, parameters = network()
+    settings, parameters = random_network()
     training = np.tile(TOKENS, 30).astype(np.uint8)
     text = np.tile(TOKENS[:40], 64)  # two pieces, exactly
     evaluator = DynamicEvaluator(network_function(settings), settings)

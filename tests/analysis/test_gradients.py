@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.analysis.test_scoring import network
+from tests.networks import random_network
 from textgen.analysis import gradients
 from textgen.analysis.gradients import LEAD, GradientNorms, measure_gradients
 from textgen.generation.engines import NumpyEngine
@@ -23,7 +23,7 @@ def test_the_norms_are_those_of_automatic_differentiation(
     cell: str, projected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gradients, "ROWS", 3)
-    settings, parameters = network(cell=cell, projected=projected)
+    settings, parameters = random_network(cell=cell, projected=projected)
     tokens = np.random.default_rng(2).integers(0, 7, LEAD + 40).astype(np.uint8)
     found = measure_gradients(settings, parameters, tokens, reach=4, places=1)
     assert found.places == 3
@@ -54,7 +54,7 @@ def test_the_norms_are_those_of_automatic_differentiation(
 
 
 def test_at_its_own_character_the_gradient_is_that_of_the_softmax() -> None:
-    settings, parameters = network(num_layers=1)
+    settings, parameters = random_network(num_layers=1)
     tokens = np.zeros(LEAD + 4, np.uint8)
     found = measure_gradients(settings, parameters, tokens, reach=2, places=1)
     engine = NumpyEngine(settings, parameters)
@@ -65,7 +65,7 @@ def test_at_its_own_character_the_gradient_is_that_of_the_softmax() -> None:
 
 
 def test_what_has_nearly_vanished_is_still_measured() -> None:
-    settings, parameters = network(cell="rnn", num_layers=1)
+    settings, parameters = random_network(cell="rnn", num_layers=1)
     parameters["layers.0.recurrent_kernel"] *= np.float32(1e-6)
     tokens = np.random.default_rng(2).integers(0, 7, LEAD + 40).astype(np.uint8)
     found = measure_gradients(settings, parameters, tokens, reach=5, places=1)

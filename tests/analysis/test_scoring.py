@@ -3,22 +3,8 @@ import math
 import numpy as np
 import pytest
 
+from tests.networks import TOKENS, random_network
 from textgen.analysis.scoring import UNICODE, NumpyScorer, charge_unknown, posteriors
-from textgen.network.parameters import parameter_shapes
-from textgen.settings import ModelSettings
-
-
-def network(**changes: object) -> tuple[ModelSettings, dict[str, np.ndarray]]:
-    given = {"vocab_size": 7, "embedding_size": 3, "hidden_size": 5, "num_layers": 2}
-    settings = ModelSettings(**(given | {"dropout_rate": 0.0} | changes))  # type: ignore[arg-type]
-    source = np.random.default_rng(5)
-    shapes = parameter_shapes(settings)
-    return settings, {
-        name: source.normal(size=shape).astype(np.float32) for name, shape in shapes.items()
-    }
-
-
-TOKENS = np.random.default_rng(1).integers(0, 7, 50).astype(np.int32)
 
 
 def test_with_unknown_characters_the_probabilities_of_all_of_unicode_add_up_to_one() -> None:
@@ -42,8 +28,8 @@ def test_posteriors_follow_the_theorem_of_bayes() -> None:
 
 
 def test_pieces_with_the_state_carried_equal_the_whole() -> None:
-    whole = NumpyScorer(*network(), 3).read(TOKENS)
-    scorer = NumpyScorer(*network(), 3)
+    whole = NumpyScorer(*random_network(), 3).read(TOKENS)
+    scorer = NumpyScorer(*random_network(), 3)
     parts = [scorer.read(TOKENS[begin : begin + 20]) for begin in (0, 20, 40)]
     assert np.array_equal(np.concatenate(parts), whole)
     alone = scorer.read_each([TOKENS[:20], TOKENS[20:40]])
@@ -52,5 +38,5 @@ def test_pieces_with_the_state_carried_equal_the_whole() -> None:
 
 
 def test_what_is_read_before_the_first_character_decides_how_surprising_it_is() -> None:
-    first, second = (NumpyScorer(*network(), start).read(TOKENS) for start in (3, 4))
+    first, second = (NumpyScorer(*random_network(), start).read(TOKENS) for start in (3, 4))
     assert first[0] != second[0]
