@@ -1,10 +1,13 @@
-"""What each idea is worth: train one network for the same time with and without it.
+r"""What each idea is worth: train one network for the same time with and without it.
 
     python benchmarks/ablation.py --corpus FILE --seconds 110 --seeds 0 1 2 --rows base Muon
+    python benchmarks/ablation.py --corpus FILE --passes 24 --training 650000 850000 \
+        --validation 903000 1003000 --base outputs=0.41 --rows base resets=0.1,weights=0.15
 
 The base is what textgen does in 110 seconds with a text of a million characters; every other row
 has something changed. The steps that fit into the seconds are measured first, so that an idea pays
-for what it costs; compiling is not counted. Losses are those of the last 10 % of the text, in
+for what it costs; compiling is not counted. With `--passes` the steps are those that read the text
+so many times. Losses are those of the last 10 % of the text, or of the characters asked for, in
 windows of 256 characters and as one stream, in nats per character. Averages of the weights and a
 warmer softmax need no training of their own and are measured on every row. Ideas that do not pay
 live here alone.
@@ -17,7 +20,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -85,7 +88,7 @@ class Recipe:
     recurrent: float = 0.0
     unknown: float = 0.0
     every_layer: bool = True
-    resets: float = 0.02
+    resets: float = 0.3
     offsets: bool = True
 
 
@@ -93,7 +96,9 @@ ROWS: Mapping[str, dict[str, Any]] = {
     "base": {},
     "the softmax reads the last layer alone": {"every_layer": False},
     "no resets but at the end of the text": {"resets": 0.0},
-    "resets, 0.05": {"resets": 0.05},
+    "resets, 0.02": {"resets": 0.02},
+    "resets, 0.1": {"resets": 0.1},
+    "every sequence from the zero state": {"resets": 1.0},
     "no dropout": {"outputs": 0.0},
     "dropout 0.15": {"outputs": 0.15},
     "dropout on the inputs too, 0.05": {"inputs": 0.05},
@@ -369,14 +374,17 @@ class Experiment:
 
         return gradient(parameters, states, inputs, targets)
 
-    def train(self, seconds: float) -> tuple[State, int, float]:
-        """Train for some seconds; return the state, the steps made and the seconds they took."""
+    def fitting_calls(self, seconds: float) -> int:
+        """Return how many times eight steps fit into some seconds, measured."""
         state = self.advance(self.advance(self.fresh(), 0, 10**6), 0, 10**6)
         begun, count = time.perf_counter(), 0
         while time.perf_counter() - begun < SECONDS_TO_MEASURE:
             state = self.advance(state, 0, 10**6)
             count += 1
-        calls = max(round(seconds / (time.perf_counter() - begun) * count), 1)
+        return max(round(seconds / (time.perf_counter() - begun) * count), 1)
+
+    def train(self, calls: int) -> tuple[State, int, float]:
+        """Make eight steps so many times; return the state, the steps and the seconds they took."""
         state, begun = self.fresh(), time.perf_counter()
         for call in range(calls):
             state = self.advance(state, call * STEPS_AT_ONCE, calls * STEPS_AT_ONCE)
@@ -398,14 +406,45 @@ def measure(experiment: Experiment, state: State, validation: Tokens) -> list[fl
     ]
 
 
+def parse_changes(text: str) -> dict[str, Any]:
+    """Read NAME=VALUE,... as changes of a recipe."""
+    types = {field.name: type(field.default) for field in fields(Recipe)}
+    changes = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        if name not in types or types[name] is bool:
+            raise argparse.ArgumentTypeError(f"{part!r} is neither a row nor a NAME=VALUE")
+        changes[name] = types[name](value)
+    return changes
+
+
+def parse_row(text: str) -> tuple[str, dict[str, Any]]:
+    """Return a row's name and its changes of the base."""
+    return text, ROWS[text] if text in ROWS else parse_changes(text)
+
+
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True, help="a text file")
     parser.add_argument("--seconds", type=float, default=110.0, help="of training, for each row")
+    parser.add_argument("--passes", type=float, help="over the text, instead of seconds")
+    for part in ("training", "validation"):
+        parser.add_argument(
+            f"--{part}", type=int, nargs=2, metavar=("FROM", "TO"), help="characters of the text"
+        )
+    parser.add_argument(
+        "--base", type=parse_changes, default={}, metavar="NAME=VALUE,...", help="change the base"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--devices", type=int, help="cores; all by default")
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
+    parser.add_argument(
+        "--rows",
+        type=parse_row,
+        nargs="+",
+        default=list(ROWS.items()),
+        help="names of rows, or NAME=VALUE,...",
+    )
     return parser.parse_args()
 
 
@@ -414,6 +453,8 @@ def main() -> None:
     arguments = parse_arguments()
     corpus = scan_corpus([arguments.corpus])
     vocabulary, split = Vocabulary(corpus.alphabet), corpus.training_characters
+    training = slice(*arguments.training or (0, split))
+    validation = slice(*arguments.validation or (split, corpus.characters))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tokens"
         sha256 = write_tokens(path, corpus, vocabulary)
@@ -428,15 +469,21 @@ def main() -> None:
         f"| temperature {TEMPERATURE:g} |"
     )
     print(f"|{'---|' * (8 + len(AVERAGES))}", flush=True)
-    for name in arguments.rows:
-        recipe = replace(Recipe(), **ROWS[name])
+    for name, changes in arguments.rows:
+        recipe = replace(Recipe(), **arguments.base | changes)
+        window = recipe.batch * recipe.length
         for seed in arguments.seeds:
             experiment = Experiment(
-                recipe, tokens[:split], len(vocabulary), seed, arguments.devices
+                recipe, tokens[training], len(vocabulary), seed, arguments.devices
             )
-            state, steps, seconds = experiment.train(arguments.seconds)
-            speed = steps * recipe.batch * recipe.length / seconds
-            losses = measure(experiment, state, tokens[split:])
+            if arguments.passes is None:
+                calls = experiment.fitting_calls(arguments.seconds)
+            else:
+                characters = arguments.passes * len(tokens[training])
+                calls = int(characters / (window * STEPS_AT_ONCE))
+            state, steps, seconds = experiment.train(calls)
+            speed = steps * window / seconds
+            losses = measure(experiment, state, tokens[validation])
             cells = " | ".join(f"{loss:.4f}" for loss in losses)
             print(
                 f"| {name} | {seed} | {steps} | {speed:,.0f} | {seconds:.0f} | {cells} |",

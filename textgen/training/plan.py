@@ -26,7 +26,7 @@ MAX_PASSES = 24
 FEWEST_STEPS = 200
 # Share of the speed of large products that training reaches (two cores, 2x128 to 3x512).
 TRAINING_SHARE = 0.75
-RESET_RATE = 0.02
+RESET_RATE = 0.3
 # Below this many characters to train on, what a network learns is mostly the text itself.
 FEW_CHARACTERS = 20_000
 EVALUATIONS_PER_PLAN = 15
