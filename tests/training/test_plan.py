@@ -16,6 +16,7 @@ from textgen.training.plan import (
     choose_dropout,
     choose_learning_rate,
     choose_model,
+    choose_reset_rate,
     explain,
     finish_plan,
     first_draft,
@@ -137,6 +138,18 @@ def test_what_is_asked_for_is_not_chosen() -> None:
     assert (model.hidden_size, model.num_layers, model.dropout_rate) == (77, 3, 0.0)
     # Four layers leave room for narrower ones only.
     assert choose(300, num_layers=4).hidden_size < choose(300).hidden_size
+
+
+def test_resets_grow_with_how_often_a_text_is_read() -> None:
+    rates = [choose_reset_rate(passes) for passes in (0, 0.5, 9, 12, 15, 24, 1e9)]
+    assert rates == [0.02, 0.02, 0.02, 0.1, 0.17, 0.3, 0.3]
+
+
+def test_resets_count_the_passes_of_plans_before() -> None:
+    request = Request(steps=1000)
+    once, further = finish(request, 200_000), finish(request, 200_000, first_step=1000)
+    assert once.reset_rate == choose_reset_rate(1000 * 32 * 64 / 200_000) > 0.02
+    assert further.reset_rate == choose_reset_rate(2000 * 32 * 64 / 200_000) > once.reset_rate
 
 
 def test_dropout_follows_the_steps_that_are_asked_for() -> None:

@@ -162,10 +162,8 @@ class Trainer:
         self.model, self.plan = model, plan
         self._mesh = make_mesh(plan.devices, plan.batch_size)
         self._apply, parameters = create_model(model, plan.seed)
-        self._streams = Streams(
-            training, plan.batch_size, plan.sequence_length, plan.seed, plan.reset_rate
-        )
-        self._validation = validation
+        self._training, self._validation = training, validation
+        self._streams = self._open_streams()
         self._steps = make_train_steps(self._apply, model, plan, self._mesh)
         self._at_once = steps_at_once(model, plan)
         self._evaluator = Evaluator(self._apply, model, self._mesh)
@@ -189,8 +187,15 @@ class Trainer:
         self.progress = progress
 
     def adopt(self, plan: TrainingSettings) -> None:
-        """Take a plan that differs in steps and intervals only; nothing is compiled again."""
+        """Take a plan of other steps, intervals and resets; nothing is compiled again."""
         self.plan, self._rates = plan, {}
+        self._streams = self._open_streams()
+
+    def _open_streams(self) -> Streams:
+        plan = self.plan
+        return Streams(
+            self._training, plan.batch_size, plan.sequence_length, plan.seed, plan.reset_rate
+        )
 
     @property
     def is_over(self) -> bool:

@@ -26,7 +26,10 @@ MAX_PASSES = 24
 FEWEST_STEPS = 200
 # Share of the speed of large products that training reaches (two cores, 2x128 to 3x512).
 TRAINING_SHARE = 0.75
-RESET_RATE = 0.3
+# Chance that a sequence begins from the zero state: from a text read nine times to one read
+# MAX_PASSES times.
+RESET_RATES = (0.02, 0.3)
+PASSES_OF_FEWEST_RESETS = 9
 # Below this many characters to train on, what a network learns is mostly the text itself.
 FEW_CHARACTERS = 20_000
 EVALUATIONS_PER_PLAN = 15
@@ -181,6 +184,24 @@ def choose_dropout(passes: float, weights: int, training_characters: int) -> flo
     return round(min(max(0.1 * often + 0.05 * large, 0.0), 0.5), 2) if often > 0 else 0.0
 
 
+def choose_reset_rate(passes: float) -> float:
+    """Choose the chance that a sequence begins from the zero state.
+
+    A network must learn to begin, and the state before a place is what a text read over and over
+    is known by heart from.
+
+    Args:
+        passes: how often the text will be read.
+
+    Returns:
+        The chance: 0.02 up to nine passes, then growing with the logarithm to 0.3 at 24.
+    """
+    fewest, most = RESET_RATES
+    often = math.log(max(passes, PASSES_OF_FEWEST_RESETS) / PASSES_OF_FEWEST_RESETS)
+    share = often / math.log(MAX_PASSES / PASSES_OF_FEWEST_RESETS)
+    return round(fewest + (most - fewest) * min(share, 1.0), 2)
+
+
 def choose_learning_rate(hidden_size: int) -> float:
     """Choose the peak rate: 0.006 at 256 units, less as the layers get wider."""
     return round(min(0.006 * math.sqrt(256 / hidden_size), 0.01), 6)
@@ -212,7 +233,6 @@ def first_draft(
         sequence_length=sequence_length,
         learning_rate=choose_learning_rate(hidden_size) if rate is None else rate,
         warmup_steps=0,
-        reset_rate=RESET_RATE,
         seed=request.seed or 0,
         devices=devices,
         eval_every=1,
@@ -227,7 +247,7 @@ def finish_plan(
     training_characters: int,
     first_step: int = 0,
 ) -> TrainingSettings:
-    """Fix the number of steps and the intervals.
+    """Fix the number of steps, the intervals and the chance of a reset.
 
     Args:
         draft: the plan so far.
@@ -269,6 +289,9 @@ def finish_plan(
         first_step=first_step,
         steps=steps,
         warmup_steps=min(100, steps // 10),
+        reset_rate=choose_reset_rate(
+            (first_step + steps) * draft.characters_per_step / training_characters
+        ),
         eval_every=eval_every,
         checkpoint_every=checkpoint_every,
         patience=request._or("patience", PATIENCE if request.steps is None else 0),
