@@ -88,7 +88,7 @@ class Recipe:
     recurrent: float = 0.0
     unknown: float = 0.0
     every_layer: bool = True
-    resets: float = 0.3
+    resets: float = 0.02
     offsets: bool = True
 
 
@@ -96,8 +96,8 @@ ROWS: Mapping[str, dict[str, Any]] = {
     "base": {},
     "the softmax reads the last layer alone": {"every_layer": False},
     "no resets but at the end of the text": {"resets": 0.0},
-    "resets, 0.02": {"resets": 0.02},
     "resets, 0.1": {"resets": 0.1},
+    "resets, 0.3": {"resets": 0.3},
     "every sequence from the zero state": {"resets": 1.0},
     "no dropout": {"outputs": 0.0},
     "dropout 0.15": {"outputs": 0.15},
