@@ -51,7 +51,7 @@ def info(
         columns = shutil.get_terminal_size().columns
         emit("\n" + format_extremes(extremes, columns) + "\n")
     if "problem" in summary:
-        raise typer.Exit(4)
+        raise RunError(summary["problem"])
 
 
 def runs(as_json: AsJson = False, quiet: Quiet = False) -> None:
@@ -79,10 +79,10 @@ def verify(run: RunArgument = None, as_json: AsJson = False, quiet: Quiet = Fals
     if as_json:
         listed = [str(problem) for problem in problems]
         emit(json.dumps({"run": found.name, "problems": listed}) + "\n")
-    for problem in problems:
+    for problem in problems[:-1]:
         fail(str(problem))
     if problems:
-        raise typer.Exit(4)
+        raise problems[-1]
     steps = ", ".join(map(str, found.steps())) or "none"
     if not (as_json or quiet):
         emit(f"{found.path}: sound, checkpoints at steps {steps}\n")

@@ -187,8 +187,8 @@ def choose_dropout(passes: float, weights: int, training_characters: int) -> flo
 def choose_reset_rate(passes: float) -> float:
     """Choose the chance that a sequence begins from the zero state.
 
-    A network must learn to begin, and the state before a place is what a text read over and over
-    is known by heart from.
+    A network must learn to begin. And where a text is read over and over, a state names the place
+    in it, and so what comes next there: being without it regularises.
 
     Args:
         passes: how often the text will be read.
