@@ -145,6 +145,17 @@ def test_resets_grow_with_how_often_a_text_is_read() -> None:
     assert rates == [0.02, 0.02, 0.02, 0.1, 0.17, 0.3, 0.3]
 
 
+def test_resets_are_told_where_a_text_is_read_often() -> None:
+    request = Request(steps=3000)
+    model = request.model_settings(60)
+    told = [
+        "\n".join(explain(request, model, finish(request, characters), characters))
+        for characters in (LONG, 200_000)
+    ]
+    assert "resets" not in told[0]
+    assert "resets 0.3: this share" in told[1]
+
+
 def test_resets_count_the_passes_of_plans_before() -> None:
     request = Request(steps=1000)
     once, further = finish(request, 200_000), finish(request, 200_000, first_step=1000)

@@ -326,6 +326,9 @@ def explain(
         lines.append(f"batches of {plan.batch_size} x {plan.sequence_length}: {why}")
     if request.dropout_rate is None:
         lines.append(f"dropout {model.dropout_rate:g}: the text is read {passes:.1f} times")
+    if plan.reset_rate > RESET_RATES[0]:
+        share = "this share of sequences begins from zero"
+        lines.append(f"resets {plan.reset_rate:g}: {share}, lest the text be learnt by heart")
     if request.learning_rate is None:
         units = f"{model.hidden_size} units"
         lines.append(f"learning rate {plan.learning_rate:g}: for {units}, falling to 0")
