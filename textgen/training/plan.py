@@ -328,7 +328,7 @@ def explain(
         lines.append(f"dropout {model.dropout_rate:g}: the text is read {passes:.1f} times")
     if plan.reset_rate > RESET_RATES[0]:
         share = "this share of sequences begins from zero"
-        lines.append(f"resets {plan.reset_rate:g}: {share}, lest the text be learnt by heart")
+        lines.append(f"resets {plan.reset_rate:g}: {share}, since the text is read so often")
     if request.learning_rate is None:
         units = f"{model.hidden_size} units"
         lines.append(f"learning rate {plan.learning_rate:g}: for {units}, falling to 0")
