@@ -1,6 +1,7 @@
 """Train on a text for some minutes, and measure how well its last tenth is predicted then.
 
-    python benchmarks/learning.py --corpus FILE --minutes 5 --seeds 0 1 2
+    python benchmarks/learning.py --corpus FILE --minutes 5 --seeds 0 1 2 --runs FOLDER
+    python benchmarks/learning.py --corpus FILE --measure FOLDER/RUN ...
 
 The first 90 % of the characters are trained on and the last 10 % measured (nanoGPT's split), by
 four protocols: `window` (windows of 256 characters from the zero state, as nanoGPT measures),
@@ -9,7 +10,8 @@ from what has been read) and `mixed` (a fifth of each probability of `dynamic` t
 model that goes on counting). Beside them stand `xz` and the n-gram model by itself. The minutes
 count from the start of the training command to its last save, start-up and measuring the
 machine included. The weights measured are the last ones, not the best on the text they are measured
-on. A row is printed as soon as it is known.
+on. A row is printed as soon as it is known. The second command measures runs that were
+kept, trained on the same text.
 """
 
 import argparse
@@ -60,6 +62,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="*", default=[0], help="one training for each")
     parser.add_argument("--title", help="what to call the text; its file's name by default")
     parser.add_argument("--runs", type=Path, help="keep the runs in this folder")
+    parser.add_argument("--measure", nargs="+", metavar="RUN", help="measure these, train none")
     return parser.parse_args()
 
 
@@ -87,7 +90,7 @@ def measure(run: Run) -> dict[str, float]:
     return losses | {"mixed": float(-np.log(mixed).mean())}
 
 
-def describe(run: Run, seconds: float) -> str:
+def describe(run: Run) -> str:
     """Return what a run was: its network, its plan and its speed."""
     record = run.record()
     settings, plan = record.config.settings, record.plan
@@ -98,8 +101,8 @@ def describe(run: Run, seconds: float) -> str:
     return (
         f"textgen, seed {plan.seed}: {settings.num_layers}x{settings.hidden_size}, "
         f"{settings.dropout_rate:g} dropped, batch {plan.batch_size} x {plan.sequence_length}, "
-        f"rate {plan.learning_rate:g}, {steps} of {plan.steps} steps, {passes:.1f} passes, "
-        f"{speed:,.0f} characters/s, {seconds:.1f} s"
+        f"resets {plan.reset_rate:g}, rate {plan.learning_rate:g}, "
+        f"{steps} of {plan.steps} steps, {passes:.1f} passes, {speed:,.0f} characters/s"
     )
 
 
@@ -143,6 +146,8 @@ def print_heading(arguments: argparse.Namespace, data: bytes) -> None:
     """Print what all rows share."""
     versions = " ".join(f"{name} {version(name)}" for name in ("jax", "flax", "optax", "numpy"))
     seeds = " ".join(map(str, arguments.seeds))
+    asked = f"--minutes {arguments.minutes:g} --seeds {seeds}"
+    asked = "--measure RUN ..." if arguments.measure else asked
     title = arguments.title or arguments.corpus.stem
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     sha256 = hashlib.sha256(data).hexdigest()
@@ -150,8 +155,7 @@ def print_heading(arguments: argparse.Namespace, data: bytes) -> None:
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": machine,
         "versions": versions,
-        "command": f"python benchmarks/learning.py --corpus FILE --minutes {arguments.minutes:g} "
-        f"--seeds {seeds}",
+        "command": f"python benchmarks/learning.py --corpus FILE {asked}",
         "text": f"{title}, {len(data.decode()):,} characters, SHA-256 {sha256}",
     }.items():
         print(f"{name:<9}{value}")
@@ -160,7 +164,7 @@ def print_heading(arguments: argparse.Namespace, data: bytes) -> None:
 
 
 def main() -> None:
-    """Print one table: baselines, what is published, and a training for each seed."""
+    """Print one table: baselines, what is published, and each run."""
     arguments = parse_arguments()
     data = arguments.corpus.read_bytes()
     print_heading(arguments, data)
@@ -169,13 +173,20 @@ def main() -> None:
             print(format_row(name, losses))
     for row in baseline_rows(arguments.corpus):
         print(row, flush=True)
+    if arguments.measure:
+        for name in arguments.measure:
+            run = find_run(name)
+            if run.record().corpus.sha256 != scan_corpus([arguments.corpus]).sha256:
+                raise SystemExit(f"{name} was trained on another text than {arguments.corpus.name}")
+            print(format_row(describe(run), measure(run)), flush=True)
+        return
     measured = []
     with tempfile.TemporaryDirectory() as folder:
         os.environ[VARIABLE] = str(arguments.runs or folder)
         for seed in arguments.seeds:
             run, seconds = train(arguments.corpus, arguments.minutes, seed)
             measured.append(measure(run))
-            print(format_row(describe(run, seconds), measured[-1]), flush=True)
+            print(format_row(f"{describe(run)}, {seconds:.1f} s", measured[-1]), flush=True)
     for row in spread_rows(measured):
         print(row)
 

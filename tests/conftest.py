@@ -1,6 +1,7 @@
-"""What the tests share: two CPU devices, and a tiny trained run."""
+"""What the tests share: two CPU devices, signals that are heeded, and a tiny trained run."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,11 @@ import pytest
 # Before JAX starts: tests use one or both of two devices.
 jax.config.update("jax_num_cpu_devices", 2)
 jax.devices()
+
+# What a script starts in the background, or nohup, ignores these; so would the commands that tests
+# start and send them to.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True, scope="session")

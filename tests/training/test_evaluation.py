@@ -17,6 +17,7 @@ from textgen.training.evaluation import (
     DynamicEvaluator,
     DynamicSettings,
     Evaluator,
+    Learner,
     bits_per_character,
 )
 
@@ -98,37 +99,50 @@ def test_bits_are_nats_divided_by_ln_2() -> None:
     assert bits_per_character(math.log(8)) == pytest.approx(3)
 
 
-def slow_dynamic_loss(settings: DynamicSettings, training: np.ndarray, text: np.ndarray) -> float:
+def slow_dynamic_losses(
+    segment_size: int, learner: Learner, training: np.ndarray, text: np.ndarray
+) -> np.ndarray:
     """Dynamic evaluation as its paper puts it, one segment after the other."""
     apply, parameters = model()
 
     def segments(tokens: np.ndarray) -> Iterator[np.ndarray]:
-        for begin in range(0, len(tokens) - 1, settings.segment):
-            yield tokens[begin : begin + settings.segment + 1].astype(np.int32)
+        for begin in range(0, len(tokens) - 1, segment_size):
+            yield tokens[begin : begin + segment_size + 1].astype(np.int32)
 
     def loss(weights: Any, states: Any, segment: np.ndarray) -> Any:
         logits, states = apply(weights, segment[None, :-1], states)
         chosen = jax.nn.log_softmax(logits[:, 0])[jnp.arange(len(segment) - 1), segment[1:]]
-        return -jnp.mean(chosen), states
+        return -jnp.mean(chosen), (states, -chosen)
 
     gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))
     states, squares = zero_states(MODEL, 1), []
     for segment in segments(training):
-        (_, states), gradients = gradient(parameters, states, segment)
+        (_, (states, _)), gradients = gradient(parameters, states, segment)
         squares.append({name: np.asarray(g) ** 2 for name, g in gradients.items()})
     roots = {name: np.sqrt(np.mean([s[name] for s in squares], axis=0)) for name in parameters}
     mean = np.mean(np.concatenate([root.ravel() for root in roots.values()]))
 
-    weights, states, nats = dict(parameters), zero_states(MODEL, 1), 0.0
+    weights, states, losses = dict(parameters), zero_states(MODEL, 1), []
     for segment in segments(text):
-        (value, states), gradients = gradient(weights, states, segment)
-        nats += float(value) * (len(segment) - 1)
+        (_, (states, nats)), gradients = gradient(weights, states, segment)
+        losses.append(np.asarray(nats))
         for name, root in roots.items():
             step = np.asarray(gradients[name]) / (root + 0.1 * mean)
-            back = np.minimum(settings.decay * root / mean, 1)
-            moved = weights[name] - settings.learning_rate * step
+            back = np.minimum(learner.decay * root / mean, 1)
+            moved = weights[name] - learner.learning_rate * step
             weights[name] = moved + back * (parameters[name] - weights[name])
-    return nats / (len(text) - 1)
+    return np.concatenate(losses)
+
+
+def mix_slowly(losses: np.ndarray, switch: float) -> np.ndarray:
+    """Average probabilities with fixed shares, as their paper puts it; losses are [copies, N]."""
+    copies, count = losses.shape
+    shares, mixed = np.full(copies, 1 / copies), np.empty(count)
+    for place, probabilities in enumerate(np.exp(-losses.T.astype(np.float64))):
+        probability = shares @ probabilities
+        mixed[place] = -np.log(probability)
+        shares = (1 - switch) * shares * probabilities / probability + switch / copies
+    return mixed
 
 
 def dynamic_loss(settings: DynamicSettings, training: np.ndarray, text: np.ndarray) -> float:
@@ -140,28 +154,34 @@ def dynamic_loss(settings: DynamicSettings, training: np.ndarray, text: np.ndarr
     return loss
 
 
-def test_dynamic_evaluation_is_that_of_its_paper() -> None:
-    settings = DynamicSettings(segment=7, learning_rate=3e-3, decay=0.05)
+def test_dynamic_evaluation_is_that_of_its_papers() -> None:
+    learners = Learner(3e-3, 0.05), Learner(0.02, 0.0), Learner(1e-3, 0.2)
+    settings = DynamicSettings(segment=7, learners=learners, switch=0.1)
     # Shorter than the text from which mean squares are taken, so that all of it is.
     training, text = TOKENS[:300], TOKENS[300:520]
     dynamic_model = DynamicEvaluator(model()[0], MODEL, settings)
     parameters = model()[1]
     before = {name: array.copy() for name, array in parameters.items()}
     nats = np.concatenate(list(dynamic_model.measure(parameters, training, text)))
-    count, found = len(nats), float(nats.mean())
-    assert count == len(text) - 1
-    assert found == pytest.approx(slow_dynamic_loss(settings, training, text), rel=1e-4)
+    assert len(nats) == len(text) - 1
+    expected = np.stack([slow_dynamic_losses(7, learner, training, text) for learner in learners])
+    assert np.ptp(expected.mean(axis=1)) > 0.01
+    np.testing.assert_allclose(nats, mix_slowly(expected, 0.1), rtol=1e-3, atol=1e-4)
     for name, array in before.items():
         np.testing.assert_array_equal(parameters[name], array)
 
 
 def test_dynamic_evaluation_that_does_not_move_is_the_stream_loss() -> None:
-    settings = DynamicSettings(segment=20, learning_rate=0.0, decay=0.0)
+    settings = DynamicSettings(segment=20, learners=(Learner(0.0, 0.0), Learner(0.0, 0.5)))
     found = dynamic_loss(settings, TOKENS, TOKENS)
     assert found == pytest.approx(float(nats(TOKENS).mean()), abs=1e-5)
 
 
 def test_dynamic_evaluation_learns_what_a_text_repeats() -> None:
     again = np.tile(TOKENS[:12], 60)
-    settings = DynamicSettings(segment=6, learning_rate=0.02, decay=0.0)
-    assert dynamic_loss(settings, TOKENS, again) < 0.6 * float(nats(again).mean())
+    settings = DynamicSettings(segment=6, learners=(Learner(0.02, 0.0),))
+    learnt = dynamic_loss(settings, TOKENS, again)
+    assert learnt < 0.6 * float(nats(again).mean())
+    # Beside a copy that learns nothing, the average soon follows the one that does.
+    both = DynamicSettings(segment=6, learners=(Learner(0.0, 0.0), Learner(0.02, 0.0)))
+    assert dynamic_loss(both, TOKENS, again) < 1.1 * learnt

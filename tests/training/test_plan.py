@@ -8,6 +8,7 @@ from textgen.network.parameters import multiplications_per_character, operations
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.plan import (
     CHARACTERS_PER_WEIGHT,
+    DROPOUT_RATES,
     MAX_PASSES,
     WIDTHS,
     Pace,
@@ -165,15 +166,25 @@ def test_resets_count_the_passes_of_plans_before() -> None:
 
 def test_dropout_follows_the_steps_that_are_asked_for() -> None:
     few, many = (choose(300, 100_000, steps=n, hidden_size=64) for n in (100, 10_000))
-    assert few.dropout_rate == 0
+    assert few.dropout_rate == DROPOUT_RATES[0]
     assert many.dropout_rate > 0.3
+
+
+def test_the_least_dropout_is_told_as_such() -> None:
+    request = Request(steps=100)
+    told = [
+        "\n".join(explain(request, choose(300, n, steps=100), finish(request, n), n))
+        for n in (LONG, 20_000)
+    ]
+    assert "dropout 0.05: the least, since the text is read 0.0 times" in told[0]
+    assert "the least" not in told[1]
 
 
 def test_text_read_more_often_is_dropped_more_and_short_text_too() -> None:
     rates = [choose_dropout(passes, 800_000, 1_000_000) for passes in (0.5, 3, 12, 30, 1e9)]
     assert rates == sorted(rates)
-    assert rates[0] == 0
-    assert rates[-1] == 0.5
+    assert rates[0] == choose_dropout(0, 800_000, 1_000_000) == DROPOUT_RATES[0]
+    assert rates[-1] == DROPOUT_RATES[1]
     assert choose_dropout(12, 800_000, 10_000) > rates[2]
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,20 +27,32 @@ CHUNK = 128
 WINDOW = 256
 
 
+class Learner(NamedTuple):
+    """How fast a copy of the weights learns from a text that is read, and forgets it.
+
+    Attributes:
+        learning_rate: of a step, whose gradient is divided by its root mean square.
+        decay: share of the way back to the trained weights that a step goes, for a weight whose
+            gradients have the mean root mean square.
+    """
+
+    learning_rate: float
+    decay: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class DynamicSettings:
     """How weights go on learning while a text is read.
 
     Attributes:
         segment: characters between two steps.
-        learning_rate: of a step, whose gradient is divided by its root mean square.
-        decay: share of the way back to the trained weights that a step goes, for a weight whose
-            gradients have the mean root mean square.
+        learners: one copy of the weights for each.
+        switch: chance at each character that the copy to follow is drawn anew; in [0, 1].
     """
 
     segment: int = 20
-    learning_rate: float = 5e-4
-    decay: float = 1e-3
+    learners: tuple[Learner, ...] = (Learner(1.5e-4, 3e-4), Learner(8e-4, 4e-3))
+    switch: float = 0.02
 
 
 def bits_per_character(nats: float) -> float:
@@ -157,6 +169,9 @@ SEGMENTS_AT_ONCE = 64
 class DynamicEvaluator:
     """Measures the loss of a network that goes on learning while it reads.
 
+    Copies of it learn side by side, faster and slower ones; the probabilities they give a character
+    are averaged, each copy counting for what it made of the characters before.
+
     Attributes:
         piece: characters that are read at a time.
 
@@ -164,12 +179,13 @@ class DynamicEvaluator:
         Krause, Kahembwe, Murray and Renals (2018), Dynamic Evaluation of Neural Sequence Models:
         steps scaled by root mean squares that were taken on the training text, and a decay towards
         the trained weights.
+        Herbster and Warmuth (1998), Tracking the Best Expert: the average, with fixed shares.
     """
 
     def __init__(
         self, apply: Apply, model: ModelSettings, settings: DynamicSettings = DynamicSettings()
     ) -> None:
-        self._model, self._segment = model, settings.segment
+        self._model, self._segment, self._learners = model, settings.segment, settings.learners
         self.piece = SEGMENTS_AT_ONCE * settings.segment
 
         def loss(
@@ -195,10 +211,11 @@ class DynamicEvaluator:
         @partial(jax.jit, donate_argnums=0)
         def adapt(
             weights: Parameters,
+            states: States,
             trained: Parameters,
             roots: Parameters,
-            states: States,
             segments: jax.Array,
+            learner: Learner,
         ) -> tuple[Parameters, States, jax.Array]:
             count = sum(leaf.size for leaf in roots.values())
             mean_root = sum(jnp.sum(leaf) for leaf in roots.values()) / count
@@ -208,16 +225,26 @@ class DynamicEvaluator:
                 (_, (nats, states)), gradients = gradient(weights, states, segment)
 
                 def move(w: jax.Array, w0: jax.Array, root: jax.Array, g: jax.Array) -> jax.Array:
-                    back = jnp.minimum(settings.decay * root / mean_root, 1.0)
+                    back = jnp.minimum(learner.decay * root / mean_root, 1.0)
                     scaled = g / (root + ROOT_FLOOR * mean_root)
-                    return w - settings.learning_rate * scaled + back * (w0 - w)
+                    return w - learner.learning_rate * scaled + back * (w0 - w)
 
                 return (jax.tree.map(move, weights, trained, roots, gradients), states), nats
 
             (weights, states), nats = jax.lax.scan(step, (weights, states), segments)
             return weights, states, nats
 
-        self._squares, self._adapt = squares, adapt
+        @jax.jit
+        def mix(shares: jax.Array, nats: jax.Array) -> tuple[jax.Array, jax.Array]:
+            def step(shares: jax.Array, nats: jax.Array) -> tuple[jax.Array, jax.Array]:
+                joint = jnp.log(shares) - nats
+                mixed = jax.nn.logsumexp(joint)
+                shares = jnp.exp(joint - mixed)
+                return shares + settings.switch * (1 / len(shares) - shares), -mixed
+
+            return jax.lax.scan(step, shares, nats.T)
+
+        self._squares, self._adapt, self._mix = squares, adapt, mix
 
     def measure(
         self, parameters: Parameters, training: Tokens, tokens: Tokens
@@ -246,14 +273,24 @@ class DynamicEvaluator:
             and only the last piece has fewer; it returns the losses of all others in nats.
         """
         roots = self._roots(parameters, training)
-        weights, states = jax.tree.map(jnp.array, parameters), zero_states(self._model, 1)
+        copies = [
+            (jax.tree.map(jnp.array, parameters), zero_states(self._model, 1))
+            for _ in self._learners
+        ]
+        shares = jnp.full(len(copies), 1 / len(copies))
 
         def read(tokens: Tokens) -> NDArray[np.float32]:
-            nonlocal weights, states
+            nonlocal copies, shares
             losses = []
             for segments in self._segments(tokens):
-                weights, states, nats = self._adapt(weights, parameters, roots, states, segments)
-                losses.append(np.asarray(nats).ravel())
+                results = [
+                    self._adapt(*copy, parameters, roots, segments, learner)
+                    for copy, learner in zip(copies, self._learners, strict=True)
+                ]
+                copies = [(weights, states) for weights, states, _ in results]
+                found = jnp.stack([nats.ravel() for *_, nats in results])
+                shares, mixed = self._mix(shares, found)
+                losses.append(np.asarray(mixed))
             return np.concatenate(losses)
 
         return read

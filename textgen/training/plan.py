@@ -26,6 +26,7 @@ MAX_PASSES = 24
 FEWEST_STEPS = 200
 # Share of the speed of large products that training reaches (two cores, 2x128 to 3x512).
 TRAINING_SHARE = 0.75
+DROPOUT_RATES = (0.05, 0.5)
 # Chance that a sequence begins from the zero state: from a text read nine times to one read
 # MAX_PASSES times.
 RESET_RATES = (0.02, 0.3)
@@ -178,10 +179,14 @@ def choose_dropout(passes: float, weights: int, training_characters: int) -> flo
         passes: how often the text will be read.
         weights: that the network multiplies with.
         training_characters: of the text trained on.
+
+    Returns:
+        The share: from 0.05, which is dropped of a text that is not even read once, to 0.5.
     """
     often = math.log2(max(passes, 0.01) / 2.5)
     large = math.log2(weights / training_characters)
-    return round(min(max(0.1 * often + 0.05 * large, 0.0), 0.5), 2) if often > 0 else 0.0
+    fewest, most = DROPOUT_RATES
+    return round(min(max(0.1 * often + 0.05 * large, fewest), most), 2) if often > 0 else fewest
 
 
 def choose_reset_rate(passes: float) -> float:
@@ -325,7 +330,8 @@ def explain(
         why = "as large as the short text allows" if short else "many small steps learn most"
         lines.append(f"batches of {plan.batch_size} x {plan.sequence_length}: {why}")
     if request.dropout_rate is None:
-        lines.append(f"dropout {model.dropout_rate:g}: the text is read {passes:.1f} times")
+        least = "the least, since " * (model.dropout_rate == DROPOUT_RATES[0])
+        lines.append(f"dropout {model.dropout_rate:g}: {least}the text is read {passes:.1f} times")
     if plan.reset_rate > RESET_RATES[0]:
         share = "this share of sequences begins from zero"
         lines.append(f"resets {plan.reset_rate:g}: {share}, since the text is read so often")
