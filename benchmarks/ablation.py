@@ -1,16 +1,17 @@
 r"""What each idea is worth: train one network for the same time with and without it.
 
-    python benchmarks/ablation.py --corpus FILE --seconds 110 --seeds 0 1 2 --rows base Muon
+    python benchmarks/ablation.py --corpus FILE --steps 1664 --seeds 0 1 2 --rows base Muon
     python benchmarks/ablation.py --corpus FILE --passes 24 --training 650000 850000 \
         --validation 903000 1003000 --base outputs=0.41 --rows base resets=0.1,weights=0.15
 
-The base is what textgen does in 110 seconds with a text of a million characters; every other row
-has something changed. The steps that fit into the seconds are measured first, so that an idea pays
-for what it costs; compiling is not counted. With `--passes` the steps are those that read the text
-so many times. Losses are those of the last 10 % of the text, or of the characters asked for, in
-windows of 256 characters and as one stream, in nats per character. Averages of the weights and a
-warmer softmax need no training of their own and are measured on every row. Ideas that do not pay
-live here alone.
+The base is what textgen does with a text of a million characters in the time that 1,664 steps take,
+110 seconds on two cores; every other row has something changed. An idea pays for what it costs: the
+time of a step is measured against the base's, both in turn, and a row makes as many steps as take
+the base's time, whatever the machine's speed is while it does. With `--passes` the steps are those
+that read the text so many times. Losses are those of the last 10 % of the text, or of the
+characters asked for, in windows of 256 characters and as one stream, in nats per character.
+Averages of the weights and a warmer softmax need no training of their own and are measured on every
+row. Ideas that do not pay live here alone.
 """
 
 import argparse
@@ -46,7 +47,7 @@ from textgen.training.evaluation import Evaluator
 from textgen.training.objective import cross_entropy, reset_states
 
 STEPS_AT_ONCE = 8
-SECONDS_TO_MEASURE = 3
+PAIRS = 11
 AVERAGES = (0.99, 0.998)
 TEMPERATURE = 1.05
 
@@ -374,21 +375,27 @@ class Experiment:
 
         return gradient(parameters, states, inputs, targets)
 
-    def fitting_calls(self, seconds: float) -> int:
-        """Return how many times eight steps fit into some seconds, measured."""
-        state = self.advance(self.advance(self.fresh(), 0, 10**6), 0, 10**6)
-        begun, count = time.perf_counter(), 0
-        while time.perf_counter() - begun < SECONDS_TO_MEASURE:
-            state = self.advance(state, 0, 10**6)
-            count += 1
-        return max(round(seconds / (time.perf_counter() - begun) * count), 1)
-
     def train(self, calls: int) -> tuple[State, int, float]:
         """Make eight steps so many times; return the state, the steps and the seconds they took."""
         state, begun = self.fresh(), time.perf_counter()
         for call in range(calls):
             state = self.advance(state, call * STEPS_AT_ONCE, calls * STEPS_AT_ONCE)
         return state, calls * STEPS_AT_ONCE, time.perf_counter() - begun
+
+
+def relative_cost(experiment: Experiment, base: Experiment) -> float:
+    """Return the time of a step as a share of the base's: the median of pairs made in turn."""
+    pair = experiment, base
+    states = [one.advance(one.fresh(), 0, 10**6) for one in pair]
+    ratios = []
+    for _ in range(PAIRS):
+        seconds = []
+        for place, one in enumerate(pair):
+            begun = time.perf_counter()
+            states[place] = one.advance(states[place], 0, 10**6)
+            seconds.append(time.perf_counter() - begun)
+        ratios.append(seconds[0] / seconds[1])
+    return float(np.median(ratios))
 
 
 def measure(experiment: Experiment, state: State, validation: Tokens) -> list[float]:
@@ -427,8 +434,8 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True, help="a text file")
-    parser.add_argument("--seconds", type=float, default=110.0, help="of training, for each row")
-    parser.add_argument("--passes", type=float, help="over the text, instead of seconds")
+    parser.add_argument("--steps", type=int, default=1664, help="of the base; 1664 by default")
+    parser.add_argument("--passes", type=float, help="over the text, for each row")
     for part in ("training", "validation"):
         parser.add_argument(
             f"--{part}", type=int, nargs=2, metavar=("FROM", "TO"), help="characters of the text"
@@ -465,28 +472,33 @@ def main() -> None:
     print(f"text     SHA-256 {hashlib.sha256(arguments.corpus.read_bytes()).hexdigest()}\n")
     averages = " | ".join(f"average {decay:g}" for decay in AVERAGES)
     print(
-        f"| row | seed | steps | characters/s | seconds | window | stream | {averages} "
+        f"| row | seed | time of a step | steps | seconds | window | stream | {averages} "
         f"| temperature {TEMPERATURE:g} |"
     )
     print(f"|{'---|' * (8 + len(AVERAGES))}", flush=True)
+    prepare = partial(
+        Experiment,
+        training=tokens[training],
+        vocab_size=len(vocabulary),
+        devices=arguments.devices,
+    )
+    base = replace(Recipe(), **arguments.base)
     for name, changes in arguments.rows:
-        recipe = replace(Recipe(), **arguments.base | changes)
-        window = recipe.batch * recipe.length
+        recipe = replace(base, **changes)
+        cost = 1.0
+        if recipe != base:
+            cost = relative_cost(prepare(recipe, seed=0), prepare(base, seed=0))
+        if arguments.passes is None:
+            steps_wanted = arguments.steps / cost
+        else:
+            steps_wanted = arguments.passes * len(tokens[training]) / (recipe.batch * recipe.length)
         for seed in arguments.seeds:
-            experiment = Experiment(
-                recipe, tokens[training], len(vocabulary), seed, arguments.devices
-            )
-            if arguments.passes is None:
-                calls = experiment.fitting_calls(arguments.seconds)
-            else:
-                characters = arguments.passes * len(tokens[training])
-                calls = int(characters / (window * STEPS_AT_ONCE))
-            state, steps, seconds = experiment.train(calls)
-            speed = steps * window / seconds
+            experiment = prepare(recipe, seed=seed)
+            state, steps, seconds = experiment.train(max(int(steps_wanted / STEPS_AT_ONCE), 1))
             losses = measure(experiment, state, tokens[validation])
             cells = " | ".join(f"{loss:.4f}" for loss in losses)
             print(
-                f"| {name} | {seed} | {steps} | {speed:,.0f} | {seconds:.0f} | {cells} |",
+                f"| {name} | {seed} | {cost:.2f} | {steps} | {seconds:.0f} | {cells} |",
                 flush=True,
             )
 

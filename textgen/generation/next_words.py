@@ -1,5 +1,6 @@
 """Which words are likely to come next: characters expanded to the end of a word, in batches."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -80,7 +81,7 @@ def unfinished_word(text: str) -> str:
 
 
 def next_words(
-    generator: Generator, count: int, stem: str = "", seconds: float = 0.08
+    generator: Generator, count: int, stem: str = "", seconds: float = math.inf
 ) -> list[NextWord]:
     """Find the likeliest next words.
 
@@ -94,7 +95,8 @@ def next_words(
         count: how many words, at least 1.
         stem: the unfinished word that the text ends with; the words are then those it may become,
             itself included.
-        seconds: after which no more are followed.
+        seconds: after which no more are followed; with a limit, what is found depends on the
+            speed of the machine.
 
     Returns:
         The words, the likeliest first; at most `count`.

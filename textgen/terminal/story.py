@@ -26,6 +26,8 @@ MAX_COMPARED = 10**6
 
 # Of a word that is looked back on.
 LONGEST_WORD = 100
+# A key that completes a word is answered within a tenth of a second.
+COMPLETION_SECONDS = 0.08
 
 
 class LoadedModel(Protocol):
@@ -277,7 +279,8 @@ class Story:
         generator = self.generator.fork()
         rule: OnUnknown = "replace" if self.on_unknown == "error" else self.on_unknown
         generator.feed(join_text(generator, self.tree.current, typed, is_begun=True), rule)
-        return next_words(generator, count, unfinished_word(typed[-LONGEST_WORD:]))
+        stem = unfinished_word(typed[-LONGEST_WORD:])
+        return next_words(generator, count, stem, COMPLETION_SECONDS)
 
     def longest_copy(self, turn: Turn) -> int | None:
         """Return the longest run of characters of a turn that stands in the training text.
