@@ -6,12 +6,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import jax
 import pytest
 
 # Before JAX starts: tests use one or both of two devices.
 jax.config.update("jax_num_cpu_devices", 2)
 jax.devices()
+
+# The same examples in every run, however long one takes on a busy machine.
+hypothesis.settings.register_profile(
+    "tests",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("tests")
 
 # What a script starts in the background, or nohup, ignores these; so would the commands that tests
 # start and send them to.
@@ -53,7 +64,7 @@ def corpus(tmp_path: Path) -> Path:
 def textgen(*arguments: str, **keywords: object) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does; its output is text."""
     environment = os.environ | {"COLUMNS": "100"}
-    options: dict[str, object] = {"capture_output": True, "encoding": "utf-8", "timeout": 120}
+    options: dict[str, object] = {"capture_output": True, "encoding": "utf-8", "timeout": 600}
     options["env"] = environment
     return subprocess.run(
         [sys.executable, "-m", "textgen", *arguments],

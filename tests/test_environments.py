@@ -79,14 +79,14 @@ def test_a_model_of_escape_sequences_drives_a_pipe_but_no_terminal(tmp_path: Pat
     sample = ["-m", "textgen", "sample", "--length", "3000", "--temperature", "9", "--seed", "1"]
     raw = subprocess.run([sys.executable, *sample], capture_output=True).stdout.decode()
     assert {"\x1b", "\x9b", "\x07", "\u202e", "\r"} <= set(raw)
-    shown = pexpect.run(f"{sys.executable} {' '.join(sample)}", encoding="utf-8")
+    shown = pexpect.run(f"{sys.executable} {' '.join(sample)}", encoding="utf-8", timeout=120)
     assert len(shown) > 3000
     assert not FORBIDDEN.search(shown)
     assert "\r" not in shown.replace("\r\n", "")  # the terminal's own way to end a line
     assert "<U+009B>" in shown
     assert "<U+202E>" in shown
     for command in ("info", "score escapes.txt --show", "score escapes.txt --lines"):
-        shown = pexpect.run(f"{sys.executable} -m textgen {command}", encoding="utf-8")
+        shown = pexpect.run(f"{sys.executable} -m textgen {command}", encoding="utf-8", timeout=120)
         # Beside the colours that are the command's own.
         assert not FORBIDDEN.search(re.sub(r"\x1b\[[0-9;]*m", "", shown)), command
 

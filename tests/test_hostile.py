@@ -101,11 +101,11 @@ TENSORS: dict[str, Callable[[bytes, Path], bytes]] = {
 
 @pytest.fixture
 def bounded() -> Iterator[None]:
-    """Fail a test that keeps a core busy for over two seconds, or runs what a file says."""
+    """Fail a test that keeps a core busy for over ten seconds, or runs what a file says."""
     begun, clock = time.process_time(), time.perf_counter()
     yield
-    assert time.process_time() - begun < 2
-    assert time.perf_counter() - clock < 10  # nothing is waited for, either
+    assert time.process_time() - begun < 10
+    assert time.perf_counter() - clock < 60  # nothing is waited for, either
     assert not Path("pwned").exists()
 
 

@@ -67,7 +67,7 @@ def test_the_program_writes_an_acrostic(fables: Path) -> None:
 
     def run(word: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "acrostic.py", word]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
     lines = run("fox").stdout.splitlines()
     assert [line[:1] for line in lines] == ["f", "o", "x"]

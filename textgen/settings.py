@@ -21,7 +21,7 @@ MAX_DEVICES = 256
 MAX_STATE_BYTES = 2**27
 MAX_TEMPERATURE = 100
 # Characters that are written at once, and of samples.
-MAX_LENGTH = 10**12
+MAX_LENGTH = 10**9
 # How far back the repetition penalty and the limit of copies may look.
 MAX_WINDOW = 4096
 # Different characters of a text: more than any script has, and few enough to be kept in a model.

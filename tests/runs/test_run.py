@@ -2,7 +2,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -153,7 +152,8 @@ def test_a_run_is_found_by_name_by_path_and_as_the_newest(tiny_run: Path) -> Non
 
     other = tiny_run.parent / "other"
     shutil.copytree(tiny_run, other)
-    os.utime(other / "checkpoints", (time.time() - 900, time.time() - 900))
+    older = (tiny_run / "checkpoints").stat().st_mtime - 900
+    os.utime(other / "checkpoints", (older, older))
     assert find_run("other").path == Path("checkpoints/other")
     assert find_run(str(tiny_run)).path == tiny_run
     assert find_run(None).name == "fox"

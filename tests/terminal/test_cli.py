@@ -221,7 +221,7 @@ def test_a_reader_that_leaves_early_is_no_error(tiny_run: Path) -> None:
     command = (
         f"{sys.executable} -m textgen sample -q --length 50000 | head -c 5; echo ${{PIPESTATUS[0]}}"
     )
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300)
     assert done.stdout[5:].strip() == "0"
     assert done.stderr == ""
 
@@ -239,7 +239,7 @@ def test_closed_streams_and_readers_that_leave_harm_nothing(tiny_run: Path, corp
         (f"{program} train fox.txt --run b {options} 2>&-", "0"),
     ):
         line = command.replace("${PIPESTATUS[0]}", "exit ${PIPESTATUS[0]}")
-        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120)
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=300)
         assert (str(done.returncode), done.stderr) == (code, ""), command
     for name in ("a", "b"):
         assert textgen("info", name, "--json").stdout.count('"finished": true') == 1
@@ -265,7 +265,7 @@ def test_a_sample_that_is_interrupted_ends_with_code_130(tiny_run: Path) -> None
             assert process.stdout is not None
             process.stdout.read(300)
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=300)
         assert (process.returncode, err) == (130, b"")
 
 
@@ -340,7 +340,7 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(
 ) -> None:
     with training(corpus) as process:
         process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == code
     *_, stopped, advice = err.splitlines()
     step = re.match(r"stopped and saved at step (\d+)", stopped)
@@ -359,7 +359,7 @@ def test_a_signal_before_the_first_step_leaves_nothing_behind(
         assert process.stderr is not None
         assert "measuring" in process.stderr.readline()
         process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == code
     assert err == "stopped before the first step: nothing was changed\n"
     assert list(Path("checkpoints").iterdir()) == []

@@ -2,6 +2,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from textgen.runs.run import Run
 from textgen.terminal.cli import run_command
 from textgen.workflows import gradients
+from textgen.workflows.events import Ended
+from textgen.workflows.supervision import Supervision
+from textgen.workflows.training import start_training
 
 Say = Callable[..., tuple[int, str, str]]
 
@@ -60,13 +64,19 @@ def test_the_cells_are_trained_once_to_be_compared(
     tiny = Request(steps=2, devices=1, seed=0, dropout_rate=0.1, **sizes)
     monkeypatch.setattr(gradients, "COMPARED", tiny)
     monkeypatch.setattr(gradients, "shipped_corpus", lambda: corpus)
+    # One of the three was begun and interrupted.
+    events = start_training(
+        [corpus], "compare-gru", replace(tiny, cell="gru"), Supervision(stop_after=1)
+    )
+    assert [event.step for event in events if isinstance(event, Ended)] == [1]
     code, out, err = gradient("--compare", "--reach=5", "--places=1")
     assert code == 0
-    assert "compare-gru: is being trained" in err
+    told = re.findall(r"compare-(\w+): is being trained, from step (\d) on", err)
+    assert told == [("lstm", "0"), ("gru", "1"), ("rnn", "0")]
     assert re.findall(r"\((.*?)\), trained", out.split("\n\n")[0]) == ["LSTM", "GRU", "vanilla RNN"]
     _, again, err = gradient("--compare", "--reach=5", "--places=1")
     assert again == out
-    assert "compare-gru: is there already" in err
+    assert "trained" not in err.split("followed back")[0]
 
 
 @pytest.mark.parametrize(

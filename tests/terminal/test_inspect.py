@@ -1,5 +1,6 @@
 import io
 import json
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -21,6 +22,7 @@ def inspect(
 ) -> Inspect:
     """Run `textgen inspect`; return its code and what it wrote to stdout and stderr."""
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # the command sets it, for all that come after
+    monkeypatch.setattr("textgen.terminal.inspect.PATIENCE", math.inf)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = run_command(["inspect", *arguments])
@@ -136,7 +138,7 @@ def test_a_terminal_of_20_columns_gets_colours_that_fit(tiny_run: Path) -> None:
         dimensions=(24, 20),
         env={"TERM": "xterm-256color", "LANG": "C.UTF-8", "PATH": ""},
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
     )
     child.expect(pexpect.EOF)
     child.close()

@@ -20,7 +20,7 @@ def test_a_training_is_shown_as_it_goes(corpus: Path, columns: int) -> None:
         sys.executable,
         ["-m", "textgen", "train", "fox.txt", *options],
         encoding="utf-8",
-        timeout=60,
+        timeout=120,
         dimensions=(24, columns),
         env=os.environ | {"TERM": "xterm-256color"},
     )

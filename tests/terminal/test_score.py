@@ -1,5 +1,6 @@
 import io
 import json
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -17,8 +18,9 @@ Say = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def say(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+def say(tiny_run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
     """Run a command; return its code and what it wrote to stdout and stderr."""
+    monkeypatch.setattr("textgen.terminal.texts.PATIENCE", math.inf)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = run_command([*arguments])
@@ -99,7 +101,7 @@ def test_ranked_are_lines_on_which_something_is_to_be_seen(say: Say) -> None:
 
 
 def test_one_end_of_file_ends_a_typed_text(say: Say) -> None:
-    child = pexpect.spawn(sys.executable, ["-m", "textgen", "score"], encoding="utf-8", timeout=30)
+    child = pexpect.spawn(sys.executable, ["-m", "textgen", "score"], encoding="utf-8", timeout=120)
     child.expect("end the text with Ctrl-D")
     child.send("the dog\n\x04")
     child.expect("fox .* 8 ")

@@ -49,6 +49,9 @@ def test_a_given_number_of_steps_is_kept_and_intervals_follow_the_pace() -> None
     assert plan.steps == 1003
     assert plan.eval_every == 66  # a fifteenth
     assert finish(Request(steps=203)).eval_every == 40  # 2 seconds at least
+    # Or nearly so, since intervals are alike; a checkpoint goes with each of them all the same.
+    short = finish(Request(steps=144))
+    assert short.eval_every == short.checkpoint_every == 36
 
 
 def test_a_text_is_not_read_more_often_than_is_of_use() -> None:
@@ -202,9 +205,13 @@ def test_every_choice_is_explained_and_nothing_that_was_asked_for() -> None:
     assert "what fits into 5 min" in own
     assert "by heart" not in own
     assert "the text 24 times, which is enough" in lines(Request(minutes=60), 200_000)
+    # Though it is trimmed to whole intervals.
+    assert "1,020 steps: the text 24 times" in lines(Request(minutes=5), 88_164)
+    assert "many small steps" in lines(Request(minutes=5, devices=3))
     tiny = lines(Request(minutes=5), 1_000)
     assert "batches of 15 x 64: as large as the short text allows" in tiny
     assert "1,000 characters are few" in tiny
+    assert "200 steps: about 200, as for any short text" in tiny
     asked = Request(
         steps=9, hidden_size=8, batch_size=4, sequence_length=9, dropout_rate=0.1, learning_rate=0.1
     )

@@ -1,9 +1,9 @@
 """Train, stop, resume, go further: whole runs of a tiny network."""
 
 import hashlib
+import itertools
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
@@ -27,7 +27,7 @@ from textgen.runs.summary import summarise
 from textgen.settings import SamplingSettings
 from textgen.terminal.progress import format_end, format_plan
 from textgen.training.loop import Report, Trainer
-from textgen.training.plan import WIDTHS, Request
+from textgen.training.plan import WIDTHS, Pace, Request
 from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved
 from textgen.workflows.loading import load_model
 from textgen.workflows.resuming import resume_training
@@ -168,11 +168,21 @@ def test_a_stop_that_is_asked_for_saves_first(corpus: Path) -> None:
 
 
 def test_a_stop_while_the_machine_is_measured_leaves_nothing_behind(corpus: Path) -> None:
-    begun = time.perf_counter()
-    events = start(corpus, "r", steps=10**6, should_stop=lambda: time.perf_counter() - begun > 0.5)
+    answers = itertools.chain([False], itertools.repeat(True))  # asked first before measuring
+    events = start(corpus, "r", steps=10**6, should_stop=answers.__next__)
     with pytest.raises(KeyboardInterrupt):
         run_out(events)
     assert list(Path("checkpoints").iterdir()) == []
+
+
+def test_a_stop_while_a_further_plan_is_measured_changes_nothing(corpus: Path) -> None:
+    run_out(start(corpus, "r"))
+    before = {path: path.read_bytes() for path in Path("checkpoints").rglob("*") if path.is_file()}
+    for further in ({"steps": 1000}, {"minutes": 1}):
+        with pytest.raises(KeyboardInterrupt):
+            run_out(resume_training("r", Supervision(should_stop=lambda: True), **further))
+    after = {path: path.read_bytes() for path in Path("checkpoints").rglob("*") if path.is_file()}
+    assert after == before
 
 
 def test_a_finished_run_says_so_and_can_be_trained_further(corpus: Path) -> None:
@@ -335,7 +345,9 @@ def test_a_machine_much_faster_than_its_large_products_promised_is_measured_agai
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = sys.modules["textgen.workflows.training"]
+    pace = Pace(seconds_per_step=0.01, seconds_per_evaluation=0.01, seconds_to_start=0.0)
     monkeypatch.setattr(module, "product_speed", lambda *_, **__: 1.0)
+    monkeypatch.setattr(Trainer, "measure", lambda *_: pace)
     events = run_out(start_training([corpus], "r", Request(steps=1), Supervision()))
     width = Run(Path("checkpoints/r")).record().config.settings.hidden_size
     assert width > min(WIDTHS)

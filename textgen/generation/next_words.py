@@ -113,7 +113,7 @@ def next_words(
     frontier: list[_Beginning] = []
     size = FIRST_BATCH
     checked = begun
-    for _ in range(MAX_BATCHES):
+    for number in range(MAX_BATCHES):
         following = softmax(session.reader.logits(states).astype(np.float64))
         for row, beginning in enumerate(batch):
             chances = beginning.probability * following[row]
@@ -131,8 +131,8 @@ def next_words(
         frontier.sort(key=lambda beginning: -beginning.probability)
         before, checked = checked, perf_counter()
         taken = checked - before
-        # Another batch would take as long as the last one, or longer.
-        if not frontier or checked + taken > begun + seconds:
+        # Another batch would take as long as the last one, or longer; one there is always time for.
+        if not frontier or (number and checked + taken > begun + seconds):
             break
         size = min(2 * size, BATCH) if taken < BATCH_SHARE * seconds else size
         batch, frontier = frontier[:size], frontier[size:]

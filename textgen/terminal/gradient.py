@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -152,18 +153,19 @@ def _name(one: "Followed") -> str:
 
 
 def _train(*, quiet: bool) -> None:
-    """Train the networks to compare, unless they are there."""
+    """Train the networks to compare, unless they are there and finished."""
     from textgen.terminal.signals import noted_signals
-    from textgen.workflows.events import Ended
+    from textgen.workflows.events import Ended, Planned
     from textgen.workflows.gradients import train_cells
     from textgen.workflows.supervision import Supervision
 
     with noted_signals() as ending:
-        before = ""
-        for name, event in train_cells(Supervision(should_stop=ending.requested)):
-            if name != before and not quiet:
-                say(f"{name}: {'is there already' if event is None else 'is being trained'}")
-            before = name
-            if isinstance(event, Ended) and not event.finished:
-                say(f"stopped; go on with it: textgen train --resume {name}")
-                raise typer.Exit(128 + (ending.signal or 2))
+        try:
+            for name, event in train_cells(Supervision(should_stop=ending.requested)):
+                if isinstance(event, Planned) and not quiet:
+                    say(f"{name}: is being trained, from step {event.first_step:,} on")
+                if isinstance(event, Ended) and not event.finished:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            say("stopped; the same command goes on with it")
+            raise typer.Exit(128 + (ending.signal or signal.SIGINT)) from None

@@ -26,7 +26,7 @@ FILES = ("/save ", "/load ", "/set words ")
 # Of a word being typed.
 CANDIDATES = 8
 # Characters of a line beyond which reading it at every Tab would be felt.
-MAX_COMPLETED = 2000
+MAX_COMPLETED = 1000
 # What is longer is not kept in the history.
 MAX_KEPT = 100_000
 

@@ -111,6 +111,6 @@ def reread(generator: Generator, turns: Sequence[SavedTurn]) -> Work[Tree]:
         yield from _feed(generator, tokens)
         after = replace(generator.state, position=len(tokens))
         written = generator.vocabulary.decode(tokens)
-        tree.add(Turn(0, parent, turn.typed, read, written, rule, prompted, after))
+        tree.add(Turn(0, parent, turn.typed, read, turn.written, written, rule, prompted, after))
         yield ""
     return tree

@@ -26,7 +26,7 @@ MAX_COMPARED = 10**6
 
 # Of a word that is looked back on.
 LONGEST_WORD = 100
-# A key that completes a word is answered within a tenth of a second.
+# That a key which completes a word looks ahead, after reading the line.
 COMPLETION_SECONDS = 0.08
 
 
@@ -127,7 +127,7 @@ class Story:
             self.go(parent)
             raise
         prompted = self.generator.state
-        turn = Turn(0, parent, text, read, "", rule, prompted, prompted)
+        turn = Turn(0, parent, text, read, "", "", rule, prompted, prompted)
         yield from self._write(turn, self.length, self.tree.add)
 
     def regenerate(self) -> Iterator[str]:
@@ -221,7 +221,7 @@ class Story:
             SavedTurn(
                 turn.parent.number,
                 turn.typed,
-                turn.written,
+                turn.original,
                 turn.on_unknown,
                 turn.after.seed,
                 turn.after.sample,
@@ -314,9 +314,11 @@ class Story:
 
 
 def _finished(turn: Turn, pieces: list[Piece], after: GenerationState, seconds: float) -> Turn:
+    written = "".join(piece.text for piece in pieces)
     return replace(
         turn,
-        written="".join(piece.text for piece in pieces),
+        original=written,
+        written=written,
         after=after,
         nats=sum(piece.nats for piece in pieces),
         seconds=seconds,

@@ -22,7 +22,8 @@ class Turn:
         parent: the turn that it follows; None for the beginning.
         typed: what was typed, as it was typed.
         read: the ids of it, with those of a newline put before it, as a text; U+FFFD for id 0.
-        written: what the model wrote.
+        original: what was written, whatever model wrote it.
+        written: the ids of it that this model reads, as a text.
         on_unknown: what was done with characters that the model does not know.
         prompted: the state after reading, before writing.
         after: the state after the turn.
@@ -35,6 +36,7 @@ class Turn:
     parent: "Turn | None"
     typed: str
     read: str
+    original: str
     written: str
     on_unknown: OnUnknown
     prompted: GenerationState
@@ -75,7 +77,7 @@ class Tree:
 
     def __init__(self, beginning: GenerationState) -> None:
         """Begin without any text."""
-        root = Turn(0, None, "", "", "", "error", beginning, beginning)
+        root = Turn(0, None, "", "", "", "", "error", beginning, beginning)
         self.turns, self.current = [root], root
         self.names: dict[str, int] = {}
         # For each turn the number of the next one that was visited last.

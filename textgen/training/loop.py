@@ -46,7 +46,7 @@ class Report:
         validation_loss: in nats per character; None if the last step ended without an evaluation.
         learning_rate: of the last step.
         gradient_norm: of the last step, global norm before clipping.
-        seconds: spent on training since the run's start.
+        seconds: spent on training since the run's start, what was rolled back left out.
         characters_per_second: over the steps since the last evaluation, evaluating left out.
     """
 
@@ -68,7 +68,7 @@ class Progress:
         step: steps made.
         loss_sum: of the steps since the last evaluation, in nats per character.
         loss_count: how many steps that is.
-        seconds: spent on training since the run's start.
+        seconds: spent on training since the run's start, what was rolled back left out.
         best_loss: the lowest validation loss of the plan so far, in nats per character.
         best_training_loss: the mean training loss reported with it.
         waited: evaluations since then.
@@ -220,6 +220,9 @@ class Trainer:
             seconds: how long to measure.
             most_steps: stop after this many steps.
             should_stop: true ends it after the compile or the steps under way.
+
+        Returns:
+            The pace; it takes compiling, the first steps and the first evaluation to start.
         """
         started = time.perf_counter()
         saved = jax.tree.map(np.array, self.state), self.progress
@@ -227,6 +230,7 @@ class Trainer:
         self._advance(0, still)
         self.evaluate()
         begun = time.perf_counter()
+        to_start = begun - started
         self.evaluate()
         evaluation = time.perf_counter() - begun
         begun, durations = time.perf_counter(), list[float]()
@@ -242,7 +246,7 @@ class Trainer:
         return Pace(
             seconds_per_step=median(durations),
             seconds_per_evaluation=evaluation,
-            seconds_to_start=time.perf_counter() - started,
+            seconds_to_start=to_start,
         )
 
     def run(self, stop_after: int | None = None) -> Iterator[Report]:

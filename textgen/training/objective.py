@@ -75,7 +75,8 @@ def learning_rates(plan: TrainingSettings, begin: int, count: int) -> NDArray[np
         count: how many.
 
     Returns:
-        float32 [count], in (0, `plan.learning_rate`]; the step after the plan's last has zero.
+        float32 [count], in [0, `plan.learning_rate`]; the step after the plan's last has zero, as
+        may the last ones of a plan of more than ten thousand, rounded.
     """
     schedule = optax.warmup_cosine_decay_schedule(
         init_value=0.0,

@@ -6,6 +6,7 @@ read, and the steps the measured speed. The figures were found by training on te
 """
 
 import math
+import sys
 from dataclasses import dataclass, replace
 
 from textgen.data.corpus import MIN_CHARACTERS
@@ -263,13 +264,12 @@ def finish_plan(
 
     Returns:
         The plan. Steps fill the minutes asked for, if no number of steps was given, but read the
-        text no more than 24 times; evaluations are at least 2 seconds and at most 2 minutes apart;
-        a checkpoint goes with each of them.
+        text no more than 24 times; evaluations are about 2 seconds apart at least and 2 minutes at
+        most; a checkpoint goes with each of them.
     """
     shortest, longest = SECONDS_BETWEEN_EVALUATIONS
     if request.steps is None:
-        enough = math.ceil(MAX_PASSES * training_characters / draft.characters_per_step)
-        most = min(max(enough, FEWEST_STEPS), MAX_STEPS)
+        most = min(max(_enough(draft, training_characters), FEWEST_STEPS), MAX_STEPS)
         available = max(request.seconds * FILL - pace.seconds_to_start, 0.0)
     else:
         most, available = request.steps, math.inf
@@ -287,7 +287,7 @@ def finish_plan(
         # The last evaluation shall be no closer to the one before than the others are.
         steps = max(steps - (first_step + steps) % eval_every, 1)
     checkpoint_every = request.checkpoint_every or eval_every * max(
-        math.ceil(shortest / (eval_every * pace.seconds_per_step)), 1
+        round(shortest / (eval_every * pace.seconds_per_step)), 1
     )
     return replace(
         draft,
@@ -301,6 +301,11 @@ def finish_plan(
         checkpoint_every=checkpoint_every,
         patience=request._or("patience", PATIENCE if request.steps is None else 0),
     )
+
+
+def _enough(plan: TrainingSettings, training_characters: int) -> int:
+    """Return the steps that read a text as often as it is ever read."""
+    return math.ceil(MAX_PASSES * training_characters / plan.characters_per_step)
 
 
 def explain(
@@ -325,8 +330,7 @@ def explain(
             why = f"the narrowest there is; a wider one could not read {reads}"
         lines.append(f"{size}: {why}")
     if request.batch_size is None or request.sequence_length is None:
-        wanted = request.batch_size or BATCH_SIZE, request.sequence_length or SEQUENCE_LENGTH
-        short = plan.batch_size < wanted[0] or plan.sequence_length < wanted[1]
+        short = (plan.batch_size, plan.sequence_length) != batch_shape(request, sys.maxsize)
         why = "as large as the short text allows" if short else "many small steps learn most"
         lines.append(f"batches of {plan.batch_size} x {plan.sequence_length}: {why}")
     if request.dropout_rate is None:
@@ -339,8 +343,10 @@ def explain(
         units = f"{model.hidden_size} units"
         lines.append(f"learning rate {plan.learning_rate:g}: for {units}, falling to 0")
     if request.steps is None:
-        full = passes >= MAX_PASSES * 0.99
-        why = f"the text {MAX_PASSES} times, which is enough" if full else f"what fits into {time}"
+        enough, why = _enough(plan, training_characters), f"what fits into {time}"
+        if plan.steps > max(enough, FEWEST_STEPS) - plan.eval_every:
+            why = f"the text {MAX_PASSES} times, which is enough"
+            why = why if enough >= FEWEST_STEPS else f"about {FEWEST_STEPS}, as for any short text"
         lines.append(f"{plan.steps:,} steps: {why}")
     if training_characters < FEW_CHARACTERS:
         lines.append(

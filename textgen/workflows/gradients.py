@@ -18,6 +18,7 @@ from textgen.settings import CellName
 from textgen.training.plan import Request
 from textgen.workflows.events import Event
 from textgen.workflows.loading import Model, load_model
+from textgen.workflows.resuming import resume_training
 from textgen.workflows.supervision import Supervision
 from textgen.workflows.training import start_training
 
@@ -97,21 +98,27 @@ def follow_gradients(names: Sequence[str | None], *, reach: int, places: int) ->
             yield Followed(model.name, settings.cell, is_trained, found)
 
 
-def train_cells(supervision: Supervision) -> Iterator[tuple[str, Event | None]]:
+def train_cells(supervision: Supervision) -> Iterator[tuple[str, Event]]:
     """Train a small network of each cell on the fables, in the runs that `compared_runs` names.
 
+    A run that is there already is gone on with if it was interrupted.
+
     Yields:
-        The name of the run, with what happens; or with None if it is there already.
+        The name of the run, with what happens.
+
+    Raises:
+        KeyboardInterrupt: if it is asked to stop where there is nothing to save yet.
     """
     for cell, name in zip(get_args(CellName), compared_runs(), strict=True):
         try:
             find_run(name)
         except RunNotFoundError:
             request = replace(COMPARED, cell=cell)
-            for event in start_training([shipped_corpus()], name, request, supervision):
-                yield name, event
+            events = start_training([shipped_corpus()], name, request, supervision)
         else:
-            yield name, None
+            events = resume_training(name, supervision)
+        for event in events:
+            yield name, event
 
 
 def compared_runs() -> list[str]:

@@ -41,11 +41,12 @@ class ExtremeLines:
 def extreme_lines(model: Model, count: int) -> ExtremeLines | None:
     """Find the most and the least likely lines of a model's validation text.
 
-    Lines of fewer than 20 characters do not count, nor the first, which may be half a line; of
-    equal ones the first does.
+    Lines of fewer than 20 characters do not count, nor the first, which may be half a line, as may
+    be the first of each other file that the text was made of; of equal ones the first does.
 
     Args:
-        model: whose text is read with the state carried, its first 100,000 characters.
+        model: whose text is read with the state carried, its first 100,000 characters or, where
+            these end in a line, what is before it.
         count: how many of each.
 
     Returns:
@@ -57,9 +58,12 @@ def extreme_lines(model: Model, count: int) -> ExtremeLines | None:
     tokens = model.validation_tokens()
     if tokens is None:
         return None
+    text = model.config.vocabulary.decode(tokens[:MAX_READ])
+    if len(tokens) > MAX_READ and "\n" in text:
+        text = text[: text.rindex("\n") + 1]
     scoring = Scoring([model])
     lines: dict[str, Line] = {}
-    for line in scoring.read_lines([model.config.vocabulary.decode(tokens[:MAX_READ])]):
+    for line in scoring.read_lines([text]):
         if line.number > 1 and line.characters >= SHORTEST:
             lines.setdefault(line.text, line)
 

@@ -94,7 +94,7 @@ def measure_machine(cell: CellName, seconds: float) -> Iterator[Speeds]:
             sequence_length=length,
             training=training,
             share_of_ceiling=training * operations_per_character(model) / ceiling,
-            seconds_to_start=pace.seconds_to_start - seconds,
+            seconds_to_start=pace.seconds_to_start,
             numpy=_writing_speed(model, parameters, None, 1, seconds / 2),
             jax=_writing_speed(model, parameters, engine, 1, seconds / 2),
             jax_many=_writing_speed(model, parameters, engine, STREAMS, seconds / 2),

@@ -92,6 +92,7 @@ def resume_training(
         seconds = None
         if further:
             pace = measure_pace(trainer, further, supervision)
+            supervision.check()
             pace = replace(pace, seconds_to_start=time.perf_counter() - started)
             characters = record.corpus.training_characters
             trainer.adopt(finish_plan(trainer.plan, further, pace, characters, step))
