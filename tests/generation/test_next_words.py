@@ -166,3 +166,7 @@ def test_when_time_is_over_what_was_found_is_a_lower_bound(monkeypatch: pytest.M
     batches = 0
     next_words(generator, 1000, seconds=0.2)
     assert batches == 6
+    # However slow the machine, one batch is read.
+    batches = 0
+    assert len(next_words(generator, 1000, seconds=0.0)) > 0
+    assert batches == 1

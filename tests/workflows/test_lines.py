@@ -35,6 +35,12 @@ def test_the_lines_are_ranked_by_their_surprise_in_their_place(
     assert [line.text for line in found.unlikely] == order[:0:-1]
     best = found.to_json()["most_likely"][0]
     assert best["bits_per_character"] == pytest.approx(expected[order[0]], rel=1e-5)
+    # Read only as far as into "over the lazy dog.", half a line does not count.
+    monkeypatch.setattr(lines, "MAX_READ", text.index("dog.\nfox"))
+    cut = extreme_lines(model, 9)
+    assert cut is not None
+    assert cut.characters == text.index("over the")
+    assert [line.text for line in cut.likely] == [line for line in order if "over" not in line]
 
 
 def test_without_the_text_there_are_no_lines(tiny_run: Path) -> None:
