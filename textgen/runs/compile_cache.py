@@ -37,6 +37,9 @@ def keep_compiled(environment: MutableMapping[str, str] = os.environ) -> None:
         environment["JAX_COMPILATION_CACHE_DIR"] = str(folder)
         # By itself JAX would keep only what takes it more than a second.
         environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.02")
+        # On some Intel processors XLA takes back nothing that was kept, compiles it anew, and says
+        # so in long lines for each program (openxla/xla issue 44565).
+        environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def _default_folder(environment: MutableMapping[str, str]) -> str:
