@@ -1,6 +1,5 @@
 import io
 import json
-import math
 import re
 import sys
 from collections.abc import Callable
@@ -22,7 +21,7 @@ def inspect(
 ) -> Inspect:
     """Run `textgen inspect`; return its code and what it wrote to stdout and stderr."""
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # the command sets it, for all that come after
-    monkeypatch.setattr("textgen.terminal.inspect.PATIENCE", math.inf)
+    monkeypatch.setattr("textgen.terminal.inspect.PATIENCE", 1e9)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = run_command(["inspect", *arguments])

@@ -130,7 +130,7 @@ def test_copies_are_limited_and_need_the_training_text(sample: Say, tiny_run: Pa
             "repetition-window must be a whole number in [1, 4096]",
         ),
         (["--starts", "t,o", "--forbid", r"\n"], 2, "starts must be given with newlines permitted"),
-        (["--length", "9" * 400], 2, "length must be a whole number in [0, 1000000000000]"),
+        (["--length", "9" * 400], 2, "length must be a whole number in [0, 1000000000]"),
         (["--num-samples", "9" * 400], 2, "num-samples must be"),
         (["--words", "none.txt", "--top-p", "5"], 2, "top-p must be"),
         (["--max-copy", "-3"], 2, "max-copy must be a whole number in [0, 4096], got -3"),
