@@ -14,6 +14,7 @@ import typer
 from textgen.errors import UsageError
 from textgen.settings import check_number
 from textgen.terminal.chart import Chart, Line, draw_chart, format_legend
+from textgen.terminal.columns import wrap
 from textgen.terminal.options import AsJson, Output, Quiet
 from textgen.terminal.output import emit, is_plain, say, takes_colours
 from textgen.terminal.render import format_table, one_line
@@ -103,12 +104,13 @@ def format_gradients(followed: "Sequence[Followed]") -> str:
         left = (_share(float(shares[distance])) for distance in distances)
         rows.append((letter, one_line(one.title), *lives, *left))
     columns = shutil.get_terminal_size().columns
-    note = (
+    note = wrap(
         "Norm of d loss(t) / d h(t-k), the mean over the validation text, for k characters back; "
-        "that of k = 1 is 1.\nHalf-life: the first k at which half of it is left."
+        "that of k = 1 is 1. Half-life: the first k at which half of it is left.",
+        max(columns, 20),
     )
     chart = _chart(followed, max(columns, 20))
-    return f"{format_table(rows)}\n\n{note}\n\n{chart}\n"
+    return "\n\n".join([format_table(rows), "\n".join(note), f"{chart}\n"])
 
 
 def _chart(followed: "Sequence[Followed]", columns: int) -> str:
