@@ -387,13 +387,12 @@ def relative_cost(experiment: Experiment, base: Experiment) -> float:
     """Return the time of a step as a share of the base's: the median of pairs made in turn."""
     pair = experiment, base
     states = [one.advance(one.fresh(), 0, 10**6) for one in pair]
-    ratios = []
-    for _ in range(PAIRS):
-        seconds = []
-        for place, one in enumerate(pair):
+    seconds, ratios = [0.0, 0.0], []
+    for number in range(PAIRS):
+        for place in (0, 1) if number % 2 else (1, 0):
             begun = time.perf_counter()
-            states[place] = one.advance(states[place], 0, 10**6)
-            seconds.append(time.perf_counter() - begun)
+            states[place] = pair[place].advance(states[place], 0, 10**6)
+            seconds[place] = time.perf_counter() - begun
         ratios.append(seconds[0] / seconds[1])
     return float(np.median(ratios))
 
