@@ -186,14 +186,14 @@ def prompted(child: Any) -> None:
 
 
 def test_on_a_terminal_text_is_stopped_completed_scored_and_remembered(tiny_run: Path) -> None:
-    with terminal("--length", "10000000") as child:
+    with terminal("--length", "1000000000") as child:
         child.expect("/help for help")
         prompted(child)
         child.expect_exact("temperature 0.8 | seed 1")
         child.send("the dog\r")
         child.expect(r"\w+ \w+ \w+")
         child.sendintr()
-        prompted(child)  # long before so much text could be written
+        prompted(child)  # hours before so much text could be written
         child.expect("characters/s")
         child.send("/set len\t")
         child.expect_exact("gth")
@@ -239,7 +239,7 @@ def test_on_a_terminal_text_is_stopped_completed_scored_and_remembered(tiny_run:
 
 
 def test_one_ctrl_c_too_many_does_not_end_the_session(tiny_run: Path) -> None:
-    with terminal("--length", "10000000", TERM="dumb") as child:
+    with terminal("--length", "1000000000", TERM="dumb") as child:
         child.expect_exact("> ")
         child.send("the dog\r")
         child.expect(r"\w+ \w+ \w+")

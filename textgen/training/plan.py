@@ -346,7 +346,8 @@ def explain(
         enough, why = _enough(plan, training_characters), f"what fits into {time}"
         if plan.steps > max(enough, FEWEST_STEPS) - plan.eval_every:
             why = f"the text {MAX_PASSES} times, which is enough"
-            why = why if enough >= FEWEST_STEPS else f"about {FEWEST_STEPS}, as for any short text"
+            if enough < FEWEST_STEPS:
+                why = f"about {FEWEST_STEPS}, as for any short text"
         lines.append(f"{plan.steps:,} steps: {why}")
     if training_characters < FEW_CHARACTERS:
         lines.append(
