@@ -1,5 +1,6 @@
 """The likeliest next words, compared with following every beginning one character at a time."""
 
+import itertools
 from collections import Counter
 from typing import Any
 
@@ -168,5 +169,6 @@ def test_when_time_is_over_what_was_found_is_a_lower_bound(monkeypatch: pytest.M
     assert batches == 6
     # However slow the machine, one batch is read.
     batches = 0
-    assert len(next_words(generator, 1000, seconds=0.0)) > 0
+    monkeypatch.setattr(module, "perf_counter", itertools.count(0, 60).__next__)
+    assert 0 < len(next_words(generator, 1000, seconds=0.08)) < len(some)
     assert batches == 1
