@@ -1,11 +1,11 @@
-"""Compare how fast textgen's engines, PyTorch and stock Flax write, and what controls cost.
+"""Compare how fast textgen's engines, PyTorch and stock Flax write; measure what controls cost.
 
     python benchmarks/sampling_speed.py [--shapes 2x128] [--tables speed controls]
 
-Every contestant is a process of its own (benchmarks/contestants/) with a network of random weights
-that writes characters at temperature 0.8, one text or 64 together. They take turns; a ratio is
-taken turn by turn, and quoted as the median with the lowest and the highest in brackets. Controls
-are compared in one process, also in turns. Nothing else should run on the machine.
+Each contestant is a process of its own (benchmarks/contestants/) with a network of random weights
+that writes characters at temperature 0.8, one text or 64 together. Contestants take turns. A ratio
+is computed for each turn and reported as the median, with the lowest and the highest in brackets.
+Controls are compared within one process, also in turns. Nothing else should run on the machine.
 """
 
 import argparse
@@ -31,7 +31,7 @@ WORDS = 300
 
 
 def shape_of(title: str, streams: int) -> dict[str, int]:
-    """Return a network's shape, as contestants take it."""
+    """Return a network's shape in the form that contestants read."""
     num_layers, hidden_size = SHAPES[title]
     return {
         "num_layers": num_layers,
@@ -43,7 +43,7 @@ def shape_of(title: str, streams: int) -> dict[str, int]:
 
 
 def compare(title: str, streams: int, rounds: int, seconds: float) -> None:
-    """Let all contestants write in turn, and print a row for each."""
+    """Let all contestants take turns and print a row for each."""
     names = ["textgen_jax", *(["textgen_numpy"] if streams == 1 else [])]
     names += [f"{name}_writing" for name in RIVALS]
     pythons = {name: python_of(name.removesuffix("_writing")) for name in names}
@@ -56,16 +56,16 @@ def compare(title: str, streams: int, rounds: int, seconds: float) -> None:
 def speeds_in_turn(
     pythons: Mapping[str, str], shape: Mapping[str, int], rounds: int, seconds: float
 ) -> Iterator[tuple[str, str, str]]:
-    """Let contestants work in turn, after a turn to warm up.
+    """Let contestants take turns, after one turn to warm up.
 
     Args:
-        pythons: by the name of each contestant the interpreter that it runs on; the first is ours.
-        shape: of the network.
-        rounds: turns of each that count.
-        seconds: of each turn.
+        pythons: the Python interpreter of each contestant, by its name; textgen comes first.
+        shape: shape of the network.
+        rounds: number of turns that count.
+        seconds: length of each turn.
 
     Yields:
-        Of each contestant the name, the characters per second, and how much faster ours is.
+        For each contestant its name, its characters per second, and how much faster textgen is.
     """
     with ExitStack() as leaving:
         entered = []
@@ -85,7 +85,7 @@ def speeds_in_turn(
 
 
 def controls(vocab_size: int) -> dict[str, Any]:
-    """Return settings with each control alone, and with all of them."""
+    """Return settings with each control alone and with all controls together."""
     from textgen.data.vocabulary import Vocabulary
     from textgen.settings import SamplingSettings
 
@@ -104,7 +104,7 @@ def controls(vocab_size: int) -> dict[str, Any]:
         "words": {"words": words},
         "starts": {"starts": (words[0][0],) * 1000, "lines": 10**9},
         "max_copy": {"max_copy": 20},
-        # Stop texts that begin but never end.
+        # The first character of each stop text may be written, the second never.
         "stop, forbid": {
             "stop": ("\n" + characters[1], " " + characters[1]),
             "forbid": characters[1],
@@ -120,7 +120,7 @@ def controls(vocab_size: int) -> dict[str, Any]:
 def compare_controls(
     title: str, vocab_size: int, engine: str, streams: int, rounds: int, seconds: float
 ) -> None:
-    """Print what each control costs."""
+    """Print how much slower each control makes writing."""
     from turns import Shape
     from writing import build
 
@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
     parser.add_argument("--tables", nargs="+", choices=["speed", "controls"], default=["speed"])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of a turn")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn")
     arguments = parser.parse_args()
     versions = ", ".join(f"{name} {version(name)}" for name in ("jax", "flax", "numpy"))
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores")

@@ -1,13 +1,13 @@
-"""Compare how fast textgen and PyTorch score a text, and what a longer text costs.
+"""Compare how fast textgen and PyTorch score a text, and time whole commands.
 
     python benchmarks/scoring_speed.py [--shapes 2x128]
     python benchmarks/scoring_speed.py --files FILE [FILE ...] --run RUN
 
-Every contestant is a process of its own (benchmarks/contestants/) with a network of random weights
-that reads one text from left to right with the state carried, and takes turns with the others. A
-ratio is taken turn by turn, and quoted as the median with the lowest and the highest in brackets.
-With files, `textgen score` reads each whole, and its time and most memory are printed. Nothing else
-should run on the machine.
+Each contestant is a process of its own (benchmarks/contestants/) with a network of random weights.
+It reads one text from left to right with the state carried. Contestants take turns. A ratio is
+computed for each turn and reported as the median, with the lowest and the highest in brackets.
+With `--files`, `textgen score` reads each whole file, and its time and peak memory are printed.
+Nothing else should run on the machine.
 """
 
 import argparse
@@ -31,7 +31,7 @@ CONTESTANTS = {
 
 
 def compare(title: str, rounds: int, seconds: float) -> None:
-    """Let all contestants read in turn, and print a row for each."""
+    """Let all contestants take turns and print a row for each."""
     pythons = {
         name: python_of("pytorch" if name.startswith("pytorch") else "textgen")
         for name in CONTESTANTS
@@ -41,7 +41,7 @@ def compare(title: str, rounds: int, seconds: float) -> None:
 
 
 def score_file(path: Path, run: str) -> None:
-    """Print how long `textgen score` takes for a file, and the most memory it holds."""
+    """Print the time and the peak memory of `textgen score` on a file."""
     command = [sys.executable, "-m", "textgen", "score", str(path), "--model", run, "--no-show"]
     begun = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -58,9 +58,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each turn")
-    parser.add_argument("--files", nargs="+", type=Path, help="read these instead")
-    parser.add_argument("--run", help="with which run")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of each turn")
+    parser.add_argument("--files", nargs="+", type=Path, help="time `textgen score` on these")
+    parser.add_argument("--run", help="run that scores the files")
     arguments = parser.parse_args()
     packages = " ".join(f"{name} {version(name)}" for name in ("jax", "flax", "numpy"))
     print(f"date     {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")

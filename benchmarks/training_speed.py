@@ -1,12 +1,12 @@
-"""Compare a step of training with PyTorch's, Keras's and stock Flax's, in turn, on one machine.
+"""Compare the speed of a training step with that of PyTorch, Keras and stock Flax.
 
     python benchmarks/training_speed.py [--shapes 2x128 2x512] [--contestants pytorch]
 
-Every contestant is a process of its own (benchmarks/contestants/) that trains the same network on
-the same batches: forward, backward, clipping, AdamW, the loss on the host. They train one at a
-time, in turn; a ratio is taken between neighbours in time, and quoted as the median over the turns
-with the lowest and the highest in brackets. PyTorch and Keras get environments of their own, made
-under benchmarks/.environments at the first run; nothing else should run on the machine.
+Each contestant is a process of its own (benchmarks/contestants/) that trains the same network on
+the same batches: forward, backward, clipping, AdamW, the loss on the host. Contestants train one at
+a time, in turns. A ratio is computed for each turn and reported as the median, with the lowest and
+the highest in brackets. PyTorch and Keras get virtual environments of their own, created under
+benchmarks/.environments on the first run. Nothing else should run on the machine.
 """
 
 import argparse
@@ -52,11 +52,11 @@ class Contestant:
     """A process that trains when asked.
 
     Attributes:
-        name: of its script.
-        process: waiting for a line that says how long to train.
-        start: seconds to build the network, and to compile a step.
+        name: name of its script.
+        process: waits for a line of stdin that says how long to train.
+        start: seconds to build the network and to compile a step.
         speeds: characters per second of each turn.
-        memory: the most bytes held beyond those after the imports.
+        memory: peak memory minus the memory after the imports, in bytes.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Contestant:
     memory: int = 0
 
     def train(self, seconds: float) -> None:
-        """Take a turn."""
+        """Train for one turn."""
         answer = self._ask(f"{seconds}\n")
         self.speeds.append(answer["characters"] / answer["seconds"])
         self.memory = answer["memory"]
@@ -86,7 +86,7 @@ class Contestant:
 
 
 def python_of(name: str) -> str:
-    """Return the interpreter that a contestant runs on; make its environment if it is missing."""
+    """Return a contestant's Python interpreter; create its environment if it is missing."""
     packages = RIVALS.get(name)
     if packages is None:
         return sys.executable
@@ -102,7 +102,7 @@ def python_of(name: str) -> str:
 
 
 def enter(name: str, shape: dict[str, int], cache: str, python: str | None = None) -> Contestant:
-    """Start a contestant and wait for its first call."""
+    """Start a contestant and wait until it has compiled."""
     process = subprocess.Popen(
         [python or python_of(name), CONTESTANTS / f"{name}.py", json.dumps(shape)],
         stdin=subprocess.PIPE,
@@ -115,7 +115,7 @@ def enter(name: str, shape: dict[str, int], cache: str, python: str | None = Non
 
 
 def spread(values: list[float], form: str) -> str:
-    """Return the median, with the lowest and the highest."""
+    """Format the median, with the lowest and the highest value."""
     low, middle, high = (format(v, form) for v in (min(values), median(values), max(values)))
     return f"{middle} ({low}-{high})"
 
@@ -123,7 +123,7 @@ def spread(values: list[float], form: str) -> str:
 def compare(
     title: str, shape: dict[str, int], names: list[str], rounds: int, seconds: float
 ) -> list[dict[str, Any]]:
-    """Let all contestants train on a shape in turn; return a row of figures for each."""
+    """Let all contestants take turns on a shape; return a row of figures for each."""
     with tempfile.TemporaryDirectory() as cache, ExitStack() as leaving:
         cold = enter(OURS, shape, cache)
         cold.train(seconds)
@@ -154,7 +154,7 @@ def compare(
     executed = operations_per_character(
         ModelSettings(vocab_size=VOCAB_SIZE, dropout_rate=0.0, **sizes)
     )
-    # A product of the ceiling, counted there as one batch.
+    # The process of the ceiling counts one product as one batch.
     size = shape["batch_size"] * shape["sequence_length"]
     peak = 2 * 1024**3 * len(os.sched_getaffinity(0)) / size
     shares = zip(ours.speeds, ceiling.speeds, strict=True)
@@ -195,8 +195,8 @@ def main() -> None:
     parser.add_argument("--contestants", nargs="+", choices=RIVALS, default=list(RIVALS))
     parser.add_argument("--embedding", choices=["both", "wide", "narrow"], default="both")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of a turn")
-    parser.add_argument("--json", type=Path, help="file for all figures of all turns")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of a turn")
+    parser.add_argument("--json", type=Path, help="write the figures of all turns to this file")
     arguments = parser.parse_args()
     for name in arguments.contestants:
         python_of(name)
@@ -216,7 +216,7 @@ def main() -> None:
                 continue
             width = NARROW if narrow else SHAPES[title]["hidden_size"]
             if narrow and width == SHAPES[title]["hidden_size"]:
-                continue  # as wide as the layers already
+                continue  # the wide embedding has this width already
             shape = SHAPES[title] | {"embedding_size": width}
             rows = compare(
                 f"{title}, {width}",

@@ -32,7 +32,7 @@ class LanguageModel(nnx.Module):
 
 
 def build(shape: Shape) -> tuple[Steps, int]:
-    """Return a step of training, and that it is one."""
+    """Return a function that trains one step, and 1, the number of steps."""
     model = LanguageModel(shape)
     transformation = optax.chain(
         optax.clip_by_global_norm(1.0), optax.adamw(LEARNING_RATE, weight_decay=WEIGHT_DECAY)

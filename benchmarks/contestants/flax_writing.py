@@ -1,4 +1,4 @@
-"""Stock Flax: OptimizedLSTMCell a character at a time, in one nnx.jit call each."""
+"""Stock Flax: OptimizedLSTMCell, with one nnx.jit call for each character."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ CHARACTERS = 20
 
 
 def build(shape: Shape) -> Callable[[], int]:
-    """Return what writes on."""
+    """Return a function that writes more characters of each text."""
     model = LanguageModel(shape)
     zero = jnp.zeros((shape.batch_size, shape.hidden_size))
     tokens, states = jnp.zeros((shape.batch_size, 1), int), [(zero, zero)] * shape.num_layers

@@ -10,7 +10,7 @@ from turns import LEARNING_RATE, VOCAB_SIZE, WEIGHT_DECAY, Shape, Steps, take_tu
 
 
 def build(shape: Shape) -> tuple[Steps, int]:
-    """Return a step of training, and that it is one."""
+    """Return a function that trains one step, and 1, the number of steps."""
     layers = [keras.layers.Embedding(VOCAB_SIZE, shape.embedding_size)]
     for _ in range(shape.num_layers):
         layers.append(keras.layers.LSTM(shape.hidden_size, return_sequences=True, stateful=True))

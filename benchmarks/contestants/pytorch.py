@@ -1,4 +1,4 @@
-"""PyTorch: nn.LSTM, fused AdamW, as many threads as cores."""
+"""PyTorch: nn.LSTM and fused AdamW, with as many threads as cores."""
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ class LanguageModel(nn.Module):
 
 
 def build(shape: Shape) -> tuple[Steps, int]:
-    """Return a step of training, and that it is one."""
+    """Return a function that trains one step, and 1, the number of steps."""
     model = LanguageModel(shape)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True

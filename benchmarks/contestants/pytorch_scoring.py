@@ -1,4 +1,4 @@
-"""PyTorch: nn.LSTM scores a text a character at a time, as many threads as cores."""
+"""PyTorch: nn.LSTM scores one character at a time, with as many threads as cores."""
 
 from collections.abc import Callable
 
@@ -10,12 +10,12 @@ CHARACTERS = 100
 
 
 def build(shape: Shape, characters: int = CHARACTERS, at_once: int = 1) -> Callable[[], int]:
-    """Return what reads on, from left to right with the state carried.
+    """Return a function that reads on from left to right with the state carried.
 
     Args:
-        shape: of the network.
-        characters: to read at each call.
-        at_once: how many of them `nn.LSTM` is given at once.
+        shape: shape of the network.
+        characters: number of characters that a call reads.
+        at_once: number of characters passed to `nn.LSTM` at once.
     """
     model = LanguageModel(shape).eval()
     zero = torch.zeros(shape.num_layers, 1, shape.hidden_size)

@@ -1,4 +1,4 @@
-"""PyTorch: nn.LSTM scores a text 4,096 characters at a time, as many threads as cores."""
+"""PyTorch: nn.LSTM scores 4,096 characters at a time, with as many threads as cores."""
 
 from pytorch_scoring import build
 from turns import take_writing_turns

@@ -1,4 +1,4 @@
-"""PyTorch: nn.LSTM a character at a time, as many threads as cores."""
+"""PyTorch: nn.LSTM writes one character at a time, with as many threads as cores."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ CHARACTERS = 20
 
 
 def build(shape: Shape) -> Callable[[], int]:
-    """Return what writes on."""
+    """Return a function that writes more characters of each text."""
     model = LanguageModel(shape).eval()
     zero = torch.zeros(shape.num_layers, shape.batch_size, shape.hidden_size)
     tokens, state = torch.zeros(1, shape.batch_size, dtype=torch.long), (zero, zero)

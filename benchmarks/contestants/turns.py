@@ -1,4 +1,4 @@
-"""What every contestant shares: its shape, its batches, and the turns it takes on request."""
+"""Code that all contestants share: the shape, the batches, and taking turns on request."""
 
 import json
 import resource
@@ -16,7 +16,7 @@ WEIGHT_DECAY = 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What is trained: layers of a width, behind an embedding, on batches [B, T]."""
+    """Shape of the network, and of the batches [B, T] it is trained on."""
 
     num_layers: int
     hidden_size: int
@@ -36,15 +36,15 @@ def peak_memory() -> int:
 def take_turns(build: Callable[[Shape], tuple[Steps, int]]) -> None:
     """Build a contestant from the shape in argv, then train whenever a line of stdin says so.
 
-    A line holds a number of seconds. Each is answered by a line of JSON: how many characters were
-    trained on in about that time, how long it took, and the most memory held so far beyond what
-    the process held before building. The first line printed tells the seconds that building took,
-    and by how many the first call was longer than the second: those of compiling.
+    Each line of stdin is a number of seconds. The answer is a line of JSON: the number of
+    characters trained on in about that time, the seconds it took, and the peak memory so far minus
+    the memory before building. The first line printed gives the seconds of building, and the
+    seconds of compiling: by how much the first call was longer than the second.
 
     Args:
-        build: makes a function of (inputs [K, B, T], targets [K, B, T]), int32, that takes K steps
-            of training, one after the other from the recurrent state that the last one left, and
-            returns their losses as numbers of the host; and K.
+        build: returns a function and K. The function takes inputs and targets, both int32
+            [K, B, T], trains K steps, each from the recurrent state that the one before left, and
+            returns their losses as numbers on the host.
     """
     shape = Shape(**json.loads(sys.argv[1]))
     before = peak_memory()
@@ -76,12 +76,12 @@ def take_turns(build: Callable[[Shape], tuple[Steps, int]]) -> None:
 def take_writing_turns(build: Callable[[Shape], Callable[[], int]]) -> None:
     """Build a contestant from the shape in argv, then write whenever a line of stdin says so.
 
-    Lines are answered as by `take_turns`. The shape's batch size is the number of texts that are
+    The answers are those of `take_turns`. The shape's batch size is the number of texts that are
     written side by side.
 
     Args:
-        build: makes a function that writes some more characters of each text, drawn from the
-            softmax at temperature 0.8, and returns how many it wrote together.
+        build: returns a function that writes some more characters of each text, sampled at
+            temperature 0.8, and returns the number of characters of all texts together.
     """
     shape = Shape(**json.loads(sys.argv[1]))
     before = peak_memory()
