@@ -38,13 +38,13 @@ from textgen.data.corpus import scan_corpus
 from textgen.data.streams import Streams
 from textgen.data.tokens import Tokens, open_tokens, write_tokens
 from textgen.data.vocabulary import Vocabulary
+from textgen.evaluation.protocols import Evaluator
 from textgen.network.cells import CELLS
 from textgen.network.model import Parameters, States, create_model, random_key, zero_states
 from textgen.network.recurrence import look_up, product, run_cell
+from textgen.runtime.devices import DATA, make_mesh, replicated, shared
 from textgen.settings import ModelSettings
-from textgen.training.devices import DATA, make_mesh, replicated, shared
-from textgen.training.evaluation import Evaluator
-from textgen.training.objective import cross_entropy, reset_states
+from textgen.training.loss import cross_entropy, reset_states
 
 STEPS_AT_ONCE = 8
 PAIRS = 11

@@ -21,10 +21,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from textgen.data.tokens import file_sha256
+from textgen.evaluation.protocols import Evaluator, bits_per_character
 from textgen.network.model import create_model
 from textgen.runs.run import VARIABLE, Run
-from textgen.training.devices import make_mesh
-from textgen.training.evaluation import Evaluator, bits_per_character
+from textgen.runtime.devices import make_mesh
 
 OWN = "its own choice"
 CHOICES = {

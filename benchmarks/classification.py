@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from story_measures import lines_of, ngram_bits, ngram_order
 
 from textgen.data.vocabulary import Vocabulary
-from textgen.workflows.loading import Model, load_model
-from textgen.workflows.scoring import Scoring
+from textgen.generation.model import Model
+from textgen.workflows.load import load_model
+from textgen.workflows.score import Scoring
 
 
 def held_out_lines(models: Sequence[Model], shortest: int, most: int) -> list[list[str]]:

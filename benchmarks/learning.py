@@ -30,15 +30,15 @@ import numpy as np
 
 from textgen.data.corpus import read_part, scan_corpus
 from textgen.data.vocabulary import Vocabulary
+from textgen.evaluation.baselines import ngram_probabilities
+from textgen.evaluation.protocols import bits_per_character
+from textgen.planning.request import Request
 from textgen.runs.library import find_run
 from textgen.runs.run import VARIABLE, Run
-from textgen.terminal.progress import TrainingDisplay
-from textgen.training.baselines import ngram_probabilities
-from textgen.training.evaluation import bits_per_character
-from textgen.training.plan import Request
-from textgen.workflows.evaluating import Result, measure_baselines, measure_network
-from textgen.workflows.supervision import Supervision
-from textgen.workflows.training import start_training
+from textgen.terminal.display.progress import TrainingDisplay
+from textgen.workflows.evaluate import Result, measure_baselines, measure_network
+from textgen.workflows.supervise import Supervision
+from textgen.workflows.train import start_training
 
 PROTOCOLS = ("window", "stream", "dynamic", "mixed")
 # An n-gram model of characters whose counts go on, mixed with dynamic evaluation: chosen on the

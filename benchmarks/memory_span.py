@@ -26,9 +26,9 @@ import numpy as np
 
 from textgen.network.cells import CELLS
 from textgen.network.model import create_model, zero_states
+from textgen.runtime.devices import make_mesh
 from textgen.settings import CellName, ModelSettings, TrainingSettings
-from textgen.training.devices import make_mesh
-from textgen.training.loop import Trainer
+from textgen.workflows.supervise import make_trainer
 
 SPANS = (2, 5, 10, 20, 40, 80)
 LETTERS = 4
@@ -86,7 +86,7 @@ def accuracy(cell: CellName, span: int, steps: int, seed: int) -> float:
         checkpoint_every=steps,
     )
     text = make_text(span, TEXT_CHARACTERS, seed)
-    trainer = Trainer(model, plan, text[:-10_000], text[-10_000:])
+    trainer = make_trainer(model, plan, text[:-10_000], text[-10_000:])
     parameters = {name: np.array(array) for name, array in trainer.state.parameters.items()}
     open_gates(cell, parameters["layers.0.bias"], span)
     trainer.restore(trainer.fresh_state(parameters), trainer.progress)

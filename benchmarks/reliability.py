@@ -35,9 +35,9 @@ from pathlib import Path
 from typing import Any
 
 from textgen.errors import DamagedError, TextgenError
+from textgen.readable import visible
 from textgen.runs.run import Run
 from textgen.settings import SamplingSettings
-from textgen.terminal.render import visible
 
 TEXT = "the quick brown fox jumps over the lazy dog, and the dog sleeps on.\n" * 40
 TINY: dict[str, Any] = {
@@ -92,12 +92,12 @@ def train(name: str, **options: Any) -> None:
 
     JAX starts here and not before, so that a process can be forked and train.
     """
-    from textgen.runs.compile_cache import keep_compiled
-    from textgen.training.plan import Request
+    from textgen.planning.request import Request
+    from textgen.runtime.compile_cache import keep_compiled
     from textgen.workflows.events import Event, Note, Planned, Report, Saved
-    from textgen.workflows.resuming import resume_training
-    from textgen.workflows.supervision import Supervision
-    from textgen.workflows.training import start_training
+    from textgen.workflows.resume import resume_training
+    from textgen.workflows.supervise import Supervision
+    from textgen.workflows.train import start_training
 
     keep_compiled()
     watch = {key: options.pop(key) for key in ("keep", "stop_after") if key in options}
@@ -435,7 +435,7 @@ def disk(arguments: argparse.Namespace) -> str:
 
 def readers(arguments: argparse.Namespace) -> str:
     """Load the best checkpoint over and over while a training writes and prunes."""
-    from textgen.workflows.loading import load_model
+    from textgen.workflows.load import load_model
 
     counts = Counter[str]()
     plan = {"steps": 500, "eval_every": 1, "checkpoint_every": 1, "devices": 1, "keep": 1}
@@ -465,8 +465,8 @@ ESCAPES = (
 
 def terminal(arguments: argparse.Namespace) -> str:
     """Train on escape sequences until they are written, and look at what would reach a terminal."""
-    from textgen.workflows.loading import load_model
-    from textgen.workflows.sampling import Order, write_samples
+    from textgen.workflows.load import load_model
+    from textgen.workflows.sample import Order, write_samples
 
     Path("fox.txt").write_text(ESCAPES * 100, encoding="utf-8", newline="")
     run_in_child("run", hidden_size=64, steps=800, eval_every=200, checkpoint_every=200, devices=1)
@@ -495,7 +495,7 @@ def texts(arguments: argparse.Namespace) -> str:
 
     from textgen.data.corpus import read_part, scan_corpus
     from textgen.data.vocabulary import Vocabulary
-    from textgen.workflows.loading import load_model
+    from textgen.workflows.load import load_model
 
     run_in_child("run", steps=20, eval_every=10, checkpoint_every=10, devices=1)
     model, counts = load_model("run"), Counter[str]()
@@ -607,8 +607,8 @@ def main() -> None:
     for number in SIGNALS:  # in the background a shell has them ignored, and so would the commands
         signal.signal(number, signal.default_int_handler if number == 2 else signal.SIG_DFL)
     # Forking is safe as long as JAX has not started: children start it. What they need is here.
-    import textgen.workflows.resuming
-    import textgen.workflows.training  # noqa: F401
+    import textgen.workflows.resume
+    import textgen.workflows.train  # noqa: F401
 
     for name in arguments.campaigns:
         begun = time.perf_counter()

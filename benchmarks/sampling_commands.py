@@ -21,8 +21,8 @@ from importlib.metadata import version
 from textgen.runs.library import find_run
 from textgen.runs.run import VARIABLE
 from textgen.settings import SamplingSettings
-from textgen.workflows.loading import load_model
-from textgen.workflows.sampling import Order, engine_of, write_samples
+from textgen.workflows.load import load_model
+from textgen.workflows.sample import Order, engine_of, write_samples
 
 TEXTGEN = [sys.executable, "-m", "textgen"]
 SHAPES = {"2x128": 128, "2x256": 256, "2x512": 512}

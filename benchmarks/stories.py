@@ -38,14 +38,15 @@ from story_measures import (
     texts_of,
 )
 
+from textgen.evaluation.baselines import compressor_loss
+from textgen.evaluation.protocols import bits_per_character
 from textgen.generation.generator import Generator
+from textgen.generation.model import Model
 from textgen.generation.next_words import next_words
 from textgen.network.cells import CELLS
 from textgen.runs.run import VARIABLE
-from textgen.training.baselines import compressor_loss
-from textgen.training.evaluation import bits_per_character
-from textgen.workflows.gradients import follow_gradients
-from textgen.workflows.loading import Model, load_model
+from textgen.workflows.gradient import follow_gradients
+from textgen.workflows.load import load_model
 
 TEXTGEN = [sys.executable, "-m", "textgen"]
 QUICK = ["--steps=2", "--hidden-size=8", "--num-layers=1", "--batch-size=2", "--devices=1"]

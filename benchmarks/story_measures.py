@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.tokens import Tokens
+from textgen.evaluation.baselines import ngram_losses, ngram_probabilities
+from textgen.evaluation.protocols import Evaluator
 from textgen.generation.constraints import is_word_character
 from textgen.generation.generator import Generator
+from textgen.generation.model import Model
 from textgen.generation.next_words import unfinished_word
 from textgen.network.model import create_model
+from textgen.runtime.devices import make_mesh
 from textgen.settings import SamplingSettings
-from textgen.training.baselines import ngram_losses, ngram_probabilities
-from textgen.training.devices import make_mesh
-from textgen.training.evaluation import Evaluator
-from textgen.workflows.loading import Model
 
 GREEDY = SamplingSettings(temperature=0, stop=("\n",))
 LONGEST_ANSWER = 100

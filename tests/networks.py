@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from textgen.data.vocabulary import Vocabulary
+from textgen.generation.model import Model
 from textgen.network.parameters import parameter_shapes
 from textgen.runs.checkpoint import ModelConfig
 from textgen.runs.run import Run
 from textgen.settings import CellName, ModelSettings
-from textgen.workflows.loading import Model
 
 CHARACTERS = "\n abcdefT\u00e9\u4e2d"
 # A text for networks of 7 ids.

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from textgen.generation.engines import NumpyEngine
 from textgen.generation.generator import Generator
+from textgen.generation.numpy_engine import NumpyEngine
 from textgen.runs.checkpoint import FORMAT, read_checkpoint, verify_checkpoint
 from textgen.runs.run import Run
 from textgen.settings import SamplingSettings
 from textgen.workflows.events import Ended, Planned
-from textgen.workflows.resuming import resume_training
-from textgen.workflows.supervision import Supervision
+from textgen.workflows.resume import resume_training
+from textgen.workflows.supervise import Supervision
 
 GOLDEN = Path(__file__).parent / "golden"
 WRITTEN = {

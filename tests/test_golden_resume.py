@@ -21,8 +21,22 @@ RUNS = EXPECTED["runs"]
 PLAIN = ["--seed", "3", "--length", "300", "--quiet"]
 ENGINES = {
     "numpy": [],
-    "jax": "--engine jax --top-p 0.9 --typical-p 0.95 --repetition-penalty 1.1 --top-k 20 "
-    "--min-p 0.01 --max-copy 8".split(),
+    "jax": [
+        "--engine",
+        "jax",
+        "--top-p",
+        "0.9",
+        "--typical-p",
+        "0.95",
+        "--repetition-penalty",
+        "1.1",
+        "--top-k",
+        "20",
+        "--min-p",
+        "0.01",
+        "--max-copy",
+        "8",
+    ],
 }
 
 

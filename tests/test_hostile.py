@@ -26,12 +26,12 @@ from textgen.runs.files import MAX_JSON_BYTES, encode_json, read_bytes
 from textgen.runs.lock import training_lock
 from textgen.runs.run import RECORD, Run
 from textgen.runs.summary import summarise
-from textgen.terminal.summary import format_summary
-from textgen.training.devices import check_memory
-from textgen.workflows.loading import load_model
-from textgen.workflows.recovery import progress_of
-from textgen.workflows.resuming import resume_training
-from textgen.workflows.supervision import Supervision
+from textgen.runtime.devices import check_memory
+from textgen.terminal.display.run_tables import format_summary
+from textgen.workflows.load import load_model
+from textgen.workflows.recover import progress_of
+from textgen.workflows.resume import resume_training
+from textgen.workflows.supervise import Supervision
 
 
 def reseal(folder: Path, **changes: Any) -> None:

@@ -13,8 +13,8 @@ import pytest
 
 import textgen
 from textgen.errors import DamagedError, RunNotFoundError, SettingError
-from textgen.generation.compiled import JaxEngine
-from textgen.generation.engines import NumpyEngine
+from textgen.generation.jax_engine import JaxEngine
+from textgen.generation.numpy_engine import NumpyEngine
 from textgen.settings import MAX_SEED, SamplingSettings
 
 PAGE = (Path(__file__).parents[1] / "docs" / "python.md").read_text(encoding="utf-8")

@@ -14,10 +14,10 @@ import typer
 
 import textgen
 from textgen.data.vocabulary import Vocabulary
+from textgen.evaluation.baselines import ngram_probabilities
 from textgen.settings import SamplingSettings
 from textgen.terminal.cli import app
-from textgen.training.baselines import ngram_probabilities
-from textgen.workflows.loading import load_model
+from textgen.workflows.load import load_model
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "stories.md").read_text(encoding="utf-8")

@@ -50,7 +50,7 @@ def load(
     """
     from textgen.errors import SettingError
     from textgen.settings import MAX_SEED, check_number
-    from textgen.workflows.loading import load_model
+    from textgen.workflows.load import load_model
 
     check_number("seed", seed, 0, MAX_SEED, whole=True)
     if engine not in ("numpy", "jax"):

@@ -6,7 +6,7 @@ The three dataclasses are frozen and keyword-only, and are saved as JSON beside 
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, get_args, get_type_hints
 
 from textgen.errors import SettingError
 
@@ -70,6 +70,53 @@ def check_number(
         raise SettingError(name, value, allowed)
 
 
+def option(help_text: str, default: Any = dataclasses.MISSING, *, name: str | None = None) -> Any:
+    """Declare a setting that the command line offers as an option.
+
+    Args:
+        help_text: one sentence that tells what it does.
+        default: its value where none is given.
+        name: of the option, if it is not that of the setting.
+    """
+    metadata = {"help": help_text} | ({"option": name} if name else {})
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class SettingOption:
+    """A setting that the command line offers.
+
+    Attributes:
+        name: of the setting.
+        option: of the option, without the dashes.
+        help_text: one sentence that tells what it does.
+        annotation: the type of its value.
+        default: its value where none is given.
+    """
+
+    name: str
+    option: str
+    help_text: str
+    annotation: Any
+    default: Any
+
+
+def setting_options(settings: type["Settings"]) -> dict[str, SettingOption]:
+    """Return the settings of a class that the command line offers, by name."""
+    annotations = get_type_hints(settings)
+    return {
+        field.name: SettingOption(
+            name=field.name,
+            option=field.metadata.get("option", field.name).replace("_", "-"),
+            help_text=field.metadata["help"],
+            annotation=annotations[field.name],
+            default=field.default,
+        )
+        for field in dataclasses.fields(settings)  # type: ignore[arg-type]
+        if "help" in field.metadata
+    }
+
+
 class Settings:
     """What the three settings classes share: the way to and from JSON."""
 
@@ -111,11 +158,13 @@ class ModelSettings(Settings):
     """
 
     vocab_size: int
-    embedding_size: int
-    hidden_size: int
-    num_layers: int
-    dropout_rate: float
-    cell: CellName = "lstm"
+    embedding_size: int = option("Width of a character's embedding.")
+    hidden_size: int = option("Units in each layer.")
+    num_layers: int = option("Number of stacked layers.")
+    dropout_rate: float = option(
+        "Share of each layer's outputs dropped while training, in [0, 1).", name="dropout"
+    )
+    cell: CellName = option("Cell that the layers are made of; an LSTM by default.", "lstm")
     projected: Projected = "last"
 
     def __post_init__(self) -> None:
@@ -156,20 +205,22 @@ class TrainingSettings(Settings):
 
     first_step: int = 0
     steps: int
-    batch_size: int
-    sequence_length: int
-    learning_rate: float
+    batch_size: int = option("Sequences in a batch.")
+    sequence_length: int = option("Characters in a sequence, which gradients reach back over.")
+    learning_rate: float = option("Peak of the learning rate.")
     warmup_steps: int
     weight_decay: float = 0.01
     b1: float = 0.9
     b2: float = 0.99
     max_grad_norm: float = 1.0
     reset_rate: float = 0.0
-    seed: int = 0
-    devices: int = 1
-    eval_every: int
-    checkpoint_every: int
-    patience: int = 0
+    seed: int = option("Seed of the initial parameters, dropout and batches; 0 by default.", 0)
+    devices: int = option("CPU cores or GPUs that share a batch; all by default.", 1)
+    eval_every: int = option("Steps between evaluations.")
+    checkpoint_every: int = option("Steps between checkpoints.")
+    patience: int = option(
+        "Evaluations without a lower validation loss after which training ends; 0 for never.", 0
+    )
 
     def __post_init__(self) -> None:
         check_number("first_step", self.first_step, 0, whole=True)

@@ -6,7 +6,7 @@ loop, so that nothing is allocated or waited for in between.
 
 import jax
 
-from textgen.training.devices import available_cores, make_mesh, replicated, shared
+from textgen.runtime.devices import available_cores, make_mesh, replicated, shared
 
 jax.config.update("jax_num_cpu_devices", available_cores())
 

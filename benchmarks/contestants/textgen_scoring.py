@@ -6,7 +6,7 @@ import numpy as np
 from turns import VOCAB_SIZE, Shape, take_writing_turns
 from writing import random_network
 
-from textgen.analysis.compiled_scoring import JaxScorer
+from textgen.evaluation.compiled_scoring import JaxScorer
 
 
 def build(shape: Shape) -> Callable[[], int]:

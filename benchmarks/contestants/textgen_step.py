@@ -3,20 +3,15 @@
 import numpy as np
 from turns import LEARNING_RATE, VOCAB_SIZE, WEIGHT_DECAY, Shape, Steps, take_turns
 
-from textgen.runs.compile_cache import keep_compiled
+from textgen.runtime.compile_cache import keep_compiled
 
 keep_compiled()  # before JAX is imported
 
-from textgen.network.model import create_model, zero_states
+from textgen.network.model import create_model
+from textgen.runtime.devices import make_mesh
 from textgen.settings import ModelSettings, TrainingSettings
-from textgen.training.devices import make_mesh
-from textgen.training.objective import (
-    TrainState,
-    make_optimizer,
-    make_train_steps,
-    place,
-    steps_at_once,
-)
+from textgen.training.train_state import fresh_state, place
+from textgen.training.train_step import Batch, Recipe, make_train_steps, steps_per_call
 
 
 def build(shape: Shape) -> tuple[Steps, int]:
@@ -42,20 +37,17 @@ def build(shape: Shape) -> tuple[Steps, int]:
         checkpoint_every=1000,
     )
     apply, parameters = create_model(settings, plan.seed)
-    optimizer = make_optimizer(plan).init(parameters)
-    state = TrainState(parameters, optimizer, zero_states(settings, shape.batch_size))
-    state = place(state, mesh)
-    train_steps = make_train_steps(apply, settings, plan, mesh)
-    count = steps_at_once(settings, plan)
+    state = place(fresh_state(settings, plan, parameters), mesh)
+    train_steps = make_train_steps(Recipe(apply, settings, plan, mesh))
+    count = steps_per_call(settings, plan)
     resets = np.zeros((count, shape.batch_size), bool)
     numbers = np.arange(count, dtype=np.int32)
     rates = np.full(count, LEARNING_RATE, np.float32)
 
     def steps(inputs: np.ndarray, targets: np.ndarray) -> list[float]:
         nonlocal state
-        state, measures = train_steps(
-            state, np.int32(count), inputs, targets, resets, numbers, rates
-        )
+        batches = Batch(inputs, targets, resets, numbers, rates)
+        state, measures = train_steps(state, np.int32(count), batches)
         losses, _ = np.asarray(measures).T
         return losses.tolist()
 

@@ -7,11 +7,12 @@ import numpy as np
 from turns import VOCAB_SIZE, Shape
 
 from textgen.data.vocabulary import Vocabulary
-from textgen.generation.engines import NumpyEngine
+from textgen.generation.engine import LARGEST_OF_A_CORE
 from textgen.generation.generator import Generator, write_side_by_side
+from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.parameters import parameter_shapes
+from textgen.runtime.xla_options import prefer_one_kernel
 from textgen.settings import ModelSettings, SamplingSettings
-from textgen.workflows.loading import prefer_one_kernel
 
 
 def random_network(shape: Shape, vocab_size: int) -> tuple[ModelSettings, dict[str, np.ndarray]]:
@@ -50,8 +51,9 @@ def build(
     model, parameters = random_network(shape, len(vocabulary))
     reader = engine = NumpyEngine(model, parameters)
     if name == "jax":
-        prefer_one_kernel(model)
-        from textgen.generation.compiled import JaxEngine
+        if model.hidden_size <= LARGEST_OF_A_CORE:
+            prefer_one_kernel()
+        from textgen.generation.jax_engine import JaxEngine
 
         engine = JaxEngine(model, parameters)
     generators = [

@@ -11,10 +11,10 @@ import pytest
 
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import SettingError, UnknownCharacterError
-from textgen.generation import compiled
 from textgen.generation import generator as generator_module
-from textgen.generation.compiled import JaxEngine, _sampling_mesh
-from textgen.generation.engines import Engine, NumpyEngine, Standing, Written, choose_engine
+from textgen.generation import jax_engine
+from textgen.generation.engine import Engine, Standing, Written, choose_engine
+from textgen.generation.filters import softmax
 from textgen.generation.generator import (
     GenerationState,
     Generator,
@@ -23,7 +23,8 @@ from textgen.generation.generator import (
     _Writing,
     write_side_by_side,
 )
-from textgen.generation.sampling import softmax
+from textgen.generation.jax_engine import JaxEngine, _sampling_mesh
+from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.parameters import parameter_shapes
 from textgen.runs.checkpoint import read_checkpoint
 from textgen.settings import ModelSettings, SamplingSettings
@@ -121,7 +122,7 @@ def test_a_sample_depends_on_its_index_and_not_on_its_neighbours() -> None:
 def test_samples_of_a_large_network_are_written_by_one_loop_and_stay_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(compiled, "LARGEST_OF_A_CORE", 0)
+    monkeypatch.setattr(jax_engine, "LARGEST_OF_A_CORE", 0)
     engine = JaxEngine(MODEL, PARAMETERS)
     together = [generator(engine, number) for number in range(3)]
     columns = zip(*write_side_by_side(together, 200, SETTINGS), strict=True)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from textgen.data.vocabulary import Vocabulary
 from textgen.generation import next_words as module
-from textgen.generation.engines import NumpyEngine
+from textgen.generation.filters import softmax
 from textgen.generation.generator import Generator
 from textgen.generation.next_words import NextWord, next_words, unfinished_word
-from textgen.generation.sampling import softmax
+from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.parameters import parameter_shapes
 from textgen.settings import ModelSettings
 

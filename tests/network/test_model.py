@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from textgen.generation.engines import NumpyEngine
+from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.model import create_model, dropout_masks, zero_states
 from textgen.network.parameters import parameter_shapes
 from textgen.settings import ModelSettings

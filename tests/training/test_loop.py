@@ -7,11 +7,12 @@ import pytest
 
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import DivergedError
-from textgen.generation.engines import NumpyEngine
+from textgen.evaluation.protocols import bits_per_character
 from textgen.generation.generator import Generator
+from textgen.generation.numpy_engine import NumpyEngine
 from textgen.settings import ModelSettings, SamplingSettings, TrainingSettings
-from textgen.training.evaluation import bits_per_character
 from textgen.training.loop import Trainer
+from textgen.workflows.supervise import make_trainer
 
 TEXT = (
     "When the wind had dropped, a snail came to the gate and asked for the news. 'None,' said the "
@@ -25,7 +26,7 @@ def trainer(steps: int, validation: Any = None, **changes: Any) -> Trainer:
     model: dict[str, Any] = {"embedding_size": 8, "hidden_size": 12, "num_layers": 1}
     model |= {name: changes.pop(name) for name in list(changes) if name in model}
     plan: dict[str, Any] = {"batch_size": 2, "sequence_length": 20, "learning_rate": 0.01}
-    return Trainer(
+    return make_trainer(
         ModelSettings(vocab_size=len(vocabulary), dropout_rate=0.0, **model),
         TrainingSettings(
             steps=steps,

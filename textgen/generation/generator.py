@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
+from textgen.generation.copies import Tokens
 from textgen.generation.endings import EndFinder, FinishReason
-from textgen.generation.engines import Engine, NumpyEngine, Standing, States
-from textgen.generation.novelty import Tokens
+from textgen.generation.engine import Engine, Standing
+from textgen.generation.filters import Draws, temperatures_between
+from textgen.generation.numpy_engine import NumpyEngine
 from textgen.generation.sampler import Sampler
-from textgen.generation.sampling import Draws, temperatures_between
+from textgen.network.inference import States
 from textgen.settings import (
     MAX_LENGTH,
     MAX_SEED,

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from textgen.data.vocabulary import UNKNOWN_ID
 from textgen.generation.constraints import is_word_character
-from textgen.generation.engines import States
+from textgen.generation.filters import softmax
 from textgen.generation.generator import Generator
-from textgen.generation.sampling import softmax
+from textgen.network.inference import States
 from textgen.settings import SamplingSettings
 
 # Beginnings of words that go through the network side by side, at first and at most, and how often

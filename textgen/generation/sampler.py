@@ -15,8 +15,8 @@ from textgen.generation.constraints import (
     make_script,
     make_word_table,
 )
-from textgen.generation.novelty import CopyState, CopyTable, Tokens, make_copy_table
-from textgen.generation.sampling import Filters, choose, filter_logits
+from textgen.generation.copies import CopyState, CopyTable, Tokens, make_copy_table
+from textgen.generation.filters import Filters, choose, filter_logits
 from textgen.settings import SamplingSettings
 
 Array = Any  # numpy.ndarray, jax.Array or a tracer

@@ -1,7 +1,6 @@
 """The command line: thin commands that parse, call and print. Only here are exit codes known."""
 
 import errno
-import secrets
 import sys
 from typing import Annotated, Any
 
@@ -16,35 +15,25 @@ from textgen.errors import (
     TextgenError,
     UsageError,
 )
-from textgen.settings import MAX_LENGTH, MAX_SEED, SamplingSettings, check_number
-from textgen.terminal.bench import bench
-from textgen.terminal.classify import classify
-from textgen.terminal.corpora import corpora
-from textgen.terminal.evaluate import evaluate
-from textgen.terminal.gradient import gradient
-from textgen.terminal.inspect import inspect
-from textgen.terminal.options import (
-    MinP,
-    Quiet,
-    RunArgument,
-    Seed,
-    Temperature,
-    TopK,
-    TopP,
-    Unknown,
-)
+from textgen.terminal.commands.bench import bench
+from textgen.terminal.commands.classify import classify
+from textgen.terminal.commands.corpora import corpora
+from textgen.terminal.commands.evaluate import evaluate
+from textgen.terminal.commands.gradient import gradient
+from textgen.terminal.commands.inspect import inspect
+from textgen.terminal.commands.options import option_name
+from textgen.terminal.commands.plot import plot
+from textgen.terminal.commands.repl import repl
+from textgen.terminal.commands.runs import info, runs, verify
+from textgen.terminal.commands.sample import sample
+from textgen.terminal.commands.score import score
+from textgen.terminal.commands.train import train
 from textgen.terminal.output import (
     ReaderGoneError,
     fail,
     prepare_streams,
-    say,
     silence_stdout,
 )
-from textgen.terminal.plot import plot
-from textgen.terminal.runs import info, runs, verify
-from textgen.terminal.sample import sample
-from textgen.terminal.score import score
-from textgen.terminal.train import train
 
 EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (StorageError, 5))
 
@@ -86,39 +75,7 @@ app.command()(evaluate)
 app.command()(plot)
 
 
-@app.command()
-def repl(
-    run: RunArgument = None,
-    length: Annotated[int, typer.Option(help="Characters that each turn writes.")] = 300,
-    temperature: Temperature = "0.8",
-    top_k: TopK = 0,
-    top_p: TopP = 1.0,
-    min_p: MinP = 0.0,
-    seed: Seed = None,
-    on_unknown: Unknown = "error",
-    history: Annotated[
-        bool, typer.Option(help="Keep what is typed, for the next sessions to find by Ctrl-R.")
-    ] = True,
-    quiet: Quiet = False,
-) -> None:
-    """Write with a model in turns: what you type is continued. /help lists the commands."""
-    settings = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
-    check_number("length", length, 1, MAX_LENGTH, whole=True)
-    if seed is not None:
-        check_number("seed", seed, 0, MAX_SEED, whole=True)
-
-    from textgen.terminal.repl import start_repl
-    from textgen.workflows.loading import load_model
-
-    model = load_model(run)
-    seed = secrets.randbelow(2**31) if seed is None else seed
-    if not quiet:
-        say(f"{model.run.name}, step {model.step}, seed {seed}; /help for help, Ctrl-D to leave")
-    start_repl(
-        model, settings, seed=seed, length=length, on_unknown=on_unknown, keeps_history=history
-    )
-
-
+app.command()(repl)
 app.command()(info)
 app.command()(runs)
 app.command()(verify)
@@ -144,8 +101,7 @@ def run_command(arguments: list[str]) -> int:
         silence_stdout()
         return 0
     except SettingError as error:
-        option = error.name.replace("dropout_rate", "dropout").replace("_", "-")
-        fail(str(error).replace(error.name, option, 1))
+        fail(str(error).replace(error.name, option_name(error.name), 1))
         return 2
     except TextgenError as error:
         fail(str(error))

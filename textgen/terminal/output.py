@@ -5,7 +5,7 @@ import os
 import sys
 from typing import TextIO
 
-from textgen.terminal.render import one_line, visible
+from textgen.readable import one_line, visible
 
 
 def say(message: str) -> None:

@@ -13,25 +13,17 @@ from numpy.typing import NDArray
 from textgen.data.streams import Streams
 from textgen.data.tokens import Tokens
 from textgen.errors import DivergedError
-from textgen.network.model import Parameters, create_model, zero_states
+from textgen.network.model import Parameters, create_model
+from textgen.planning.machine import Pace
+from textgen.runtime.devices import check_memory, make_mesh
 from textgen.settings import ModelSettings, TrainingSettings
-from textgen.training.devices import check_memory, make_mesh
-from textgen.training.evaluation import Evaluator
-from textgen.training.objective import (
-    TrainState,
-    learning_rates,
-    make_optimizer,
-    make_train_steps,
-    place,
-    steps_at_once,
-)
-from textgen.training.plan import Pace
+from textgen.training.optimizer import learning_rates
+from textgen.training.train_state import TrainState, fresh_state, place
+from textgen.training.train_step import Batch, Recipe, make_train_steps, steps_per_call
 
-# An evaluation while training scores this many characters, spread over the validation text.
-EVALUATION_CHARACTERS = 2**14
-EVALUATION_STREAMS = 64
-RATES_AT_ONCE = 4096
-# A loss this much above the best, in nats per character, is no longer chance.
+# Learning rates that are computed at once, in steps.
+RATES_PER_CALL = 4096
+# Training has diverged when a loss is this much above the best one, in nats per character.
 JUMP = 1.0
 
 
@@ -140,7 +132,7 @@ class Progress:
 
 
 class Trainer:
-    """A network, its plan and its texts; the state moves on as `run` is iterated.
+    """A network, its plan and its text; iterating `run` changes the state.
 
     Attributes:
         state: parameters, optimizer and recurrent state.
@@ -148,33 +140,40 @@ class Trainer:
     """
 
     def __init__(
-        self, model: ModelSettings, plan: TrainingSettings, training: Tokens, validation: Tokens
+        self,
+        model: ModelSettings,
+        plan: TrainingSettings,
+        training: Tokens,
+        validation_loss: Callable[[Parameters], float],
     ) -> None:
         """Make the network and its optimizer, with parameters from the plan's seed.
 
         Args:
             model: the network's shape.
             plan: how to train it.
-            training: ids, [N].
-            validation: ids, [M] with M at least 2.
+            training: ids of the training text, [N].
+            validation_loss: returns the loss of parameters on the validation text, in nats per
+                character.
+
+        Raises:
+            SettingError: if the network or a batch cannot fit into memory, or there are fewer
+                devices than the plan uses.
         """
         check_memory(model, plan)
         self.model, self.plan = model, plan
         self._mesh = make_mesh(plan.devices, plan.batch_size)
-        self._apply, parameters = create_model(model, plan.seed)
-        self._training, self._validation = training, validation
+        apply, parameters = create_model(model, plan.seed)
+        self._training, self._validation_loss = training, validation_loss
         self._streams = self._open_streams()
-        self._steps = make_train_steps(self._apply, model, plan, self._mesh)
-        self._at_once = steps_at_once(model, plan)
-        self._evaluator = Evaluator(self._apply, model, self._mesh)
+        self._steps = make_train_steps(Recipe(apply, model, plan, self._mesh))
+        self._at_once = steps_per_call(model, plan)
         self._rates: dict[int, NDArray[np.float32]] = {}
         self.progress = Progress(step=plan.first_step)
         self.restore(self.fresh_state(parameters), self.progress)
 
     def fresh_state(self, parameters: Parameters) -> TrainState:
-        """Return a state with these parameters and nothing remembered."""
-        optimizer = make_optimizer(self.plan).init(parameters)
-        return TrainState(parameters, optimizer, zero_states(self.model, self.plan.batch_size))
+        """Return the state with these parameters, before any step."""
+        return fresh_state(self.model, self.plan, parameters)
 
     def restart(self) -> None:
         """Go back to the parameters of the plan's seed."""
@@ -203,13 +202,8 @@ class Trainer:
         return self.plan.is_over(self.progress.step, self.progress.waited)
 
     def evaluate(self) -> float:
-        """Return the loss on the validation text, at most 16,384 characters of it, in nats."""
-        return self._evaluator.stream(
-            self.state.parameters,
-            self._validation,
-            streams=EVALUATION_STREAMS,
-            limit=EVALUATION_CHARACTERS,
-        )
+        """Return the loss of the parameters on the validation text, in nats per character."""
+        return self._validation_loss(self.state.parameters)
 
     def measure(
         self, seconds: float, most_steps: int, should_stop: Callable[[], bool] = lambda: False
@@ -306,10 +300,10 @@ class Trainer:
 
     def _rates_of(self, place: int, count: int) -> NDArray[np.float32]:
         """Return the learning rates of some steps of the plan, the first counted from 0."""
-        begin = place - place % RATES_AT_ONCE
+        begin = place - place % RATES_PER_CALL
         if begin not in self._rates:
             # Some more, for steps that are made at once with the last of them.
-            self._rates = {begin: learning_rates(self.plan, begin, RATES_AT_ONCE + self._at_once)}
+            self._rates = {begin: learning_rates(self.plan, begin, RATES_PER_CALL + self._at_once)}
         return self._rates[begin][place - begin :][:count]
 
     def _advance(self, step: int, rates: NDArray[np.float32]) -> tuple[list[float], list[float]]:
@@ -323,9 +317,10 @@ class Trainer:
         places = np.minimum(np.arange(self._at_once), count - 1)
         steps = (step + places).astype(np.int32)
         batches = [self._streams.batch(number) for number in steps[:count].tolist()]
-        columns = (np.stack([column[k] for k in places]) for column in zip(*batches, strict=True))
-        self.state, measures = self._steps(
-            self.state, np.int32(count), *columns, steps, rates[places]
+        inputs, targets, resets = (
+            np.stack([column[k] for k in places]) for column in zip(*batches, strict=True)
         )
+        stacked = Batch(inputs, targets, resets, steps, rates[places])
+        self.state, measures = self._steps(self.state, np.int32(count), stacked)
         losses, norms = np.asarray(measures)[:count].T
         return losses.tolist(), norms.tolist()

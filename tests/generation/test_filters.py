@@ -1,0 +1,171 @@
+import math
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from textgen.generation import filters
+from textgen.generation.filters import COMPARED, Draws, Filters, choose, filter_logits, softmax
+from textgen.settings import SamplingSettings
+
+# Ids 1 to 5 with these odds; id 0 is likelier than all of them and never to be drawn.
+ODDS = np.array([1000.0, 10.0, 4.0, 3.0, 2.0, 1.0])
+LOGITS = np.log(ODDS).astype(np.float32)
+
+
+NEVER_USED = np.zeros(6, bool)
+
+
+def filtered(logits: Any, used: Any = NEVER_USED, **settings: Any) -> Any:
+    """Return logits with the unknown character forbidden and the filters applied."""
+    filters = Filters.of(SamplingSettings(**settings), logits.shape[-1])
+    xp = logits.__array_namespace__()
+    permitted = xp.arange(logits.shape[-1]) > 0
+    return filter_logits(xp.where(permitted, logits, -xp.inf), used, filters)
+
+
+def allowed(**settings: float) -> list[int]:
+    return np.flatnonzero(np.isfinite(filtered(LOGITS, **settings))).tolist()
+
+
+def drawn(count: int = 40_000, logits: np.ndarray = LOGITS, **settings: float) -> np.ndarray:
+    """Return the share of each id over evenly spread numbers: exact to 1 in `count`."""
+    temperature = np.float32(settings.pop("temperature", 0.8))
+    uniforms = (np.arange(count, dtype=np.float32) + 0.5) / count
+    ids = choose(np.broadcast_to(filtered(logits, **settings), (count, 6)), uniforms, temperature)
+    return np.bincount(ids, minlength=6) / count
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_frequencies_follow_the_softmax_at_the_temperature(temperature: float) -> None:
+    weights = ODDS[1:] ** (1 / temperature)
+    expected = [0, *weights / weights.sum()]
+    np.testing.assert_allclose(drawn(temperature=temperature), expected, atol=1e-4)
+
+
+def test_frequencies_of_the_seeded_numbers_follow_the_softmax() -> None:
+    uniforms = Draws(3, 0).take(100_000)
+    ids = choose(np.broadcast_to(filtered(LOGITS), (100_000, 6)), uniforms, np.float32(0.5))
+    expected = ODDS[1:] ** 2 / (ODDS[1:] ** 2).sum()
+    # Standard deviation at most 0.0016, so that six of them go wrong once in 10**8.
+    np.testing.assert_allclose(np.bincount(ids)[1:] / 100_000, expected, atol=0.01)
+
+
+def test_temperature_zero_and_top_k_one_take_the_likeliest() -> None:
+    np.testing.assert_array_equal(drawn(temperature=0), [0, 1, 0, 0, 0, 0])
+    np.testing.assert_array_equal(drawn(top_k=1), [0, 1, 0, 0, 0, 0])
+    for temperature in (1e-4, 1e-10, 1e-39, 1e-45):
+        np.testing.assert_array_equal(drawn(temperature=temperature), [0, 1, 0, 0, 0, 0])
+
+
+def test_each_filter_keeps_what_its_definition_says() -> None:
+    assert allowed() == [1, 2, 3, 4, 5]
+    assert allowed(top_k=3) == [1, 2, 3]
+    # Probabilities 0.50, 0.20, 0.15, 0.10, 0.05.
+    assert allowed(top_p=0.49) == [1]
+    assert allowed(top_p=0.51) == [1, 2]
+    assert allowed(top_p=0.71) == [1, 2, 3]
+    assert allowed(min_p=0.25) == [1, 2, 3]
+    assert allowed(min_p=0.45) == [1]
+    # top_k comes first: of 10 : 4 : 3 the first two have 14/17 = 0.82.
+    assert allowed(top_k=3, top_p=0.80) == [1, 2]
+
+
+def test_the_temperature_comes_after_the_filters() -> None:
+    # At temperature 2 alone, the likeliest would have 0.34 and top_p 0.49 would keep two.
+    assert drawn(top_p=0.49, temperature=2)[1] == 1
+
+
+def test_a_number_next_to_one_never_leaves_the_vocabulary() -> None:
+    last = np.float32(1 - 2**-24)
+    for scale in np.linspace(0.1, 5, 200, dtype=np.float32):
+        logits = filtered(np.where(np.arange(6) < 4, LOGITS * scale, -50).astype(np.float32))
+        assert 1 <= choose(logits, last, np.float32(1)) <= 5
+        assert choose(logits, np.float32(0), np.float32(1)) == 1
+
+
+@pytest.mark.parametrize("vocab_size", [6, COMPARED + 88])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"top_k": 2},
+        {"typical_p": 0.6},
+        {"top_p": 0.7},
+        {"min_p": 0.3},
+        {"repetition_penalty": 1.5, "top_k": 4, "typical_p": 0.9, "top_p": 0.9, "min_p": 0.01},
+    ],
+)
+def test_jax_draws_what_numpy_draws(settings: dict[str, float], vocab_size: int) -> None:
+    random = np.random.default_rng(0)
+    logits = (3 * random.normal(size=(200, vocab_size))).astype(np.float32)
+    used = random.random(vocab_size) < 0.5
+    uniforms, temperature = random.random(200).astype(np.float32), np.float32(0.7)
+    expected = choose(filtered(logits, used, **settings), uniforms, temperature)
+    kept = filtered(jnp.asarray(logits), jnp.asarray(used), **settings)
+    np.testing.assert_array_equal(choose(kept, jnp.asarray(uniforms), temperature), expected)
+
+
+@pytest.mark.parametrize("settings", [{"top_k": 7}, {"top_p": 0.8}, {"typical_p": 0.4}])
+def test_sorting_and_comparing_keep_the_same(
+    settings: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits = np.random.default_rng(1).normal(size=(100, 40)).astype(np.float32)
+    logits[:, 5] = logits[:, 9]  # equal ones are kept together
+    compared = filtered(logits, np.zeros(40, bool), **settings)
+    monkeypatch.setattr(filters, "COMPARED", 0)
+    np.testing.assert_array_equal(filtered(logits, np.zeros(40, bool), **settings), compared)
+
+
+def test_typical_characters_are_those_of_the_expected_surprise() -> None:
+    # Surprises -ln p of 0.69, 1.61, 1.90, 2.30, 3.00 nats; 1.33 are expected. Nearest first: ids 2
+    # (0.28 away, p 0.20), 3 (0.57, 0.15), 1 (0.64, 0.50), 4 (0.97), 5 (1.67).
+    assert allowed(typical_p=0.19) == [2]
+    assert allowed(typical_p=0.21) == [2, 3]
+    assert allowed(typical_p=0.36) == [1, 2, 3]
+    assert allowed(typical_p=0.86) == [1, 2, 3, 4]
+    # typical_p comes before top_p: of 2 and 3 the likelier has 4/7 = 0.57.
+    assert allowed(typical_p=0.21, top_p=0.56) == [2]
+
+
+def test_the_repetition_penalty_lowers_what_was_used_whatever_its_sign() -> None:
+    logits = np.array([9, 2.0, 2.0, -2.0, -2.0, 0.5], np.float32)
+    used = np.array([False, True, False, True, False, False])
+    found = filtered(logits, used, repetition_penalty=4.0)
+    np.testing.assert_allclose(found, [-np.inf, 0.5, 2, -8, -2, 0.5])
+    # It comes first: the penalised likeliest is no longer among the two that top_k keeps.
+    kept = filtered(logits, used, repetition_penalty=5.0, top_k=2)
+    assert np.flatnonzero(np.isfinite(kept)).tolist() == [2, 5]
+
+
+def test_where_nothing_is_permitted_the_unknown_character_stands_for_it() -> None:
+    for settings in ({}, {"top_k": 2, "typical_p": 0.5, "top_p": 0.5, "min_p": 0.1}):
+        logits = filtered(np.full(6, -np.inf, np.float32), **settings)
+        for temperature in (0, 0.8):
+            assert choose(logits, np.float32(0.7), np.float32(temperature)) == 0
+
+
+def test_the_smallest_values_keep_the_likeliest_and_warn_of_nothing() -> None:
+    for name in ("typical_p", "top_p"):
+        assert len(allowed(**{name: 1e-46})) == 1
+    assert allowed(min_p=1e-46) == [1, 2, 3, 4, 5]
+
+
+def test_softmax_of_given_odds() -> None:
+    np.testing.assert_allclose(softmax(np.log([1.0, 3.0, 4.0])), [1 / 8, 3 / 8, 1 / 2])
+    assert softmax(np.array([-math.inf, 0.0])).tolist() == [0, 1]
+
+
+def test_numbers_depend_on_seed_sample_and_place_alone() -> None:
+    whole = Draws(7, 2).take(50)
+    pieces = Draws(7, 2)
+    np.testing.assert_array_equal(
+        np.concatenate([pieces.take(n) for n in (1, 6, 0, 20, 23)]), whole
+    )
+    for position in range(12):
+        np.testing.assert_array_equal(Draws(7, 2, position).take(5), whole[position : position + 5])
+    assert not np.array_equal(Draws(7, 3).take(50), whole)
+    assert not np.array_equal(Draws(8, 2).take(50), whole)
+    assert whole.dtype == np.float32
+    assert (whole < 1).all()

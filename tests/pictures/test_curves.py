@@ -1,0 +1,63 @@
+from matplotlib.figure import Figure
+
+from textgen.evaluation.curves import Baseline, Best, Curve
+from textgen.pictures.curves import draw_curves
+
+FALLING = (6.0, 3.0, 2.5, 2.2, 2.1, 2.0, 2.0, 2.0, 2.0, 2.0)
+X = tuple(100.0 * number for number in range(1, 11))
+CURVE = Curve(
+    run="_a $x_1$",
+    x=X,
+    training=FALLING,
+    validation=FALLING,
+    best=Best(step=900, x=900.0, validation=2.0),
+)
+BASELINES = [
+    Baseline(name="n-gram", title="n-gram, 4 characters of context", bits=2.75),
+    Baseline(name="xz", title="xz -9e", bits=9.0),
+]
+
+
+def lines(figure: Figure, style: str) -> list[tuple[list[float], list[float]]]:
+    (axes,) = figure.axes
+    return [
+        (list(line.get_xdata()), list(line.get_ydata()))
+        for line in axes.lines
+        if style in (line.get_linestyle(), line.get_marker()) and len(line.get_xdata())
+    ]
+
+
+def test_all_that_is_known_is_drawn_where_it_belongs() -> None:
+    second = Curve(run="b", x=(50.0,), training=(3.0,), validation=(2.8,), best=None)
+    figure = draw_curves([CURVE, second], BASELINES, "steps")
+    (axes,) = figure.axes
+    solid, dotted = (lines(figure, style) for style in ("-", ":"))
+    assert solid == [(list(X), list(FALLING)), ([50.0], [2.8])]
+    assert dotted == [(list(X), list(FALLING)), ([50.0], [3.0])]
+    assert lines(figure, "*") == [([900.0], [2.0])]
+    assert lines(figure, "--") == [([0, 1], [2.75, 2.75])]
+    # The two losses of 6 are marked at the upper edge.
+    low, top = axes.get_ylim()
+    assert lines(figure, "^") == [([100.0], [top])] * 2
+    assert low < 2.0 < 3.0 < top < 6.0
+    assert [text.get_text() for text in axes.texts] == ["n-gram"]
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend == [
+        "validation",
+        "training",
+        "best checkpoint",
+        "run _a $x_1$: best 2.000 at step 900",
+        "run b",
+        "n-gram, 4 characters of context: 2.750",
+        "xz -9e: 9.000",
+        "losses above the chart: 2, up to 6.000",
+    ]
+    assert not any(text.get_parse_math() for text in axes.get_legend().get_texts())
+
+
+def test_ticks_of_characters_are_short() -> None:
+    figure = draw_curves([CURVE], [], "characters")
+    (axes,) = figure.axes
+    assert axes.get_xlabel() == "characters read"
+    assert axes.xaxis.get_major_formatter()(2e6, 0) == "2M"
+    assert draw_curves([CURVE], [], "steps").axes[0].xaxis.get_major_formatter()(4e3) == "4,000"

@@ -1,0 +1,36 @@
+import math
+
+import numpy as np
+import pytest
+
+from textgen.evaluation.scored_text import Part
+from textgen.pictures import scores as score_picture
+from textgen.pictures.scores import Course, draw_course
+
+
+@pytest.mark.parametrize("cuts", [[100], [7, 16, 50, 27], [1] * 100])
+def test_the_course_of_a_text_does_not_depend_on_its_pieces(
+    cuts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score_picture, "STRETCHES", 4)
+    nats = np.log(2) * np.arange(100, dtype=np.float32)
+    course, begin = Course(), 0
+    for size in cuts:
+        part = nats[begin : begin + size]
+        course.add(Part("x" * size, np.stack([part, 2 * part])))
+        begin += size
+    # 16 characters a stretch would make more than four of them.
+    assert course.size == 32
+    expected = [np.mean(range(at, min(at + 32, 100))) for at in range(0, 100, 32)]
+    assert course.bits()[:, 0] == pytest.approx(expected, rel=1e-5)
+    assert course.bits()[:, 1] == pytest.approx(2 * np.array(expected), rel=1e-5)
+
+
+def test_each_model_is_a_line_of_bits_per_character() -> None:
+    course = Course()
+    course.add(Part("x" * 20, np.full((2, 20), math.log(2), np.float32)))
+    (axes,) = draw_course(course, ["one", "two"]).axes
+    assert [patch.get_label() for patch in axes.patches] == ["run one", "run two"]
+    values, edges, _ = axes.patches[0].get_data()
+    assert values == pytest.approx([1, 1])
+    assert edges.tolist() == [0, 16, 32]

@@ -1,0 +1,196 @@
+from typing import Any
+
+import pytest
+
+from textgen.network.parameters import multiplications_per_character, operations_per_character
+from textgen.planning.choices import (
+    CHARACTERS_PER_WEIGHT,
+    DROPOUT_RATES,
+    MAX_EPOCHS,
+    WIDTHS,
+    Choice,
+    Schedule,
+    TextSize,
+    choose_batch,
+    choose_dropout,
+    choose_learning_rate,
+    choose_reset_rate,
+    choose_schedule,
+    choose_width,
+    dropout_rate,
+    format_minutes,
+    peak_learning_rate,
+    text_warning,
+)
+from textgen.planning.machine import Pace
+from textgen.planning.request import Request
+from textgen.settings import TrainingSettings
+
+PACE = Pace(seconds_per_step=0.05, seconds_per_evaluation=0.5, seconds_to_start=4.0)
+LONG = 10**9  # characters: a text that is read less than once
+DRAFT = TrainingSettings(
+    steps=1,
+    batch_size=32,
+    sequence_length=64,
+    learning_rate=0.006,
+    warmup_steps=0,
+    devices=2,
+    eval_every=1,
+    checkpoint_every=1,
+)
+
+
+def schedule(request: Request, characters: int = LONG, first_step: int = 0) -> Schedule:
+    return choose_schedule(DRAFT, request, PACE, characters, first_step).value
+
+
+def test_steps_fill_the_minutes_and_no_more() -> None:
+    steps, eval_every, checkpoint_every = schedule(Request(minutes=10))
+    evaluations = steps / eval_every
+    seconds = 4.0 + steps * 0.05 + evaluations * 0.5
+    assert 0.90 * 600 < seconds <= 600
+    assert steps % eval_every == 0
+    assert checkpoint_every % eval_every == 0
+    assert 15 <= evaluations <= 25
+
+
+def test_a_given_number_of_steps_is_kept_and_intervals_follow_the_pace() -> None:
+    plan = schedule(Request(steps=1003))
+    assert plan.steps == 1003
+    assert plan.eval_every == 66  # a fifteenth
+    assert schedule(Request(steps=203)).eval_every == 40  # 2 seconds at least
+    # Or nearly so, since intervals are alike; a checkpoint goes with each of them all the same.
+    short = schedule(Request(steps=144))
+    assert short.eval_every == short.checkpoint_every == 36
+
+
+def test_a_text_is_not_trained_on_for_more_epochs_than_are_of_use() -> None:
+    epochs = schedule(Request(minutes=10), characters=100_000).steps * 32 * 64 / 100_000
+    assert 0.95 * MAX_EPOCHS < epochs <= MAX_EPOCHS + 0.05
+    assert schedule(Request(minutes=10), characters=500).steps == pytest.approx(200, abs=40)
+    assert schedule(Request(steps=5000), characters=500).steps == 5000
+
+
+def test_given_intervals_are_kept() -> None:
+    plan = schedule(Request(steps=50, eval_every=7, checkpoint_every=3))
+    assert (plan.eval_every, plan.checkpoint_every) == (7, 3)
+
+
+def test_a_given_interval_longer_than_the_time_leaves_the_steps_alone() -> None:
+    plan = schedule(Request(minutes=1, eval_every=10**6))
+    assert 0.9 * 60 / 0.05 - 80 < plan.steps < 60 / 0.05
+
+
+def test_the_last_evaluation_of_a_further_plan_keeps_the_interval() -> None:
+    plan = schedule(Request(minutes=5), first_step=3211)
+    assert (3211 + plan.steps) % plan.eval_every == 0
+
+
+def test_a_time_too_short_for_a_step_still_makes_one() -> None:
+    choice = choose_schedule(DRAFT, Request(minutes=0.01), PACE, LONG, 0)
+    assert choice.value.steps == 1
+    assert choice.reason == "1 step: as many as fit into 0.01 minutes"
+
+
+def test_the_number_of_steps_has_the_reason_that_decided_it() -> None:
+    def reason(request: Request, characters: int) -> str:
+        return choose_schedule(DRAFT, request, PACE, characters, 0).reason
+
+    assert "steps: as many as fit into 5 minutes" in reason(Request(minutes=5), 1_000_000)
+    enough = "steps: 24 epochs; more would only memorise the text"
+    assert enough in reason(Request(minutes=60), 200_000)
+    # Though it is trimmed to whole intervals.
+    assert reason(Request(minutes=5), 88_164) == f"1,020 {enough}"
+    assert reason(Request(minutes=5), 1_000) == "200 steps: the minimum for a short text"
+    # The time ends before the minimum.
+    assert "as many as fit" in reason(Request(minutes=0.2), 1_000)
+    assert reason(Request(steps=9), 1_000) == ""
+
+
+@pytest.mark.parametrize("characters", [50, 90, 180, 1000, 30_000, 1_000_000])
+@pytest.mark.parametrize("devices", [None, 1, 2, 3])
+def test_a_batch_fits_the_text_however_short(characters: int, devices: int | None) -> None:
+    batch, length = choose_batch(Request(devices=devices), characters).value
+    assert 1 <= length <= 64
+    assert 2 * length < characters
+    assert batch % (devices or 1) == 0
+    assert batch <= max((characters - 1) // length, devices or 1)
+
+
+def test_a_batch_that_was_asked_for_is_kept_where_the_text_is_long_enough() -> None:
+    asked = Request(batch_size=10, sequence_length=200)
+    assert choose_batch(asked, 100_000) == Choice((10, 200))
+    assert choose_batch(Request(batch_size=5, devices=1), 100_000).value == (5, 64)
+
+
+def test_a_batch_has_the_reason_that_decided_it() -> None:
+    usual = "batches of 32 x 64: many small steps learn most"
+    assert choose_batch(Request(), 1_000_000).reason == usual
+    assert "many small steps" in choose_batch(Request(devices=3), 1_000_000).reason
+    short = "batches of 15 x 64: the largest that the short text allows"
+    assert choose_batch(Request(), 1_000).reason == short
+
+
+def width(seconds: float, **asked: Any) -> int:
+    """Choose a width at 150e9 operations a second, about two cores."""
+    text = TextSize(vocab_size=66, training_characters=1_000_000)
+    return choose_width(Request(**asked), text, 150e9 * seconds).value
+
+
+def test_more_time_gives_a_wider_network_that_still_trains_on_enough() -> None:
+    times = (1, 10, 60, 300, 1200, 10_000)
+    widths = [width(seconds) for seconds in times]
+    assert widths == sorted(set(widths))
+    for seconds, units in zip(times[1:-1], widths[1:-1], strict=True):
+        model = Request().model_settings(66, units, 0.0)
+        characters = 150e9 * seconds / operations_per_character(model)
+        weights = multiplications_per_character(model)
+        assert CHARACTERS_PER_WEIGHT <= characters / weights < 6 * CHARACTERS_PER_WEIGHT
+    assert width(0) == min(WIDTHS)
+    assert width(1e9) == max(WIDTHS)
+
+
+def test_a_width_that_was_asked_for_is_not_chosen_and_more_layers_leave_less_room() -> None:
+    assert width(300, hidden_size=77) == 77
+    assert width(300, num_layers=4) < width(300)
+
+
+def test_the_reset_rate_grows_with_the_number_of_epochs() -> None:
+    choices = [choose_reset_rate(epochs) for epochs in (0, 0.5, 9, 12, 15, 24, 1e9)]
+    assert [choice.value for choice in choices] == [0.02, 0.02, 0.02, 0.1, 0.17, 0.3, 0.3]
+    assert [bool(choice.reason) for choice in choices] == [False] * 3 + [True] * 4
+
+
+def test_more_epochs_and_a_shorter_text_need_more_dropout() -> None:
+    rates = [dropout_rate(epochs, 800_000, 1_000_000) for epochs in (0.5, 3, 12, 30, 1e9)]
+    assert rates == sorted(rates)
+    assert rates[0] == dropout_rate(0, 800_000, 1_000_000) == DROPOUT_RATES[0]
+    assert rates[-1] == DROPOUT_RATES[1]
+    assert dropout_rate(12, 800_000, 10_000) > rates[2]
+
+
+def test_the_lowest_dropout_rate_is_told_as_such() -> None:
+    model = Request().model_settings(66, 192, 0.0)
+    low = choose_dropout(Request(), 0.2, model, LONG)
+    assert low == Choice(0.05, "dropout 0.05: the lowest rate, since few epochs are planned")
+    high = choose_dropout(Request(), 21.5, model, 200_000)
+    assert high.reason.startswith(f"dropout {high.value:g}: for about 21.5 epochs")
+    assert choose_dropout(Request(dropout_rate=0.0), 21.5, model, 200_000) == Choice(0.0)
+
+
+def test_wider_layers_learn_at_a_lower_rate() -> None:
+    assert [peak_learning_rate(width) for width in (8, 256, 1024)] == [0.01, 0.006, 0.003]
+    assert choose_learning_rate(Request(learning_rate=0.1), 256) == Choice(0.1)
+
+
+def test_a_short_text_comes_with_a_warning() -> None:
+    def warning(characters: int) -> str:
+        return text_warning(TextSize(vocab_size=66, training_characters=characters))
+
+    assert warning(1_000).startswith("1,000 characters are few: the network will memorise")
+    assert warning(20_000) == ""
+
+
+def test_minutes_are_written_in_words() -> None:
+    written = [format_minutes(seconds) for seconds in (60, 12, 300)]
+    assert written == ["1 minute", "0.2 minutes", "5 minutes"]

@@ -1,0 +1,150 @@
+from dataclasses import dataclass, field
+
+import pytest
+
+from textgen.network.parameters import operations_per_character
+from textgen.planning.choices import DROPOUT_RATES, TextSize, choose_reset_rate
+from textgen.planning.machine import Pace
+from textgen.planning.plan import Plan, continue_plan, make_plan
+from textgen.planning.request import Request
+from textgen.settings import ModelSettings, TrainingSettings
+
+LONG = TextSize(vocab_size=66, training_characters=10**9)
+USUAL = TextSize(vocab_size=66, training_characters=1_000_000)
+
+
+@dataclass
+class Paper:
+    """A machine on paper, of two cores: it answers what it was told, and notes what it is asked.
+
+    Attributes:
+        predicted: speed of large products, in operations per second.
+        achieved: speed of training, in operations per second.
+        asked: the questions, in order.
+    """
+
+    predicted: float = 200e9
+    achieved: float = 150e9
+    asked: list[str] = field(default_factory=list)
+
+    def devices(self, batch_size: int) -> int:
+        return 2 if batch_size % 2 == 0 else 1
+
+    def elapsed(self) -> float:
+        return 4.0
+
+    def product_speed(self, devices: int) -> float:
+        self.asked.append("products")
+        return self.predicted
+
+    def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
+        self.asked.append(f"{model.num_layers}x{model.hidden_size}")
+        operations = operations_per_character(model) * draft.characters_per_step
+        return Pace(
+            seconds_per_step=operations / self.achieved,
+            seconds_per_evaluation=0.5,
+            seconds_to_start=1.0,
+        )
+
+
+def plan(request: Request, text: TextSize = USUAL, machine: Paper | None = None) -> Plan:
+    return make_plan(request, text, machine or Paper())
+
+
+def test_a_plan_is_made_and_explained_without_training() -> None:
+    made = plan(Request(minutes=5))
+    assert (made.model.num_layers, made.model.hidden_size) == (2, 256)
+    assert (made.training.batch_size, made.training.devices) == (32, 2)
+    for beginning, reason in zip(
+        ("2x256: the widest", "batches of 32 x 64", "dropout 0.", "learning rate 0.006", None),
+        made.reasons,
+        strict=False,
+    ):
+        assert beginning is None or reason.startswith(beginning)
+    assert made.reasons[-1].endswith("steps: as many as fit into 5 minutes")
+    assert made.seconds == pytest.approx(0.97 * 300 - 4, rel=0.1)
+
+
+def test_every_choice_is_the_value_in_the_plan() -> None:
+    made = plan(Request(minutes=5), TextSize(vocab_size=66, training_characters=200_000))
+    chosen = {name: choice.value for name, choice in made.choices.items()}
+    training = made.training
+    assert chosen == {
+        "width": made.model.hidden_size,
+        "batch": (training.batch_size, training.sequence_length),
+        "dropout": made.model.dropout_rate,
+        "reset rate": training.reset_rate,
+        "learning rate": training.learning_rate,
+        "schedule": (training.steps, training.eval_every, training.checkpoint_every),
+    }
+    assert len(made.reasons) == len(chosen)
+
+
+def test_nothing_that_was_asked_for_is_chosen_explained_or_measured() -> None:
+    asked = {"hidden_size": 8, "batch_size": 4, "sequence_length": 9, "dropout_rate": 0.1}
+    machine = Paper()
+    made = plan(Request(steps=9, learning_rate=0.1, seed=3, **asked), machine=machine)
+    assert made.reasons == ()
+    assert machine.asked == ["2x8"]
+    model, training = made.model, made.training
+    assert (model.hidden_size, model.dropout_rate, training.learning_rate) == (8, 0.1, 0.1)
+    assert (training.batch_size, training.sequence_length, training.seed) == (4, 9, 3)
+
+
+def test_sizes_are_chosen_again_where_training_is_far_from_what_was_predicted() -> None:
+    machine = Paper(achieved=150e9)
+    plan(Request(minutes=5), machine=machine)
+    assert machine.asked == ["products", "2x256"]
+    slow = Paper(achieved=20e9)
+    made = plan(Request(minutes=5), machine=slow)
+    assert slow.asked == ["products", "2x256", f"2x{made.model.hidden_size}"]
+    assert made.model.hidden_size < 256
+    # The text is long enough that the width alone decides what is measured.
+    fast = Paper(achieved=2e12)
+    assert plan(Request(minutes=5), machine=fast).model.hidden_size > 256
+
+
+def test_dropout_follows_the_steps_that_are_asked_for() -> None:
+    text = TextSize(vocab_size=66, training_characters=100_000)
+    few, many = (plan(Request(steps=n, hidden_size=64), text).model for n in (100, 10_000))
+    assert few.dropout_rate == DROPOUT_RATES[0]
+    assert many.dropout_rate > 0.3
+
+
+def test_a_short_text_is_told() -> None:
+    made = plan(Request(minutes=5), TextSize(vocab_size=66, training_characters=1_000))
+    assert "the largest that the short text allows" in made.reasons[1]
+    assert made.reasons[-1].startswith("1,000 characters are few")
+
+
+def test_patience_goes_with_minutes_and_is_asked_for_with_steps() -> None:
+    def patience(request: Request) -> int:
+        return plan(request).training.patience
+
+    assert patience(Request(minutes=10)) > 0
+    assert patience(Request(minutes=10, patience=0)) == 0
+    assert patience(Request(steps=100)) == 0
+    assert patience(Request(steps=100, patience=3)) == 3
+
+
+def continued(characters: int, first_step: int = 0, steps: int = 1000) -> TrainingSettings:
+    text = TextSize(vocab_size=66, training_characters=characters)
+    request, machine = Request(steps=steps), Paper()
+    made = make_plan(request, text, machine)
+    pace = machine.training_pace(made.model, made.training)
+    return continue_plan(request, made.model, made.training, text, pace, first_step).training
+
+
+def test_further_plans_start_where_the_run_stands() -> None:
+    further = continued(10**9, first_step=70, steps=10)
+    assert (further.first_step, further.last_step) == (70, 80)
+
+
+def test_the_reset_rate_counts_the_epochs_of_plans_before() -> None:
+    once, further = continued(200_000), continued(200_000, first_step=1000)
+    assert once.reset_rate == choose_reset_rate(1000 * 32 * 64 / 200_000).value > 0.02
+    assert further.reset_rate == choose_reset_rate(2000 * 32 * 64 / 200_000).value > once.reset_rate
+
+
+def test_a_batch_of_an_odd_size_is_not_shared_by_two_devices() -> None:
+    assert plan(Request(steps=5, batch_size=5), LONG).training.devices == 1

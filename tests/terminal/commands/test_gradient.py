@@ -1,0 +1,99 @@
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from textgen.planning.request import Request
+from textgen.runs.run import Run
+from textgen.terminal.cli import run_command
+from textgen.workflows import gradient as workflow
+from textgen.workflows.events import Ended
+from textgen.workflows.supervise import Supervision
+from textgen.workflows.train import start_training
+
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def gradient(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+    """Run `textgen gradient`; return its code and what it wrote to stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = run_command(["gradient", *arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def test_a_run_is_shown_trained_and_as_it_began(
+    gradient: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "90")
+    code, out, err = gradient("fox", "--reach=20", "--places=1")
+    rows = out.splitlines()
+    assert code == 0
+    assert rows[0].split() == ["network", "half-life", "1", "%", "left", "1", "2", "5", "10", "20"]
+    assert rows[1].startswith("A  fox (LSTM), trained")
+    assert rows[2].startswith("B  fox (LSTM), untrained")
+    assert [row.split()[6] for row in rows[1:3]] == ["1.000", "1.000"]
+    assert err.splitlines()[0] == "followed back: fox (LSTM), trained"
+    assert max(map(len, rows[3:])) <= 90
+    _, out, _ = gradient("fox", "--reach=20", "--places=1", "--json", "-q")
+    trained, untrained = json.loads(out)
+    assert (trained["trained"], untrained["trained"]) == (True, False)
+    assert len(trained["norms"]) == len(trained["layers"][0]) == 21
+    assert trained["norms"] != untrained["norms"]
+
+
+def test_a_picture_takes_the_place_of_the_table(gradient: Say) -> None:
+    code, out, err = gradient("--reach=5", "--places=1", "-o", "g.svg", "-q")
+    assert (code, out, err) == (0, "", "")
+    assert Path("g.svg").read_text().startswith("<?xml")
+
+
+def test_the_cells_are_trained_once_to_be_compared(
+    gradient: Say, monkeypatch: pytest.MonkeyPatch, corpus: Path
+) -> None:
+    sizes = {"hidden_size": 16, "num_layers": 1, "batch_size": 4, "sequence_length": 16}
+    tiny = {"steps": 2, "devices": 1, "seed": 0, "dropout_rate": 0.1, **sizes}
+    monkeypatch.setattr(workflow, "COMPARED", tiny)
+    monkeypatch.setattr(workflow, "shipped_corpus", lambda: corpus)
+    # One of the three was begun and interrupted.
+    request = Request(**tiny, cell="gru")  # type: ignore[arg-type]
+    events = start_training([corpus], "compare-gru", request, Supervision(stop_after=1))
+    assert [event.step for event in events if isinstance(event, Ended)] == [1]
+    code, out, err = gradient("--compare", "--reach=5", "--places=1")
+    assert code == 0
+    told = re.findall(r"compare-(\w+): is being trained, from step (\d) on", err)
+    assert told == [("lstm", "0"), ("gru", "1"), ("rnn", "0")]
+    assert re.findall(r"\((.*?)\), trained", out.split("\n\n")[0]) == ["LSTM", "GRU", "vanilla RNN"]
+    _, again, err = gradient("--compare", "--reach=5", "--places=1")
+    assert again == out
+    assert "trained" not in err.split("followed back")[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["none"], 4, "known runs: fox"),
+        (["--compare", "fox"], 2, "--compare trains runs of its own"),
+        (["fox", "--reach=1"], 2, "reach must be"),
+        (["fox", "--reach=1000"], 2, "reach is at most 142"),
+        (["fox", "-o", "g.pdf"], 2, "output must be a file in .png or .svg"),
+        (["kept"], 2, "has not kept its text"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(
+    gradient: Say, tiny_run: Path, arguments: list[str], code: int, message: str
+) -> None:
+    kept = Run(Path(shutil.copytree(tiny_run, tiny_run.with_name("kept"))))
+    record = kept.record()
+    corpus = type(record.corpus)(**(vars(record.corpus) | {"kept": False}))
+    kept.write_record(type(record)(**(vars(record) | {"corpus": corpus})))
+    found, out, err = gradient(*arguments)
+    assert (found, out) == (code, "")
+    assert re.search(message, err.splitlines()[-1])

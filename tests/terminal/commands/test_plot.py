@@ -1,0 +1,164 @@
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from textgen.evaluation.curves import Baseline, Best, Curve
+from textgen.runs.run import Run
+from textgen.terminal.cli import run_command
+from textgen.terminal.commands.plot import format_curves
+
+
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LC_ALL", "LC_CTYPE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+
+
+def plot(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = run_command(["plot", *arguments])
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+def copy_of(run: Path, name: str, **changes: object) -> Run:
+    other = Run(Path(shutil.copytree(run, run.with_name(name))))
+    record = other.record()
+    other.write_record(replace(record, corpus=replace(record.corpus, **changes)))
+    return other
+
+
+def test_the_newest_run_is_drawn_beside_its_baselines(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = plot(capsys)
+    assert code == 0
+    assert err.startswith("measuring n-gram models and xz on 2,720 characters")
+    lines = out.splitlines()
+    assert lines[0] == "bits per character"
+    assert "\u2812\u2812 validation   \u2802 \u2802 training   * fox: best " in out
+    assert "n-gram, " in lines[-1]
+    assert "xz -9e: " in lines[-1]
+    assert max(map(len, lines)) <= 60
+    bare = plot(capsys, "fox", "--no-baselines", "--by", "minutes")
+    assert (bare[0], bare[2]) == (0, "")
+    assert "xz" not in bare[1]
+    assert "minutes" in bare[1]
+
+
+def test_json_holds_every_point_and_nothing_is_cut(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy_of(tiny_run, "fox-2")
+    code, out, err = plot(capsys, "fox", "fox-2", "--json", "-q", "--by", "characters")
+    assert (code, err) == (0, "")
+    content = json.loads(out)
+    rows = Run(tiny_run).metrics()
+    assert (content["by"], content["share_a_text"]) == ("characters", True)
+    assert [curve["run"] for curve in content["runs"]] == ["fox", "fox-2"]
+    for curve in content["runs"]:
+        assert curve["x"] == [64 * row["step"] for row in rows]
+        for part in ("training", "validation"):
+            assert curve[part] == [row[f"{part}_bits_per_character"] for row in rows]
+        assert curve["best"]["x"] == 64 * curve["best"]["step"]
+    assert [baseline["name"] for baseline in content["baselines"]] == ["n-gram", "xz"]
+
+
+def test_runs_on_different_texts_have_no_baselines_and_that_is_told(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy_of(tiny_run, "other", sha256="0" * 64)
+    code, out, err = plot(capsys, "fox", "other")
+    assert code == 0
+    assert err.count("\n") == 1
+    assert "different texts" in err
+    assert "xz" not in out
+
+
+def test_baselines_are_measured_on_the_first_run_that_has_kept_its_text(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = copy_of(tiny_run, "other", kept=False)
+    (other.path / "corpus.tokens").unlink()
+    assert plot(capsys, "other")[2] == "no baselines: the run other has not kept its text\n"
+    assert "xz -9e" in plot(capsys, "other", "fox")[1]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.svg"])
+def test_a_picture_is_drawn_instead_of_a_chart(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    Path("checkpoints/fox").rename("checkpoints/$x_1$ \u6570\x1b")
+    code, out, err = plot(capsys, "--no-baselines", "-o", name)
+    assert (code, out, err) == (0, "", f"drawn: {name}\n")
+    data = Path(name).read_bytes()
+    assert data.startswith(b"\x89PNG" if name == "a.png" else b"<?xml")
+    assert b"\x1b" not in data or name == "a.png"
+
+
+def test_a_run_without_evaluations_is_told(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tiny_run / "metrics.jsonl").unlink()
+    code, out, err = plot(capsys)
+    assert (code, out, err.count("\n")) == (4, "", 1)
+    assert "no evaluation to plot yet; train it: textgen train --resume fox" in err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("TERM", "dumb"), ("TERM", "linux"), ("LC_ALL", "C")]
+)
+def test_a_terminal_that_has_no_more_gets_ascii(
+    tiny_run: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+) -> None:
+    assert not plot(capsys, "--no-baselines")[1].isascii()
+    monkeypatch.setenv(variable, value)
+    assert plot(capsys, "--no-baselines")[1].isascii()
+
+
+FALLING = tuple(6 / number for number in range(1, 11))
+CURVE = Curve(
+    run="one",
+    x=tuple(map(float, range(10))),
+    training=FALLING,
+    validation=tuple(loss + 0.2 for loss in FALLING),
+    best=Best(step=9, x=9.0, validation=0.8),
+)
+
+
+def test_runs_are_told_apart_by_letters_and_what_is_cut_is_told() -> None:
+    curves = [CURVE, replace(CURVE, run="two", best=None)]
+    baselines = [Baseline(name="xz", title="xz -9e", bits=5.0)]
+    text = format_curves(
+        curves, baselines, "steps", columns=60, lines=None, plain=False, colours=False
+    )
+    # Four fifths of the losses are at most 2.36, and the lowest is 0.6: the chart ends below 4.12.
+    assert "AB\u2812\u2812 validation   ab\u2802 \u2802 training   * best checkpoint" in text
+    assert "A one: best 0.800 at step 9" in text
+    assert "B two: no checkpoint yet" in text
+    assert "xz -9e: 5.000, above the chart" in text
+    assert "^ losses above the chart: 4, up to 6.200" in text
+
+
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("columns", [20, 47, 120])
+def test_a_chart_with_its_legend_fits_the_terminal(columns: int, plain: bool) -> None:
+    curves = [replace(CURVE, run=f"a-run-with-a-long-name-{number}") for number in range(3)]
+    baselines = [Baseline(name="n-gram", title="n-gram, 4 characters of context", bits=1.0)]
+    text = format_curves(
+        curves, baselines, "steps", columns=columns, lines=34, plain=plain, colours=False
+    )
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert len(lines) < 34
+    assert not plain or text.isascii()

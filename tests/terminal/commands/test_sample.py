@@ -1,0 +1,154 @@
+import io
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TEXT
+from textgen.terminal.cli import run_command
+from textgen.workflows.load import load_model
+
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def sample(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+    """Run `textgen sample`; return its code and what it wrote to stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = run_command(["sample", "fox", *arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def test_escapes_of_a_prompt_are_characters(sample: Say) -> None:
+    code, out, err = sample("--prompt", r"dog\nthe \u0074\\n", "--on-unknown", "skip", "--length=5")
+    assert (code, out[:11]) == (0, "dog\nthe t\\n")
+    assert re.fullmatch(r"seed [0-9]+\n", err)
+
+
+def test_a_prompt_comes_from_a_file_or_from_stdin(
+    sample: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("prompt.txt").write_bytes(b"\xef\xbb\xbfthe dog\r\nthe\\n")
+    given = ("--seed=3", "--length=30", "--on-unknown=skip", "-q")
+    _, out, _ = sample("--prompt-file", "prompt.txt", *given)
+    assert out.startswith("the dog\nthe\\n")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\ufeffthe dog\r\nthe\\n"))
+    assert sample("--prompt-file", "-", *given) == (0, out, "")
+
+
+def test_a_text_ends_where_it_is_told_to(sample: Say) -> None:
+    _, whole, _ = sample("--seed=5", "--length=400", "-q")
+    first = min(whole.index("o"), whole.index("th"))
+    assert sample("--seed=5", "--length=400", "-q", "--stop=o", "--stop=th")[1] == whole[:first]
+    _, lines, _ = sample("--seed=5", "--length=4000", "--lines=2", "-q")
+    assert lines.count("\n") == 1
+    _, sentences, _ = sample("--seed=5", "--sentences=2", "-q", "--only=. ")
+    assert re.fullmatch(r"( *\.+){2}", sentences)
+
+
+def test_what_may_be_written_can_be_limited(sample: Say) -> None:
+    Path("words.txt").write_text("the dog\nbrown fox cafe\u0301 the")
+    _, out, _ = sample("--words", "words.txt", "--length=200", "--seed=1", "-q", "--stop=.")
+    assert set(re.findall("[a-z]+", out)[:-1]) <= {"the", "dog", "brown", "fox"}
+    _, out, _ = sample("--starts", "th,q,o", "--seed=1", "-q", "--forbid", ".x")
+    assert out.startswith("th")
+    _, out, _ = sample("--starts", "th,q,o", "--seed=1", "-q", "--length=2000")
+    assert [line[:1] for line in out.split("\n")] == ["t", "q", "o"]
+    assert set(sample("--only=abc ", "--seed=1", "-q")[1]) <= set("abc ")
+
+
+def test_a_report_says_how_the_text_came_about(sample: Say) -> None:
+    given = ("--seed=7", "--num-samples=2", "--length=60", "--prompt=the ", "--engine=numpy")
+    _, text, _ = sample(*given, "-q")
+    code, out, err = sample(*given, "--json")
+    first, second = (json.loads(line) for line in out.splitlines())
+    assert (code, err) == (0, "")
+    assert text == "\n\n".join("the " + report["text"] for report in (first, second))
+    assert (first["sample"], second["sample"], second["seed"]) == (0, 1, 7)
+    assert first["finish_reason"] == "length"
+    assert first["settings"]["temperature"] == 0.8
+    assert first["settings"]["length"] == 60
+    assert first["engine"] == "numpy"
+    model = load_model("fox")
+    assert (first["run"], first["step"], first["checkpoint"]) == ("fox", model.step, model.sha256)
+    # Of the training text, the first nine tenths of TEXT.
+    copied = max(
+        end - begin
+        for begin in range(60)
+        for end in range(begin, 61)
+        if first["text"][begin:end] in TEXT[: len(TEXT) * 9 // 10]
+    )
+    assert first["longest_copy"] == copied
+    assert 0 <= first["new_20_grams"] <= 1
+    generator = model.generator(seed=7)
+    generator.feed("the ")
+    bits = generator.score(first["text"])
+    assert first["bits_per_character"] == pytest.approx(bits.mean(), rel=1e-4)
+
+
+def test_copies_are_limited_and_need_the_training_text(sample: Say, tiny_run: Path) -> None:
+    report = json.loads(sample("--max-copy=4", "--top-k=2", "--json", "--seed=1")[1])
+    assert report["longest_copy"] <= 4
+    record = json.loads((tiny_run / "run.json").read_text())
+    from textgen.runs.files import encode_json
+
+    record["corpus"]["kept"] = False
+    (tiny_run / "run.json").write_bytes(encode_json(record))
+    code, out, err = sample("--max-copy=4")
+    assert (code, out) == (2, "")
+    assert "max-copy 4 needs the training text" in err
+    report = json.loads(sample("--json", "--length=20")[1])
+    assert (report["longest_copy"], report["new_20_grams"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--temperature", "warm"], 2, "temperature must be a number in [0, 100], a ramp"),
+        (["--temperature", "0.1..2..3"], 2, "temperature must be"),
+        (["--prompt", "a", "--prompt-file", "b"], 2, "cannot both be given"),
+        (["--prompt-file", "none.txt"], 3, "'none.txt': there is no such file"),
+        (["--words", "."], 3, "it is a folder"),
+        (["--words", "empty.txt"], 3, "'empty.txt': it holds no words"),
+        (["--words", "greek.txt"], 2, "words must be a list with words the model can write"),
+        (["--only", "\u03b1"], 2, "only must be such that a character the model knows is left"),
+        (["--starts", "t,\u03b1"], 2, "starts must be without '\u03b1', which is unknown"),
+        (["--starts", "t,", "--lines", "2"], 2, "starts must be without empty texts, got ''"),
+        (["--stop", ""], 2, "stop must be without empty texts"),
+        (["--typical-p", "0"], 2, "typical-p must be a number in (0, 1], got 0.0"),
+        (["--repetition-penalty", "-1"], 2, "repetition-penalty must be"),
+        (
+            ["--repetition-window", "5000"],
+            2,
+            "repetition-window must be a whole number in [1, 4096]",
+        ),
+        (["--starts", "t,o", "--forbid", r"\n"], 2, "starts must be given with newlines permitted"),
+        (["--length", "9" * 400], 2, "length must be a whole number in [0, 1000000000]"),
+        (["--num-samples", "9" * 400], 2, "num-samples must be"),
+        (["--words", "none.txt", "--top-p", "5"], 2, "top-p must be"),
+        (["--max-copy", "-3"], 2, "max-copy must be a whole number in [0, 4096], got -3"),
+    ],
+)
+def test_bad_input_gets_one_line(
+    sample: Say, arguments: list[str], code: int, message: str
+) -> None:
+    Path("empty.txt").write_text(" \n")
+    Path("greek.txt").write_text("\u03b1\u03b2\u03b3 \u03b4")
+    found, out, err = sample(*arguments)
+    assert (found, out) == (code, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_text_that_is_stuck_says_so(sample: Say) -> None:
+    code, out, err = sample("--starts", "the,the", "--max-copy", "2", "--seed", "1")
+    assert code == 0
+    assert out == "t"  # a newline was read before it, and no other character may begin the line
+    assert "sample 1 ends here: the settings permit no further character" in err

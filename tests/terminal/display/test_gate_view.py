@@ -1,0 +1,94 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.networks import random_model
+from textgen.readable import width
+from textgen.terminal.display.gate_view import Style, format_inspection
+from textgen.terminal.display.heat_map import GREYS
+from textgen.workflows.inspect import Inspection, inspect_text
+
+PLAIN = Style(columns=80, colours=False, is_plain=False)
+
+
+def handmade() -> Inspection:
+    """Return an LSTM's text of four characters whose gates and states were chosen."""
+    found = inspect_text(random_model(hidden=2), "ab\nc", names=["forget", "cell"])
+    watched = found.watched
+    forget = np.array([[1, 0.5], [0.9, 0.9], [0, 0.1], [0.5, 0.3]], np.float32)
+    cell = np.array([[2, 0], [1, -0.2], [-2, 0.1], [-2, 2]], np.float32)
+    quantities = watched.quantities | {"forget": forget, "cell": cell}
+    bits = np.array([0.2, 3.7, 12, 4.1])
+    return replace(found, watched=replace(watched, quantities=quantities, bits=bits))
+
+
+def test_a_heat_map_says_what_is_kept_where() -> None:
+    lines = format_inspection(handmade(), PLAIN).split("\n")
+    assert lines[0] == "made-up, step 12: LSTM 2x2, layer 2 of 2"
+    begin = lines.index("FORGET GATE drops the cell 0 [ \u2591\u2592\u2593\u2588] 1 keeps it")
+    assert lines[begin + 1 : begin + 8] == [
+        "     ab\u21b5c",
+        "   0 \u2588\u2588 \u2592",
+        "   1 \u2592\u2588 \u2591",
+        " all \u2587\u2588\u2581\u2584",
+        "all: the mean of the 2 units, 0.05 \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588 0.90",
+        "forgets most at ab[\u21b5] 0.05 ab\u21b5[c] 0.40 [a] 0.75 a[b] 0.90",
+        "keeps most at a[b] 0.90 [a] 0.75 ab\u21b5[c] 0.40 ab[\u21b5] 0.05",
+    ]
+    begin = lines.index("CELL STATE -2.00 [\u2261=-\u00b7+*#] +2.00 and beyond")
+    assert lines[begin + 1 : begin + 4] == [
+        "     ab\u21b5c",
+        "   0 #*\u2261\u2261",
+        "   1 \u00b7\u00b7\u00b7#",
+    ]
+    assert "bits .3+4" in lines
+
+
+def test_guesses_stand_below_the_characters_they_were_for() -> None:
+    found = inspect_text(random_model(), "fade", names=["hidden"])
+    lines = format_inspection(found, PLAIN).split("\n")
+    begin = lines.index("SURPRISE of each character, and the 5 expected most in its place")
+    guesses = found.watched.guesses
+    for rank in range(5):
+        row = next(line for line in lines[begin:] if line.startswith(f"   {rank + 1} "))
+        shown = [column[rank].character.replace("\n", "\u21b5") for column in guesses[:-1]]
+        assert [c for c in row[5:] if c != " "] == [c for c in shown if c != " "]
+    tenths = lines[begin + 4][5:]
+    expected = [int(column[0].probability * 10) for column in guesses[:-1]]
+    assert [int(digit) for digit in tenths if digit != " "] == [n for n in expected if n]
+    last = lines[-1]
+    character, probability = guesses[-1][0]
+    shown = character.replace("\n", "\u21b5")
+    assert last.startswith(f"after the text comes [{shown}] {probability:.1%}")
+
+
+def test_the_same_in_colours_has_the_same_text() -> None:
+    found = handmade()
+    colours = format_inspection(found, replace(PLAIN, colours=True))
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", colours).split("\n")
+    assert "\x1b" not in "".join(lines)
+    assert "     ab\u21b5c" in lines
+    row = next(line for line in colours.split("\n") if line.startswith("   1 \x1b"))
+    steps = [GREYS[int(value * 25)] for value in (0.5, 0.9, 0.1, 0.3)]
+    assert row == "   1 " + "".join(f"\x1b[{step}m \x1b[0m" for step in steps)
+
+
+@pytest.mark.parametrize("columns", [1, 20, 80])
+@pytest.mark.parametrize("colours", [False, True])
+@pytest.mark.parametrize("is_plain", [False, True])
+def test_nothing_in_a_text_drives_a_terminal(columns: int, colours: bool, is_plain: bool) -> None:
+    hard = "\n\t a\x1b\x9b\u202e\u0301\u4e2d\r"
+    found = inspect_text(random_model("gru", hard), hard * 3)
+    shown = format_inspection(found, Style(columns, colours, is_plain))
+    bare = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert (bare == shown) == (not colours)
+    assert not set(bare) & {*map(chr, range(10)), *map(chr, range(11, 32)), "\x9b", "\u202e"}
+    if columns >= 20 and not colours:
+        assert max(map(width, bare.split("\n"))) <= columns
+
+
+def test_no_more_than_ascii_is_drawn_where_there_is_no_more() -> None:
+    found = inspect_text(random_model(characters=" abcdef"), "fade a")
+    assert format_inspection(found, replace(PLAIN, is_plain=True)).isascii()

@@ -1,0 +1,41 @@
+from tests.networks import random_model
+from textgen.interpretation.features import FEATURES
+from textgen.interpretation.units import Finding
+from textgen.terminal.display.unit_table import format_search
+from textgen.workflows.find_units import Search
+
+
+def search() -> Search:
+    findings: list[Finding | None] = [None] * len(FEATURES)
+    findings[0] = Finding(FEATURES[0], 1, 4, 0.6, 0.5)
+    findings[7] = Finding(FEATURES[7], 2, 3, -0.9, -0.876)
+    return Search(random_model(), (1500, 1501), findings)
+
+
+def test_the_closest_stand_first_and_what_never_varies_last() -> None:
+    lines = format_search(search(), 80).split("\n")
+    assert lines[:4] == [
+        "feature             layer  unit  r      which is",
+        "space                   2     3  -0.88  white space",
+        "line position           1     4  +0.50  characters since the last newline",
+        "line start              -     -  -      before the first white space of a line",
+    ]
+    assert len(lines[: lines.index("")]) == 1 + len(FEATURES)
+    assert all(len(line) <= 80 for line in lines)
+    text = " ".join(lines)
+    assert "Pearson's correlation with the cell state" in text
+    assert "chosen among 10 on the first 1,500 characters; r is over the other 1,501" in text
+    assert lines[-1] == '  textgen inspect made-up "..." --layer 2 --units 3'
+
+
+def test_a_narrow_terminal_gets_lines() -> None:
+    lines = format_search(search(), 24).split("\n")
+    assert lines[2:4] == ["space", "  2 3 -0.88"]
+    assert all(len(line) <= 24 for line in lines[:-1])
+
+
+def test_nothing_found_has_nothing_to_look_at() -> None:
+    nothing = Search(random_model("rnn"), (100, 100), [None] * len(FEATURES))
+    text = format_search(nothing, 80)
+    assert "textgen inspect" not in text
+    assert "hidden state" in text

@@ -1,0 +1,45 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from tests.training.plans import plan
+from textgen.training.optimizer import learning_rates, make_optimizer
+
+
+def test_the_optimizer_is_optax_adamw_with_decay_of_the_kernels_alone() -> None:
+    settings = plan(weight_decay=0.1, b1=0.8, b2=0.9)
+    parameters = {"kernel": jnp.array([[1.0, -2.0]]), "bias": jnp.array([3.0])}
+    reference = optax.adamw(
+        0.02, b1=0.8, b2=0.9, weight_decay=0.1, mask={"kernel": True, "bias": False}
+    )
+    ours, expected = parameters, parameters
+    our_state = make_optimizer(settings).init(ours)
+    reference_state = reference.init(expected)
+    for number in range(3):
+        gradients = {"kernel": jnp.array([[3.0, number]]), "bias": jnp.array([-1.0])}
+        updates, our_state = make_optimizer(settings).update(gradients, our_state, ours)
+        ours = jax.tree.map(lambda p, u: p - 0.02 * u, ours, updates)
+        updates, reference_state = reference.update(gradients, reference_state, expected)
+        expected = optax.apply_updates(expected, updates)
+    for name in parameters:
+        np.testing.assert_allclose(ours[name], expected[name], rtol=1e-6)
+        assert not np.allclose(ours[name], parameters[name])
+
+
+def test_the_rate_rises_to_its_peak_and_falls_to_zero_along_a_cosine() -> None:
+    rates = learning_rates(plan(), 0, 100)
+    assert len(rates) == 100
+    np.testing.assert_allclose(rates[:10], np.arange(1, 11) / 1000, rtol=1e-6)
+    progress = np.arange(0, 91) / 91  # from the peak at step 10 to zero at step 101
+    np.testing.assert_allclose(
+        rates[9:], 0.01 * (1 + np.cos(np.pi * progress)) / 2, rtol=1e-4, atol=1e-9
+    )
+    assert 0 < rates[-1] < 1e-5
+    np.testing.assert_array_equal(learning_rates(plan(), 60, 7), rates[60:67])
+
+
+def test_a_plan_of_one_step_has_a_rate() -> None:
+    np.testing.assert_allclose(
+        learning_rates(plan(steps=1, warmup_steps=0), 0, 1), [0.005], rtol=1e-6
+    )

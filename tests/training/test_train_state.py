@@ -1,0 +1,56 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests.training.plans import MODEL, plan
+from textgen.network.model import create_model
+from textgen.runtime.devices import make_mesh
+from textgen.training.train_state import (
+    TrainState,
+    fresh_state,
+    place,
+    state_arrays,
+    state_from_arrays,
+)
+from textgen.training.train_step import Batch, Recipe, make_train_steps
+
+
+def state_after_a_step() -> TrainState:
+    """Return a state in which no array is all zeros."""
+    settings = plan()
+    mesh = make_mesh(1, settings.batch_size)
+    apply, parameters = create_model(MODEL, seed=3)
+    run = make_train_steps(Recipe(apply, MODEL, settings, mesh))
+    tokens = np.random.default_rng(1).integers(1, 9, (2, 4, 11)).astype(np.int32)
+    batches = Batch(
+        tokens[..., :-1],
+        tokens[..., 1:],
+        np.zeros((2, 4), bool),
+        np.arange(2, dtype=np.int32),
+        np.full(2, 0.001, np.float32),
+    )
+    state, _ = run(place(fresh_state(MODEL, settings, parameters), mesh), np.int32(2), batches)
+    return state
+
+
+def test_a_state_written_as_arrays_comes_back_the_same() -> None:
+    state = state_after_a_step()
+    arrays = state_arrays(state)
+    assert float(np.abs(arrays["recurrent.0.cell"]).max()) > 0
+    parameters = {name: np.asarray(array) for name, array in state.parameters.items()}
+    skeleton = jax.tree.map(jnp.zeros_like, state)
+    restored = state_from_arrays(parameters, arrays, skeleton)
+    assert jax.tree.structure(restored) == jax.tree.structure(state)
+    for left, right in zip(jax.tree.leaves(restored), jax.tree.leaves(state), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_a_state_that_does_not_fit_names_every_mismatch() -> None:
+    state = state_after_a_step()
+    arrays = state_arrays(state)
+    del arrays["recurrent.0.cell"]
+    arrays["recurrent.1.cell"] = np.zeros((2, 2), np.float32)
+    message = r"0\.cell is missing.*1\.cell is float32 \(2, 2\), expected float32 \(4, 8\)"
+    with pytest.raises(ValueError, match=message):
+        state_from_arrays({}, arrays, state)

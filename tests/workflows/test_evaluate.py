@@ -1,0 +1,200 @@
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests.conftest import TEXT
+from textgen.data.vocabulary import Vocabulary
+from textgen.errors import CorpusError, UsageError
+from textgen.evaluation.baselines import NGramLoss, compressor_loss, ngram_losses
+from textgen.generation.model import Model
+from textgen.network.model import network_function, zero_states
+from textgen.settings import OnUnknown
+from textgen.workflows import evaluate as workflow
+from textgen.workflows.evaluate import (
+    Event,
+    Result,
+    Working,
+    encode_text,
+    evaluate,
+    measure_baselines,
+)
+from textgen.workflows.events import Note
+from textgen.workflows.load import load_model
+
+SPLIT = len(TEXT) * 9 // 10
+
+
+@pytest.fixture(scope="module")
+def model(tiny_run_source: Path) -> Model:
+    return load_model(str(tiny_run_source))
+
+
+class Learner:
+    """In the place of dynamic evaluation, which has tests of its own and compiles for seconds."""
+
+    def __init__(self, apply: object, settings: object) -> None:
+        pass
+
+    def measure(
+        self, parameters: object, training: np.ndarray, tokens: np.ndarray
+    ) -> Iterator[np.ndarray]:
+        """Yield as losses what was read: the training text's length and mean, then the rest."""
+        yield np.array([len(training), training.mean()], np.float32)
+        yield tokens[3:].astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def events(model: Model) -> list[Event]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workflow, "DynamicEvaluator", Learner)
+        patch.setattr(workflow, "FEWEST_OF_XZ", 100)  # the validation text has 272 characters
+        return list(evaluate(model, None))
+
+
+def results(events: list[Event]) -> dict[tuple[str, str], Result]:
+    return {(e.predictor, e.protocol): e for e in events if isinstance(e, Result)}
+
+
+def slow_nats(model: Model, text: str) -> np.ndarray:
+    """The loss of every character but the first, read at one go from the zero state."""
+    settings = model.config.settings
+    ids = jnp.asarray(model.config.vocabulary.encode(text))
+    logits, _ = network_function(settings)(
+        {name: jnp.asarray(array) for name, array in model.parameters.items()},
+        ids[None, :-1],
+        zero_states(settings, 1),
+    )
+    scores = jax.nn.log_softmax(logits[:, 0])
+    return -np.asarray(scores)[np.arange(len(text) - 1), ids[1:]]
+
+
+def test_the_network_is_measured_on_the_validation_text_by_each_protocol(
+    model: Model, events: list[Event]
+) -> None:
+    found, text = results(events), TEXT[SPLIT:]
+    stream = slow_nats(model, text)
+    windows = np.concatenate([stream[:256], slow_nats(model, text[256:])])
+    assert found["network", "stream"].nats == pytest.approx(stream.mean(), abs=1e-5)
+    assert found["network", "window"].nats == pytest.approx(windows.mean(), abs=1e-5)
+    assert abs(windows.mean() - stream.mean()) > 1e-4
+
+
+def test_dynamic_evaluation_reads_both_texts_and_keeps_its_losses(
+    model: Model, events: list[Event]
+) -> None:
+    found = results(events)["network", "dynamic"]
+    training, text = (model.config.vocabulary.encode(part) for part in (TEXT[:SPLIT], TEXT[SPLIT:]))
+    assert found.losses is not None
+    assert found.losses[:2] == pytest.approx([SPLIT, training.mean()])
+    assert found.losses[2:].tolist() == text[3:].tolist()
+    assert found.nats == pytest.approx(float(found.losses.mean()))
+    assert Working("LSTM 1x16, dynamic", 2 / 271) in events
+
+
+def test_baselines_stand_under_the_protocol_that_they_follow(events: list[Event]) -> None:
+    found = results(events)
+    ids = np.unique(list(TEXT), return_inverse=True)[1]
+    orders = list(ngram_losses(ids[:SPLIT], ids[SPLIT:], 31))
+    frozen = min(orders, key=lambda loss: loss.frozen)
+    counting = min(orders, key=lambda loss: loss.adaptive)
+    assert found["n-gram", "stream"].nats == pytest.approx(frozen.frozen)
+    assert found["n-gram", "stream"].order == frozen.order
+    assert found["n-gram", "dynamic"].nats == pytest.approx(counting.adaptive)
+    assert found["xz", "dynamic"].nats == compressor_loss(TEXT[:SPLIT], TEXT[SPLIT:])
+    assert len(found) == 6
+    bits = found["xz", "dynamic"].to_json()["bits_per_character"]
+    assert bits == pytest.approx(found["xz", "dynamic"].nats / math.log(2))
+
+
+def test_the_best_order_is_another_one_where_counts_go_on(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = [NGramLoss(0, 2.0, 1.0), NGramLoss(1, 1.5, 1.2), NGramLoss(2, 1.6, 0.1)]
+    monkeypatch.setattr(workflow, "ngram_losses", lambda *arguments: iter(losses))
+    ids = np.ones(9, np.uint8)
+    found = list(measure_baselines(ids, ids, model.config.vocabulary))
+    best = [(e.protocol, e.order, e.nats) for e in found if isinstance(e, Result)]
+    assert best == [("stream", 1, 1.5), ("dynamic", 2, 0.1)]
+
+
+def test_what_is_measured_is_told_before_each_result(events: list[Event]) -> None:
+    kinds = [type(event) for event in events]
+    assert kinds[0] is Working
+    working = [event for event in events if isinstance(event, Working) and not event.share]
+    assert [event.what for event in working] == [
+        "LSTM 1x16, window",
+        "LSTM 1x16, stream",
+        "LSTM 1x16, dynamic",
+        "n-gram models",
+        "xz",
+    ]
+    assert all(0 <= event.share < 1 for event in events if isinstance(event, Working))
+
+
+def test_a_short_text_is_too_little_for_xz(model: Model) -> None:
+    ids = np.ones(999, np.uint8)
+    found = list(measure_baselines(ids, ids, model.config.vocabulary))
+    assert {event.predictor for event in found if isinstance(event, Result)} == {"n-gram"}
+    assert found[-1] == Note("xz counts in steps of 32 bits: left out below 1,000 characters")
+
+
+def test_without_the_training_text_the_rest_is_measured(
+    tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model("fox")
+    record = model.run.record()
+    model.run.write_record(replace(record, corpus=replace(record.corpus, kept=False)))
+    (tiny_run / "corpus.tokens").unlink()
+    text, _ = encode_text("the quick fox", "a", model.config.vocabulary, "error")
+    first, *rest = evaluate(model, text)
+    assert isinstance(first, Note)
+    assert "dynamic, n-gram and xz are left out" in first.text
+    assert set(results(rest)) == {("network", "window"), ("network", "stream")}
+    with pytest.raises(UsageError, match=r"not kept its text; .* textgen evaluate fox FILE"):
+        next(evaluate(model, None))
+
+
+def test_a_text_too_long_for_simple_models_is_told(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "MAX_TEXT", len(TEXT) - 1)
+    monkeypatch.setattr(workflow, "measure_network", lambda *arguments: iter(()))
+    assert list(evaluate(model, None)) == [
+        Note("of more than 2,719 characters n-gram and xz are left out")
+    ]
+
+
+def test_unknown_characters_are_counted_and_treated_as_told() -> None:
+    vocabulary = Vocabulary("\nabe")
+    text = "ab\u00e9\na\u00e9\u2603b"
+    for rule, ids in (("skip", [2, 3, 1, 2, 3]), ("replace", [2, 3, 0, 1, 2, 0, 0, 3])):
+        tokens, unknown = encode_text(text, "a.txt", vocabulary, rule)  # type: ignore[arg-type]
+        assert tokens.tolist() == ids
+        assert (unknown, tokens.dtype) == (3, np.uint8)
+    assert encode_text("ab\u00e9", "a.txt", vocabulary, "nearest")[0].tolist() == [2, 3, 4]
+    assert encode_text("ab", "a.txt", vocabulary, "error")[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "message"),
+    [
+        ("", "error", "'a.txt': the text is empty"),
+        ("a", "error", "'a.txt': at least 2 characters are needed, got 1$"),
+        ("axx", "skip", "at least 2 characters are needed, got 1 that the model knows"),
+        (
+            "ab\nb\nax",
+            "error",
+            r"'x' \(U\+0078\) at line 3, column 2; .* nearest, skip or replace$",
+        ),
+        ("x", "nearest", r"'x' \(U\+0078\) at line 1, column 1; choose --on-unknown skip or re"),
+    ],
+)
+def test_a_text_that_cannot_be_measured_is_told(text: str, rule: OnUnknown, message: str) -> None:
+    with pytest.raises(CorpusError, match=message):
+        encode_text(text, "a.txt", Vocabulary("\nab"), rule)

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+
+from textgen.runs.run import Run
+from textgen.workflows import extreme_lines as workflow
+from textgen.workflows.extreme_lines import extreme_lines
+from textgen.workflows.load import load_model
+
+
+def test_the_lines_are_ranked_by_their_surprise_in_their_place(
+    tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "SHORTEST", 5)
+    model = load_model("fox")
+    text = "lf of it.\nthe lazy dog.\nquick\nover the lazy dog.\nfox\nthe lazy dog.\n"
+    tokens = model.config.vocabulary.encode("x" * 50 + text)
+    record = model.run.record()
+    fields = vars(record.corpus) | {"training_characters": 50}
+    corpus = type(record.corpus)(**fields)
+    monkeypatch.setattr(
+        Run, "record", lambda run: type(record)(**vars(record) | {"corpus": corpus})
+    )
+    monkeypatch.setattr(Run, "open_tokens", lambda run, record: tokens)
+    found = extreme_lines(model, 2)
+    assert found is not None
+    assert found.characters == len(text)
+    bits = model.generator(seed=0).score(text)
+    expected = {}
+    for line in ("the lazy dog.", "quick", "over the lazy dog."):
+        begin = text.index("\n" + line + "\n") + 1
+        expected[line] = bits[begin : begin + len(line) + 1].mean()
+    order = sorted(expected, key=lambda line: expected[line])
+    assert [line.text for line in found.likely] == order[:2]
+    assert [line.text for line in found.unlikely] == order[:0:-1]
+    best = found.to_json()["most_likely"][0]
+    assert best["bits_per_character"] == pytest.approx(expected[order[0]], rel=1e-5)
+    # Read only as far as into "over the lazy dog.", half a line does not count.
+    monkeypatch.setattr(workflow, "MAX_READ", text.index("dog.\nfox"))
+    cut = extreme_lines(model, 9)
+    assert cut is not None
+    assert cut.characters == text.index("over the")
+    assert [line.text for line in cut.likely] == [line for line in order if "over" not in line]
+
+
+def test_without_the_text_there_are_no_lines(tiny_run: Path) -> None:
+    run = Run(tiny_run)
+    record = run.record()
+    corpus = type(record.corpus)(**(vars(record.corpus) | {"kept": False}))
+    run.write_record(type(record)(**(vars(record) | {"corpus": corpus})))
+    assert extreme_lines(load_model("fox"), 5) is None

@@ -1,0 +1,89 @@
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from textgen.errors import DamagedError
+from textgen.runs.run import Run
+from textgen.settings import SamplingSettings
+from textgen.workflows.load import load_model
+from textgen.workflows.sample import Order, report_samples, write_samples
+
+
+def texts(num_samples: int, engine: str, length: int = 40, prompt: str = "the ") -> list[str]:
+    order = Order(
+        settings=SamplingSettings(),
+        prompt=prompt,
+        length=length,
+        num_samples=num_samples,
+        seed=5,
+        engine=engine,  # type: ignore[arg-type]
+    )
+    pieces = write_samples(load_model("fox"), order)
+    found: list[str] = []
+    finished: list[int] = []
+    for number, piece in pieces:
+        assert number in (len(found) - 1, len(found))
+        if number == len(found):
+            found.append("")
+        found[number] += piece.text
+        finished += [number] if piece.finish == "length" else []
+    assert finished == list(range(num_samples))
+    return found
+
+
+def test_samples_are_the_same_alone_together_and_on_both_engines(tiny_run: Path) -> None:
+    three = texts(3, "numpy")
+    assert [len(text) for text in three] == [40] * 3
+    assert len(set(three)) == 3
+    assert texts(3, "jax") == three
+    assert texts(1, "jax") == three[:1]
+    assert texts(70, "jax")[:3] == three
+
+
+@pytest.mark.parametrize(("engine", "num_samples"), [("numpy", 1), ("numpy", 3), ("jax", 3)])
+def test_writing_stops_soon_and_what_is_written_until_then_is_kept(
+    tiny_run: Path, engine: Literal["numpy", "jax"], num_samples: int
+) -> None:
+    order = Order(settings=SamplingSettings(), length=10**9, num_samples=num_samples, engine=engine)
+    asked = iter([False] * 4 + [True] * 1000)
+    pieces = list(write_samples(load_model("fox"), order, should_stop=lambda: next(asked)))
+    texts = [piece.text for _, piece in pieces]
+    assert 0 < len("".join(texts)) < 10_000
+    assert all(piece.finish is None for _, piece in pieces)
+    asked = iter([False] * 4 + [True] * 1000)
+    assert not list(report_samples(load_model("fox"), order, should_stop=lambda: next(asked)))
+
+
+def test_a_long_prompt_can_be_stopped_while_it_is_read(tiny_run: Path) -> None:
+    asked = iter([False, True])
+    order = Order(settings=SamplingSettings(), prompt="the " * 2000)
+    assert not list(write_samples(load_model("fox"), order, should_stop=lambda: next(asked)))
+
+
+def test_a_checkpoint_pruned_while_it_is_read_is_read_from_its_successor(
+    tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tiny_run)
+    best, load = run.best_step(), Run.load
+
+    def pruned_meanwhile(self: Run, step: int) -> object:
+        if step == best and self.folder(step).exists():
+            (self.folder(step) / "model.safetensors").unlink()
+            self.folder(step).rename(self.path / "pruned")
+        return load(self, step)
+
+    monkeypatch.setattr(Run, "load", pruned_meanwhile)
+    assert load_model("fox").step == ({10, 20} - {best}).pop()
+
+
+def test_a_damaged_checkpoint_that_is_still_there_is_refused(tiny_run: Path) -> None:
+    run = Run(tiny_run)
+    (run.folder(run.best_step()) / "model.safetensors").unlink()
+    with pytest.raises(DamagedError, match="missing"):
+        load_model("fox")
+
+
+def test_no_characters_are_no_characters(tiny_run: Path) -> None:
+    assert texts(2, "jax", length=0) == ["", ""]
+    assert texts(2, "numpy", length=0) == ["", ""]

@@ -1,0 +1,327 @@
+"""How well a network predicts a text, in nats per character, by three protocols.
+
+`stream` reads the whole text with the state carried; `window` starts from the zero state every 256
+characters (nanoGPT's protocol); `dynamic` is a stream whose weights go on learning from what has
+been read. Their numbers are never comparable.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec
+from numpy.typing import NDArray
+
+from textgen.data.tokens import Tokens
+from textgen.network.model import Apply, Parameters, States, zero_states
+from textgen.runtime.devices import DATA, replicated, shared
+from textgen.settings import ModelSettings
+from textgen.training.loss import cross_entropy
+
+CHUNK = 128
+WINDOW = 256
+# An evaluation during training scores at most this many characters, spread over the text.
+PART_CHARACTERS = 2**14
+PART_STREAMS = 64
+
+
+class Learner(NamedTuple):
+    """How fast a copy of the weights learns from a text that is read, and forgets it.
+
+    Attributes:
+        learning_rate: of a step, whose gradient is divided by its root mean square.
+        decay: share of the way back to the trained weights that a step goes, for a weight whose
+            gradients have the mean root mean square.
+    """
+
+    learning_rate: float
+    decay: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DynamicSettings:
+    """How weights go on learning while a text is read.
+
+    Attributes:
+        segment: characters between two steps.
+        learners: one copy of the weights for each.
+        switch: chance at each character that the copy to follow is drawn anew; in [0, 1].
+    """
+
+    segment: int = 20
+    learners: tuple[Learner, ...] = (Learner(1.5e-4, 3e-4), Learner(8e-4, 4e-3))
+    switch: float = 0.02
+
+
+def bits_per_character(nats: float) -> float:
+    """Turn nats per character into bits per character: nats / ln 2."""
+    return nats / math.log(2)
+
+
+class Evaluator:
+    """Measures the loss of parameters on texts; compiled once for each shape."""
+
+    def __init__(self, apply: Apply, settings: ModelSettings, mesh: Mesh) -> None:
+        self._settings = settings
+        self._mesh = mesh
+        everywhere, split = PartitionSpec(), PartitionSpec(DATA)
+
+        @jax.jit
+        @partial(
+            jax.shard_map,
+            mesh=mesh,
+            in_specs=(everywhere, split, split, split, split),
+            out_specs=(split, everywhere),
+            check_vma=False,
+        )
+        def total(
+            parameters: Parameters, states: States, inputs: Any, targets: Any, scored: Any
+        ) -> tuple[States, jax.Array]:
+            logits, states = apply(parameters, inputs, states)
+            nats = jnp.sum(cross_entropy(logits, targets.T) * scored.T)
+            return states, jax.lax.psum(nats, DATA)
+
+        self._total = total
+
+    def stream(
+        self,
+        parameters: Parameters,
+        tokens: Tokens,
+        *,
+        streams: int = 1,
+        limit: int | None = None,
+    ) -> float:
+        """Return the loss with the state carried along the text.
+
+        Args:
+            parameters: the network's.
+            tokens: ids, [N] with N at least 2; every id but the first is predicted.
+            streams: 1 reads the text once from start to end, exactly. More cut it into as many
+                pieces, read side by side, each after the 128 characters before it.
+            limit: score about this many characters, spread over the text; None for all.
+
+        Returns:
+            Nats per character.
+        """
+        predictions = len(tokens) - 1
+        streams = min(streams, -(-predictions // CHUNK))
+        piece = -(-predictions // streams)
+        scored = piece if limit is None else min(piece, max(limit // streams, 1))
+        lead = CHUNK if streams > 1 else 0
+        first = np.arange(self._rows(streams)) * piece
+        ends = np.minimum(first + scored, np.where(np.arange(len(first)) < streams, predictions, 0))
+        return self._mean(parameters, tokens, np.maximum(first - lead, 0), first, ends)
+
+    def part(self, parameters: Parameters, tokens: Tokens) -> float:
+        """Return the stream loss of a part of a text: 64 pieces, 16,384 characters at most."""
+        return self.stream(parameters, tokens, streams=PART_STREAMS, limit=PART_CHARACTERS)
+
+    def window(self, parameters: Parameters, tokens: Tokens, *, batch_size: int = 64) -> float:
+        """Return the loss over adjoining windows of 256 characters, each from the zero state.
+
+        Args:
+            parameters: the network's.
+            tokens: ids, [N] with N at least 2.
+            batch_size: windows read side by side.
+
+        Returns:
+            Nats per character, the mean over all positions of all windows.
+        """
+        predictions = len(tokens) - 1
+        starts = np.arange(0, predictions, WINDOW)
+        nats = 0.0
+        for at in range(0, len(starts), self._rows(batch_size)):
+            first = starts[at : at + self._rows(batch_size)]
+            idle = np.full(self._rows(batch_size) - len(first), predictions)
+            first = np.concatenate([first, idle])
+            ends = np.minimum(first + WINDOW, predictions)
+            nats += self._mean(parameters, tokens, first, first, ends) * int(np.sum(ends - first))
+        return nats / predictions
+
+    def _rows(self, rows: int) -> int:
+        return -(-rows // self._mesh.size) * self._mesh.size
+
+    def _mean(
+        self, parameters: Parameters, tokens: Tokens, begins: Any, first: Any, ends: Any
+    ) -> float:
+        """Read rows from `begins`, zero state, and average the loss from `first` up to `ends`."""
+        states = jax.device_put(zero_states(self._settings, len(first)), shared(self._mesh))
+        parameters = jax.device_put(parameters, replicated(self._mesh))
+        nats, count = 0.0, 0
+        for at in range(0, int(np.max(ends - begins)), CHUNK):
+            places = (begins + at)[:, None] + np.arange(CHUNK)
+            scored = (places >= first[:, None]) & (places < ends[:, None])
+            inside = np.clip(places, 0, len(tokens) - 2)
+            inputs = tokens[inside].astype(np.int32)
+            targets = tokens[inside + 1].astype(np.int32)
+            states, chunk_nats = self._total(parameters, states, inputs, targets, scored)
+            nats += float(chunk_nats)
+            count += int(np.count_nonzero(scored))
+        return nats / count
+
+
+# Added to root mean squares, as a share of their mean: the gradient of a weight that hardly took
+# part in training would be scaled out of all proportion.
+ROOT_FLOOR = 0.1
+# Segments of the training text from which the mean squares of gradients are taken.
+SQUARES_SEGMENTS = 1024
+SEGMENTS_AT_ONCE = 64
+
+
+class DynamicEvaluator:
+    """Measures the loss of a network that goes on learning while it reads.
+
+    Copies of it learn side by side, faster and slower ones; the probabilities they give a character
+    are averaged, each copy counting for what it made of the characters before.
+
+    Attributes:
+        piece: characters that are read at a time.
+
+    References:
+        Krause, Kahembwe, Murray and Renals (2018), Dynamic Evaluation of Neural Sequence Models:
+        steps scaled by root mean squares that were taken on the training text, and a decay towards
+        the trained weights.
+        Herbster and Warmuth (1998), Tracking the Best Expert: the average, with fixed shares.
+    """
+
+    def __init__(
+        self, apply: Apply, model: ModelSettings, settings: DynamicSettings = DynamicSettings()
+    ) -> None:
+        self._model, self._segment, self._learners = model, settings.segment, settings.learners
+        self.piece = SEGMENTS_AT_ONCE * settings.segment
+
+        def loss(
+            parameters: Parameters, states: States, segment: jax.Array
+        ) -> tuple[jax.Array, tuple[jax.Array, States]]:
+            logits, states = apply(parameters, segment[None, :-1], states)
+            nats = cross_entropy(logits[:, 0], segment[1:])
+            return jnp.mean(nats), (nats, states)
+
+        gradient = jax.value_and_grad(loss, has_aux=True)
+
+        @jax.jit
+        def squares(
+            parameters: Parameters, total: Parameters, states: States, segments: jax.Array
+        ) -> tuple[Parameters, States]:
+            def step(carry: Any, segment: jax.Array) -> tuple[Any, None]:
+                total, states = carry
+                (_, (_, states)), gradients = gradient(parameters, states, segment)
+                return (jax.tree.map(lambda t, g: t + g * g, total, gradients), states), None
+
+            return jax.lax.scan(step, (total, states), segments)[0]
+
+        @partial(jax.jit, donate_argnums=0)
+        def adapt(
+            weights: Parameters,
+            states: States,
+            trained: Parameters,
+            roots: Parameters,
+            segments: jax.Array,
+            learner: Learner,
+        ) -> tuple[Parameters, States, jax.Array]:
+            count = sum(leaf.size for leaf in roots.values())
+            mean_root = sum(jnp.sum(leaf) for leaf in roots.values()) / count
+
+            def step(carry: Any, segment: jax.Array) -> tuple[Any, jax.Array]:
+                weights, states = carry
+                (_, (nats, states)), gradients = gradient(weights, states, segment)
+
+                def move(w: jax.Array, w0: jax.Array, root: jax.Array, g: jax.Array) -> jax.Array:
+                    back = jnp.minimum(learner.decay * root / mean_root, 1.0)
+                    scaled = g / (root + ROOT_FLOOR * mean_root)
+                    return w - learner.learning_rate * scaled + back * (w0 - w)
+
+                return (jax.tree.map(move, weights, trained, roots, gradients), states), nats
+
+            (weights, states), nats = jax.lax.scan(step, (weights, states), segments)
+            return weights, states, nats
+
+        @jax.jit
+        def mix(shares: jax.Array, nats: jax.Array) -> tuple[jax.Array, jax.Array]:
+            def step(shares: jax.Array, nats: jax.Array) -> tuple[jax.Array, jax.Array]:
+                joint = jnp.log(shares) - nats
+                mixed = jax.nn.logsumexp(joint)
+                shares = jnp.exp(joint - mixed)
+                return shares + settings.switch * (1 / len(shares) - shares), -mixed
+
+            return jax.lax.scan(step, shares, nats.T)
+
+        self._squares, self._adapt, self._mix = squares, adapt, mix
+
+    def measure(
+        self, parameters: Parameters, training: Tokens, tokens: Tokens
+    ) -> Iterator[NDArray[np.float32]]:
+        """Read a text once from start to end, learning from each segment after it is predicted.
+
+        Args:
+            parameters: the network's; they stay as they are.
+            training: ids of the text it was trained on, [N], for the mean squares.
+            tokens: ids, [M] with M at least 2; every id but the first is predicted.
+
+        Yields:
+            The losses of the next characters in nats, float32 [K]; M - 1 of them together.
+        """
+        read = self.begin(parameters, training)
+        for at in range(0, len(tokens) - 1, self.piece):
+            yield read(tokens[at : at + self.piece + 1])
+
+    def begin(
+        self, parameters: Parameters, training: Tokens
+    ) -> Callable[[Tokens], NDArray[np.float32]]:
+        """Begin a text that is read piece by piece; see `measure`.
+
+        Returns:
+            A function of `piece` + 1 ids, of which the first is the last one of the piece before,
+            and only the last piece has fewer; it returns the losses of all others in nats.
+        """
+        roots = self._roots(parameters, training)
+        copies = [
+            (jax.tree.map(jnp.array, parameters), zero_states(self._model, 1))
+            for _ in self._learners
+        ]
+        shares = jnp.full(len(copies), 1 / len(copies))
+
+        def read(tokens: Tokens) -> NDArray[np.float32]:
+            nonlocal copies, shares
+            losses = []
+            for segments in self._segments(tokens):
+                results = [
+                    self._adapt(*copy, parameters, roots, segments, learner)
+                    for copy, learner in zip(copies, self._learners, strict=True)
+                ]
+                copies = [(weights, states) for weights, states, _ in results]
+                found = jnp.stack([nats.ravel() for *_, nats in results])
+                shares, mixed = self._mix(shares, found)
+                losses.append(np.asarray(mixed))
+            return np.concatenate(losses)
+
+        return read
+
+    def _roots(self, parameters: Parameters, training: Tokens) -> Parameters:
+        """Return the root of the mean square of each gradient, over segments of a text."""
+        total, count = jax.tree.map(jnp.zeros_like, parameters), 0
+        # In stretches spread over the text, each read from the zero state.
+        stretch = SEGMENTS_AT_ONCE * self._segment
+        last = max(len(training) - 1 - stretch, 0)
+        starts = np.linspace(0, last, SQUARES_SEGMENTS // SEGMENTS_AT_ONCE).astype(int)
+        for start in np.unique(starts):
+            states = zero_states(self._model, 1)
+            for segments in self._segments(training[start : start + stretch + 1]):
+                total, states = self._squares(parameters, total, states, segments)
+                count += len(segments)
+        return {name: jnp.sqrt(leaf / count) for name, leaf in total.items()}
+
+    def _segments(self, tokens: Tokens) -> Iterator[NDArray[np.int32]]:
+        """Cut a text into overlapping segments [K, S + 1], at most 64 at once; the rest apart."""
+        size, predictions = self._segment, len(tokens) - 1
+        whole = predictions // size
+        for first in range(0, whole, SEGMENTS_AT_ONCE):
+            places = np.arange(first, min(first + SEGMENTS_AT_ONCE, whole))[:, None] * size
+            yield tokens[places + np.arange(size + 1)].astype(np.int32)
+        if predictions % size:
+            yield tokens[None, whole * size :].astype(np.int32)

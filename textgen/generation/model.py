@@ -1,0 +1,84 @@
+"""A trained model in memory: the best checkpoint of a run, ready to write."""
+
+from dataclasses import dataclass
+
+from textgen.data.tokens import Tokens
+from textgen.generation.engine import LARGEST_OF_A_CORE, Engine
+from textgen.generation.generator import Generator
+from textgen.generation.numpy_engine import NumpyEngine
+from textgen.network.parameters import Arrays
+from textgen.runs.checkpoint import ModelConfig
+from textgen.runs.run import Run
+from textgen.runtime.compile_cache import keep_compiled
+from textgen.runtime.xla_options import prefer_one_kernel
+
+
+@dataclass(frozen=True)
+class Model:
+    """The best checkpoint of a run, in memory.
+
+    Attributes:
+        run: where it is from.
+        step: of the checkpoint.
+        config: settings and vocabulary.
+        parameters: by name.
+        sha256: of the file of the parameters, which tells one model from another.
+    """
+
+    run: Run
+    step: int
+    config: ModelConfig
+    parameters: Arrays
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """Name of the run."""
+        return self.run.name
+
+    def generator(self, *, seed: int, sample: int = 0, engine: Engine | None = None) -> Generator:
+        """Begin a session; without an engine it writes one character at a time with NumPy."""
+        reader = NumpyEngine(self.config.settings, self.parameters)
+        return Generator(
+            reader,
+            self.config.vocabulary,
+            self.config.start,
+            seed=seed,
+            sample=sample,
+            engine=engine,
+            training=self.training_tokens,
+        )
+
+    def training_tokens(self) -> Tokens | None:
+        """Map the training text; None if the run has not kept it.
+
+        Raises:
+            DamagedError: if the token file is damaged.
+        """
+        kept = self._kept_tokens()
+        return kept and kept[0]
+
+    def validation_tokens(self) -> Tokens | None:
+        """Map the validation text; None if the run has not kept it.
+
+        Raises:
+            DamagedError: if the token file is damaged.
+        """
+        kept = self._kept_tokens()
+        return kept and kept[1]
+
+    def _kept_tokens(self) -> tuple[Tokens, Tokens] | None:
+        record = self.run.record()
+        if not record.corpus.kept:
+            return None
+        tokens, split = self.run.open_tokens(record), record.corpus.training_characters
+        return tokens[:split], tokens[split:]
+
+    def jax_engine(self) -> Engine:
+        """Start JAX and return the engine for many or long samples."""
+        keep_compiled()
+        if self.config.settings.hidden_size <= LARGEST_OF_A_CORE:
+            prefer_one_kernel()
+        from textgen.generation.jax_engine import JaxEngine  # only here: it costs a second
+
+        return JaxEngine(self.config.settings, self.parameters)

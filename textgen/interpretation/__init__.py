@@ -1,0 +1,1 @@
+"""What happens inside a trained network: gates, units, features, gradients."""

@@ -1,0 +1,288 @@
+"""The rules by which a plan chooses what the user left open.
+
+The width of the network follows what the machine can compute in the time, dropout follows the
+number of epochs, and the number of steps follows the measured pace. The constants were found by
+training on texts of 30 KB to 10 MB for one to twenty minutes (benchmarks/RESULTS.md).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+from textgen.data.corpus import MIN_CHARACTERS
+from textgen.network.parameters import multiplications_per_character, operations_per_character
+from textgen.planning.machine import Pace
+from textgen.planning.request import Request
+from textgen.settings import MAX_STEPS, ModelSettings, TrainingSettings
+
+Value = TypeVar("Value")
+
+WIDTHS = (64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024)
+BATCH_SIZE = 32
+SEQUENCE_LENGTH = 64
+# Fewest characters that a network should train on for each weight it multiplies with.
+CHARACTERS_PER_WEIGHT = 7.0
+# More epochs than this, at a dropout rate of a half, only memorise the text.
+MAX_EPOCHS = 24
+# Fewest steps of a plan that is made for a time, however short the text.
+MIN_STEPS = 200
+# Lowest and highest dropout rate; the lowest is for plans of up to so many epochs.
+DROPOUT_RATES = (0.05, 0.5)
+EPOCHS_OF_LEAST_DROPOUT = 2.5
+# Lowest and highest probability of resetting the state, reached at so many and MAX_EPOCHS epochs.
+RESET_RATES = (0.02, 0.3)
+EPOCHS_OF_LEAST_RESETS = 9
+EVALUATIONS_PER_PLAN = 15
+# Shortest and longest time between two evaluations, in seconds.
+SECONDS_BETWEEN_EVALUATIONS = (2.0, 120.0)
+# Evaluations without a lower loss after which a plan made for a time ends early.
+PATIENCE = 5
+# Training texts shorter than this, in characters, are mostly memorised.
+FEW_CHARACTERS = 20_000
+# Part of the remaining time that steps may fill; the rest is for saving and for a slower machine.
+FILL = 0.97
+
+
+@dataclass(frozen=True)
+class Choice(Generic[Value]):
+    """A value of a plan, with the reason for it.
+
+    Attributes:
+        value: what was chosen.
+        reason: one line for people; empty where the user asked for the value.
+    """
+
+    value: Value
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextSize:
+    """What a plan must know of a text.
+
+    Attributes:
+        vocab_size: number of ids V, the unknown character included.
+        training_characters: length of the part that is trained on.
+    """
+
+    vocab_size: int
+    training_characters: int
+
+
+class BatchShape(NamedTuple):
+    """The size of a batch: B sequences of T characters."""
+
+    batch_size: int
+    sequence_length: int
+
+
+def format_minutes(seconds: float) -> str:
+    """Write a time to fill, such as `1 minute` or `0.5 minutes`."""
+    minutes = f"{seconds / 60:g}"
+    return f"{minutes} minute{'' if minutes == '1' else 's'}"
+
+
+def choose_batch(request: Request, training_characters: int) -> Choice[BatchShape]:
+    """Choose the shape of a batch, smaller for a short text.
+
+    A text must hold at least two windows of T characters, and at least B windows.
+    """
+    predictions = max(training_characters, MIN_CHARACTERS // 2) - 1
+    asked_size, asked_length = (request.asked.get(n) for n in ("batch_size", "sequence_length"))
+    size, length = asked_size or BATCH_SIZE, asked_length or SEQUENCE_LENGTH
+    fitting_length = min(length, predictions // 2)
+    fitting_size = min(size, max(predictions // fitting_length, 2))
+    devices = request.asked.get("devices")
+    if devices and fitting_size != asked_size:
+        fitting_size = max(fitting_size // devices, 1) * devices
+    shape = BatchShape(fitting_size, fitting_length)
+    if asked_size and asked_length:
+        return Choice(shape)
+    is_short = fitting_length < length or predictions // fitting_length < size
+    reason = "the largest that the short text allows" if is_short else "many small steps learn most"
+    return Choice(shape, f"batches of {shape.batch_size} x {shape.sequence_length}: {reason}")
+
+
+def choose_width(request: Request, text: TextSize, operations: float) -> Choice[int]:
+    """Choose the widest network that can train on enough characters in the time.
+
+    Args:
+        request: what the user asked for.
+        text: to train on.
+        operations: floating-point operations that training can make in the time.
+
+    Returns:
+        Units H of each layer.
+    """
+    if "hidden_size" in request.asked:
+        return Choice(request.asked["hidden_size"])
+    widest = WIDTHS[0]
+    for width in WIDTHS:
+        model = request.model_settings(text.vocab_size, width, 0.0)
+        needed = CHARACTERS_PER_WEIGHT * multiplications_per_character(model)
+        if operations / operations_per_character(model) >= needed:
+            widest = width
+    layers = request.model_settings(text.vocab_size, widest, 0.0).num_layers
+    goal = (
+        f"train on {CHARACTERS_PER_WEIGHT:g} characters per weight "
+        f"in {format_minutes(request.seconds)} on this machine"
+    )
+    reason = f"the widest network that can {goal}"
+    if widest == WIDTHS[0]:
+        reason = f"the narrowest network; a wider one could not {goal}"
+    return Choice(widest, f"{layers}x{widest}: {reason}")
+
+
+def expected_epochs(
+    request: Request, text: TextSize, model: ModelSettings, batch: BatchShape, operations: float
+) -> float:
+    """Return how many epochs a plan will train for, by the speed that is expected of it."""
+    if request.steps is not None:
+        characters = float(request.steps * batch.batch_size * batch.sequence_length)
+        return characters / text.training_characters
+    characters = operations / operations_per_character(model)
+    return min(characters / text.training_characters, MAX_EPOCHS)
+
+
+def choose_dropout(
+    request: Request, epochs: float, model: ModelSettings, training_characters: int
+) -> Choice[float]:
+    """Choose the dropout rate: higher for more epochs, a larger network and a shorter text.
+
+    Args:
+        request: what the user asked for.
+        epochs: that training is expected to take.
+        model: the network, whatever its dropout rate.
+        training_characters: length of the text trained on.
+
+    Returns:
+        The rate, in [0.05, 0.5].
+    """
+    if "dropout_rate" in request.asked:
+        return Choice(request.asked["dropout_rate"])
+    rate = dropout_rate(epochs, multiplications_per_character(model), training_characters)
+    if rate == DROPOUT_RATES[0]:
+        return Choice(rate, f"dropout {rate:g}: the lowest rate, since few epochs are planned")
+    return Choice(rate, f"dropout {rate:g}: for about {epochs:.1f} epochs; more need more dropout")
+
+
+def dropout_rate(epochs: float, weights: int, training_characters: int) -> float:
+    """Return the rate that `choose_dropout` takes for a network of so many weights."""
+    lowest, highest = DROPOUT_RATES
+    by_epochs = math.log2(max(epochs, 0.01) / EPOCHS_OF_LEAST_DROPOUT)
+    by_size = math.log2(weights / training_characters)
+    if by_epochs <= 0:
+        return lowest
+    return round(min(max(0.1 * by_epochs + 0.05 * by_size, lowest), highest), 2)
+
+
+def choose_reset_rate(epochs: float) -> Choice[float]:
+    """Choose the probability that a sequence starts from the zero state.
+
+    A network must learn how a text begins. Besides, over many epochs a carried state tells the
+    position in the text, and so the next character; without it the network must generalise.
+
+    Args:
+        epochs: of all plans of the run together.
+
+    Returns:
+        The probability: 0.02 up to nine epochs, then growing with their logarithm to 0.3 at 24.
+    """
+    lowest, highest = RESET_RATES
+    growth = math.log(max(epochs, EPOCHS_OF_LEAST_RESETS) / EPOCHS_OF_LEAST_RESETS)
+    part = growth / math.log(MAX_EPOCHS / EPOCHS_OF_LEAST_RESETS)
+    rate = round(lowest + (highest - lowest) * min(part, 1.0), 2)
+    if rate == lowest:
+        return Choice(rate)
+    return Choice(
+        rate,
+        f"reset rate {rate:g}: the probability that a sequence starts from the zero state; "
+        "more epochs need more resets",
+    )
+
+
+def peak_learning_rate(hidden_size: int) -> float:
+    """Return the peak of the learning rate: 0.006 at 256 units, less for wider layers."""
+    return round(min(0.006 * math.sqrt(256 / hidden_size), 0.01), 6)
+
+
+def choose_learning_rate(request: Request, hidden_size: int) -> Choice[float]:
+    """Choose the peak of the learning rate; see `peak_learning_rate`."""
+    if "learning_rate" in request.asked:
+        return Choice(request.asked["learning_rate"])
+    rate = peak_learning_rate(hidden_size)
+    return Choice(rate, f"learning rate {rate:g}: the peak for {hidden_size} units; it falls to 0")
+
+
+class Schedule(NamedTuple):
+    """How many steps a plan makes, and when it evaluates and saves, in steps."""
+
+    steps: int
+    eval_every: int
+    checkpoint_every: int
+
+
+def choose_schedule(
+    draft: TrainingSettings,
+    request: Request,
+    pace: Pace,
+    training_characters: int,
+    first_step: int,
+) -> Choice[Schedule]:
+    """Choose the number of steps and the intervals.
+
+    Steps fill the time, if no number of steps was asked for, but for no more than 24 epochs.
+    Evaluations are at least about 2 seconds and at most 2 minutes apart. A checkpoint is saved with
+    every evaluation, where these are not too close.
+
+    Args:
+        draft: the plan so far.
+        request: what the user asked for.
+        pace: as measured.
+        training_characters: length of the text trained on.
+        first_step: steps that the run has made already.
+    """
+    shortest, longest = SECONDS_BETWEEN_EVALUATIONS
+    enough = math.ceil(MAX_EPOCHS * training_characters / draft.characters_per_step)
+    if request.steps is None:
+        steps = min(max(enough, MIN_STEPS), MAX_STEPS)
+        available = max(request.seconds * FILL - pace.seconds_to_start, 0.0)
+    else:
+        steps, available = request.steps, math.inf
+    asked_interval = request.asked.get("eval_every")
+    if asked_interval is None:
+        seconds = min(available, steps * pace.seconds_per_step)
+        between = min(max(seconds / EVALUATIONS_PER_PLAN, shortest), longest)
+    else:
+        between = asked_interval * pace.seconds_per_step
+    fitting = steps
+    if math.isfinite(available):
+        training_part = between / (between + pace.seconds_per_evaluation)
+        fitting = max(int(available * training_part / pace.seconds_per_step), 1)
+    reason = "the minimum for a short text" if enough < MIN_STEPS else f"{MAX_EPOCHS} epochs; "
+    if enough >= MIN_STEPS:
+        reason += "more would only memorise the text"
+    if fitting < steps:
+        steps, reason = fitting, f"as many as fit into {format_minutes(request.seconds)}"
+    evaluations = max(round(steps * pace.seconds_per_step / between), 1)
+    eval_every = asked_interval or max(steps // evaluations, 1)
+    if request.steps is None and asked_interval is None:
+        # Whole intervals, so that the last evaluation is as far from the one before as the others.
+        steps = max(steps - (first_step + steps) % eval_every, 1)
+    checkpoint_every = request.asked.get("checkpoint_every") or eval_every * max(
+        round(shortest / (eval_every * pace.seconds_per_step)), 1
+    )
+    schedule = Schedule(steps, eval_every, checkpoint_every)
+    if request.steps is not None:
+        return Choice(schedule)
+    return Choice(schedule, f"{steps:,} step{'' if steps == 1 else 's'}: {reason}")
+
+
+def text_warning(text: TextSize) -> str:
+    """Return what the user should know of a text that is short, or nothing."""
+    if text.training_characters >= FEW_CHARACTERS:
+        return ""
+    return (
+        f"{text.training_characters:,} characters are few: the network will memorise this text "
+        "more than it learns to write others like it"
+    )

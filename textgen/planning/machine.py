@@ -1,0 +1,44 @@
+"""What a plan asks of the machine that will carry it out."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from textgen.settings import ModelSettings, TrainingSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How fast this machine trains one network.
+
+    Attributes:
+        seconds_per_step: median of the steps measured.
+        seconds_per_evaluation: of one evaluation.
+        seconds_to_start: spent before the first step of the plan can run.
+    """
+
+    seconds_per_step: float
+    seconds_per_evaluation: float
+    seconds_to_start: float
+
+
+class Machine(Protocol):
+    """Answers two questions by measuring: how fast are large products, and how fast is training.
+
+    It also knows two facts: its devices, and the time that has passed.
+    """
+
+    def devices(self, batch_size: int) -> int:
+        """Return how many devices there are that can share a batch evenly."""
+        ...
+
+    def elapsed(self) -> float:
+        """Return the seconds since the time to fill began."""
+        ...
+
+    def product_speed(self, devices: int) -> float:
+        """Return the speed of large matrix products, in floating-point operations per second."""
+        ...
+
+    def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
+        """Return how fast this network trains; steps and intervals of the draft do not matter."""
+        ...

@@ -1,0 +1,171 @@
+"""From what was asked, the text and the machine to a plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from textgen.network.parameters import operations_per_character
+from textgen.planning.choices import (
+    FILL,
+    PATIENCE,
+    BatchShape,
+    Choice,
+    TextSize,
+    choose_batch,
+    choose_dropout,
+    choose_learning_rate,
+    choose_reset_rate,
+    choose_schedule,
+    choose_width,
+    expected_epochs,
+    text_warning,
+)
+from textgen.planning.machine import Machine, Pace
+from textgen.planning.request import Request
+from textgen.settings import ModelSettings, TrainingSettings
+
+# Part of the speed of large products that training reaches (two cores, 2x128 to 3x512).
+TRAINING_SHARE = 0.75
+# Sizes are chosen again if training is faster or slower than predicted by this factor.
+MISPREDICTED = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A network, how to train it, and why.
+
+    Attributes:
+        model: the network's shape.
+        training: all that decides how it is trained.
+        seconds: that its steps are expected to take.
+        choices: what was chosen, by name, in the order in which people are told.
+        warning: what the user should know of the text, or empty.
+    """
+
+    model: ModelSettings
+    training: TrainingSettings
+    seconds: float
+    choices: Mapping[str, Choice[Any]]
+    warning: str = ""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """One line for each choice that was not the user's, and the warning."""
+        lines = [choice.reason for choice in self.choices.values()]
+        return tuple(line for line in [*lines, self.warning] if line)
+
+
+def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
+    """Choose all that was not asked for.
+
+    The speed of large products is measured only where a choice depends on it.
+
+    Args:
+        request: what the user asked for.
+        text: to train on.
+        machine: to train with.
+    """
+    batch = choose_batch(request, text.training_characters)
+    devices = request.asked.get("devices") or machine.devices(batch.value.batch_size)
+
+    def choose_sizes(operations_per_second: float) -> tuple[ModelSettings, dict[str, Choice[Any]]]:
+        seconds = max(request.seconds * FILL - machine.elapsed(), 0.0)
+        return _choose_sizes(request, text, batch.value, seconds * operations_per_second)
+
+    def measure(model: ModelSettings) -> tuple[TrainingSettings, Pace]:
+        draft = _draft(request, model, batch.value, devices)
+        return draft, machine.training_pace(model, draft)
+
+    depends_on_speed = request.steps is None and "dropout_rate" not in request.asked
+    depends_on_speed = depends_on_speed or "hidden_size" not in request.asked
+    predicted = machine.product_speed(devices) * TRAINING_SHARE if depends_on_speed else 0.0
+    model, sizes = choose_sizes(predicted)
+    draft, pace = measure(model)
+    achieved = draft.characters_per_step / pace.seconds_per_step * operations_per_character(model)
+    if not predicted / MISPREDICTED < achieved < predicted * MISPREDICTED:
+        other, other_sizes = choose_sizes(achieved)
+        if other != model:
+            model, sizes = other, other_sizes
+            draft, pace = measure(model)
+    pace = replace(pace, seconds_to_start=machine.elapsed())
+    plan = continue_plan(request, model, draft, text, pace)
+    choices = {
+        "width": sizes["width"],
+        "batch": batch,
+        "dropout": sizes["dropout"],
+        "reset rate": plan.choices["reset rate"],
+        "learning rate": choose_learning_rate(request, model.hidden_size),
+        "schedule": plan.choices["schedule"],
+    }
+    return replace(plan, choices=choices, warning=text_warning(text))
+
+
+def continue_plan(
+    request: Request,
+    model: ModelSettings,
+    draft: TrainingSettings,
+    text: TextSize,
+    pace: Pace,
+    first_step: int = 0,
+) -> Plan:
+    """Complete a plan by what its pace decides: the steps, the intervals and the reset rate.
+
+    Args:
+        request: what the user asked for.
+        model: the network.
+        draft: the plan so far.
+        text: to train on.
+        pace: as measured.
+        first_step: steps that the run has made already.
+    """
+    characters = text.training_characters
+    schedule = choose_schedule(draft, request, pace, characters, first_step)
+    steps, eval_every, checkpoint_every = schedule.value
+    epochs = (first_step + steps) * draft.characters_per_step / characters
+    reset_rate = choose_reset_rate(epochs)
+    training = replace(
+        draft,
+        first_step=first_step,
+        steps=steps,
+        warmup_steps=min(100, steps // 10),
+        reset_rate=reset_rate.value,
+        eval_every=eval_every,
+        checkpoint_every=checkpoint_every,
+        patience=request.asked.get("patience", PATIENCE if request.steps is None else 0),
+    )
+    return Plan(
+        model=model,
+        training=training,
+        seconds=steps * pace.seconds_per_step,
+        choices={"reset rate": reset_rate, "schedule": schedule},
+    )
+
+
+def _choose_sizes(
+    request: Request, text: TextSize, batch: BatchShape, operations: float
+) -> tuple[ModelSettings, dict[str, Choice[Any]]]:
+    """Choose a network for the floating-point operations that training can make in the time."""
+    width = choose_width(request, text, operations)
+    model = request.model_settings(text.vocab_size, width.value, 0.0)
+    epochs = expected_epochs(request, text, model, batch, operations)
+    dropout = choose_dropout(request, epochs, model, text.training_characters)
+    model = replace(model, dropout_rate=dropout.value)
+    return model, {"width": width, "dropout": dropout}
+
+
+def _draft(
+    request: Request, model: ModelSettings, batch: BatchShape, devices: int
+) -> TrainingSettings:
+    """Return a plan complete but for what the pace decides."""
+    chosen = {
+        "steps": request.steps or 1,
+        "batch_size": batch.batch_size,
+        "sequence_length": batch.sequence_length,
+        "learning_rate": choose_learning_rate(request, model.hidden_size).value,
+        "warmup_steps": 0,
+        "devices": devices,
+        "eval_every": 1,
+        "checkpoint_every": 1,
+    }
+    # A short text may allow only a smaller batch than was asked for.
+    return TrainingSettings(**(request.training_options | chosen))

@@ -1,0 +1,97 @@
+"""What a user asked of a training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from textgen.settings import (
+    ModelSettings,
+    TrainingSettings,
+    check_number,
+    setting_options,
+)
+
+DEFAULT_MINUTES = 5.0
+MAX_MINUTES = 525_600  # a year
+NUM_LAYERS = 2
+# Settings of a network and of its training that a user may give, by name.
+MODEL_OPTIONS = setting_options(ModelSettings)
+TRAINING_OPTIONS = setting_options(TrainingSettings)
+
+
+@dataclass(frozen=True, init=False)
+class Request:
+    """What a user asked of a training; what is left out is chosen by the plan.
+
+    Attributes:
+        minutes: the time to fill, from the start of the command to the last checkpoint.
+        steps: the number of steps instead.
+        asked: settings of the network and of its training that were given, by name.
+    """
+
+    minutes: float | None
+    steps: int | None
+    asked: Mapping[str, Any]
+
+    def __init__(
+        self, *, minutes: float | None = None, steps: int | None = None, **asked: Any
+    ) -> None:
+        """Check a request.
+
+        Args:
+            minutes: the time to fill, in (0, 525600].
+            steps: the number of steps, at least 1.
+            asked: any of `MODEL_OPTIONS` and `TRAINING_OPTIONS`; None counts as not given.
+
+        Raises:
+            SettingError: if a value is out of range.
+            TypeError: if a name is none of these.
+        """
+        given = {name: value for name, value in asked.items() if value is not None}
+        if unknown := asked.keys() - MODEL_OPTIONS.keys() - TRAINING_OPTIONS.keys():
+            raise TypeError(f"no settings of training: {', '.join(sorted(unknown))}")
+        object.__setattr__(self, "minutes", minutes)
+        object.__setattr__(self, "steps", steps)
+        object.__setattr__(self, "asked", given)
+        if minutes is not None:
+            check_number("minutes", minutes, 0, MAX_MINUTES, open_low=True)
+        if "devices" in given:
+            check_number("devices", given["devices"], 1, whole=True)
+        # The settings classes check the rest, here with stand-ins for what is still open.
+        self.model_settings(vocab_size=2, hidden_size=1, dropout_rate=0.0)
+        stand_ins = {
+            "steps": 1 if steps is None else steps,
+            "batch_size": given.get("devices", 1),
+            "sequence_length": 1,
+            "learning_rate": 1.0,
+            "warmup_steps": 0,
+            "eval_every": 1,
+            "checkpoint_every": 1,
+        }
+        TrainingSettings(**(stand_ins | self.training_options))
+
+    @property
+    def seconds(self) -> float:
+        """The time to fill, from the start of the command to the last checkpoint."""
+        return 60 * (DEFAULT_MINUTES if self.minutes is None else self.minutes)
+
+    @property
+    def training_options(self) -> dict[str, Any]:
+        """The settings of training that were given, by name."""
+        return {name: self.asked[name] for name in TRAINING_OPTIONS if name in self.asked}
+
+    def model_settings(
+        self, vocab_size: int, hidden_size: int, dropout_rate: float
+    ) -> ModelSettings:
+        """Return the shape of a network, with these sizes where none were asked for."""
+        hidden = self.asked.get("hidden_size", hidden_size)
+        chosen = {
+            "vocab_size": vocab_size,
+            "hidden_size": hidden,
+            "embedding_size": hidden,
+            "num_layers": NUM_LAYERS,
+            "dropout_rate": dropout_rate,
+            "projected": "all",
+        }
+        given = {name: self.asked[name] for name in MODEL_OPTIONS if name in self.asked}
+        return ModelSettings(**(chosen | given))

@@ -1,0 +1,1 @@
+"""How JAX runs on this machine: devices and the cache of compiled code."""

@@ -1,0 +1,41 @@
+"""The command that measures how fast this machine is."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from textgen.settings import CellName, check_number
+from textgen.terminal.commands.options import AsJson, Quiet
+from textgen.terminal.output import emit, say
+
+
+def bench(
+    cell: Annotated[CellName, typer.Option(help="What the networks are made of.")] = "lstm",
+    seconds: Annotated[
+        float, typer.Option(help="How long each network trains, and writes twice.")
+    ] = 3.0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure how fast this machine trains and writes; it takes less than a minute."""
+    check_number("seconds", seconds, 0, 3600, open_low=True)
+
+    from textgen.runtime.compile_cache import keep_compiled
+
+    keep_compiled()
+    from textgen.terminal.display.run_tables import format_speeds
+    from textgen.workflows.bench import SHAPES, measure_machine
+
+    speeds = []
+    if not quiet:
+        say(f"measuring {len(SHAPES)} networks on this machine, best left alone meanwhile")
+    for measured in measure_machine(cell, seconds):
+        speeds.append(measured)
+        if not quiet:
+            say(f"{measured.network}: {measured.training:,.0f} characters/s in training")
+    if as_json:
+        emit(json.dumps([asdict(measured) for measured in speeds]) + "\n")
+    else:
+        emit(format_speeds(speeds) + "\n")

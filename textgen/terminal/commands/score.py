@@ -1,0 +1,189 @@
+"""The command that says how well a text fits models."""
+
+import heapq
+import json
+import math
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from textgen.errors import UsageError
+from textgen.readable import cut, one_line
+from textgen.settings import check_number
+from textgen.terminal.commands.options import AsJson, FileArgument, Output, Quiet, Scored
+from textgen.terminal.commands.text_input import patiently, refuse_empty, text_chunks
+from textgen.terminal.display.score_tables import format_report, tell_unknown
+from textgen.terminal.display.surprise import format_legend, format_text
+from textgen.terminal.output import emit, say, takes_colours
+
+if TYPE_CHECKING:
+    from textgen.evaluation.scored_text import Line, Part
+
+# Lines that are shown in order.
+TOP = 20
+# Characters of a text that is shown in colours without being asked for.
+SHOWN = 2000
+
+
+def score(
+    file: FileArgument = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RUN", help="A run; the newest by default. Several are compared."),
+    ] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="Score every line.")] = False,
+    separate: Annotated[
+        bool, typer.Option("--separate", help="Score every line by itself, from the beginning.")
+    ] = False,
+    sort: Annotated[
+        bool,
+        typer.Option(
+            "--sort",
+            help="The most surprising lines first; of several runs, those that part them most.",
+        ),
+    ] = False,
+    top: Annotated[
+        int | None, typer.Option(help="How many lines --sort shows; 20 by default.")
+    ] = None,
+    dynamic: Annotated[
+        bool, typer.Option("--dynamic", help="Let the runs go on learning as they read.")
+    ] = False,
+    show: Annotated[
+        bool | None,
+        typer.Option(
+            "--show/--no-show",
+            help="Show the text with the surprise of each character; a short one by default.",
+        ),
+    ] = None,
+    output: Output = None,
+    on_unknown: Scored = "replace",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say how well a text fits a run, in bits per character; of several runs, which fits best."""
+    check_number("top", TOP if top is None else top, 1, 10**6, whole=True)
+    if top is not None and not sort:
+        raise UsageError("--top is for --sort")
+    lines = lines or separate or sort
+    if show and (lines or as_json):
+        raise UsageError("--show is for a whole text; give it without --lines and --json")
+    if output is not None:
+        from textgen.pictures.save import check_picture
+
+        check_picture(output)
+        if lines or show:
+            raise UsageError("--output draws a whole text; give it without --lines and --show")
+    if show and len(model or []) > 1:
+        raise UsageError("--show is for one run; compare several with --lines")
+    if dynamic and separate:
+        raise UsageError("--dynamic learns from line to line; give it without --separate")
+
+    from textgen.workflows.load import load_model
+    from textgen.workflows.score import Scoring
+
+    chunks = text_chunks(file)
+    models = [load_model(name) for name in model] if model else [load_model(None)]
+    scoring = Scoring(models, on_unknown=on_unknown, dynamic=dynamic)
+    if lines:
+        found = scoring.read_each_line(chunks) if separate else scoring.read_lines(chunks)
+        found = patiently(found, scoring, quiet=quiet or not sort)
+        shown = heapq.nlargest(top or TOP, _written(found), key=_rank) if sort else found
+        _show_lines(scoring.names, shown, as_json=as_json)
+    else:
+        parts = patiently(scoring.read(chunks), scoring, quiet=quiet)
+        if output is not None:
+            parts = _drawn(parts, scoring.names, output, quiet=quiet)
+        is_wanted = show or (show is None and sys.stdout.isatty() and len(scoring.models) == 1)
+        if is_wanted and not as_json:
+            _show_text(parts, show)
+        for _ in parts:
+            pass
+    refuse_empty(scoring.characters, file)
+    if as_json:
+        emit(json.dumps(scoring.report()) + "\n")
+    else:
+        emit(format_report(scoring.report()) + "\n")
+    if not quiet:
+        tell_unknown(scoring.report())
+
+
+def _written(lines: "Iterable[Line]") -> "Iterator[Line]":
+    """Leave out lines on which nothing is to be seen."""
+    return (line for line in lines if line.text.strip())
+
+
+def _rank(line: "Line") -> float:
+    return line.lead if len(line.nats) > 1 else float(line.bits_per_character[0])
+
+
+def _drawn(
+    parts: "Iterator[Part]", names: Sequence[str], output: Path, *, quiet: bool
+) -> "Iterator[Part]":
+    """Pass on the parts of a text, and draw them when they are all read."""
+    from textgen.pictures.save import save_picture
+    from textgen.pictures.scores import Course, draw_course
+
+    course = Course()
+    for part in parts:
+        course.add(part)
+        yield part
+    if course.bits().size:
+        save_picture(output, draw_course(course, [*map(one_line, names)]))
+        if not quiet:
+            say(f"drawn: {output!s}")
+
+
+def _show_text(parts: "Iterator[Part]", show: bool | None) -> None:
+    """Show a text with its surprise as it is read.
+
+    Args:
+        parts: of the text.
+        show: whether to; None to show it if it is short.
+    """
+    colours, columns = takes_colours(sys.stdout), max(shutil.get_terminal_size().columns, 8)
+    text, bits = "", list[float]()
+
+    def flush(end: int) -> None:
+        nonlocal text, bits
+        shown = format_text(text[:end], bits[:end], columns, colours=colours)
+        emit(shown if text[:end].endswith("\n") and colours else shown + "\n", is_safe=True)
+        text, bits = text[end:], bits[end:]
+
+    for part in parts:
+        text += part.text
+        bits += (part.nats[0] / math.log(2)).tolist()
+        if len(text) > SHOWN:
+            if show is None:
+                break
+            flush(text.rfind("\n") + 1 or len(text))
+    else:
+        if text:
+            flush(len(text))
+        emit(format_legend(colours=colours) + "\n", is_safe=True)
+
+
+def _show_lines(names: Sequence[str], lines: "Iterable[Line]", *, as_json: bool) -> None:
+    """Print lines as they come: number, bits per character to each run, the likeliest, text."""
+    heads = [str(number) for number in range(1, len(names) + 1)] if names[1:] else ["bits"]
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    if not as_json:
+        for head, name in zip(heads, names, strict=True) if names[1:] else ():
+            emit(f"{head}: bits per character to {one_line(name)}\n")
+        likeliest = "  best" if names[1:] else ""
+        emit(f"   line  {'  '.join(f'{head:>6}' for head in heads)}{likeliest}\n")
+    for line in lines:
+        bits = line.bits_per_character.tolist()
+        best = names[bits.index(min(bits))]
+        if as_json:
+            found = {"line": line.number, "text": line.text, "characters": line.characters}
+            also = {"likeliest": best, "lead": line.lead} if len(names) > 1 else {}
+            emit(json.dumps(found | {"bits_per_character": bits} | also) + "\n")
+            continue
+        numbers = "  ".join(f"{number:6.3f}" for number in bits)
+        likeliest = f"  {heads[bits.index(min(bits))]:>4}" if names[1:] else ""
+        row = f"{line.number:7}  {numbers}{likeliest}  {one_line(line.text)}"
+        emit((row if columns is None else cut(row, columns)).rstrip() + "\n")

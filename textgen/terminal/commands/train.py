@@ -1,0 +1,98 @@
+"""The command that trains a network, or goes on with a run."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from textgen.errors import UsageError
+from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS, Request
+from textgen.settings import check_number
+from textgen.terminal.commands.options import Quiet, offers
+from textgen.terminal.output import say
+
+# When the command began, but for Python's own start.
+STARTED = time.perf_counter()
+
+
+@offers(MODEL_OPTIONS, TRAINING_OPTIONS, after="steps")
+def train(
+    corpus: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[CORPUS]...",
+            help="Text files, folders and names of shipped texts; by default fables.",
+        ),
+    ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(help="Name or path of the new run; by default the name of its corpus."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="How long to train; 5 by default. The sizes are chosen to fit."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="How many steps to train instead.")] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Go on with this run instead of beginning one."),
+    ] = None,
+    stop_after: Annotated[
+        int | None,
+        typer.Option(help="Save and stop after this step; --resume goes on."),
+    ] = None,
+    keep: Annotated[int, typer.Option(help="Newest checkpoints to keep, beside the best.")] = 3,
+    keep_corpus: Annotated[
+        bool, typer.Option(help="Keep the text in the run, so that it can go on without the files.")
+    ] = True,
+    quiet: Quiet = False,
+    **asked: Any,
+) -> None:
+    """Train a network on a text, or go on with a run that was interrupted.
+
+    Ctrl-C saves and stops; a second Ctrl-C leaves at once.
+    """
+    if minutes is not None and steps is not None:
+        raise UsageError("give --minutes or --steps, not both")
+    request = Request(minutes=minutes, steps=steps, **asked)
+    check_number("keep", keep, 1, whole=True)
+    if stop_after is not None:
+        check_number("stop_after", stop_after, 1, whole=True)
+    if resume is not None:
+        given = [name for name in request.asked if name != "devices"]
+        given += ["corpus"] * bool(corpus) + ["run"] * (run is not None)
+        if given or not keep_corpus:
+            names = ", ".join(given or ["no-keep-corpus"]).replace("_", "-")
+            raise UsageError(f"{names} cannot be given with --resume: the run's own plan decides")
+
+    from textgen.runtime.compile_cache import keep_compiled
+
+    keep_compiled()
+    from textgen.terminal.display.progress import TrainingDisplay
+    from textgen.terminal.signals import noted_signals
+    from textgen.workflows.resume import resume_training
+    from textgen.workflows.supervise import Supervision
+    from textgen.workflows.train import start_training
+
+    with noted_signals() as ending, TrainingDisplay(quiet=quiet) as display:
+        supervision = Supervision(keep=keep, stop_after=stop_after, should_stop=ending.requested)
+        if resume is None:
+            events = start_training(
+                corpus or [], run, request, supervision, keep_corpus=keep_corpus, started=STARTED
+            )
+        else:
+            events = resume_training(
+                resume,
+                supervision,
+                steps=steps,
+                minutes=minutes,
+                devices=request.asked.get("devices"),
+                started=STARTED,
+            )
+        try:
+            for event in events:
+                display.show(event)
+        except KeyboardInterrupt:
+            say("stopped before the first step: nothing was changed")
+    raise typer.Exit(0 if ending.signal is None else 128 + ending.signal)

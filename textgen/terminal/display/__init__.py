@@ -1,0 +1,1 @@
+"""What is shown: numbers, tables, charts, heat maps, surprise, progress."""

@@ -1,0 +1,176 @@
+"""Training as it goes: a live display on a terminal, a line for each evaluation elsewhere."""
+
+from contextlib import suppress
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from textgen.evaluation.protocols import bits_per_character
+from textgen.network.cells import CELLS
+from textgen.network.parameters import parameter_count
+from textgen.readable import one_line
+from textgen.terminal.display.render import format_bits, format_duration
+from textgen.terminal.output import say
+from textgen.training.loop import Report
+from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved
+
+
+def format_plan(event: Planned) -> str:
+    """Describe a plan: characters, split, parameters, steps, passes over the text, minutes."""
+    record, plan = event.record, event.record.plan
+    corpus, model = record.corpus, record.config.settings
+    passes = plan.steps * plan.characters_per_step / corpus.training_characters
+    size = f"{model.num_layers}x{model.hidden_size}"
+    lines = [
+        f"run      {one_line(str(event.run.path))}",
+        f"text     {corpus.characters:,} characters, {model.vocab_size - 1} different",
+        f"split    {corpus.training_characters:,} to train on, "
+        f"{corpus.validation_characters:,} to validate",
+        f"network  {CELLS[model.cell].title} {size}, {parameter_count(model):,} parameters, "
+        f"dropout {model.dropout_rate:g}",
+        f"plan     {plan.steps:,} steps of {plan.batch_size} x {plan.sequence_length} characters, "
+        f"{passes:.1f} passes over the text",
+        f"         learning rate {plan.learning_rate:g}, "
+        f"{plan.devices} {'device' if plan.devices == 1 else 'devices'}, seed {plan.seed}",
+    ]
+    if event.seconds is not None:
+        lines.append(f"time     about {format_duration(event.seconds)}")
+    labels = ["why", *[""] * len(event.reasons)]
+    lines += [f"{label:<9}{why}" for label, why in zip(labels, event.reasons, strict=False)]
+    if event.first_step > plan.first_step:
+        lines.append(f"resumed  after step {event.first_step:,} of {plan.last_step:,}")
+    return "\n".join(lines)
+
+
+def format_report(report: Report, last_step: int) -> str:
+    """Describe an evaluation on one line; losses are in bits per character."""
+    loss = report.validation_loss
+    return (
+        f"step {report.step}/{last_step}  "
+        f"train {format_bits(bits_per_character(report.training_loss))}  "
+        f"validation {format_bits(None if loss is None else bits_per_character(loss))} bits/char  "
+        f"{report.characters_per_second:,.0f} chars/s"
+    )
+
+
+def format_end(event: Ended) -> str:
+    """Describe how a training ended and how to go on."""
+    best = ""
+    if event.best_loss is not None:
+        bits = bits_per_character(event.best_loss)
+        best = f"; best {bits:.3f} bits/char at step {event.best_step}"
+    if event.finished:
+        last = event.record.plan.last_step
+        early = "" if event.step == last else f" of {last}, since the loss no longer falls"
+        return (
+            f"finished at step {event.step}{early}{best}\n"
+            f"write with it: textgen sample {event.run.reference}   "
+            f"or: textgen repl {event.run.reference}"
+        )
+    return (
+        f"stopped and saved at step {event.step}{best}\n"
+        f"go on with it: textgen train --resume {event.run.reference}"
+    )
+
+
+class TrainingDisplay:
+    """What is shown of a training: a context in which `show` takes one event after the other."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._live: Live | None = None
+        self._planned: Planned | None = None
+        self._report: Report | None = None
+        self._validation: float | None = None
+        self._sample = ""
+
+    @property
+    def _is_live(self) -> bool:
+        return self._console.is_terminal and not self._console.is_dumb_terminal and not self._quiet
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._live is not None:
+            with suppress(OSError):  # the terminal is gone
+                self._live.stop()
+            self._live = None
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case Note(text, grave):
+                say(one_line(text)) if grave else self._print(one_line(text))
+            case Planned():
+                self._print(format_plan(event))
+                self._planned = event
+                if self._is_live:
+                    live = Live(console=self._console, refresh_per_second=4, transient=True)
+                    with suppress(OSError):
+                        live.start()
+                        self._live = live
+            case Report():
+                self._show_report(event)
+            case Sampled(text):
+                self._sample = one_line(text)
+            case Saved():
+                pass
+            case Ended():
+                self._stop()
+                self._print(format_end(event))
+
+    def _show_report(self, report: Report) -> None:
+        assert self._planned is not None
+        self._report = report
+        if report.validation_loss is not None:
+            self._validation = report.validation_loss
+            if self._live is None:
+                self._print(format_report(report, self._planned.record.plan.last_step))
+        if self._live is not None:
+            with suppress(OSError):
+                self._live.update(self._picture())
+
+    def _picture(self) -> Group:
+        assert self._planned is not None
+        assert self._report is not None
+        report, last = self._report, self._planned.record.plan.last_step
+        left = (last - report.step) * self._seconds_per_step()
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(
+            Text(f"step {report.step:,}/{last:,}"),
+            ProgressBar(total=last, completed=report.step, width=24),
+            Text(f"{format_duration(left)} left"),
+        )
+        validation = None if self._validation is None else bits_per_character(self._validation)
+        losses = Text(
+            f"train {format_bits(bits_per_character(report.training_loss))}  "
+            f"validation {format_bits(validation)} bits/char  "
+            f"{report.characters_per_second:,.0f} chars/s",
+            overflow="ellipsis",
+            no_wrap=True,
+        )
+        # A Text is never read as markup, and the sample has no control characters by now.
+        sample = Text(self._sample, style="italic", overflow="ellipsis", no_wrap=True)
+        return Group(bar, losses, sample)
+
+    def _seconds_per_step(self) -> float:
+        """Return the measured pace; until the first evaluation that of the plan, if it has one."""
+        assert self._planned is not None
+        assert self._report is not None
+        plan = self._planned.record.plan
+        if self._validation is None and self._planned.seconds is not None:
+            return self._planned.seconds / plan.steps
+        return plan.characters_per_step / self._report.characters_per_second
+
+    def _print(self, text: str) -> None:
+        if not self._quiet:
+            say(text)

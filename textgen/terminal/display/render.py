@@ -1,0 +1,48 @@
+"""Numbers, sizes and tables as text."""
+
+from collections.abc import Sequence
+
+
+def format_duration(seconds: float) -> str:
+    """Write a duration: `42 s`, `3 min 20 s`, `2 h 05 min`."""
+    whole = max(round(seconds), 0)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def format_bytes(count: int) -> str:
+    """Write a size: `512 bytes`, `4.2 MB`, in thousands as disks are sold.
+
+    >>> format_bytes(512), format_bytes(4_200_000)
+    ('512 bytes', '4.2 MB')
+    """
+    size, units = float(count), iter(("bytes", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while size >= 999.5 and unit != "TB":
+        size, unit = size / 1000, next(units)
+    return f"{count} bytes" if unit == "bytes" else f"{size:.{1 if size < 99.5 else 0}f} {unit}"
+
+
+def format_bits(bits: float | None) -> str:
+    """Write a loss in bits per character, or a dash where there is none."""
+    return "-" if bits is None else f"{bits:.3f}"
+
+
+def format_table(rows: Sequence[Sequence[str]]) -> str:
+    """Lay out rows in columns, the first row being the head; numbers stand to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    right = [
+        all(row[place][:1].isdecimal() or row[place] == "-" for row in rows[1:])
+        for place in range(len(widths))
+    ]
+    lines = (
+        "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in rows
+    )
+    return "\n".join(lines)

@@ -1,0 +1,97 @@
+"""How well texts fit models, as tables and lines."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from textgen.readable import one_line
+from textgen.terminal.display.render import format_table
+from textgen.terminal.output import say
+
+if TYPE_CHECKING:
+    from textgen.evaluation.scored_text import Line
+
+
+def format_report(report: dict[str, Any]) -> str:
+    """Write what `Scoring.report` returns as a table, and which run fits best."""
+    rows = [("run", "bits/char", "perplexity", "characters", "bits")]
+    rows += [
+        (
+            one_line(run["run"]),
+            f"{run['bits_per_character']:.4f}",
+            f"{run['perplexity']:,.3f}",
+            f"{report['characters']:,}",
+            f"{run['bits']:,.1f}",
+        )
+        for run in report["runs"]
+    ]
+    return format_table(rows) + _verdict(report)
+
+
+def _verdict(report: dict[str, Any]) -> str:
+    """Name the run that fits best, and by how much."""
+    if len(report["runs"]) < 2:
+        return ""
+    first, second = sorted(report["runs"], key=lambda run: run["bits"])[:2]
+    lead = second["bits"] - first["bits"]
+    if not lead:
+        return "\nthe text fits them alike"
+    return f"\n{one_line(first['run'])} fits best, {lead:,.1f} bits ahead of the next"
+
+
+def format_posteriors(report: dict[str, Any]) -> str:
+    """Write the probability of each run as a table; each run of the report has a label too."""
+    rows = [("label", "posterior", "bits/char", "run")]
+    rows += [
+        (
+            one_line(run["label"]),
+            percent(run["posterior"]),
+            f"{run['bits_per_character']:.4f}",
+            one_line(run["run"]),
+        )
+        for run in sorted(report["runs"], key=lambda run: run["bits"])
+    ]
+    first, second = sorted(run["bits"] for run in report["runs"])[:2]
+    lead = f"{one_line(report['label'])}, by {second - first:,.1f} bits"
+    verdict = lead if second > first else "no label is likelier than the next"
+    return f"{format_table(rows)}\n{verdict} over {report['characters']:,} characters"
+
+
+def format_judged(line: "Line", labels: Sequence[str], *, as_json: bool) -> str:
+    """Write to which label a line most probably belongs, and how probably."""
+    from textgen.evaluation.scoring import posteriors
+
+    shares = posteriors(line.nats).tolist()
+    label = labels[shares.index(max(shares))]
+    if as_json:
+        posterior = dict(zip(labels, shares, strict=True))
+        bits = dict(zip(labels, (line.nats / math.log(2)).tolist(), strict=True))
+        found = {"line": line.number, "text": line.text, "characters": line.characters}
+        found |= {"label": label, "posterior": posterior, "bits": bits}
+        return json.dumps(found) + "\n"
+    return f"{one_line(label)}\t{percent(max(shares))}\t{one_line(line.text)}\n"
+
+
+def percent(share: float) -> str:
+    """Write a probability, and never 100 % for less.
+
+    >>> percent(0.99999), percent(0.5), percent(1e-9)
+    ('>99.9 %', '50.0 %', '<0.1 %')
+    """
+    if share > 0.9995:
+        return ">99.9 %"
+    return "<0.1 %" if share < 0.0005 else f"{share:.1%}".replace("%", " %")
+
+
+def tell_unknown(report: dict[str, Any]) -> None:
+    """Say how characters were scored that a run does not know."""
+    for run in report["runs"]:
+        unknown = run["unknown"]
+        if count := unknown["count"]:
+            examples = " ".join(map(repr, unknown["examples"]))
+            what = "character is" if count == 1 else "characters are"
+            say(
+                f"{run['run']}: {count:,} {what} unknown to it, such as {examples}; each counts "
+                f"as one of the rest of Unicode, {unknown['bits'] / count:.1f} bits on average"
+            )

@@ -1,0 +1,162 @@
+"""Lines edited on a terminal: history, completion of commands and words, the status line."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import get_app
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.history import FileHistory, InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.shortcuts import CompleteStyle
+
+from textgen.errors import TextgenError
+from textgen.generation.next_words import unfinished_word
+from textgen.readable import cut
+from textgen.session.commands import Session
+from textgen.terminal.repl.input_blocks import LineCancelledError
+from textgen.terminal.repl.status_line import status_line
+
+# Commands that are followed by a file.
+FILES = ("/save ", "/load ", "/set words ")
+# Of a word being typed.
+CANDIDATES = 8
+# Characters of a line beyond which reading it at every Tab would be felt.
+MAX_COMPLETED = 1000
+# What is longer is not kept in the history.
+MAX_KEPT = 100_000
+
+
+class LineEditor:
+    """Reads lines from a terminal."""
+
+    def __init__(self, session: Session, history: Path | None) -> None:
+        """Prepare to read.
+
+        Args:
+            session: whose commands and text complete what is typed.
+            history: file of the lines typed before; None to remember only those of this session.
+        """
+        self._session, self._is_text = session, False
+        self._prompt = PromptSession[str](
+            completer=_LineCompleter(session, self._completes_words),
+            complete_while_typing=False,
+            # A menu of completions would reserve lines of the screen below every prompt.
+            complete_style=CompleteStyle.READLINE_LIKE,
+            history=_FileHistory(str(history)) if history else InMemoryHistory(),
+            key_bindings=self._bindings(),
+            bottom_toolbar=self._toolbar,
+        )
+
+    def read_line(self, prompt: str, *, is_text: bool) -> str:
+        """Read a line, or a text of several lines if it was pasted.
+
+        Args:
+            prompt: shown before it.
+            is_text: whether it cannot be a command.
+
+        Raises:
+            EOFError: at Ctrl-D.
+            LineCancelledError: at Ctrl-C.
+        """
+        self._is_text = is_text
+        self._look_for_copies()
+        try:
+            # Ctrl-C is a key here. Taking the signal too, prompt_toolkit would put Python's
+            # handler in force for a moment at the end of each line, and that one ends the session.
+            return self._prompt.prompt(prompt, handle_sigint=False)
+        except KeyboardInterrupt as error:
+            raise LineCancelledError from error
+
+    def _completes_words(self, line: str) -> bool:
+        return self._is_text or not line.startswith("/")
+
+    def _bindings(self) -> KeyBindings:
+        bindings = KeyBindings()
+
+        # Candidates stand in the status line: prompt_toolkit's own list would leave that on screen.
+        @bindings.add("tab")
+        def _complete(event: KeyPressEvent) -> None:
+            buffer = event.current_buffer
+            if buffer.complete_state:
+                buffer.complete_next()
+            else:
+                in_words = self._completes_words(buffer.text)
+                buffer.start_completion(select_first=in_words, insert_common_part=not in_words)
+
+        return bindings
+
+    def _toolbar(self) -> StyleAndTextTuples:
+        app = get_app()
+        columns, state = app.output.get_size().columns, app.current_buffer.complete_state
+        line = status_line(self._session.conversation, columns)
+        if state and state.completions:
+            # The chosen one first, so that it can be seen however narrow the terminal is.
+            chosen = state.complete_index or 0
+            shown = [*state.completions[chosen:], *state.completions[:chosen]]
+            line = cut("  ".join(candidate.display_text for candidate in shown), columns)
+        return [("", line)]
+
+    def _look_for_copies(self) -> None:
+        """Look in the background for what the last turn copies, and then show it."""
+        conversation = self._session.conversation
+        turn = conversation.tree.current
+        if turn.nats is None or conversation.known_copy(turn) is not None:
+            return
+
+        def look() -> None:
+            if conversation.longest_copy(turn) is not None:
+                self._prompt.app.invalidate()
+
+        threading.Thread(target=look, daemon=True).start()
+
+
+class _LineCompleter(Completer):
+    def __init__(self, session: Session, completes_words: Callable[[str], bool]) -> None:
+        self._session, self._completes_words = session, completes_words
+        self._paths = PathCompleter(expanduser=True)
+
+    def get_completions(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> Iterable[Completion]:
+        before = document.text_before_cursor
+        if self._completes_words(document.text):
+            yield from self._words(before)
+            return
+        for command in FILES:
+            if before.startswith(command):
+                name = Document(before.removeprefix(command))
+                yield from self._paths.get_completions(name, complete_event)
+                return
+        for line in self._session.completions(before):
+            yield Completion(line, start_position=-len(before), display=line.split(" ")[-1])
+
+    def _words(self, before: str) -> Iterator[Completion]:
+        if len(before) > MAX_COMPLETED:
+            return
+        stem = unfinished_word(before)
+        with suppress(TextgenError):  # a character that the model cannot go on from
+            for word in self._session.conversation.complete_word(before, CANDIDATES):
+                if word.text != stem:
+                    display = f"{word.text} {100 * word.probability:.0f}%"
+                    yield Completion(word.text[len(stem) :], display=display)
+
+
+class _FileHistory(FileHistory):
+    """A history that never stands in the way of a line."""
+
+    def store_string(self, string: str) -> None:
+        if len(string) <= MAX_KEPT:
+            # The disk is full, or the text holds bytes that are none.
+            with suppress(OSError, UnicodeError):
+                super().store_string(string)
+
+    def load_history_strings(self) -> Iterable[str]:
+        try:
+            yield from super().load_history_strings()
+        except OSError:
+            return

@@ -1,0 +1,48 @@
+"""AdamW, and the learning rates of a plan."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from numpy.typing import NDArray
+
+from textgen.settings import TrainingSettings
+
+
+def learning_rates(plan: TrainingSettings, begin: int, count: int) -> NDArray[np.float32]:
+    """Return the rates of some steps of a plan: a linear rise, then a cosine to zero.
+
+    Args:
+        plan: the plan.
+        begin: the first of the steps, counted from 0 at the plan's start.
+        count: how many.
+
+    Returns:
+        float32 [count], in [0, `plan.learning_rate`]; the step after the plan's last has zero, as
+        may the last ones of a plan of more than ten thousand, rounded.
+    """
+    schedule = optax.warmup_cosine_decay_schedule(
+        init_value=0.0,
+        peak_value=plan.learning_rate,
+        warmup_steps=min(plan.warmup_steps, plan.steps),
+        decay_steps=plan.steps + 1,
+    )
+    return np.asarray(schedule(jnp.arange(begin + 1, begin + count + 1)), np.float32)
+
+
+def make_optimizer(plan: TrainingSettings) -> optax.GradientTransformation:
+    """Return AdamW at a learning rate of -1, to be given clipped gradients.
+
+    The rate of the step is multiplied in by the caller, so that a longer plan needs no new compile.
+    Decay spares the biases.
+
+    References:
+        Loshchilov and Hutter (2019), Decoupled Weight Decay Regularization.
+    """
+    decay = optax.add_decayed_weights(
+        plan.weight_decay, mask=lambda tree: jax.tree.map(lambda leaf: leaf.ndim > 1, tree)
+    )
+    # The names are those of its arrays in a checkpoint.
+    return optax.named_chain(
+        ("adam", optax.scale_by_adam(b1=plan.b1, b2=plan.b2)), ("decay", decay)
+    )

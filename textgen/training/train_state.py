@@ -1,0 +1,119 @@
+"""What a training step changes: where it lies on the devices, and its arrays in a checkpoint."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import Mesh, NamedSharding
+from numpy.typing import NDArray
+
+from textgen.network.inference import States
+from textgen.network.model import Parameters, zero_states
+from textgen.network.parameters import parameter_shapes
+from textgen.runtime.devices import replicated, shared
+from textgen.settings import ModelSettings, TrainingSettings
+from textgen.training.optimizer import make_optimizer
+
+# Smallest parameter, in numbers, whose update the devices share by rows. For a smaller one,
+# exchanging the results would cost more than sharing saves.
+SHARED_UPDATE = 2**18
+
+
+class TrainState(NamedTuple):
+    """All that a training step changes.
+
+    Attributes:
+        parameters: the network's, by name.
+        optimizer: Optax's state.
+        recurrent: each layer's state after the last batch, members [B, H].
+    """
+
+    parameters: Parameters
+    optimizer: optax.OptState
+    recurrent: States
+
+
+def fresh_state(model: ModelSettings, plan: TrainingSettings, parameters: Parameters) -> TrainState:
+    """Return the state with these parameters, before any step: no moments, zero states."""
+    optimizer = make_optimizer(plan).init(parameters)
+    return TrainState(parameters, optimizer, zero_states(model, plan.batch_size))
+
+
+def place(state: TrainState, mesh: Mesh) -> TrainState:
+    """Copy a state to the devices; a copy, since a training step consumes its arrays."""
+    placed = jax.device_put(jax.tree.map(np.array, state), shardings_of(state, mesh))
+    return cast(TrainState, placed)
+
+
+def state_shardings(model: ModelSettings, plan: TrainingSettings, mesh: Mesh) -> TrainState:
+    """Return the shardings of a state of this network and plan; see `shardings_of`."""
+    shapes = parameter_shapes(model).items()
+    parameters = {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in shapes}
+    state = jax.eval_shape(lambda parameters: fresh_state(model, plan, parameters), parameters)
+    return shardings_of(state, mesh)
+
+
+def shardings_of(state: TrainState, mesh: Mesh) -> TrainState:
+    """Return how each array of a state lies on the devices.
+
+    Every device holds all parameters. The rows of the recurrent state are split. The moments of a
+    large parameter are split, those of a small one are held by every device.
+    """
+    return TrainState(
+        jax.tree.map(lambda _: replicated(mesh), state.parameters),
+        jax.tree.map(lambda leaf: update_sharding(leaf, mesh), state.optimizer),
+        jax.tree.map(lambda _: shared(mesh), state.recurrent),
+    )
+
+
+def update_sharding(leaf: Any, mesh: Mesh) -> NamedSharding:
+    """Return how a parameter's update is divided: a large one by rows, a small one not at all."""
+    if leaf.size >= SHARED_UPDATE and leaf.shape[0] % mesh.size == 0:
+        return shared(mesh)
+    return replicated(mesh)
+
+
+def state_arrays(state: TrainState) -> dict[str, NDArray[Any]]:
+    """Return the optimizer's and the recurrent state as named arrays, for a checkpoint."""
+    tree = {"optimizer": state.optimizer, "recurrent": state.recurrent}
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {_leaf_name(path): np.asarray(leaf) for path, leaf in leaves}
+
+
+def state_from_arrays(
+    parameters: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], skeleton: TrainState
+) -> TrainState:
+    """Rebuild a state from its parameters and what `state_arrays` returned.
+
+    Args:
+        parameters: by name.
+        arrays: by name.
+        skeleton: a state of the same network and plan, for the structure and the shapes.
+
+    Raises:
+        ValueError: if an array is missing, has another shape or type, or is not finite; it names
+            each.
+    """
+    tree = {"optimizer": skeleton.optimizer, "recurrent": skeleton.recurrent}
+    leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
+    expected = {_leaf_name(path): f"{leaf.dtype} {leaf.shape}" for path, leaf in leaves}
+    found = {
+        name: f"{array.dtype} {array.shape}" if np.isfinite(array).all() else "not finite"
+        for name, array in arrays.items()
+    }
+    if found != expected:
+        wrong = sorted(
+            f"{name} is {found.get(name, 'missing')}, expected {expected.get(name, 'none')}"
+            for name in expected.keys() | found.keys()
+            if found.get(name) != expected.get(name)
+        )
+        raise ValueError("; ".join(wrong))
+    restored = jax.tree.unflatten(structure, [arrays[name] for name in expected])
+    return TrainState(dict(parameters), restored["optimizer"], restored["recurrent"])
+
+
+def _leaf_name(path: Any) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".")

@@ -1,0 +1,191 @@
+"""The step that lowers the loss, and a compiled loop over several steps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh, PartitionSpec
+
+from textgen.network.inference import States
+from textgen.network.model import Apply, Parameters, dropout_masks, random_key
+from textgen.network.parameters import operations_per_character
+from textgen.runtime.devices import DATA, replicated
+from textgen.settings import ModelSettings, TrainingSettings
+from textgen.training.loss import cross_entropy, reset_states
+from textgen.training.optimizer import make_optimizer
+from textgen.training.train_state import TrainState, state_shardings, update_sharding
+
+# Floating-point operations of the steps that one call makes: about half a second on two cores.
+OPERATIONS_PER_CALL = 75e9
+
+
+Array = Any  # numpy.ndarray, jax.Array or a tracer
+
+
+class Batch(NamedTuple):
+    """What one training step reads.
+
+    Attributes:
+        inputs: ids, int32 [B, T].
+        targets: the id after each input, int32 [B, T].
+        resets: which sequences begin from the zero state, bool [B].
+        step: number of steps made before, int32; it decides the dropout masks.
+        learning_rate: float32.
+    """
+
+    inputs: Array
+    targets: Array
+    resets: Array
+    step: Array
+    learning_rate: Array
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What stays the same from step to step.
+
+    Attributes:
+        apply: the network as a function of its parameters.
+        model: the network's shape.
+        plan: how to train it.
+        mesh: the devices that share a batch.
+    """
+
+    apply: Apply
+    model: ModelSettings
+    plan: TrainingSettings
+    mesh: Mesh
+
+
+def batch_loss(
+    recipe: Recipe,
+    parameters: Parameters,
+    recurrent: States,
+    inputs: jax.Array,
+    targets: jax.Array,
+    masks: Any,
+) -> tuple[jax.Array, States]:
+    """Return one device's part of a batch's mean loss.
+
+    Args:
+        recipe: what stays the same.
+        parameters: by name.
+        recurrent: each layer's state before the batch, members [b, H] for b rows on this device.
+        inputs: ids, int32 [b, T].
+        targets: the id after each input, int32 [b, T].
+        masks: dropout masks of each layer, float32 [b, H], or None.
+
+    Returns:
+        The sum of the losses in nats, divided by the characters of the whole batch, so that the
+        parts of all devices add up to the mean; and each layer's state after the batch.
+    """
+    logits, recurrent = recipe.apply(parameters, inputs, recurrent, masks)
+    return jnp.sum(cross_entropy(logits, targets.T)) / recipe.plan.characters_per_step, recurrent
+
+
+def batch_gradient(
+    recipe: Recipe, parameters: Parameters, recurrent: States, batch: Batch, masks: Any
+) -> tuple[jax.Array, States, Parameters]:
+    """Return a batch's mean loss in nats, the states after it, and the gradient of the loss.
+
+    Each device reads its rows of the batch; losses and gradients are then summed over the devices.
+    """
+    everywhere, split = PartitionSpec(), PartitionSpec(DATA)
+
+    @partial(
+        jax.shard_map,
+        mesh=recipe.mesh,
+        in_specs=(everywhere, split, split, split, split),
+        out_specs=(everywhere, split, everywhere),
+        check_vma=False,
+    )
+    def gradient(*arguments: Any) -> tuple[jax.Array, States, Parameters]:
+        loss = partial(batch_loss, recipe)
+        (value, after), gradients = jax.value_and_grad(loss, has_aux=True)(*arguments)
+        return jax.lax.psum(value, DATA), after, jax.lax.psum(gradients, DATA)
+
+    found = gradient(parameters, recurrent, batch.inputs, batch.targets, masks)
+    return cast(tuple[jax.Array, States, Parameters], found)
+
+
+def train_step(recipe: Recipe, state: TrainState, batch: Batch) -> tuple[TrainState, jax.Array]:
+    """Make one step: forward, backward, clipping to a global norm, AdamW.
+
+    Args:
+        recipe: what stays the same.
+        state: before the step.
+        batch: what it reads.
+
+    Returns:
+        The state after the step; and float32 [2]: the batch's mean loss in nats per character, and
+        the global norm of its gradient before clipping, which is NaN if the step leaves a parameter
+        that is not finite.
+    """
+    plan, mesh = recipe.plan, recipe.mesh
+    key = jax.random.fold_in(random_key(plan.seed), batch.step)
+    masks = dropout_masks(key, recipe.model, plan.batch_size)
+    recurrent = reset_states(state.recurrent, batch.resets)
+    loss, recurrent, gradients = batch_gradient(recipe, state.parameters, recurrent, batch, masks)
+    norm = optax.tree.norm(gradients)
+    clip = jnp.minimum(1.0, plan.max_grad_norm / norm)
+    gradients = jax.tree.map(lambda leaf: _share_update(leaf, mesh) * clip, gradients)
+    before = jax.tree.map(lambda leaf: _share_update(leaf, mesh), state.parameters)
+    updates, moments = make_optimizer(plan).update(gradients, state.optimizer, before)
+    parameters = jax.tree.map(lambda p, u: p - batch.learning_rate * u, before, updates)
+    parameters = jax.lax.with_sharding_constraint(parameters, replicated(mesh))
+    # Checked at every step, so that a run diverges at the same step wherever it was cut.
+    sums = [jnp.sum(leaf) for leaf in parameters.values()]
+    norm = jnp.where(jnp.isfinite(jnp.stack(sums)).all(), norm, jnp.nan)
+    return TrainState(parameters, moments, recurrent), jnp.stack([loss, norm])
+
+
+def _share_update(leaf: jax.Array, mesh: Mesh) -> jax.Array:
+    constrained = jax.lax.with_sharding_constraint(leaf, update_sharding(leaf, mesh))
+    return cast(jax.Array, constrained)
+
+
+TrainSteps = Callable[[TrainState, Any, Batch], tuple[TrainState, jax.Array]]
+
+
+def make_train_steps(recipe: Recipe) -> TrainSteps:
+    """Compile a loop over several training steps; it consumes the state given to it.
+
+    One call allocates its working memory once, and the devices wait for the host once.
+
+    Returns:
+        A function of a state, a count and K batches stacked along a first axis, which makes `count`
+        steps in [1, K] and returns the state and the measures of `train_step`, float32 [K, 2]. The
+        count is traced: it changes neither the compiled code nor any number.
+    """
+    shardings = state_shardings(recipe.model, recipe.plan, recipe.mesh)
+    # Placed as they were given: other shardings would have the next call compiled anew.
+    outputs = shardings, replicated(recipe.mesh)
+
+    @partial(jax.jit, donate_argnums=0, out_shardings=outputs)
+    def train_steps(
+        state: TrainState, count: jax.Array, batches: Batch
+    ) -> tuple[TrainState, jax.Array]:
+        def body(index: jax.Array, carry: Any) -> Any:
+            state, measures = carry
+            batch = jax.tree.map(lambda array: array[index], batches)
+            state, measured = train_step(recipe, state, batch)
+            return state, measures.at[index].set(measured)
+
+        measures = jnp.zeros((len(batches.inputs), 2))
+        state, measures = jax.lax.fori_loop(0, count, body, (state, measures))
+        return state, measures
+
+    return train_steps
+
+
+def steps_per_call(settings: ModelSettings, plan: TrainingSettings) -> int:
+    """Choose how many steps one call makes: about half a second on two cores, in [2, 16].
+
+    At least 2, so that the cost of a call is shared.
+    """
+    operations = operations_per_character(settings) * plan.characters_per_step
+    return min(max(int(OPERATIONS_PER_CALL / operations), 2), 16)

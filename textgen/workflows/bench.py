@@ -1,0 +1,123 @@
+"""How fast this machine trains and writes, on networks of several sizes."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from textgen.data.vocabulary import Vocabulary
+from textgen.generation.engine import Engine
+from textgen.generation.generator import Generator, write_side_by_side
+from textgen.generation.jax_engine import JaxEngine
+from textgen.generation.numpy_engine import NumpyEngine
+from textgen.network.parameters import Arrays, operations_per_character
+from textgen.planning.choices import peak_learning_rate
+from textgen.runtime.devices import make_mesh, product_speed
+from textgen.settings import CellName, ModelSettings, SamplingSettings, TrainingSettings
+from textgen.workflows.supervise import make_trainer
+
+# Layers, units, sequences and characters of a batch.
+SHAPES = ((2, 128, 50, 50), (2, 256, 32, 64), (2, 512, 32, 64))
+STREAMS = 64
+VOCABULARY = Vocabulary("".join(map(chr, range(32, 96))))
+STEPS = 1_000_000  # more than are ever made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speeds:
+    """What was measured of one network, in characters per second unless said otherwise.
+
+    Attributes:
+        network: its title.
+        batch_size: sequences B of a batch.
+        sequence_length: characters T of a sequence.
+        training: forward, backward and update.
+        share_of_ceiling: of this machine's fastest matrix product, what training's products reach.
+        seconds_to_start: until the first step of training and the first evaluation were made.
+        numpy: writing one text with the NumPy engine.
+        jax: writing one text with the JAX engine.
+        jax_many: writing 64 texts side by side with the JAX engine, all together.
+    """
+
+    network: str
+    batch_size: int
+    sequence_length: int
+    training: float
+    share_of_ceiling: float
+    seconds_to_start: float
+    numpy: float
+    jax: float
+    jax_many: float
+
+
+def measure_machine(cell: CellName, seconds: float) -> Iterator[Speeds]:
+    """Train and write with random weights and a random text.
+
+    Args:
+        cell: what the networks are made of.
+        seconds: for which each network trains; it writes half as long with each engine.
+
+    Yields:
+        The speeds of each network, the smallest first.
+    """
+    for num_layers, hidden_size, batch_size, length in SHAPES:
+        model = ModelSettings(
+            vocab_size=len(VOCABULARY),
+            embedding_size=hidden_size,
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            dropout_rate=0.0,
+            cell=cell,
+            projected="all",
+        )
+        mesh = make_mesh(None, batch_size)
+        plan = TrainingSettings(
+            steps=STEPS,
+            batch_size=batch_size,
+            sequence_length=length,
+            learning_rate=peak_learning_rate(hidden_size),
+            warmup_steps=0,
+            devices=mesh.size,
+            eval_every=STEPS,
+            checkpoint_every=STEPS,
+        )
+        text = np.random.default_rng(0).integers(1, model.vocab_size, 200_000).astype(np.uint8)
+        trainer = make_trainer(model, plan, text, text[: 2 * length])
+        pace = trainer.measure(seconds, STEPS)
+        training = plan.characters_per_step / pace.seconds_per_step
+        ceiling = product_speed(mesh)
+        parameters = {name: np.asarray(array) for name, array in trainer.state.parameters.items()}
+        engine = JaxEngine(model, parameters)
+        yield Speeds(
+            network=f"{num_layers}x{hidden_size}",
+            batch_size=batch_size,
+            sequence_length=length,
+            training=training,
+            share_of_ceiling=training * operations_per_character(model) / ceiling,
+            seconds_to_start=pace.seconds_to_start,
+            numpy=_writing_speed(model, parameters, None, 1, seconds / 2),
+            jax=_writing_speed(model, parameters, engine, 1, seconds / 2),
+            jax_many=_writing_speed(model, parameters, engine, STREAMS, seconds / 2),
+        )
+
+
+def _writing_speed(
+    model: ModelSettings, parameters: Arrays, engine: Engine | None, streams: int, seconds: float
+) -> float:
+    """Return the characters a second that are written, starting and compiling left out."""
+    reader = NumpyEngine(model, parameters)
+    generators = [
+        Generator(reader, VOCABULARY, " ", seed=1, sample=sample, engine=engine)
+        for sample in range(streams)
+    ]
+    written, begun = 0, None
+    for pieces in write_side_by_side(generators, 10**9, SamplingSettings(), is_scored=False):
+        if begun is None:  # the first pieces pay for compiling
+            begun = time.perf_counter()
+            continue
+        written += sum(len(piece.text) for piece in pieces if piece)
+        if time.perf_counter() - begun > seconds:
+            break
+    assert begun is not None
+    return written / (time.perf_counter() - begun)

@@ -1,0 +1,116 @@
+"""Look into a model: which of its units follow something in a text."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.errors import CorpusError, UsageError
+from textgen.generation.model import Model
+from textgen.interpretation.features import FEATURES
+from textgen.interpretation.units import Finding, choose_units, read_halves
+from textgen.workflows.inspect import DECIMALS, origin_of
+
+# Characters: fewer say nothing about what a unit follows.
+MIN_SEARCHED = 200
+
+
+class Reading(NamedTuple):
+    """How far a text was read.
+
+    Attributes:
+        characters: so far.
+        total: to be read.
+    """
+
+    characters: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was found in a text.
+
+    Attributes:
+        model: which read it.
+        halves: characters of the half on which the units were chosen, and of the other.
+        findings: for each of `FEATURES` the unit that follows it best; None for a feature that
+            does not vary in both halves.
+    """
+
+    model: Model
+    halves: tuple[int, int]
+    findings: list[Finding | None]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON can hold it; correlations rounded to 4 decimals."""
+        rows = []
+        for feature, found in zip(FEATURES, self.findings, strict=True):
+            row: dict[str, Any] = {"feature": feature.name, "meaning": feature.meaning}
+            numbers = dict.fromkeys(("layer", "unit", "chosen_r", "r"))
+            if found is not None:
+                r = round(found.chosen, DECIMALS), round(found.tested, DECIMALS)
+                numbers = dict(zip(numbers, (found.layer, found.unit, *r), strict=True))
+            rows.append(row | numbers)
+        return {
+            **origin_of(self.model),
+            "chosen_on": self.halves[0],
+            "tested_on": self.halves[1],
+            "features": rows,
+        }
+
+
+def validation_text(model: Model, limit: int) -> NDArray[np.int32]:
+    """Return the beginning of the text that the run has not trained on, ids int32 [T].
+
+    Raises:
+        UsageError: if the run has not kept its text.
+        DamagedError: if the token file is damaged.
+    """
+    tokens = model.validation_tokens()
+    if tokens is None:
+        raise UsageError("the run has not kept its text; name one to read: --text FILE")
+    return np.asarray(tokens[:limit], np.int32)
+
+
+def read_beginning(chunks: Iterator[str], limit: int) -> str:
+    """Return the first characters of a text in pieces, at most so many; the rest is not read."""
+    pieces, size = [], 0
+    for chunk in chunks:
+        pieces.append(chunk[: limit - size])
+        size += len(pieces[-1])
+        if size == limit:
+            break
+    return "".join(pieces)
+
+
+def find_units(model: Model, tokens: NDArray[np.int32], name: str) -> Iterator[Reading | Search]:
+    """Look for the units that follow the features of a text.
+
+    Args:
+        model: reads the text.
+        tokens: of the text, ids int32 [T].
+        name: what messages call the text.
+
+    Yields:
+        How far it was read, again and again, and at last what was found.
+
+    Raises:
+        CorpusError: if the text is too short.
+    """
+    if len(tokens) < MIN_SEARCHED:
+        raise CorpusError(
+            name,
+            f"only {len(tokens)} characters, and at least {MIN_SEARCHED} are needed to tell what a "
+            "unit follows; name a longer text: --text FILE",
+        )
+    yield Reading(0, len(tokens))
+    text = model.config.vocabulary.decode(tokens)
+    values = np.stack([feature.measure(text) for feature in FEATURES])
+    for halves in read_halves(model.config, model.parameters, tokens, values):
+        yield Reading(sum(half.count for half in halves), len(tokens))
+    first, second = halves
+    found = choose_units(first, second, model.config.settings.hidden_size)
+    yield Search(model, (first.count, second.count), found)

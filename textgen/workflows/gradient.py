@@ -1,0 +1,140 @@
+"""From runs to how much of a gradient survives on its way back through their text."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from textgen.data.shipped import shipped_corpus
+from textgen.data.tokens import Tokens
+from textgen.errors import RunNotFoundError, UsageError
+from textgen.generation.model import Model
+from textgen.interpretation.gradients import LEAD, GradientNorms, measure_gradients
+from textgen.network.cells import CELLS
+from textgen.network.model import create_model
+from textgen.network.parameters import Arrays
+from textgen.planning.request import Request
+from textgen.runs.library import find_run
+from textgen.settings import CellName
+from textgen.workflows.events import Event
+from textgen.workflows.load import load_model
+from textgen.workflows.resume import resume_training
+from textgen.workflows.supervise import Supervision
+from textgen.workflows.train import start_training
+
+# One small layer is enough to tell the cells apart, and is trained in seconds.
+COMPARED: dict[str, Any] = {
+    "steps": 800,
+    "hidden_size": 128,
+    "num_layers": 1,
+    "embedding_size": 32,
+    "batch_size": 32,
+    "sequence_length": 64,
+    "dropout_rate": 0.0,
+    "seed": 0,
+}
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A network whose gradients were followed back.
+
+    Attributes:
+        run: its name.
+        cell: what its layers are made of.
+        is_trained: whether its parameters are those of its best checkpoint, or as they began.
+        found: the norms.
+    """
+
+    run: str
+    cell: CellName
+    is_trained: bool
+    found: GradientNorms
+
+    @property
+    def title(self) -> str:
+        """What it is called: the run, the cell, and whether it is trained."""
+        trained = "trained" if self.is_trained else "untrained"
+        return f"{self.run} ({CELLS[self.cell].title}), {trained}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what was found as JSON can hold it."""
+        half_life, hundredth = (self.found.characters_until(share) for share in (0.5, 0.01))
+        return {
+            "run": self.run,
+            "cell": self.cell,
+            "trained": self.is_trained,
+            "places": self.found.places,
+            "half_life": half_life if np.isfinite(half_life) else None,
+            "characters_until_a_hundredth": hundredth if np.isfinite(hundredth) else None,
+            "norms": self.found.norms.tolist(),
+            "layers": self.found.layers.tolist(),
+        }
+
+
+def follow_gradients(names: Sequence[str | None], *, reach: int, places: int) -> Iterator[Followed]:
+    """Follow the gradients of runs on their validation text, trained and as they began.
+
+    Args:
+        names: of the runs; None for the newest.
+        reach: characters to follow them back.
+        places: of the text from which to follow.
+
+    Yields:
+        Each run trained, then untrained.
+
+    Raises:
+        UsageError: if the text of a run was not kept, or is too short for the reach.
+    """
+    for name in names:
+        model = load_model(name)
+        tokens = _validation(model, reach)
+        settings = model.config.settings
+        _, initial = create_model(settings, model.run.record().plans[0].seed)
+        untrained = {key: np.asarray(array) for key, array in initial.items()}
+        weights: Sequence[tuple[bool, Arrays]] = ((True, model.parameters), (False, untrained))
+        for is_trained, parameters in weights:
+            found = measure_gradients(settings, parameters, tokens, reach=reach, places=places)
+            yield Followed(model.name, settings.cell, is_trained, found)
+
+
+def train_cells(supervision: Supervision) -> Iterator[tuple[str, Event]]:
+    """Train a small network of each cell on the fables, in the runs that `compared_runs` names.
+
+    A run that is there already is gone on with if it was interrupted.
+
+    Yields:
+        The name of the run, with what happens.
+
+    Raises:
+        KeyboardInterrupt: if it is asked to stop where there is nothing to save yet.
+    """
+    for cell, name in zip(get_args(CellName), compared_runs(), strict=True):
+        try:
+            find_run(name)
+        except RunNotFoundError:
+            request = Request(**COMPARED, cell=cell)
+            events = start_training([shipped_corpus()], name, request, supervision)
+        else:
+            events = resume_training(name, supervision)
+        for event in events:
+            yield name, event
+
+
+def compared_runs() -> list[str]:
+    """Return the names of the runs that compare the cells."""
+    return [f"compare-{cell}" for cell in get_args(CellName)]
+
+
+def _validation(model: Model, reach: int) -> Tokens:
+    tokens = model.validation_tokens()
+    if tokens is None:
+        raise UsageError(f"the run {model.name!r} has not kept its text; train one that keeps it")
+    longest = len(tokens) - LEAD - 2
+    if longest < reach:
+        most = f"reach is at most {longest}" if longest > 1 else "it is too short"
+        raise UsageError(
+            f"the validation text of the run {model.name!r} has {len(tokens):,} characters: {most}"
+        )
+    return tokens

@@ -1,0 +1,165 @@
+"""Look into a model: what a layer does at each character of a text."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.errors import SettingError, UsageError
+from textgen.generation.model import Model
+from textgen.interpretation.gates import ASIDE, QUANTITIES, Watched, quantities_of, watch
+from textgen.network.cells import CELLS
+from textgen.settings import OnUnknown, check_number
+
+# Characters of a text that is watched: all that its layer did is held in memory.
+MAX_WATCHED = 10_000
+# Decimals of gates, states and probabilities in JSON.
+DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A text that was watched, and what of it is to be shown.
+
+    Attributes:
+        model: which read it.
+        watched: what the layer did.
+        units: to be shown, counted from 0.
+        is_chosen: whether they were chosen because they vary most, and not named.
+        names: of the quantities to be shown.
+    """
+
+    model: Model
+    watched: Watched
+    units: list[int]
+    is_chosen: bool
+    names: list[str]
+
+    @property
+    def title(self) -> str:
+        """Which layer of which network is looked at."""
+        settings, layer = self.model.config.settings, self.watched.layer
+        network = f"{CELLS[settings.cell].title} {settings.num_layers}x{settings.hidden_size}"
+        return (
+            f"{self.model.name}, step {self.model.step:,}: {network}, "
+            f"layer {layer} of {settings.num_layers}"
+        )
+
+    def values(self, name: str) -> NDArray[np.float32]:
+        """Return a quantity of the units to be shown, float32 [U, T]."""
+        return self.watched.quantities[name][:, self.units].T
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON can hold it, rounded to 4 decimals."""
+        settings, watched = self.model.config.settings, self.watched
+        kept = {name: watched.kept(name) for name in self.names}
+        return {
+            **origin_of(self.model),
+            "cell": settings.cell,
+            "num_layers": settings.num_layers,
+            "hidden_size": settings.hidden_size,
+            "layer": watched.layer,
+            "units": self.units,
+            "text": watched.text,
+            "quantities": {name: _rounded(self.values(name)) for name in self.names},
+            "kept": {name: _rounded(mean) for name, mean in kept.items() if mean is not None},
+            "bits": _rounded(watched.bits),
+            "guesses": [
+                [[guess.character, round(guess.probability, DECIMALS)] for guess in guesses]
+                for guesses in watched.guesses
+            ],
+        }
+
+
+def origin_of(model: Model) -> dict[str, Any]:
+    """Return what tells in JSON which model was looked into."""
+    return {"run": model.name, "step": model.step, "checkpoint": model.sha256}
+
+
+def _rounded(values: NDArray[Any]) -> Any:
+    return values.astype(np.float64).round(DECIMALS).tolist()
+
+
+def parse_units(text: str) -> list[range]:
+    """Read a list of units: numbers and ranges such as `0-7,12`.
+
+    Raises:
+        SettingError: if it is none.
+    """
+    ranges = []
+    for part in text.split(","):
+        match = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", part.strip(), re.ASCII)
+        found = range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
+        if not found:
+            raise SettingError("units", text, "numbers from 0 and ranges such as 0-7,12")
+        ranges.append(found)
+    return ranges
+
+
+def parse_show(text: str) -> list[str]:
+    """Read a list of quantities, such as `forget,cell`.
+
+    Raises:
+        SettingError: if one of them is not known.
+    """
+    names = [name.strip() for name in text.split(",")]
+    if not set(names) <= set(QUANTITIES):
+        raise SettingError("show", text, f"some of {','.join(QUANTITIES)}")
+    return [name for name in QUANTITIES if name in names]
+
+
+def inspect_text(
+    model: Model,
+    text: str,
+    *,
+    layer: int | None = None,
+    units: Sequence[range] = (),
+    names: Sequence[str] = (),
+    on_unknown: OnUnknown = "error",
+) -> Inspection:
+    """Read a text and note what a layer does at each character.
+
+    Args:
+        model: reads.
+        text: of at most 10,000 characters.
+        layer: counted from 1; None for the last.
+        units: which are to be shown; none for the dozen whose memory varies most.
+        names: of the quantities to be shown; none for the cell's gates and states.
+        on_unknown: what to do with characters that the model does not know.
+
+    Raises:
+        UsageError: if there is no text, or no such layer, unit or quantity.
+        UnknownCharacterError: if a character is unknown and that is an error.
+    """
+    settings = model.config.settings
+    layer = settings.num_layers if layer is None else layer
+    check_number("layer", layer, 1, settings.num_layers, whole=True)
+    for part in units:
+        if part[-1] >= settings.hidden_size:
+            raise UsageError(
+                f"unit {max(part[0], settings.hidden_size)} does not exist; "
+                f"layer {layer} has units 0 to {settings.hidden_size - 1}"
+            )
+    shown = _shown_names(CELLS[settings.cell].title, quantities_of(CELLS[settings.cell]), names)
+    tokens = model.config.vocabulary.encode(text, on_unknown)
+    if not len(tokens):
+        raise UsageError(
+            "no character of the text is known" if text else "the text is empty; give one to read"
+        )
+    check_number("length of the text", len(tokens), 1, MAX_WATCHED, whole=True)
+    watched = watch(model.config, model.parameters, tokens, layer)
+    named = list(dict.fromkeys(unit for part in units for unit in part))
+    return Inspection(model, watched, named or watched.liveliest(), not named, shown)
+
+
+def _shown_names(title: str, known: list[str], names: Sequence[str]) -> list[str]:
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"{'an' if title == 'LSTM' else 'a'} {title} has no {QUANTITIES[name].title}; "
+                f"it has {', '.join(known)}"
+            )
+    return list(names) or [name for name in known if name not in ASIDE]

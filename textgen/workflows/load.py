@@ -1,0 +1,29 @@
+"""From the name of a run to its model."""
+
+from textgen.errors import DamagedError
+from textgen.generation.model import Model
+from textgen.runs.checkpoint import MODEL, read_manifest
+from textgen.runs.library import find_run
+
+
+def load_model(name: str | None) -> Model:
+    """Read the checkpoint of lowest validation loss.
+
+    Args:
+        name: name or path of the run; None for the newest.
+
+    Raises:
+        RunNotFoundError: if there is no such run.
+        DamagedError: if anything that is read is damaged.
+    """
+    run = find_run(name)
+    while True:
+        step = run.best_step()
+        try:
+            checkpoint = run.load(step)
+            sha256 = read_manifest(run.folder(step))["files"][MODEL]["sha256"]
+        except DamagedError:
+            if run.folder(step).exists():
+                raise
+            continue  # its trainer pruned it meanwhile, and there is a better one
+        return Model(run, step, checkpoint.config, checkpoint.parameters, sha256)

@@ -1,0 +1,207 @@
+"""From a text and some runs to how well each of them fits it, line by line and as a whole."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
+from textgen.errors import UnknownCharacterError, UsageError
+from textgen.evaluation.scored_text import Line, Part, Unknown, cut_blocks, cut_lines, gather_lines
+from textgen.evaluation.scoring import (
+    NumpyScorer,
+    Scorer,
+    SeparateScorer,
+    charge_unknown,
+    posteriors,
+)
+from textgen.generation.engine import choose_engine
+from textgen.generation.model import Model
+from textgen.runtime.compile_cache import keep_compiled
+from textgen.settings import OnUnknown
+
+# Lines that are read by themselves: how many at a time, and how long each may be.
+LINES_AT_ONCE = 1024
+MAX_LINE = 2**16
+
+
+class Scoring:
+    """Reads a text with several models, and adds up.
+
+    Attributes:
+        models: the M models.
+        names: of their runs; the paths where several runs have one name.
+        characters: read so far.
+        nats: their surprise to each model, float64 [M].
+        unknown: for each model what it does not know.
+    """
+
+    def __init__(
+        self, models: Sequence[Model], *, on_unknown: OnUnknown = "replace", dynamic: bool = False
+    ) -> None:
+        """Prepare to read.
+
+        Args:
+            models: at least one.
+            on_unknown: what to do with characters that a model does not know; `replace` counts each
+                as one of the rest of Unicode (`charge_unknown`), `nearest` and `skip` rewrite the
+                text for all models alike.
+            dynamic: whether the models go on learning from what they read.
+
+        Raises:
+            UsageError: if they cannot, or no character is known to all models.
+        """
+        self.models = models
+        names = [model.name for model in models]
+        self.names = (
+            names if len({*names}) == len(names) else [str(model.run.path) for model in models]
+        )
+        self.characters = 0
+        self.nats = np.zeros(len(models))
+        self.unknown = [Unknown() for _ in models]
+        self._on_unknown, self._dynamic = on_unknown, dynamic
+        self._protocol = "dynamic" if dynamic else "stream"
+        known = reduce(_common, [model.config.vocabulary.characters for model in models])
+        if not known:
+            raise UsageError("no character is known to all of the runs; give runs of like texts")
+        self._known = Vocabulary(known)
+
+    def read(self, chunks: Iterable[str]) -> Iterator[Part]:
+        """Read a text with the state carried along it.
+
+        Args:
+            chunks: the text in pieces of any length.
+
+        Yields:
+            What was read, a piece at a time.
+        """
+        text, source = _peek(iter(chunks))
+        scorers = self._scorers(text)
+        size = scorers[0].piece
+        for piece in cut_blocks(self._rewritten(source), size):
+            ids = [model.config.vocabulary.encode(piece, "replace") for model in self.models]
+            nats = [scorer.read(tokens) for scorer, tokens in zip(scorers, ids, strict=True)]
+            yield Part(piece, self._count(piece, ids, nats))
+
+    def read_lines(self, chunks: Iterable[str]) -> Iterator[Line]:
+        """Read a text as `read` does, and yield its lines."""
+        return gather_lines(self.read(chunks))
+
+    def read_each_line(self, chunks: Iterable[str]) -> Iterator[Line]:
+        """Read each line of a text by itself, from the beginning; the models do not learn.
+
+        Raises:
+            UsageError: if a line is longer than 65,536 characters.
+        """
+        self._protocol = "each line by itself"
+        text, source = _peek(iter(chunks))
+        scorers: list[SeparateScorer] = self._separate_scorers(text)
+        lines = enumerate(cut_lines(self._rewritten(source), MAX_LINE), start=1)
+        while some := list(islice(lines, LINES_AT_ONCE)):
+            texts = [line for _, line in some]
+            found = []
+            for model, scorer in zip(self.models, scorers, strict=True):
+                ids = [model.config.vocabulary.encode(line, "replace") for line in texts]
+                found.append((ids, scorer.read_each(ids)))
+            for place, (number, line) in enumerate(some):
+                ids = [tokens[place] for tokens, _ in found]
+                nats = self._count(line, ids, [scored[place] for _, scored in found])
+                yield Line.of(number, line, nats)
+
+    def report(self) -> dict[str, Any]:
+        """Return what was found in the text so far, at least one character, as JSON can hold it."""
+        bits = self.nats / math.log(2)
+        shares = posteriors(self.nats)
+        runs = [
+            {
+                "run": self.names[place],
+                "step": model.step,
+                "sha256": model.sha256,
+                "bits_per_character": float(bits[place] / self.characters),
+                "perplexity": float(2 ** (bits[place] / self.characters)),
+                "bits": float(bits[place]),
+                "posterior": float(shares[place]),
+                "unknown": {
+                    "count": unknown.count,
+                    "bits": unknown.nats / math.log(2),
+                    "examples": unknown.examples,
+                },
+            }
+            for place, (model, unknown) in enumerate(zip(self.models, self.unknown, strict=True))
+        ]
+        return {"characters": self.characters, "protocol": self._protocol, "runs": runs}
+
+    def _rewritten(self, chunks: Iterable[str]) -> Iterator[str]:
+        """Deal with characters that a model does not know."""
+        position = 0
+        for chunk in chunks:
+            if self._on_unknown == "replace":
+                yield chunk
+                continue
+            try:
+                yield self._known.decode(self._known.encode(chunk, self._on_unknown))
+            except UnknownCharacterError as error:
+                raise UnknownCharacterError(error.character, position + error.position) from None
+            position += len(chunk)
+
+    def _count(
+        self, text: str, ids: Sequence[NDArray[np.int32]], nats: Sequence[NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """Add characters to the sums; return their surprise, that of unknown ones included."""
+        charged = np.zeros((len(self.models), len(text)), np.float32)
+        for place, (tokens, unknown) in enumerate(zip(ids, self.unknown, strict=True)):
+            vocab_size = self.models[place].config.settings.vocab_size
+            charged[place] = charge_unknown(nats[place], tokens, vocab_size)
+            places = np.flatnonzero(tokens == UNKNOWN_ID)
+            unknown.add([text[at] for at in places.tolist()], charged[place, places])
+        self.characters += len(text)
+        self.nats += charged.sum(axis=1, dtype=np.float64)
+        return charged
+
+    def _scorers(self, text: str) -> Sequence[Scorer]:
+        if not self._dynamic:
+            return self._separate_scorers(text)
+        keep_compiled()
+        from textgen.evaluation.compiled_scoring import DynamicScorer
+
+        scorers = []
+        for model in self.models:
+            training = model.training_tokens()
+            if training is None:
+                raise UsageError(
+                    f"the run {model.name!r} has not kept its training text, which --dynamic needs"
+                )
+            scorers.append(DynamicScorer(*_network(model), training))
+        return scorers
+
+    def _separate_scorers(self, text: str) -> list[SeparateScorer]:
+        """Return NumPy's for so little text that JAX would only just have started."""
+        if all(_is_short(text, model) for model in self.models):
+            return [NumpyScorer(*_network(model)) for model in self.models]
+        keep_compiled()
+        from textgen.evaluation.compiled_scoring import JaxScorer
+
+        return [JaxScorer(*_network(model)) for model in self.models]
+
+
+def _network(model: Model) -> tuple[Any, Any, int]:
+    start = int(model.config.vocabulary.encode(model.config.start)[0])
+    return model.config.settings, model.parameters, start
+
+
+def _is_short(text: str, model: Model) -> bool:
+    return choose_engine("auto", model.config.settings, len(text), 1) == "numpy"
+
+
+def _common(first: str, second: str) -> str:
+    return "".join(character for character in first if character in second)
+
+
+def _peek(chunks: Iterator[str]) -> tuple[str, Iterator[str]]:
+    """Return the first piece of a text, which is all of a short one, and all of the text."""
+    first = next(chunks, "")
+    return first, chain([first], chunks)

@@ -1,0 +1,190 @@
+"""What start and resume share: a training watched over, with its run kept on the disk."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+
+import numpy as np
+
+from textgen.data.tokens import Tokens
+from textgen.errors import DivergedError, SettingError, StorageError
+from textgen.evaluation.protocols import Evaluator, bits_per_character
+from textgen.generation.generator import Generator
+from textgen.generation.numpy_engine import NumpyEngine
+from textgen.network.model import network_function
+from textgen.planning.machine import Pace
+from textgen.planning.request import Request
+from textgen.runs.checkpoint import Checkpoint, ModelConfig
+from textgen.runs.record import RunRecord
+from textgen.runs.run import Run
+from textgen.runtime.devices import make_mesh
+from textgen.settings import ModelSettings, SamplingSettings, TrainingSettings
+from textgen.training.loop import Report, Trainer
+from textgen.training.train_state import state_arrays
+from textgen.workflows.events import Ended, Event, Note, Sampled, Saved
+from textgen.workflows.recover import prune, roll_back, store
+
+SECONDS_TO_MEASURE = 2.0
+SAMPLED_CHARACTERS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supervision:
+    """How a training is watched over, beside its plan.
+
+    Attributes:
+        keep: checkpoints to keep, beside the best.
+        stop_after: a step to stop after, short of the plan's end.
+        should_stop: asked after every report; true ends the training with a checkpoint.
+    """
+
+    keep: int = 3
+    stop_after: int | None = None
+    should_stop: Callable[[], bool] = lambda: False
+
+    def check(self) -> None:
+        """Give up where there is nothing to save yet.
+
+        Raises:
+            KeyboardInterrupt: if it is asked to stop.
+        """
+        if self.should_stop():
+            raise KeyboardInterrupt
+
+
+def supervise(
+    run: Run, record: RunRecord, trainer: Trainer, supervision: Supervision
+) -> Iterator[Event]:
+    """Train to the plan's end, or to a stop; keep the run on the disk as it goes.
+
+    Args:
+        run: where; its lock is held by the caller.
+        record: of the run.
+        trainer: in the state to go on from.
+        supervision: when to stop and what to keep.
+
+    Yields:
+        A report every few steps, a sampled line for each evaluation, what is saved, and the end.
+
+    Raises:
+        StorageError: if the last checkpoint cannot be written; earlier ones are sound.
+        DivergedError: if the loss is off again after five roll-backs.
+    """
+    unsaved = list[dict[str, float]]()
+    while True:
+        try:
+            yield from _train(run, record, trainer, supervision, unsaved)
+            return
+        except DivergedError as error:
+            yield roll_back(run, trainer, error)
+            unsaved[:] = [row for row in unsaved if row["step"] <= trainer.progress.step]
+
+
+def _train(
+    run: Run,
+    record: RunRecord,
+    trainer: Trainer,
+    supervision: Supervision,
+    unsaved: list[dict[str, float]],
+) -> Iterator[Event]:
+    """Train until the end, a stop, or a loss that is off; `unsaved` are rows not yet written."""
+    plan, stop_after = trainer.plan, supervision.stop_after
+    for report in trainer.run(stop_after):
+        yield report
+        if report.validation_loss is not None:
+            unsaved.append(_metrics_row(report))
+            yield Sampled(_sample_line(trainer, record.config))
+        stopping = report.step == stop_after or supervision.should_stop()
+        leaving = stopping or trainer.is_over
+        checkpoint = None
+        if leaving or report.step % plan.checkpoint_every == 0:
+            checkpoint = _checkpoint(trainer, record.config, report.validation_loss)
+        if checkpoint is None and not unsaved:
+            continue
+        stored = yield from store(run, plan, unsaved, checkpoint, must=leaving)
+        if stored and checkpoint is not None:
+            yield Saved(report.step)
+            try:
+                prune(run, plan, supervision.keep)
+            except StorageError as error:
+                yield Note(str(error), grave=True)
+        if leaving:
+            best = run.best_step(damaged=True)
+            loss = run.validation_losses(damaged=True).get(best)
+            yield Ended(run, record, report.step, trainer.is_over, best, loss)
+            return
+
+
+def check_stop_after(supervision: Supervision, step: int) -> None:
+    """Refuse to stop after a step that is past.
+
+    Raises:
+        SettingError: if the run has come to the step to stop after already.
+    """
+    if supervision.stop_after is not None and supervision.stop_after <= step:
+        raise SettingError("stop_after", supervision.stop_after, f"above {step}, where the run is")
+
+
+def make_trainer(
+    model: ModelSettings, plan: TrainingSettings, training: Tokens, validation: Tokens
+) -> Trainer:
+    """Make the trainer of a plan, which evaluates on a part of the validation text.
+
+    Args:
+        model: the network's shape.
+        plan: how to train it.
+        training: ids, [N].
+        validation: ids, [M] with M at least 2.
+
+    Raises:
+        SettingError: as `Trainer`.
+    """
+    evaluator = Evaluator(network_function(model), model, make_mesh(plan.devices, plan.batch_size))
+    return Trainer(model, plan, training, lambda parameters: evaluator.part(parameters, validation))
+
+
+def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -> Pace:
+    """Measure a trainer's pace for what was asked."""
+    # A plan of a few steps should not be measured for longer than it takes.
+    most = 1_000_000 if request.steps is None else max(request.steps // 10, 3)
+    return trainer.measure(SECONDS_TO_MEASURE, most, supervision.should_stop)
+
+
+def _checkpoint(trainer: Trainer, config: ModelConfig, loss: float | None) -> Checkpoint:
+    state, step = trainer.state, trainer.progress.step
+    parameters = {name: np.asarray(array) for name, array in state.parameters.items()}
+    return Checkpoint(
+        step=step,
+        validation_loss=loss,
+        progress=asdict(trainer.progress),
+        config=config,
+        parameters=parameters,
+        train_state=state_arrays(state),
+    )
+
+
+def _metrics_row(report: Report) -> dict[str, float]:
+    assert report.validation_loss is not None
+    return {
+        "step": report.step,
+        "training_bits_per_character": bits_per_character(report.training_loss),
+        "validation_bits_per_character": bits_per_character(report.validation_loss),
+        "learning_rate": report.learning_rate,
+        "gradient_norm": report.gradient_norm,
+        "seconds": round(report.seconds, 3),
+        "characters_per_second": round(report.characters_per_second, 1),
+    }
+
+
+def _sample_line(trainer: Trainer, config: ModelConfig) -> str:
+    parameters = {name: np.asarray(array) for name, array in trainer.state.parameters.items()}
+    reader = NumpyEngine(config.settings, parameters)
+    generator = Generator(reader, config.vocabulary, config.start, seed=trainer.progress.step)
+    text = "".join(generator.stream(SAMPLED_CHARACTERS, SamplingSettings()))
+    return " ".join(text.split())
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of textgen and of what decides a run's numbers."""
+    names = ("textgen-lstm", "jax", "flax", "optax", "numpy")
+    return {name: version(name) for name in names}

@@ -1,0 +1,177 @@
+"""Train a new run, from the command to the last checkpoint."""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from textgen.data.corpus import Corpus, read_chunks, scan_corpus
+from textgen.data.shipped import find_corpus, shipped_corpus
+from textgen.data.tokens import Tokens, open_tokens, write_tokens
+from textgen.data.vocabulary import Vocabulary
+from textgen.errors import RunExistsError, UsageError
+from textgen.planning.choices import BatchShape, TextSize
+from textgen.planning.machine import Pace
+from textgen.planning.plan import make_plan
+from textgen.planning.request import Request
+from textgen.runs.checkpoint import ModelConfig
+from textgen.runs.files import encode_json, whole_folder, write_durably
+from textgen.runs.library import new_run_path
+from textgen.runs.lock import training_lock
+from textgen.runs.record import CorpusRecord, RunRecord
+from textgen.runs.run import CHECKPOINTS, RECORD, TOKENS, Run
+from textgen.runtime.devices import check_devices, make_mesh, product_speed
+from textgen.settings import ModelSettings, TrainingSettings
+from textgen.training.loop import Trainer
+from textgen.workflows.events import Event, Note, Planned
+from textgen.workflows.supervise import (
+    Supervision,
+    installed_versions,
+    make_trainer,
+    measure_pace,
+    supervise,
+)
+
+# Characters of all paths together: the record of a run names each.
+MAX_PATHS_LENGTH = 2**20
+
+
+def start_training(
+    corpus_paths: Sequence[Path],
+    name: str | None,
+    request: Request,
+    supervision: Supervision,
+    *,
+    keep_corpus: bool = True,
+    started: float | None = None,
+) -> Iterator[Event]:
+    """Train a new run.
+
+    Args:
+        corpus_paths: files and folders, or names of texts that ship with textgen, where no file or
+            folder is called so; none for the shipped fables.
+        name: name or path of the run; None to name it after its corpus.
+        request: what the user asked for.
+        supervision: when to stop and what to keep.
+        keep_corpus: whether the run keeps the text it is trained on.
+        started: when the time to fill began, by `time.perf_counter`; now if None.
+
+    Yields:
+        What happens. The run is on the disk when `Planned` comes.
+
+    Raises:
+        RunExistsError: if there is a run of that name.
+        CorpusError: if the text cannot be read or trained on.
+        StorageError: if it cannot be written; earlier checkpoints are sound.
+        DivergedError: if the loss is no longer a number.
+        KeyboardInterrupt: if it is asked to stop before the plan is made; nothing is left behind.
+    """
+    started = time.perf_counter() if started is None else started
+    paths = list(corpus_paths) or [shipped_corpus()]
+    if sum(len(str(path.absolute())) for path in paths) > MAX_PATHS_LENGTH:
+        raise UsageError(f"{len(paths):,} files are too many to name; name their folder instead")
+    if name is not None:
+        new_run_path(name, paths[0])  # refuses one that is there, before anything is read
+    if "devices" in request.asked:
+        check_devices(request.asked["devices"])
+    for place, given in enumerate(paths):
+        paths[place] = find_corpus(given)
+        if paths[place] != given:
+            yield Note(f"{given.name}: the text that ships with textgen")
+    corpus = scan_corpus(paths)
+    path = new_run_path(name, paths[0])
+    supervision.check()
+    for skipped in corpus.skipped:
+        yield Note(f"passed over {str(skipped)!r}: not text")
+    vocabulary = Vocabulary(corpus.alphabet)
+    try:
+        with whole_folder(path) as folder:
+            sha256 = write_tokens(folder / TOKENS, corpus, vocabulary)
+            corpus_record = _corpus_record(corpus, paths, sha256, kept=keep_corpus)
+            tokens = open_tokens(folder / TOKENS, corpus_record.tokens, len(vocabulary), sha256)
+            yield Note(f"read {corpus.characters:,} characters; measuring this machine")
+            split = corpus.training_characters
+            machine = _ThisMachine(tokens[:split], tokens[split:], request, supervision, started)
+            text = TextSize(vocab_size=len(vocabulary), training_characters=split)
+            plan = make_plan(request, text, machine)
+            trainer = machine.trainer_of(plan.training)
+            if note := _smaller_batch(request, plan.training):
+                yield Note(note)
+            start = "\n" if "\n" in vocabulary else next(read_chunks(corpus.files[0]))[0]
+            record = RunRecord(
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                corpus=corpus_record,
+                config=ModelConfig(trainer.model, vocabulary, start),
+                plans=(trainer.plan,),
+                versions=installed_versions(),
+            )
+            write_durably(folder / RECORD, encode_json(record.to_json()))
+            (folder / CHECKPOINTS).mkdir()
+            if not keep_corpus:
+                (folder / TOKENS).unlink()
+    except FileExistsError as error:
+        raise RunExistsError(path, Run(path).reference, f"{path.name}-2") from error
+    run = Run(path)
+    yield Planned(run, record, 0, plan.seconds, plan.reasons)
+    with training_lock(path):
+        yield from supervise(run, record, trainer, supervision)
+
+
+def _smaller_batch(request: Request, plan: TrainingSettings) -> str:
+    """Return what to say where a text is too short for the batch that was asked for."""
+    shape = BatchShape(plan.batch_size, plan.sequence_length)
+    asked = BatchShape(*(request.asked.get(n, v) for n, v in shape._asdict().items()))
+    if asked == shape:
+        return ""
+    return f"the text is short: batches are {shape.batch_size} x {shape.sequence_length} characters"
+
+
+class _ThisMachine:
+    """This machine, training on a text: answers what a plan asks; see `Machine`."""
+
+    def __init__(
+        self,
+        training: Tokens,
+        validation: Tokens,
+        request: Request,
+        supervision: Supervision,
+        started: float,
+    ) -> None:
+        self._training, self._validation = training, validation
+        self._request, self._supervision, self._started = request, supervision, started
+        self._trainer: Trainer | None = None
+
+    def devices(self, batch_size: int) -> int:
+        return make_mesh(None, batch_size).size
+
+    def elapsed(self) -> float:
+        return time.perf_counter() - self._started
+
+    def product_speed(self, devices: int) -> float:
+        return product_speed(make_mesh(devices, devices), repeats=4)
+
+    def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
+        self._trainer = make_trainer(model, draft, self._training, self._validation)
+        pace = measure_pace(self._trainer, self._request, self._supervision)
+        self._supervision.check()
+        return pace
+
+    def trainer_of(self, plan: TrainingSettings) -> Trainer:
+        """Return the trainer that was measured last, with a complete plan; it is compiled."""
+        assert self._trainer is not None
+        self._trainer.adopt(plan)
+        return self._trainer
+
+
+def _corpus_record(
+    corpus: Corpus, paths: Sequence[Path], tokens_sha256: str, *, kept: bool
+) -> CorpusRecord:
+    return CorpusRecord(
+        origin=tuple(str(path.resolve()) for path in paths),
+        sha256=corpus.sha256,
+        characters=corpus.characters,
+        training_characters=corpus.training_characters,
+        validation_characters=corpus.validation_characters,
+        tokens_sha256=tokens_sha256,
+        kept=kept,
+    )
