@@ -1,17 +1,17 @@
-r"""What each idea is worth: train one network for the same time with and without it.
+r"""Measure what each idea of the training recipe is worth, by training with and without it.
 
     python benchmarks/ablation.py --corpus FILE --steps 1664 --seeds 0 1 2 --rows base Muon
     python benchmarks/ablation.py --corpus FILE --passes 24 --training 650000 850000 \
         --validation 903000 1003000 --base outputs=0.41 --rows base resets=0.1,weights=0.15
 
-The base is what textgen does with a text of a million characters in the time that 1,664 steps take,
-110 seconds on two cores; every other row has something changed. An idea pays for what it costs: the
-time of a step is measured against the base's, both in turn, and a row makes as many steps as take
-the base's time, whatever the machine's speed is while it does. With `--passes` the steps are those
-that read the text so many times. Losses are those of the last 10 % of the text, or of the
-characters asked for, in windows of 256 characters and as one stream, in nats per character.
-Averages of the weights and a warmer softmax need no training of their own and are measured on every
-row. Ideas that do not pay live here alone.
+The base is textgen's recipe for a text of a million characters in the time of 1,664 steps, 110
+seconds on two cores. Every other row changes something. An idea pays for the time it costs: its
+step is timed in alternation with the base's, and a row makes as many steps as fit into the base's
+time, whatever the speed of the machine. With `--passes` a row makes the steps that read the text
+for that many epochs. Losses are those of the last 10 % of the text, or of the characters given, in
+windows of 256 characters and as one stream, in nats per character. Averages of the weights and a
+softmax at a higher temperature need no training of their own and are measured on every row. Ideas
+that do not pay are implemented only here.
 """
 
 import argparse
@@ -54,25 +54,25 @@ TEMPERATURE = 1.05
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One way to train; the dropout rates are shares in [0, 1).
+    """Settings of one training; dropout rates are in [0, 1).
 
     Attributes:
-        layers: of the LSTM.
-        hidden: units of a layer, and the width of the embedding.
-        batch: sequences.
+        layers: number of LSTM layers.
+        hidden: units of each layer, and the width of the embedding.
+        batch: number of sequences.
         length: characters of a sequence.
-        rate: the peak of the schedule.
+        rate: peak learning rate.
         optimizer: adam, or muon for the kernels inside the layers and adam for the rest.
-        b1: of Adam.
+        b1: Adam's decay of the first moment.
         schedule: cosine or linear to zero, or flat with the last fifth going down to zero.
         outputs: dropout on the outputs of layers, one mask for all time steps.
         inputs: dropout on the embedding, one mask for a whole batch.
         weights: share of each recurrent kernel's numbers dropped for a batch (weight drop).
         recurrent: dropout on the hidden state inside the recurrence, one mask for a whole batch.
-        unknown: share of the characters that are read as the unknown one.
+        unknown: share of the characters that are read as the unknown character.
         every_layer: whether the softmax reads all layers.
-        resets: chance that a sequence starts from the zero state.
-        offsets: whether the windows of each round of the text lie differently.
+        resets: probability that a sequence starts from the zero state.
+        offsets: whether each epoch cuts the text into windows at other positions.
     """
 
     layers: int = 2
@@ -127,7 +127,7 @@ ROWS: Mapping[str, dict[str, Any]] = {
 
 
 class State(NamedTuple):
-    """All that a step changes."""
+    """Everything that a training step changes."""
 
     parameters: Parameters
     moments: Any
@@ -136,12 +136,12 @@ class State(NamedTuple):
 
 
 def mask(key: jax.Array, rate: float, shape: tuple[int, ...]) -> jax.Array:
-    """Return what drops a share of an array and keeps its mean."""
+    """Return a dropout mask, scaled so that it keeps the mean of an array."""
     return jax.random.bernoulli(key, 1 - rate, shape) / jnp.float32(1 - rate)
 
 
 class Network:
-    """The network of `textgen.network.model` with more ways to drop parts of it."""
+    """The network of `textgen.network.model` with more kinds of dropout."""
 
     def __init__(self, recipe: Recipe, vocab_size: int) -> None:
         self.recipe = recipe
@@ -161,7 +161,7 @@ class Network:
         states: States,
         keys: tuple[jax.Array, jax.Array] | None = None,
     ) -> tuple[jax.Array, States]:
-        """Compute logits [T, B, V]; keys of the whole batch and of these rows of it, to drop."""
+        """Compute logits [T, B, V]; dropout needs a key of the batch and a key of these rows."""
         tokens = tokens.T
         drop = self._drop_nothing if keys is None else partial(self._drop, *keys)
         tokens = drop("tokens", tokens)
@@ -190,7 +190,7 @@ class Network:
     def _drop(
         self, batch_key: jax.Array, row_key: jax.Array, part: str, array: jax.Array, layer: int = 0
     ) -> jax.Array:
-        """Drop from a part of the network what the recipe says."""
+        """Apply the recipe's dropout to one part of the network."""
         recipe = self.recipe
         of_batch = jax.random.split(jax.random.fold_in(batch_key, layer), 3)
         of_rows = jax.random.split(jax.random.fold_in(row_key, layer), 2)
@@ -209,7 +209,7 @@ class Network:
 
 
 def orthogonalise(matrix: jax.Array) -> jax.Array:
-    """Return nearly the closest orthogonal matrix, by five Newton-Schulz iterations.
+    """Approximate the closest orthogonal matrix by five Newton-Schulz iterations.
 
     References:
         Jordan (2024), Muon; the coefficients are those of `optax.contrib.muon`.
@@ -224,9 +224,10 @@ def orthogonalise(matrix: jax.Array) -> jax.Array:
 
 
 def make_optimizer(recipe: Recipe, mesh: Mesh) -> optax.GradientTransformation:
-    """Return the optimizer at a rate of 1, without the decay of weights.
+    """Return the optimizer at a learning rate of 1, without weight decay.
 
-    Muon is that of `optax.contrib` with each gate's matrix [H, H] apart, shared over the devices.
+    Muon is that of `optax.contrib`, applied to each gate's matrix [H, H] separately; the devices
+    share the matrices.
     """
     adam = optax.scale_by_adam(b1=recipe.b1, b2=0.99)
     if recipe.optimizer == "adam":
@@ -257,7 +258,7 @@ def make_optimizer(recipe: Recipe, mesh: Mesh) -> optax.GradientTransformation:
         mean = blend(state[0], inner)
         ahead = blend(mean, inner)
         gates = [leaf.reshape(hidden, 4, hidden)[:, k] for leaf in ahead.values() for k in range(4)]
-        # As large as Adam's updates are: a root mean square of 0.2.
+        # Scale the updates to the size of Adam's: a root mean square of 0.2.
         stack = orthogonalise_all(jnp.stack(gates)) * (0.2 * hidden**0.5)
         updates, moments = adam.update(rest, state[1])
         for number, name in enumerate(ahead):
@@ -268,7 +269,7 @@ def make_optimizer(recipe: Recipe, mesh: Mesh) -> optax.GradientTransformation:
 
 
 def rate_at(recipe: Recipe, step: int, steps: int) -> float:
-    """Return the rate of a step counted from 0."""
+    """Return the learning rate of a step, counted from 0."""
     warmup = min(100, steps // 10)
     if step < warmup:
         return recipe.rate * (step + 1) / warmup
@@ -309,7 +310,7 @@ class Experiment:
         )
 
     def advance(self, state: State, first: int, steps: int) -> State:
-        """Make eight steps of a plan, the first counted from 0, and wait for them."""
+        """Make eight steps of a plan, of which `first` is the first from 0, and wait for them."""
         numbers = np.arange(first, first + STEPS_AT_ONCE, dtype=np.int32)
         batches = [self._streams.batch(int(number)) for number in numbers]
         columns = [np.stack(column) for column in zip(*batches, strict=True)]
@@ -376,7 +377,7 @@ class Experiment:
         return gradient(parameters, states, inputs, targets)
 
     def train(self, calls: int) -> tuple[State, int, float]:
-        """Make eight steps so many times; return the state, the steps and the seconds they took."""
+        """Make eight steps in each call; return the state, the number of steps and the seconds."""
         state, begun = self.fresh(), time.perf_counter()
         for call in range(calls):
             state = self.advance(state, call * STEPS_AT_ONCE, calls * STEPS_AT_ONCE)
@@ -384,7 +385,7 @@ class Experiment:
 
 
 def relative_cost(experiment: Experiment, base: Experiment) -> float:
-    """Return the time of a step as a share of the base's: the median of pairs made in turn."""
+    """Return the time of a step relative to the base's: the median of alternating pairs."""
     pair = experiment, base
     states = [one.advance(one.fresh(), 0, 10**6) for one in pair]
     seconds, ratios = [0.0, 0.0], []
@@ -398,7 +399,7 @@ def relative_cost(experiment: Experiment, base: Experiment) -> float:
 
 
 def measure(experiment: Experiment, state: State, validation: Tokens) -> list[float]:
-    """Return the window and stream losses, the window losses of the averages and when warmer."""
+    """Return window and stream loss, then the window losses of averages and warmer softmax."""
     evaluator = Evaluator(experiment.network.apply, experiment.network.settings, experiment.mesh)
     warmer = {
         name: leaf / TEMPERATURE if name.startswith("projection") else leaf
@@ -413,7 +414,7 @@ def measure(experiment: Experiment, state: State, validation: Tokens) -> list[fl
 
 
 def parse_changes(text: str) -> dict[str, Any]:
-    """Read NAME=VALUE,... as changes of a recipe."""
+    """Parse NAME=VALUE,... as changes to a recipe."""
     types = {field.name: type(field.default) for field in fields(Recipe)}
     changes = {}
     for part in text.split(","):
@@ -425,7 +426,7 @@ def parse_changes(text: str) -> dict[str, Any]:
 
 
 def parse_row(text: str) -> tuple[str, dict[str, Any]]:
-    """Return a row's name and its changes of the base."""
+    """Return a row's name and its changes to the base."""
     return text, ROWS[text] if text in ROWS else parse_changes(text)
 
 
@@ -433,29 +434,29 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True, help="a text file")
-    parser.add_argument("--steps", type=int, default=1664, help="of the base; 1664 by default")
-    parser.add_argument("--passes", type=float, help="over the text, for each row")
+    parser.add_argument("--steps", type=int, default=1664, help="steps of the base; default 1664")
+    parser.add_argument("--passes", type=float, help="epochs of each row")
     for part in ("training", "validation"):
         parser.add_argument(
-            f"--{part}", type=int, nargs=2, metavar=("FROM", "TO"), help="characters of the text"
+            f"--{part}", type=int, nargs=2, metavar=("FROM", "TO"), help="range of characters"
         )
     parser.add_argument(
         "--base", type=parse_changes, default={}, metavar="NAME=VALUE,...", help="change the base"
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--devices", type=int, help="cores; all by default")
+    parser.add_argument("--devices", type=int, help="number of cores; all by default")
     parser.add_argument(
         "--rows",
         type=parse_row,
         nargs="+",
         default=list(ROWS.items()),
-        help="names of rows, or NAME=VALUE,...",
+        help="names of rows, or changes NAME=VALUE,...",
     )
     return parser.parse_args()
 
 
 def main() -> None:
-    """Print a row for each idea and seed, as soon as it is known."""
+    """Print a row for each idea and seed as soon as it is measured."""
     arguments = parse_arguments()
     corpus = scan_corpus([arguments.corpus])
     vocabulary, split = Vocabulary(corpus.alphabet), corpus.training_characters

@@ -1,11 +1,11 @@
-"""Compare what textgen chooses by itself with six other sensible choices, in the same time.
+"""Compare the network that textgen chooses by itself with six other sensible choices.
 
     python benchmarks/autopilot.py --minutes 1 FILE [FILE ...]
 
-Each choice is a `textgen train` command of its own, one after the other, timed from start to
-end. The loss is that of the best checkpoint, the whole validation text read once with the state
-carried. `--repeats` trains textgen's own choice several times, for the time alone. A row is printed
-as soon as it is known.
+Each choice is trained for the same time by a `textgen train` command of its own, one after the
+other. Each command is timed from start to end. The loss is the stream loss of the best checkpoint:
+the whole validation text is read once with the state carried. `--repeats` trains textgen's own
+choice several times, to measure its time only. A row is printed as soon as it is measured.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def best_loss(run: Run) -> float:
 
 
 def describe(run: Run) -> str:
-    """Return the network, the dropout and the steps of a run as cells of the table."""
+    """Return a run's network, dropout and steps as cells of the table."""
     record = run.record()
     settings, plan = record.config.settings, record.plan
     passes = plan.characters_per_step / record.corpus.training_characters

@@ -1,11 +1,11 @@
-"""Measure how often `textgen classify` knows from which of several texts a line comes.
+"""Measure how often `textgen classify` names the text that a line comes from.
 
     python benchmarks/classification.py LABEL=RUN LABEL=RUN ... [--lengths 10 20 40 80]
 
-Each run is trained on a text of its own; asked are the lines of its held-out tenth that stand in no
-text trained on, each by itself, and counted by their length: those of at least 10 characters and
-fewer than 20, and so on. Of every text as many lines are asked. Beside the networks, n-gram models
-of the same lines judge, each with the context that suits its text best.
+Each run is trained on a text of its own. The test lines come from the held-out tenth of each text,
+equally many from each, and occur in no training text. Each line is judged separately. Results are
+grouped by length: lines of at least 10 and fewer than 20 characters, and so on. N-gram models judge
+the same lines for comparison, each with the context length that suits its text best.
 """
 
 import argparse
@@ -23,9 +23,9 @@ from textgen.workflows.score import Scoring
 
 
 def held_out_lines(models: Sequence[Model], shortest: int, most: int) -> list[list[str]]:
-    """Return lines of each model's held-out text that are in no text trained on, equally many.
+    """Return held-out lines of each model that occur in no training text, equally many.
 
-    Characters that one of the models does not know are left out, lest they decide.
+    Characters that one of the models does not know are removed, so that they cannot decide.
     """
     known = {line for model in models for line in lines_of(model)[0]}
     shared = set.intersection(*({*model.config.vocabulary.characters} for model in models))
@@ -41,13 +41,13 @@ def held_out_lines(models: Sequence[Model], shortest: int, most: int) -> list[li
 
 
 def network_nats(models: Sequence[Model], lines: Sequence[str]) -> NDArray[np.float64]:
-    """Return how surprising lines are to each network, float64 [lines, models]."""
+    """Return the nats of each line under each network, float64 [lines, models]."""
     read = Scoring(models).read_each_line([f"{line}\n" for line in lines])
     return np.array([line.nats for line in read])
 
 
 def ngram_nats(models: Sequence[Model], lines: Sequence[str]) -> NDArray[np.float64]:
-    """Return how surprising lines are to an n-gram model of each text, per character."""
+    """Return bits per character under each text's n-gram model, float64 [lines, models]."""
     columns = [
         ngram_bits(model, max(ngram_order(model)[0], 1), lines_of(model)[0], lines)
         for model in models
@@ -56,11 +56,11 @@ def ngram_nats(models: Sequence[Model], lines: Sequence[str]) -> NDArray[np.floa
 
 
 def main() -> None:
-    """Measure and print a row for each length."""
+    """Print a row for each range of lengths and each kind of model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", metavar="LABEL=RUN")
     parser.add_argument("--lengths", type=int, nargs="+", default=[10, 20, 40, 80])
-    parser.add_argument("--most", type=int, default=1000, help="lines of each text")
+    parser.add_argument("--most", type=int, default=1000, help="most lines of each text")
     arguments = parser.parse_args()
     pairs = [pair.partition("=") for pair in arguments.runs]
     models = [load_model(run) for _, _, run in pairs]

@@ -1,17 +1,20 @@
-"""Train on a text for some minutes, and measure how well its last tenth is predicted then.
+"""Train on a text for some minutes, then measure how well the network predicts its last tenth.
 
     python benchmarks/learning.py --corpus FILE --minutes 5 --seeds 0 1 2 --runs FOLDER
     python benchmarks/learning.py --corpus FILE --measure FOLDER/RUN ...
 
-The first 90 % of the characters are trained on and the last 10 % measured (nanoGPT's split), by
-four protocols: `window` (windows of 256 characters from the zero state, as nanoGPT measures),
-`stream` (the whole part once, the state carried), `dynamic` (a stream whose weights go on learning
-from what has been read) and `mixed` (a fifth of each probability of `dynamic` taken from an n-gram
-model that goes on counting). Beside them stand `xz` and the n-gram model by itself. The minutes
-count from the start of the training command to its last save, start-up and measuring the
-machine included. The weights measured are the last ones, not the best on the text they are measured
-on. A row is printed as soon as it is known. The second command measures runs that were
-kept, trained on the same text.
+The network is trained on the first 90 % of the characters and measured on the last 10 % (nanoGPT's
+split), by four protocols:
+
+- `window`: windows of 256 characters from the zero state, as nanoGPT measures;
+- `stream`: the whole part once, the state carried;
+- `dynamic`: a stream whose weights go on learning from what has been read;
+- `mixed`: `dynamic`, with a fifth of each probability taken from an adaptive n-gram model.
+
+`xz` and the n-gram model alone are measured for comparison. The time limit covers the training from
+its start to its last save, including the measurement of the machine. The last weights are measured,
+not the best ones. A row is printed as soon as it is measured. The second command measures runs that
+were kept and trained on the same text.
 """
 
 import argparse
@@ -41,10 +44,10 @@ from textgen.workflows.supervise import Supervision
 from textgen.workflows.train import start_training
 
 PROTOCOLS = ("window", "stream", "dynamic", "mixed")
-# An n-gram model of characters whose counts go on, mixed with dynamic evaluation: chosen on the
-# last tenth of the training text, with a network that had not seen it.
+# Order and share of the adaptive n-gram model that is mixed with dynamic evaluation, chosen on the
+# last tenth of the training text with a network that had not read it.
 MIXED_ORDER, MIXED_SHARE = 9, 0.2
-# Nats per character on the last tenth of tiny Shakespeare, and where the figure is from.
+# Figures of other models: nats per character on the last tenth of tiny Shakespeare.
 PUBLISHED = {
     "nanoGPT, recipe for a GPU, A100, 3 minutes (its README)": {"window": 1.4697},
     "nanoGPT, recipe for a CPU, 110 s on a machine of two cores": {"window": 1.886},
@@ -59,15 +62,15 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True, help="a text file in UTF-8")
     parser.add_argument("--minutes", type=float, default=2.0)
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0], help="one training for each")
-    parser.add_argument("--title", help="what to call the text; its file's name by default")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0], help="a training for each")
+    parser.add_argument("--title", help="title of the text; its file's name by default")
     parser.add_argument("--runs", type=Path, help="keep the runs in this folder")
-    parser.add_argument("--measure", nargs="+", metavar="RUN", help="measure these, train none")
+    parser.add_argument("--measure", nargs="+", metavar="RUN", help="measure these runs only")
     return parser.parse_args()
 
 
 def train(corpus: Path, minutes: float, seed: int) -> tuple[Run, float]:
-    """Train one run in the folder of runs; return it and the seconds that took."""
+    """Train one run in the runs folder; return it and the seconds it took."""
     name, begun = f"{corpus.stem}-{minutes:g}-minutes-seed-{seed}", time.perf_counter()
     request = Request(minutes=minutes, seed=seed)
     with TrainingDisplay(quiet=False) as display:
@@ -91,7 +94,7 @@ def measure(run: Run) -> dict[str, float]:
 
 
 def describe(run: Run) -> str:
-    """Return what a run was: its network, its plan and its speed."""
+    """Describe a run: its network, its plan and its speed."""
     record = run.record()
     settings, plan = record.config.settings, record.plan
     rows = run.metrics()
@@ -118,7 +121,7 @@ def format_row(name: str, losses: dict[str, float]) -> str:
 
 
 def baseline_rows(corpus: Path) -> Iterable[str]:
-    """Yield the rows of what is not a network."""
+    """Yield the rows of the baselines, which are not networks."""
     scanned = scan_corpus([corpus])
     text = "".join(read_part(scanned, "training")), "".join(read_part(scanned, "validation"))
     vocabulary = Vocabulary(scanned.alphabet)
@@ -143,7 +146,7 @@ def spread_rows(measured: Sequence[dict[str, float]]) -> Iterable[str]:
 
 
 def print_heading(arguments: argparse.Namespace, data: bytes) -> None:
-    """Print what all rows share."""
+    """Print the date, machine, versions, command and text that all rows share."""
     versions = " ".join(f"{name} {version(name)}" for name in ("jax", "flax", "optax", "numpy"))
     seeds = " ".join(map(str, arguments.seeds))
     asked = f"--minutes {arguments.minutes:g} --seeds {seeds}"
@@ -164,7 +167,7 @@ def print_heading(arguments: argparse.Namespace, data: bytes) -> None:
 
 
 def main() -> None:
-    """Print one table: baselines, what is published, and each run."""
+    """Print one table: published figures, baselines, and each run."""
     arguments = parse_arguments()
     data = arguments.corpus.read_bytes()
     print_heading(arguments, data)

@@ -1,13 +1,12 @@
-"""Measure over how many characters each cell can carry one.
+"""Measure over how many characters each cell can carry a letter.
 
     python benchmarks/memory_span.py [--seeds 0 1 2] [--picture docs/memory_span.png]
 
-The text is made of lines such as `c..........?c`: a letter, n dots, a question mark and the letter
-again, which only a network can know that has carried it across the dots. Each cell is
-trained on the same lines, for as many characters, with as many units; gates begin as open as the
-task needs. What is counted is for how
-many of the letters its likeliest character after n dots and the question mark is the right one.
-Guessing is right once in four.
+The text consists of lines such as `c..........?c`: a letter, n dots, a question mark and the letter
+again. A network can predict the last letter only if it has carried the first one across the dots.
+All cells are trained on the same lines, for the same number of characters, with the same number of
+units; their gates start as open as the task needs. The score is the share of lines in which the
+likeliest character after the question mark is the right letter. Guessing is right once in four.
 
 The picture needs matplotlib (the extra `plot`).
 """
@@ -32,31 +31,33 @@ from textgen.workflows.supervise import make_trainer
 
 SPANS = (2, 5, 10, 20, 40, 80)
 LETTERS = 4
-DOT, QUESTION, NEWLINE = LETTERS + 1, LETTERS + 2, LETTERS + 3  # ids; 0 stays the unknown character
+DOT, QUESTION, NEWLINE = LETTERS + 1, LETTERS + 2, LETTERS + 3  # ids; 0 is the unknown character
 HIDDEN_SIZE = 64
 TEXT_CHARACTERS = 400_000
 CHARACTERS_PER_STEP = 2048
 
 
 def make_line(span: int, letter: int) -> list[int]:
-    """Return a line as ids."""
+    """Return a line as token ids."""
     return [letter, *[DOT] * span, QUESTION, letter, NEWLINE]
 
 
 def make_text(span: int, characters: int, seed: int) -> np.ndarray:
-    """Return lines of so many dots as ids, uint8 [at least `characters`]."""
+    """Return lines of `span` dots as token ids, uint8 [at least `characters`]."""
     letters = np.random.default_rng(seed).integers(1, LETTERS + 1, characters // (span + 4) + 1)
     return np.array([make_line(span, letter) for letter in letters.tolist()], np.uint8).ravel()
 
 
 def open_gates(cell: CellName, bias: np.ndarray, span: int) -> None:
-    """Let the gate that keeps begin open for about as long as the span; the vanilla RNN has none.
+    """Set a bias so that the gate that keeps the state starts to forget over about `span` steps.
+
+    The vanilla RNN has no such gate.
 
     References:
         Tallec and Ollivier (2018), Can recurrent neural networks warp time?: a gate of
         sigmoid(ln n) forgets over n steps.
     """
-    if cell != "rnn":  # the forget gate of the LSTM, the update gate of the GRU: each the second
+    if cell != "rnn":  # the second gate: the LSTM's forget gate or the GRU's update gate
         bias[HIDDEN_SIZE : 2 * HIDDEN_SIZE] = np.log(span)
 
 
@@ -70,7 +71,7 @@ def accuracy(cell: CellName, span: int, steps: int, seed: int) -> float:
         dropout_rate=0.0,
         cell=cell,
     )
-    # Windows hold at least one line whole, wherever it begins.
+    # A window holds at least one complete line, wherever the line begins.
     length = max(2 * (span + 4), 64)
     batch_size = max(CHARACTERS_PER_STEP // length // 2 * 2, 2)
     plan = TrainingSettings(
@@ -94,7 +95,7 @@ def accuracy(cell: CellName, span: int, steps: int, seed: int) -> float:
         pass
     apply, _ = create_model(model, 0)
     parameters = jax.tree.map(np.asarray, trainer.state.parameters)
-    # A line of every letter, read after some lines of the text, as in training.
+    # One line for each letter, read after some lines of text as in training.
     before = text[: 8 * (span + 4)]
     lines = np.array([[*before, *make_line(span, letter)] for letter in range(1, LETTERS + 1)])
     states = zero_states(model, LETTERS)
@@ -103,7 +104,7 @@ def accuracy(cell: CellName, span: int, steps: int, seed: int) -> float:
 
 
 def draw(table: dict[str, list[list[float]]], path: Path) -> None:
-    """Draw the accuracies over the spans, a band from the lowest to the highest seed."""
+    """Plot accuracy against span, with a band from the lowest to the highest seed."""
     import matplotlib as mpl
 
     mpl.use("Agg")

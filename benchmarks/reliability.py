@@ -1,19 +1,19 @@
-"""Break runs in every way there is, and count what survives.
+"""Break runs on purpose, and count what survives.
 
     python benchmarks/reliability.py CAMPAIGN... [--kills 200] [--minutes 20] [--seed 0]
 
-    resume    cut a plan at 20 places in four ways, resume, compare with the plan uncut
+    resume    cut a plan at 20 steps in four ways, resume it, compare with the uncut plan
     kill      SIGKILL a training at random instants, again and again
-    calls     kill one save at each of its system calls in turn (needs strace)
-    damage    flip single bits, cut, swap, empty, remove and add files
-    signals   SIGINT, SIGTERM and SIGHUP at random instants of a command
-    disk      fill a small disk under a training (needs the right to mount one)
-    readers   sample from a run while it is trained and pruned
-    terminal  write a million characters of a model that has learnt to write escape sequences
-    texts     corpora and prompts made by Hypothesis, through the command line
+    calls     kill one save before each of its system calls in turn (needs strace)
+    damage    flip single bits; cut, swap, zero, remove and add files
+    signals   send SIGINT, SIGTERM and SIGHUP at random instants of a command
+    disk      fill a small disk during a training (needs the right to mount one)
+    readers   load a run while it is trained and pruned
+    terminal  write a million characters with a model that has learnt escape sequences
+    texts     read corpora and continue prompts that Hypothesis generates
     soak      train, kill and resume for some minutes, and watch memory and open files
 
-Each campaign prints a line of counts as it ends, and leaves nothing behind.
+Each campaign prints a line of counts when it ends, and removes its files.
 """
 
 import argparse
@@ -55,16 +55,16 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("campaigns", nargs="+", choices=sorted(CAMPAIGNS))
-    parser.add_argument("--kills", type=int, default=200, help="of the campaign `kill`")
-    parser.add_argument("--cases", type=int, default=1000, help="of `texts`, `damage`, `signals`")
-    parser.add_argument("--minutes", type=float, default=20.0, help="of the campaign `soak`")
-    parser.add_argument("--seed", type=int, default=0, help="of what is random")
+    parser.add_argument("--kills", type=int, default=200, help="kills of the campaign `kill`")
+    parser.add_argument("--cases", type=int, default=1000, help="cases of texts, damage, signals")
+    parser.add_argument("--minutes", type=float, default=20.0, help="length of the campaign `soak`")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random choices")
     return parser.parse_args()
 
 
 @contextmanager
 def forked(work: Callable[[], None]) -> Iterator[tuple[int, Any]]:
-    """Do work in a child that has everything imported; yield its number and its output."""
+    """Run `work` in a forked child, with all imports done; yield its process id and output."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
@@ -88,9 +88,9 @@ def forked(work: Callable[[], None]) -> Iterator[tuple[int, Any]]:
 
 
 def train(name: str, **options: Any) -> None:
-    """Begin a run, or go on with it if it is there, telling what is on the disk as it gets there.
+    """Start a run, or resume it if it exists, and print each step that is saved.
 
-    JAX starts here and not before, so that a process can be forked and train.
+    JAX starts here and not earlier, so that a forked process can train.
     """
     from textgen.planning.request import Request
     from textgen.runtime.compile_cache import keep_compiled
@@ -121,7 +121,7 @@ def train(name: str, **options: Any) -> None:
 
 
 def run_in_child(name: str, **options: Any) -> list[str]:
-    """Train in a child to its end; return the lines it printed."""
+    """Train to the end in a child process; return the lines it printed."""
     with forked(lambda: train(name, **options)) as (_, output):
         return [line.rstrip() for line in output]
 
@@ -136,7 +136,7 @@ def digests(run: Run) -> list[str]:
 
 
 def progress_and_rows(run: Run) -> Any:
-    """Return what else must be equal: the numbers of the training, but for those of the clock."""
+    """Return what else must be equal: progress and metrics, except for measured times."""
     progress = dict(run.load(run.steps()[-1]).progress)
     timed = ("seconds", "characters_per_second")
     rows = [{k: v for k, v in row.items() if k not in timed} for row in run.metrics()]
@@ -144,7 +144,7 @@ def progress_and_rows(run: Run) -> Any:
 
 
 def resume(arguments: argparse.Namespace) -> str:
-    """Cut a plan at 20 places: by --stop-after, by SIGKILL, and by two signals of the command."""
+    """Cut a plan at 20 random steps: by --stop-after, SIGKILL, SIGINT and SIGTERM in turn."""
     source, equal, total = random.Random(arguments.seed), 0, 0
     ways = ("stop-after", "SIGKILL", "SIGINT", "SIGTERM")
     for cell in CELLS:
@@ -173,7 +173,7 @@ def resume(arguments: argparse.Namespace) -> str:
 
 
 def cut_by_signal(name: str, options: dict[str, Any], cut: int, way: str) -> None:
-    """Stop a training once it is at a step, by a signal to the process."""
+    """Stop a training: by SIGKILL at step `cut`, by others `cut` ms after the first metrics."""
     if way == "SIGKILL":
         with forked(lambda: train(name, **options)) as (_, output):
             for line in output:
@@ -194,7 +194,7 @@ def cut_by_signal(name: str, options: dict[str, Any], cut: int, way: str) -> Non
 
 
 def kill(arguments: argparse.Namespace) -> str:
-    """SIGKILL a training at random instants; each life goes on where the one before was killed."""
+    """SIGKILL a training at random instants; each process resumes where the last was killed."""
     source, counts = random.Random(arguments.seed), Counter[str]()
     plan = {"steps": 600, "eval_every": 6, "checkpoint_every": 2, "devices": 1, "keep": 3}
     run_in_child("whole", **plan)
@@ -206,13 +206,13 @@ def kill(arguments: argparse.Namespace) -> str:
             if first and int(first[1]) < acknowledged:
                 counts["acknowledged steps lost"] += acknowledged - int(first[1])
             lines = list[list[str]]()
-            if number % 4:  # among steps and saves
+            if number % 4:  # during steps and saves
                 for line in output:
                     lines.append(line.split())
                     if line.startswith("saved"):
                         break
                 time.sleep(source.random() * 0.4)
-            else:  # while the run is taken up again, too
+            else:  # also while the run is restored
                 time.sleep(source.random() * 1.5)
             os.kill(child, signal.SIGKILL)
             lines += [line.split() for line in output.read().splitlines()]
@@ -239,7 +239,7 @@ def kill(arguments: argparse.Namespace) -> str:
     return ", ".join(f"{value} {name}" for name, value in (dict(counts) | zero).items())
 
 
-# What a save asks of the system. The first look at a marker begins it, the second ends it.
+# Script of one save and the pruning after it. The calls to kill begin at the first marker.
 SAVE = """
 import os, sys
 from pathlib import Path
@@ -302,7 +302,7 @@ def calls(arguments: argparse.Namespace) -> str:
 
 
 def damage(arguments: argparse.Namespace) -> str:
-    """Damage the files of a checkpoint one at a time; verify and load must notice each."""
+    """Damage the files of a checkpoint one at a time; verifying and loading must notice."""
     source, counts = random.Random(arguments.seed), Counter[str]()
     run_in_child("run", steps=30, eval_every=10, checkpoint_every=10, devices=1, keep=9)
     run = Run(Path("checkpoints/run"))
@@ -339,7 +339,7 @@ def damage(arguments: argparse.Namespace) -> str:
         expect("from another step", path, (other / path.name).read_bytes())
         for swapped in sizes.keys() - {path}:
             expect("swapped", path, swapped.read_bytes())
-    # Config.json is the same at every step, and is right where it is.
+    # The file config.json is the same at every step, so that copying it damages nothing.
     counts["from another step made"] -= 1
     counts["from another step loaded"] -= 1
     expect("added", folder / "model.pkl", b"x", loads=True)
@@ -399,7 +399,7 @@ def signals(arguments: argparse.Namespace) -> str:
 
 
 def disk(arguments: argparse.Namespace) -> str:
-    """Train on a disk that has room for a few checkpoints only, and then for none."""
+    """Train on a small disk: with room, until it is full, and with most of it taken."""
     counts = Counter[str]()
     folder = Path("small")
     folder.mkdir()
@@ -434,7 +434,7 @@ def disk(arguments: argparse.Namespace) -> str:
 
 
 def readers(arguments: argparse.Namespace) -> str:
-    """Load the best checkpoint over and over while a training writes and prunes."""
+    """Load the best checkpoint repeatedly while a training saves and prunes."""
     from textgen.workflows.load import load_model
 
     counts = Counter[str]()
@@ -464,7 +464,7 @@ ESCAPES = (
 
 
 def terminal(arguments: argparse.Namespace) -> str:
-    """Train on escape sequences until they are written, and look at what would reach a terminal."""
+    """Train a model to write escape sequences, and check what would reach a terminal."""
     from textgen.workflows.load import load_model
     from textgen.workflows.sample import Order, write_samples
 
@@ -489,7 +489,7 @@ def terminal(arguments: argparse.Namespace) -> str:
 
 
 def texts(arguments: argparse.Namespace) -> str:
-    """Corpora and prompts made by Hypothesis: an answer or one line, and never a traceback."""
+    """Read generated corpora and prompts: each gives a result or an error of one line."""
     from hypothesis import HealthCheck, given, seed, settings
     from hypothesis import strategies as st
 
@@ -550,13 +550,13 @@ def texts(arguments: argparse.Namespace) -> str:
 
 
 def soak(arguments: argparse.Namespace) -> str:
-    """Train, kill and resume for some minutes; one process in two lives long."""
+    """Train, kill and resume for some minutes; every twelfth process runs for long."""
     source, counts = random.Random(arguments.seed), Counter[str]()
     sizes, handles = list[int](), list[int]()
     plan = {"steps": 10**6, "eval_every": 20, "checkpoint_every": 10, "devices": 1, "keep": 3}
     run, ends, acknowledged = Run(Path("checkpoints/run")), time.time() + 60 * arguments.minutes, 0
     while time.time() < ends:
-        # Half of the time in short lives, half in one long one, whose memory is watched.
+        # Every twelfth process runs for a quarter of the minutes, and its memory is watched.
         lives = source.uniform(1, 6) if counts["lives"] % 12 else 60 * arguments.minutes / 4
         dies = time.time() + lives
         with forked(lambda: train("run", **plan)) as (child, output):
@@ -602,11 +602,11 @@ CAMPAIGNS = {
 
 
 def main() -> None:
-    """Run campaigns, each in a folder of its own."""
+    """Run the campaigns, each in a folder of its own."""
     arguments = parse_arguments()
-    for number in SIGNALS:  # in the background a shell has them ignored, and so would the commands
+    for number in SIGNALS:  # a shell ignores them in the background, and commands inherit that
         signal.signal(number, signal.default_int_handler if number == 2 else signal.SIG_DFL)
-    # Forking is safe as long as JAX has not started: children start it. What they need is here.
+    # Forking is safe because JAX starts only in the children, which inherit these imports.
     import textgen.workflows.resume
     import textgen.workflows.train  # noqa: F401
 

@@ -1,10 +1,10 @@
-"""Measure the commands that write: their start, the choice of engine, memory, and parting texts.
+"""Measure the commands that write: start, choice of engine, memory, and texts that diverge.
 
     python benchmarks/sampling_commands.py RUN [--tables start engines memory parting]
 
-RUN is a trained run, for the texts; the networks that are only timed are trained for two steps.
-Commands take turns; medians are quoted with the lowest and the highest in brackets. Nothing else
-should run on the machine.
+RUN is a trained run. The networks of the table `engines`, which are only timed, are trained for two
+steps. Commands take turns. Figures are medians, with the lowest and the highest in brackets.
+Nothing else should run on the machine.
 """
 
 import argparse
@@ -31,20 +31,20 @@ LENGTHS = ((500, 1), (5_000, 1), (10_000, 1), (20_000, 1), (40_000, 1), (500, 8)
 
 
 def spread(values: list[float], form: str) -> str:
-    """Write a median with the lowest and the highest value."""
+    """Format a median with the lowest and the highest value."""
     low, middle, high = min(values), statistics.median(values), max(values)
     return f"{middle:{form}} ({low:{form}}-{high:{form}})"
 
 
 def seconds_of(arguments: list[str]) -> float:
-    """Run a command to its end."""
+    """Return the seconds that a command takes."""
     begun = time.perf_counter()
     subprocess.run([*TEXTGEN, *arguments], stdout=subprocess.DEVNULL, check=True)
     return time.perf_counter() - begun
 
 
 def seconds_to_first_character(arguments: list[str]) -> float:
-    """Run a command until its first character is there."""
+    """Return the seconds until a command prints its first character."""
     begun = time.perf_counter()
     with subprocess.Popen([*TEXTGEN, *arguments], stdout=subprocess.PIPE) as process:
         assert process.stdout
@@ -55,7 +55,7 @@ def seconds_to_first_character(arguments: list[str]) -> float:
 
 
 def start(run: str, rounds: int) -> None:
-    """Print how long commands take to show something."""
+    """Print how long commands take until they print something."""
     print("\n| command | seconds |\n|---|---|")
     sample = ["sample", run, "--length", "2000", "--seed", "1", "--quiet"]
     for name, arguments in (
@@ -71,7 +71,7 @@ def start(run: str, rounds: int) -> None:
 
 
 def engines(rounds: int) -> None:
-    """Print what the choice of engine costs against the better of the two."""
+    """Print how much slower the chosen engine is than the faster of the two."""
     print("\n| network | length x samples | numpy, s | jax, s | auto takes | slower by, % |")
     print("|---" * 6 + "|")
     with tempfile.TemporaryDirectory() as folder:
@@ -88,7 +88,7 @@ def engines(rounds: int) -> None:
                 for number in range(rounds + 1):
                     for name, values in seconds.items():
                         values.append(seconds_of([*given, "--engine", name]))
-                        if number == 0:  # JAX keeps what it compiles for the next command
+                        if number == 0:  # fills the compile cache; not counted
                             values.clear()
                 order = Order(settings=SamplingSettings(), length=length, num_samples=samples)
                 chosen = engine_of(model, order)
@@ -103,7 +103,7 @@ def engines(rounds: int) -> None:
 
 
 def memory(run: str) -> None:
-    """Print the most memory that short and long texts take."""
+    """Print the peak memory of commands that write short and long texts."""
     print("\n| characters | engine | most memory, MB | characters/s, with the start |")
     print("|---" * 4 + "|")
     for engine, lengths in (("numpy", (1_000, 100_000)), ("jax", (1_000, 100_000, 10_000_000))):
@@ -120,7 +120,7 @@ def memory(run: str) -> None:
 
 
 def parting(run: str, samples: int, length: int) -> None:
-    """Print how often texts of the same seed part between engines and widths."""
+    """Print how often texts of the same seed diverge between engines and batch sizes."""
     model = load_model(run)
     order = Order(settings=SamplingSettings(), length=length, num_samples=samples)
 
@@ -149,7 +149,7 @@ def parting(run: str, samples: int, length: int) -> None:
 
 
 def common(first: str, second: str) -> int:
-    """Return how many characters two texts begin with together."""
+    """Return the length of the longest common prefix of two texts."""
     pairs = enumerate(zip(first, second, strict=False))
     return next((place for place, (a, b) in pairs if a != b), min(len(first), len(second)))
 
@@ -161,8 +161,8 @@ def main() -> None:
     parser.add_argument("run", help="name or path of a trained run")
     parser.add_argument("--tables", nargs="+", choices=tables, default=tables)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--samples", type=int, default=64, help="texts that are compared")
-    parser.add_argument("--length", type=int, default=20_000, help="characters of each")
+    parser.add_argument("--samples", type=int, default=64, help="number of texts to compare")
+    parser.add_argument("--length", type=int, default=20_000, help="characters of each text")
     arguments = parser.parse_args()
     versions = ", ".join(f"{name} {version(name)}" for name in ("jax", "numpy"))
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores")

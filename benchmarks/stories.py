@@ -1,12 +1,12 @@
-"""Seven small stories: train on a text that ships for a minute, and measure what was learnt.
+"""Train on shipped texts, a minute each, and measure what the networks learnt: seven stories.
 
     python benchmarks/stories.py [--stories manner names ...] [--minutes 1] [--runs FOLDER]
 
-docs/stories.md tells them. Each network is trained by the command `textgen train`, which chooses it
-for the minutes; what is measured is the best checkpoint of its run, which is what writes, on
-the last tenth of the text, which was not trained on. Each number is printed as soon as it is known,
-and all of them in a table at the end. Runs that the folder has already are not trained again.
-`--quick` trains hardly at all and measures a hundredth, to try the program itself.
+docs/stories.md tells the stories. The command `textgen train` trains each network and chooses its
+size for the time limit. The best checkpoint of each run is measured, on the last tenth of its text,
+which is not used for training. Each number is printed as soon as it is measured, and a table of all
+numbers at the end. Runs that are in the folder already are not trained again. `--quick` trains for
+two steps and measures a hundredth of the cases, to test the program itself.
 """
 
 import argparse
@@ -50,12 +50,12 @@ from textgen.workflows.load import load_model
 
 TEXTGEN = [sys.executable, "-m", "textgen"]
 QUICK = ["--steps=2", "--hidden-size=8", "--num-layers=1", "--batch-size=2", "--devices=1"]
-SEED = 1  # of every draw; every network is trained with seed 0
-# Of the keyboard: characters read before, characters typed, and words that are suggested.
+SEED = 1  # for sampling; networks are trained with seed 0
+# The keyboard story: characters read first, characters typed, and words suggested.
 READ, TYPED, SUGGESTED = 1000, 4000, 3
-# How far and from how many places gradients are followed, and where they are looked at.
+# How far and from how many positions gradients are followed, and the distances reported.
 FOLLOWED, DISTANCES = {"reach": 50, "places": 256}, (10, 20, 50)
-# For `next_words`: so long that it always follows all it would, on any machine.
+# Time limit of `next_words`, long enough that the search is complete on any machine.
 SECONDS = 60.0
 
 Row = tuple[str, str]
@@ -63,12 +63,12 @@ Row = tuple[str, str]
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where the runs of the stories are made.
+    """Trains the runs of the stories.
 
     Attributes:
-        folder: of the runs.
-        minutes: how long each is trained.
-        is_quick: whether to train hardly at all, and to measure a hundredth.
+        folder: folder of the runs.
+        minutes: training time of each run.
+        is_quick: whether to train for two steps only and measure a hundredth of the cases.
     """
 
     folder: Path
@@ -76,12 +76,12 @@ class Workshop:
     is_quick: bool
 
     def train(self, corpus: str, *options: str, run: str = "") -> Model:
-        """Train a run on a shipped text by the command, unless there is one of that name.
+        """Train a run on a shipped text, unless there is a run of that name.
 
         Args:
-            corpus: the text.
-            options: for the command.
-            run: its name; that of the text if empty.
+            corpus: name of the text.
+            options: options of `textgen train`.
+            run: name of the run; the name of the text if empty.
         """
         run = run or corpus
         if not (self.folder / run).exists():
@@ -92,12 +92,12 @@ class Workshop:
         return load_model(run)
 
     def textgen(self, *arguments: str) -> str:
-        """Run a command of textgen, and return what it printed."""
+        """Run a command of textgen and return its output."""
         done = subprocess.run([*TEXTGEN, *arguments], stdout=subprocess.PIPE, check=True)
         return done.stdout.decode()
 
     def count(self, number: int) -> int:
-        """Return how many of something are measured."""
+        """Return how many cases to measure: all, or a hundredth if quick."""
         return max(number // 100, 5) if self.is_quick else number
 
 
@@ -161,12 +161,12 @@ def numerals(workshop: Workshop) -> Iterator[Row]:
 
 
 def styles(workshop: Workshop) -> Iterator[Row]:
-    """Story 5: sentences that are spoken told from those that are narrated."""
+    """Story 5: telling spoken sentences from narrated ones."""
     models = {name: workshop.train(name) for name in ("speech", "narration")}
     for name, model in models.items():
         yield f"{name}: {network(model)[0]}", network(model)[1]
     known = [lines_of(model)[0] for model in models.values()]
-    # Characters that one of the two has never seen are left out, for both.
+    # Characters that one of the two does not know are removed for both.
     letters = set.intersection(
         *({*model.config.vocabulary.characters} for model in models.values())
     )
@@ -190,7 +190,7 @@ def styles(workshop: Workshop) -> Iterator[Row]:
 
 
 def keyboard(workshop: Workshop) -> Iterator[Row]:
-    """Story 6: keystrokes saved by taking one of the three likeliest words."""
+    """Story 6: keystrokes saved by suggesting the three likeliest words."""
     model = workshop.train("fables")
     known, held_out = texts_of(model)
     begin = held_out.index(" ", READ) + 1
@@ -243,14 +243,14 @@ STORIES: dict[str, Callable[[Workshop], Iterator[Row]]] = {
 
 
 def network(model: Model) -> Row:
-    """Say what a run trained."""
+    """Describe the network of a run and its steps."""
     settings, rows = model.config.settings, model.run.metrics()
     what = f"{settings.num_layers}x{settings.hidden_size}, {rows[-1]['step']:,} steps"
     return "network", f"{what}, best at step {model.step:,}"
 
 
 def answered(model: Model, lines: Sequence[str], mark: str, workshop: Workshop) -> str:
-    """Say how many lines the model ends rightly after the last mark."""
+    """Report how many lines the model completes correctly after the last mark."""
     asked = lines[: workshop.count(len(lines))]
     pairs = (line.rpartition(mark) for line in asked)
     right = right_answers(model, [(head + mark, answer) for head, mark, answer in pairs])
@@ -258,22 +258,22 @@ def answered(model: Model, lines: Sequence[str], mark: str, workshop: Workshop) 
 
 
 def share(part: int, whole: int) -> str:
-    """Write a part of a whole in percent, and both."""
+    """Format a part of a whole in percent, with both counts."""
     return f"{percent(part / max(whole, 1))} ({part:,} of {whole:,})"
 
 
 def percent(number: float) -> str:
-    """Write a share in percent."""
+    """Format a share in percent."""
     return f"{100 * number:.1f} %"
 
 
 def main() -> None:
-    """Tell the stories, and print the table."""
+    """Run the stories and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stories", nargs="+", choices=STORIES, default=list(STORIES))
-    parser.add_argument("--minutes", type=float, default=1.0, help="to train for, each")
+    parser.add_argument("--minutes", type=float, default=1.0, help="training time of each network")
     parser.add_argument("--runs", type=Path, help="keep the runs in this folder")
-    parser.add_argument("--quick", action="store_true", help="try the program itself")
+    parser.add_argument("--quick", action="store_true", help="test the program itself")
     arguments = parser.parse_args()
     versions = ", ".join(f"{name} {version(name)}" for name in ("jax", "flax", "optax", "numpy"))
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores")

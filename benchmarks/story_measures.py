@@ -1,4 +1,4 @@
-"""How benchmarks/stories.py counts what docs/stories.md tells."""
+"""Measures that benchmarks/stories.py uses for the figures of docs/stories.md."""
 
 from collections.abc import Callable, Sequence
 
@@ -23,7 +23,7 @@ Suggest = Callable[[Generator, str], Sequence[str]]
 
 
 def parts(model: Model) -> tuple[Tokens, Tokens]:
-    """Return the ids of the text trained on, and of the text held out."""
+    """Return the token ids of the training text and of the held-out text."""
     training, held_out = model.training_tokens(), model.validation_tokens()
     assert training is not None
     assert held_out is not None
@@ -31,15 +31,15 @@ def parts(model: Model) -> tuple[Tokens, Tokens]:
 
 
 def texts_of(model: Model) -> tuple[str, str]:
-    """Return the text trained on, and the text held out."""
+    """Return the training text and the held-out text."""
     training, held_out = (model.config.vocabulary.decode(np.asarray(p)) for p in parts(model))
     return training, held_out
 
 
 def lines_of(model: Model) -> tuple[list[str], list[str]]:
-    """Return the lines trained on, and the lines held out that are not among those.
+    """Return the training lines, and the held-out lines that are not among them.
 
-    The line that the two parts share belongs to neither.
+    The line that the split cuts in two belongs to neither.
     """
     training, held_out = (text.split("\n") for text in texts_of(model))
     known = training[:-1]
@@ -47,7 +47,7 @@ def lines_of(model: Model) -> tuple[list[str], list[str]]:
 
 
 def stream_loss(model: Model) -> float:
-    """Return the loss on all of the held-out text, the state carried, in nats per character."""
+    """Return the stream loss on the whole held-out text, in nats per character."""
     settings = model.config.settings
     apply, _ = create_model(settings, seed=0)
     evaluator = Evaluator(apply, settings, make_mesh(devices=1, batch_size=1))
@@ -55,10 +55,10 @@ def stream_loss(model: Model) -> float:
 
 
 def ngram_order(model: Model) -> tuple[int, float]:
-    """Return the context with which an n-gram model predicts the held-out text best.
+    """Return the context length with which an n-gram model predicts the held-out text best.
 
     Returns:
-        Its characters, and the loss in nats per character.
+        The length in characters, and the loss in nats per character.
     """
     losses = ngram_losses(*parts(model), model.config.settings.vocab_size)
     best = min(losses, key=lambda loss: loss.frozen)
@@ -68,16 +68,16 @@ def ngram_order(model: Model) -> tuple[int, float]:
 def ngram_bits(
     model: Model, order: int, known: Sequence[str], lines: Sequence[str]
 ) -> NDArray[np.float64]:
-    """Return how surprising lines are to an n-gram model of other lines.
+    """Score lines by an n-gram model of other lines.
 
-    Each is read after as many ends of lines as there are characters of context, and so by itself;
-    its own end is a character of it.
+    Each line follows as many newlines as there are characters of context, so that no line depends
+    on another one. The newline at its end counts as one of its characters.
 
     Args:
-        model: whose characters are used.
+        model: the model whose vocabulary is used.
         order: characters of context, at least 1.
-        known: the lines that are counted.
-        lines: to measure, of characters that the model knows.
+        known: the lines whose n-grams are counted.
+        lines: the lines to score; the vocabulary must hold their characters.
 
     Returns:
         Bits per character, float64 [lines].
@@ -87,25 +87,27 @@ def ngram_bits(
     read = encode(gap + "".join(line + gap for line in lines))
     size = model.config.settings.vocab_size
     *_, (probabilities, _) = ngram_probabilities(counted, read, size, order)
-    sums = np.concatenate([[0, 0], np.cumsum(-np.log2(probabilities))])  # of what is before each
+    sums = np.concatenate([[0, 0], np.cumsum(-np.log2(probabilities))])  # bits before each
     lengths = np.array([len(line) for line in lines])
     begins = order + np.concatenate([[0], np.cumsum(lengths + order)[:-1]])
     return (sums[begins + lengths + 1] - sums[begins]) / (lengths + 1)
 
 
 def line_bits(model: Model, lines: Sequence[str]) -> NDArray[np.float64]:
-    """Return how surprising lines are to a network, each read by itself, in bits per character."""
+    """Return the bits per character of lines under a network, each read from the start."""
     generator = model.generator(seed=0)
     return np.array([generator.fork().score(f"{line}\n").mean() for line in lines])
 
 
 def random_strings(words: Sequence[str], count: int, random: np.random.Generator) -> list[str]:
-    """Draw strings of a list's letters and lengths: capitals first, as often as each stands there.
+    """Draw random strings with the lengths and the letter frequencies of a list of words.
+
+    First letters are drawn from the first letters of the words, the others from the rest.
 
     Args:
-        words: the list; each word has a letter at least.
-        count: how many strings.
-        random: what draws.
+        words: the list, without empty words.
+        count: number of strings.
+        random: the random generator.
     """
     first, rest = [word[0] for word in words], [*"".join(word[1:] for word in words)]
     lengths = random.choice([len(word) for word in words], count)
@@ -115,11 +117,11 @@ def random_strings(words: Sequence[str], count: int, random: np.random.Generator
 
 
 def right_answers(model: Model, questions: Sequence[tuple[str, str]]) -> int:
-    """Count the questions to which the likeliest continuation is the answer, to the letter.
+    """Count the questions whose likeliest continuation is exactly the answer.
 
     Args:
-        model: which reads the end of a line, and then the question.
-        questions: each with its answer, which ends its line.
+        model: the model, which reads a newline and then the question.
+        questions: pairs of a question and the answer that ends its line.
     """
     right = 0
     for question, answer in questions:
@@ -130,18 +132,18 @@ def right_answers(model: Model, questions: Sequence[tuple[str, str]]) -> int:
 
 
 def keystrokes(generator: Generator, before: str, text: str, suggest: Suggest) -> int:
-    """Count the keystrokes that it takes to type a text while words are suggested.
+    """Count the keystrokes needed to type a text while words are suggested.
 
-    Before each keystroke words are suggested that may complete what is typed of a word, or be the
-    next word where none is begun. If the word that is to be typed is among them, one keystroke
-    writes all that is missing of it; it is taken where that is more than one character. Every other
-    keystroke writes one character, also those between words.
+    Before each keystroke, words are suggested that complete the word being typed, or that may come
+    next if no word is begun. If the word to be typed is among them and more than one of its
+    characters is missing, one keystroke completes it. Every other keystroke types one character,
+    also between words.
 
     Args:
-        generator: which has read what is before.
+        generator: a generator that has read `before`.
         before: the text before.
-        text: to be typed, from the beginning of a word or between words.
-        suggest: gives words for the generator's state and the characters typed of a word.
+        text: the text to type; it starts at the beginning of a word or between words.
+        suggest: returns words for a generator's state and the typed part of a word.
     """
     place = count = 0
     while place < len(text):
@@ -154,7 +156,7 @@ def keystrokes(generator: Generator, before: str, text: str, suggest: Suggest) -
 
 
 def leading_word(text: str) -> str:
-    """Return the characters of a word that a text begins with; none if it begins between words."""
+    """Return the word that a text begins with; it is empty if the text begins between words."""
     end = 0
     while end < len(text) and is_word_character(text[end], "_"):
         end += 1

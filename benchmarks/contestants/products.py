@@ -1,7 +1,7 @@
-"""The ceiling: nothing but matrix products, as fast as this machine makes them.
+"""The ceiling: matrix products alone, as fast as this machine computes them.
 
-Each core multiplies a matrix [1024, 1024] by another one, and the result again, in one compiled
-loop, so that nothing is allocated or waited for in between.
+In one compiled loop each core multiplies a matrix [1024, 1024] by another one, then the result by
+that one again. Nothing is allocated or waited for in between.
 """
 
 import jax
@@ -18,7 +18,7 @@ REPEATS = 16
 
 
 def build(shape: Shape) -> tuple[Steps, int]:
-    """Return a call of several products, of which each counts as the batch; there is no loss."""
+    """Return a function that computes several products, and their number; the losses are 0."""
     mesh = make_mesh(None, shape.batch_size)
     source = np.random.default_rng(0)
     left = source.normal(size=(mesh.size * SIZE, SIZE)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""textgen's compiled scorer, with random weights, which cost what trained ones do."""
+"""textgen's compiled scorer, with random weights, which are as fast as trained ones."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from textgen.evaluation.compiled_scoring import JaxScorer
 
 
 def build(shape: Shape) -> Callable[[], int]:
-    """Return what reads on, from left to right with the state carried."""
+    """Return a function that reads on from left to right with the state carried."""
     scorer = JaxScorer(*random_network(shape, VOCAB_SIZE), 0)
     tokens = np.random.default_rng(0).integers(0, VOCAB_SIZE, scorer.piece).astype(np.int32)
 

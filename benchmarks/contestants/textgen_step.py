@@ -1,4 +1,4 @@
-"""textgen's own step of training, as `textgen train` takes it."""
+"""textgen's training step, as `textgen train` runs it."""
 
 import numpy as np
 from turns import LEARNING_RATE, VOCAB_SIZE, WEIGHT_DECAY, Shape, Steps, take_turns
@@ -15,7 +15,7 @@ from textgen.training.train_step import Batch, Recipe, make_train_steps, steps_p
 
 
 def build(shape: Shape) -> tuple[Steps, int]:
-    """Return some steps of training, and how many."""
+    """Return a function that trains some steps, and their number."""
     settings = ModelSettings(
         vocab_size=VOCAB_SIZE,
         embedding_size=shape.embedding_size,

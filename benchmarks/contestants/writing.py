@@ -1,4 +1,4 @@
-"""textgen's engines writing with random weights, which cost what trained ones do."""
+"""textgen's engines write with random weights, which are as fast as trained ones."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,14 +38,14 @@ def build(
     training: Any = None,
     vocabulary: Vocabulary | None = None,
 ) -> Callable[[], int]:
-    """Return what writes on with an engine.
+    """Return a function that writes more characters of each text with an engine.
 
     Args:
-        shape: of the network; its batch size is the number of texts.
-        name: of the engine, `numpy` or `jax`.
-        settings: how to draw; at temperature 0.8 by default.
-        training: ids of a text to compare with, if copies are limited.
-        vocabulary: of 65 characters by default.
+        shape: shape of the network; its batch size is the number of texts.
+        name: name of the engine, `numpy` or `jax`.
+        settings: sampling settings; temperature 0.8 by default.
+        training: token ids of the training text, needed if copies are limited.
+        vocabulary: the vocabulary; 65 characters by default.
     """
     vocabulary = vocabulary or Vocabulary("".join(map(chr, range(32, 32 + VOCAB_SIZE))))
     model, parameters = random_network(shape, len(vocabulary))
