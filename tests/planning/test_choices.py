@@ -129,6 +129,9 @@ def test_a_batch_has_the_reason_that_decided_it() -> None:
     assert "many small steps" in choose_batch(Request(devices=3), 1_000_000).reason
     short = "batches of 15 x 64: the largest that the short text allows"
     assert choose_batch(Request(), 1_000).reason == short
+    # Also where a larger one was asked for.
+    asked = Request(batch_size=20, sequence_length=64)
+    assert choose_batch(asked, 1_000).reason == short
 
 
 def width(seconds: float, **asked: Any) -> int:

@@ -96,7 +96,7 @@ def choose_batch(request: Request, training_characters: int) -> Choice[BatchShap
     if devices and fitting_size != asked_size:
         fitting_size = max(fitting_size // devices, 1) * devices
     shape = BatchShape(fitting_size, fitting_length)
-    if asked_size and asked_length:
+    if shape == (asked_size, asked_length):
         return Choice(shape)
     is_short = fitting_length < length or predictions // fitting_length < size
     reason = "the largest that the short text allows" if is_short else "many small steps learn most"

@@ -10,7 +10,7 @@ from textgen.data.shipped import find_corpus, shipped_corpus
 from textgen.data.tokens import Tokens, open_tokens, write_tokens
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import RunExistsError, UsageError
-from textgen.planning.choices import BatchShape, TextSize
+from textgen.planning.choices import TextSize
 from textgen.planning.machine import Pace
 from textgen.planning.plan import make_plan
 from textgen.planning.request import Request
@@ -95,8 +95,6 @@ def start_training(
             text = TextSize(vocab_size=len(vocabulary), training_characters=split)
             plan = make_plan(request, text, machine)
             trainer = machine.trainer_of(plan.training)
-            if note := _smaller_batch(request, plan.training):
-                yield Note(note)
             start = "\n" if "\n" in vocabulary else next(read_chunks(corpus.files[0]))[0]
             record = RunRecord(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -115,15 +113,6 @@ def start_training(
     yield Planned(run, record, 0, plan.seconds, plan.reasons)
     with training_lock(path):
         yield from supervise(run, record, trainer, supervision)
-
-
-def _smaller_batch(request: Request, plan: TrainingSettings) -> str:
-    """Return what to say where a text is too short for the batch that was asked for."""
-    shape = BatchShape(plan.batch_size, plan.sequence_length)
-    asked = BatchShape(*(request.asked.get(n, v) for n, v in shape._asdict().items()))
-    if asked == shape:
-        return ""
-    return f"the text is short: batches are {shape.batch_size} x {shape.sequence_length} characters"
 
 
 class _ThisMachine:
