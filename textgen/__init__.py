@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Generator", "SamplingSettings", "TextgenError", "__version__", "load"]
 
-# Looked up when they are asked for, so that the command line starts without NumPy.
-_HOMES = {
+# Modules that are imported on first use, so that the command line starts without NumPy.
+_MODULES = {
     "Generator": "textgen.generation.generator",
     "SamplingSettings": "textgen.settings",
     "TextgenError": "textgen.errors",
@@ -35,17 +35,17 @@ def load(
     seed: int = 0,
     engine: Literal["numpy", "jax"] = "numpy",
 ) -> "Generator":
-    """Begin a session with the best checkpoint of a run.
+    """Load the best checkpoint of a run, to generate text with it.
 
     Args:
-        run: its name or path; None for the newest.
-        seed: decides what is drawn, in [0, 2**63).
-        engine: what writes: `numpy` is ready at once, `jax` takes a second to start and is then two
-            to seven times as fast.
+        run: name or path of the run; None for the newest.
+        seed: seed of the sampling, in [0, 2**63).
+        engine: what computes the network. `numpy` starts at once; `jax` takes a second to start,
+            and then generates two to seven times as fast.
 
     Raises:
         RunNotFoundError: if there is no such run.
-        DamagedError: if anything that is read is damaged.
+        DamagedError: if a file of the run is damaged.
         SettingError: if the seed is out of range or there is no such engine.
     """
     from textgen.errors import SettingError
@@ -60,7 +60,7 @@ def load(
 
 
 def __getattr__(name: str) -> Any:
-    """Import what the package offers when it is first used."""
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+    """Import a public name when it is first used."""
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'textgen' has no attribute {name!r}")

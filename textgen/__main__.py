@@ -1,4 +1,4 @@
-"""`python -m textgen` is `textgen`."""
+"""The command `textgen`, which `python -m textgen` runs too."""
 
 import os
 import signal
@@ -6,9 +6,10 @@ import sys
 
 
 def main() -> None:
-    """Run the command of the process's arguments.
+    """Run the command that the arguments of this process name.
 
-    Until a command takes the ending signals itself, they end the process with their code.
+    Until a command handles SIGINT, SIGTERM and SIGHUP itself, each ends the process with 128 plus
+    its number as the exit code.
     """
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP

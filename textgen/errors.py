@@ -1,12 +1,12 @@
-"""What can go wrong that a user can mend.
+"""The errors that a user can cause and correct.
 
-Each error carries its data as attributes, and its message is one sentence: what was wrong with the
-value, what is allowed, what to do. Anything else that is raised is a bug.
+Each error carries its data as attributes. Its message is one sentence: what was wrong with the
+value, what is allowed, what to do. Any other exception is a bug.
 
     TextgenError
     |-- UsageError                  the command asked for something impossible
     |   |-- SettingError            a setting out of its range
-    |   |-- UnknownCharacterError   a character the model never saw
+    |   |-- UnknownCharacterError   a character that is not in the vocabulary
     |   `-- RunExistsError          a new run would overwrite an old one
     |-- CorpusError                 a text that cannot be read or trained on
     |-- RunError                    a run or checkpoint that cannot be used
@@ -14,7 +14,7 @@ value, what is allowed, what to do. Anything else that is raised is a bug.
     |   `-- DamagedError            bytes on disk are not the bytes that were written
     |-- LockedError                 another process trains this run
     |-- StorageError                a file cannot be written: no space, no permission, a bad disk
-    `-- DivergedError               the loss is no longer a number
+    `-- DivergedError               the loss is not finite, or far above its best value
 """
 
 import errno
@@ -40,7 +40,12 @@ class SettingError(UsageError):
 
 
 class UnknownCharacterError(UsageError):
-    """A text holds a character that is not in the vocabulary."""
+    """A text holds a character that is not in the vocabulary.
+
+    Attributes:
+        character: the unknown character.
+        position: its index in the text, counted from 0; the message counts from 1.
+    """
 
     def __init__(self, character: str, position: int) -> None:
         self.character, self.position = character, position
@@ -52,12 +57,18 @@ class UnknownCharacterError(UsageError):
 
 
 class RunExistsError(UsageError):
-    """A run of this name is there already, and runs are never overwritten."""
+    """A run of this name already exists. Runs are never overwritten.
+
+    Attributes:
+        path: the folder of the existing run.
+        reference: how a command names that run.
+        free_name: a name or path that is not taken.
+    """
 
     def __init__(self, path: Path, reference: str, free_name: str) -> None:
         self.path, self.reference, self.free_name = path, reference, free_name
         super().__init__(
-            f"the run {str(path)!r} exists already; go on with it by --resume {reference}, "
+            f"the run {str(path)!r} already exists; resume it with --resume {reference}, "
             f"or choose another name, such as --run {free_name}"
         )
 
@@ -85,7 +96,7 @@ class RunNotFoundError(RunError):
 
 
 class DamagedError(RunError):
-    """A file of a run is missing, incomplete or not as it was written."""
+    """A file of a run is missing, incomplete or changed since it was written."""
 
     def __init__(self, path: Path, problem: str) -> None:
         self.path, self.problem = path, problem
@@ -104,7 +115,7 @@ class LockedError(TextgenError):
 
 
 class StorageError(TextgenError):
-    """A file or folder cannot be written."""
+    """A file or folder cannot be written; `is_full` tells whether its disk is full."""
 
     def __init__(self, path: Path, problem: str, *, is_full: bool = False) -> None:
         self.path, self.problem, self.is_full = path, problem, is_full
@@ -112,7 +123,13 @@ class StorageError(TextgenError):
 
 
 class DivergedError(TextgenError):
-    """Training produced a loss that is not a finite number, or far above what it was."""
+    """The training loss is not a finite number, or far above its best value.
+
+    Attributes:
+        step: the step at which training diverged, counted from 1.
+        loss: nats per character.
+        rollbacks: how often the learning rate was halved before.
+    """
 
     def __init__(self, step: int, loss: float, rollbacks: int = 0) -> None:
         self.step, self.loss, self.rollbacks = step, loss, rollbacks
@@ -125,10 +142,13 @@ class DivergedError(TextgenError):
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn the system's word for what cannot be written into ours.
+    """Turn the OSError of a failed write into a StorageError.
+
+    Args:
+        path: the file or folder that the message names.
 
     Raises:
-        StorageError: in place of every OSError but one that tells that a name is taken.
+        StorageError: in place of every OSError except FileExistsError.
     """
     try:
         yield
@@ -136,6 +156,6 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        problem = "no space left on its disk; free some and try again"
+        problem = "no space left on the disk; free some space and try again"
         reason = problem if is_full else error.strerror or str(error)
         raise StorageError(path, reason, is_full=is_full) from error

@@ -1,17 +1,18 @@
-"""Text for people: safe to show, with escapes read, cut and wrapped to a width in columns."""
+"""Text for people: make it safe to show, replace escapes, cut and wrap it to a width."""
 
 import re
 import unicodedata
 
-# Characters that reorder or hide what stands around them.
+# Code points that can reorder or hide the characters around them.
 _DIRECTIONS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 
 
 def visible(text: str) -> str:
-    """Make a text safe to show: no character of it can drive a terminal.
+    """Make a text safe to show: the result cannot control a terminal.
 
-    Newlines and tabs stay. Other controls below U+0020 and U+007F become their control pictures,
-    C1 controls and marks of direction become `<U+009B>`.
+    Newlines and tabs stay. The other control characters below U+0020, and U+007F, become their
+    control pictures. C1 controls, direction marks and surrogates become their code point, such as
+    `<U+009B>`.
 
         >>> visible("a" + chr(27) + "[2J")
         'a\u241b[2J'
@@ -31,10 +32,10 @@ def _visible_character(character: str) -> str:
 
 
 def unescape(text: str) -> str:
-    r"""Replace what stands for characters that are hard to type.
+    r"""Replace escape sequences by the characters they stand for.
 
     `\n` is a new line, `\t` a tab, `\\` a backslash and `\u00e9` the character of that code
-    point; any other backslash stays as it is, and so does half of a surrogate pair.
+    point. Any other backslash stays as it is, and so does the escape of a surrogate.
 
         >>> unescape(r"one\ntwo \d")
         'one\ntwo \\d'
@@ -48,12 +49,12 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Make a message safe to show on one line."""
+    """Make a message safe to show on one line: white space becomes single spaces."""
     return " ".join(visible(text).split())
 
 
 def width(text: str) -> int:
-    """Return the columns that a text without controls takes."""
+    """Return the width of a text without control characters, in columns."""
     return sum(map(_width, text))
 
 
@@ -64,7 +65,7 @@ def _width(character: str) -> int:
 
 
 def cut(text: str, columns: int) -> str:
-    """Return a line cut to a width, with an ellipsis where something is missing.
+    """Return a line cut to a width in columns; an ellipsis marks the cut.
 
     >>> cut("seventeen", 6)
     'seven\u2026'
@@ -81,7 +82,7 @@ def cut(text: str, columns: int) -> str:
 
 
 def wrap(text: str, columns: int) -> list[str]:
-    """Break a text into lines between words, and inside of words that are too long.
+    """Break a text into lines of a width in columns, inside a word only if it is too long.
 
     >>> wrap("one two seventeen", 7)
     ['one two', 'sevente', 'en']
