@@ -1,1 +1,1 @@
-"""Text on its way in: files, vocabulary, tokens, batches. NumPy only."""
+"""From files of text to batches of ids. Uses NumPy, never JAX."""

@@ -1,4 +1,4 @@
-"""Read files and folders as text, a piece at a time, never a whole corpus at once."""
+"""Read files and folders as text, in chunks, so that a corpus need not fit into memory."""
 
 import codecs
 import hashlib
@@ -13,11 +13,12 @@ from textgen.errors import CorpusError
 from textgen.settings import MAX_CHARACTERS
 
 CHUNK_BYTES = 2**20
+# Shortest corpus that can be trained on, in characters.
 MIN_CHARACTERS = 100
-# Of a text that is held in memory.
+# Largest text read into memory at once, in characters.
 MAX_TEXT = 2**26
-# How files begin that are not text, whatever their name says.
-BEGINNINGS = {
+# First bytes of formats that are not UTF-8 text, and what to do about each.
+SIGNATURES = {
     b"\x1f\x8b": "it is compressed by gzip; unpack it first",
     b"BZh": "it is compressed by bzip2; unpack it first",
     b"\xfd7zXZ": "it is compressed by xz; unpack it first",
@@ -26,7 +27,7 @@ BEGINNINGS = {
     b"\xff\xfe": "it is UTF-16; convert the file to UTF-8",
     b"\xfe\xff": "it is UTF-16; convert the file to UTF-8",
 }
-# git's rule: a file is binary if a NUL stands in its first 8,000 bytes.
+# A file is binary if its first 8,000 bytes hold a NUL. This is git's rule.
 BINARY_PROBE_BYTES = 8000
 
 Part = Literal["training", "validation"]
@@ -34,15 +35,15 @@ Part = Literal["training", "validation"]
 
 @dataclass(frozen=True)
 class Corpus:
-    """What one reading of the files found.
+    """What a scan of the files found.
 
     Attributes:
         files: the files, in the order they are joined.
-        lengths: characters of each file, after normalisation.
-        stamps: each file's size in bytes and time of change, to notice one.
-        skipped: files of a folder that hold no text.
-        alphabet: every character that occurs, once, in code point order.
-        sha256: of the normalised text in UTF-8, the files joined by newlines.
+        lengths: length of each file, in characters after normalisation.
+        stamps: size in bytes and modification time in nanoseconds of each file, to detect changes.
+        skipped: binary files inside folders, which are not read.
+        alphabet: the distinct characters of the text, in code point order.
+        sha256: SHA-256 of the normalised text in UTF-8, the files joined by newlines.
     """
 
     files: tuple[Path, ...]
@@ -54,29 +55,29 @@ class Corpus:
 
     @property
     def characters(self) -> int:
-        """Characters of the whole text, the newlines between files included."""
+        """Length of the whole text in characters, including the newlines between files."""
         return sum(self.lengths) + len(self.lengths) - 1
 
     @property
     def training_characters(self) -> int:
-        """Characters of the training part."""
+        """Length of the training part in characters."""
         return sum(map(training_length, self.lengths)) + len(self.lengths) - 1
 
     @property
     def validation_characters(self) -> int:
-        """Characters of the validation part."""
+        """Length of the validation part in characters."""
         return sum(n - training_length(n) for n in self.lengths) + len(self.lengths) - 1
 
 
 def training_length(characters: int) -> int:
-    """Return how many characters of a file, from its start, are trained on: nine tenths."""
+    """Return the length of the training part of a file: its first nine tenths, in characters."""
     return characters * 9 // 10
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
-    """List the files that the paths stand for: a file itself, a folder's files in sorted order.
+    """List the files that paths name; a folder stands for all files in it, sorted by path.
 
-    Inside a folder, hidden files and folders are passed over, and runs of textgen.
+    Hidden files, hidden folders and runs of textgen are skipped inside a folder.
 
     Raises:
         CorpusError: if a path is missing, or is neither a regular file nor a folder.
@@ -116,10 +117,11 @@ def _files_of_folder(folder: Path) -> list[Path]:
 
 
 def read_chunks(path: Path) -> Iterator[str]:
-    """Yield the text of a file in pieces of at most 1 MiB, without its BOM, CRLF turned into LF.
+    """Yield the text of a file in chunks of at most 1 MiB, without a BOM and with LF for CRLF.
 
     Raises:
-        CorpusError: if the file cannot be read or is not UTF-8; the message names line and byte.
+        CorpusError: if the file cannot be read or is not UTF-8; the message names the line and the
+            byte.
     """
     try:
         with path.open("rb") as file:
@@ -132,18 +134,19 @@ def decode_chunks(file: BinaryIO, path: Path | str) -> Iterator[str]:
     """Yield the text of an open file as `read_chunks` does.
 
     Args:
-        file: such as standard input; buffered, so that it gives all bytes asked for until its end.
-        path: what messages call it.
+        file: for example standard input. It must be buffered: only the last read may return fewer
+            bytes than asked for.
+        path: its name in messages.
 
     Raises:
-        CorpusError: if it is not UTF-8; the message names line and byte.
+        CorpusError: if it is not UTF-8; the message names the line and the byte.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     bytes_before = lines_before = 0
     held, first, head = "", True, b""
     while True:
         data = file.read(CHUNK_BYTES)
-        # Fewer bytes are the last: a terminal that was asked again would begin anew.
+        # A short read is the last one. Reading on would make a terminal wait for new input.
         is_last = len(data) < CHUNK_BYTES
         head = head or data[:8]
         pending = decoder.getstate()[0]
@@ -161,7 +164,7 @@ def decode_chunks(file: BinaryIO, path: Path | str) -> Iterator[str]:
         lines_before += data.count(b"\n")
         if first and text:
             text, first = text.removeprefix("\ufeff"), False
-        # A carriage return at the end of a piece may belong to a line feed in the next.
+        # A carriage return at the end of a chunk may belong to a line feed in the next chunk.
         held = "\r" if not is_last and text.endswith("\r") else ""
         text = text.removesuffix(held).replace("\r\n", "\n")
         if text:
@@ -171,7 +174,7 @@ def decode_chunks(file: BinaryIO, path: Path | str) -> Iterator[str]:
 
 
 def check_text(path: Path) -> None:
-    """Refuse what is no file that a text can be read from.
+    """Check that a path names a regular file.
 
     Raises:
         CorpusError: if it is missing, a folder, a device or a pipe.
@@ -185,25 +188,28 @@ def load_text(path: Path) -> str:
     """Return the text of a file of at most 64 Mi characters, as `read_chunks` reads it.
 
     Raises:
-        CorpusError: if it is no regular file, cannot be read, is not UTF-8 or is larger.
+        CorpusError: if it is not a regular file, cannot be read, is not UTF-8 or is longer.
     """
     check_text(path)
-    pieces, size = [], 0
-    for piece in read_chunks(path):
-        size += len(piece)
-        if size > MAX_TEXT:
-            raise CorpusError(path, f"more than {MAX_TEXT:,} characters are too many to go on from")
-        pieces.append(piece)
-    return "".join(pieces)
+    chunks, length = [], 0
+    for chunk in read_chunks(path):
+        length += len(chunk)
+        if length > MAX_TEXT:
+            raise CorpusError(
+                path, f"the file has more than {MAX_TEXT:,} characters; use a shorter one"
+            )
+        chunks.append(chunk)
+    return "".join(chunks)
 
 
 def scan_corpus(paths: Sequence[Path]) -> Corpus:
     """Read all files once and report what is in them.
 
-    Binary files of a folder are passed over; a file that is named is always read.
+    Binary files inside a folder are skipped; a file that is named is always read.
 
     Raises:
-        CorpusError: if a file cannot be read, is empty though named, or there is too little text.
+        CorpusError: if a file cannot be read, a named file is empty, or the text is too short or
+            has too many different characters.
     """
     named = set(paths)
     files: list[Path] = []
@@ -230,7 +236,7 @@ def scan_corpus(paths: Sequence[Path]) -> Corpus:
         elif path in named:
             raise CorpusError(path, "the file is empty")
     if not files:
-        raise CorpusError(paths[0], "there is no text in the folder")
+        raise CorpusError(paths[0], "the folder holds no text")
     if len(files) > 1:
         alphabet.add("\n")
     corpus = Corpus(
@@ -242,9 +248,7 @@ def scan_corpus(paths: Sequence[Path]) -> Corpus:
         digest.hexdigest(),
     )
     if len(alphabet) > MAX_CHARACTERS:
-        problem = (
-            f"{len(alphabet):,} different characters; at most {MAX_CHARACTERS:,} can be learnt"
-        )
+        problem = f"{len(alphabet):,} different characters; at most {MAX_CHARACTERS:,} are allowed"
         raise CorpusError(paths[0], problem)
     if corpus.characters < MIN_CHARACTERS:
         raise CorpusError(
@@ -255,7 +259,7 @@ def scan_corpus(paths: Sequence[Path]) -> Corpus:
 
 
 def read_part(corpus: Corpus, part: Part) -> Iterator[str]:
-    """Yield the text of the training or the validation part, files joined by newlines.
+    """Yield the text of the training or the validation part, with files joined by newlines.
 
     Raises:
         CorpusError: if a file can no longer be read, or has changed since the scan.
@@ -268,17 +272,17 @@ def read_part(corpus: Corpus, part: Part) -> Iterator[str]:
         position = 0
         for chunk in read_chunks(path):
             cut = min(max(boundary - position, 0), len(chunk))
-            piece = chunk[:cut] if part == "training" else chunk[cut:]
+            text = chunk[:cut] if part == "training" else chunk[cut:]
             position += len(chunk)
-            if piece:
-                yield piece
+            if text:
+                yield text
         if position != length or _stamp(path) != stamp:
             raise CorpusError(path, "the file changed while it was read; try again")
 
 
 def _advice(head: bytes) -> str:
-    """Say what to do about a file that is not UTF-8, from its first bytes."""
-    known = (advice for beginning, advice in BEGINNINGS.items() if head.startswith(beginning))
+    """Return what to do about a file that is not UTF-8, judging by its first bytes."""
+    known = (advice for signature, advice in SIGNATURES.items() if head.startswith(signature))
     return next(known, "convert the file to UTF-8")
 
 

@@ -1,15 +1,15 @@
-"""What an unknown character is written as: the nearest characters that a model knows."""
+"""Replace unknown characters by the nearest characters that a model knows."""
 
 import unicodedata
 from collections.abc import Container, Iterator
 
 from textgen.errors import UnknownCharacterError
 
-# So many steps at most from a character to what is written: é -> e -> E.
-FARTHEST = 3
+# Most steps from a character to its replacement. For example, é -> e -> E takes two.
+MAX_REPLACEMENT_STEPS = 3
 
-# Families of marks that stand for each other, the plainest first; then those of its own group are
-# nearer to a mark than the others of the family.
+# Families of marks that can replace each other. The first mark of a family is the plainest, and is
+# tried first; then the marks of the character's own group; then all others of the family.
 FAMILIES = (
     (
         '"',
@@ -37,7 +37,7 @@ FAMILIES = (
     (")", "]\u3011\u3015", "}"),
 )
 
-# Letters and signs that Unicode does not take apart.
+# Replacements of letters and signs that Unicode does not decompose.
 SPELLED = {
     "\u00c6": ("AE", "Ae"),
     "\u00e6": ("ae",),
@@ -80,15 +80,16 @@ SPELLED = {
     "\u2260": ("!=",),
 }
 
-# At these, str.splitlines ends a line.
+# Characters at which str.splitlines ends a line.
 LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 
 def nearest(character: str, known: Container[str]) -> str | None:
-    """Return what a character is written as with known ones.
+    """Return the known characters that are nearest to a character.
 
-    Itself if it is known; else what its Unicode decomposition, the other case or a table of alike
-    marks gives in the fewest steps. Accents and what cannot be seen are left out.
+    A known character is its own replacement. The replacement of any other is found by Unicode
+    decomposition, by a change of case or in a table of similar marks, in as few steps as possible.
+    Accents and invisible characters are left out.
 
         >>> nearest("é", "abcdef")
         'e'
@@ -96,52 +97,56 @@ def nearest(character: str, known: Container[str]) -> str | None:
         '1/2'
 
     Args:
-        character: a single one.
-        known: which characters may be used.
+        character: a single character.
+        known: the characters that a replacement may hold.
 
     Returns:
-        None if nothing near is known; the empty text if the character can be left out.
+        The replacement. It is empty if the character can be left out, and None if no known
+        character is near.
     """
-    steps = range(FARTHEST + 1)
-    written = (_written(character, known, most) for most in steps)
-    return next((text for text in written if text is not None), None)
+    replacements = (
+        _replacement(character, known, steps) for steps in range(MAX_REPLACEMENT_STEPS + 1)
+    )
+    return next((text for text in replacements if text is not None), None)
 
 
 def respell(text: str, known: Container[str]) -> str:
-    """Return a text with each unknown character written as the nearest known ones.
+    """Return a text with each unknown character replaced by the nearest known ones.
 
     Raises:
-        UnknownCharacterError: at the first character that nothing known is near to.
+        UnknownCharacterError: at the first character that has no replacement.
     """
-    spelled = _spelled(text, known)
-    if None in spelled.values():
-        place, character = next(
-            (place, character)
-            for place, character in enumerate(text)
-            if spelled.get(character, "") is None
+    replacements = _replacements(text, known)
+    if None in replacements.values():
+        position, character = next(
+            (position, character)
+            for position, character in enumerate(text)
+            if replacements.get(character, "") is None
         )
-        raise UnknownCharacterError(character, place)
-    if "\r" in spelled:
+        raise UnknownCharacterError(character, position)
+    if "\r" in replacements:
         text = text.replace("\r\n", "\n")
-    if any(unicodedata.combining(character) for character in spelled):
-        # An accent on its own may be part of a letter that is known.
+    if any(unicodedata.combining(character) for character in replacements):
+        # A letter and the combining accents after it may form a character that is known.
         composed = unicodedata.normalize("NFC", text)
-        spelled_composed = _spelled(composed, known)
-        if None not in spelled_composed.values():
-            text, spelled = composed, spelled_composed
-    return text.translate({ord(character): near for character, near in spelled.items()})
+        composed_replacements = _replacements(composed, known)
+        if None not in composed_replacements.values():
+            text, replacements = composed, composed_replacements
+    return text.translate({ord(character): near for character, near in replacements.items()})
 
 
-def _spelled(text: str, known: Container[str]) -> dict[str, str | None]:
+def _replacements(text: str, known: Container[str]) -> dict[str, str | None]:
+    """Return the replacement of each unknown character of a text; None where there is none."""
     unknown = [character for character in set(text) if character not in known]
     return {character: nearest(character, known) for character in unknown}
 
 
-def _written(character: str, known: Container[str], steps: int) -> str | None:
+def _replacement(character: str, known: Container[str], steps: int) -> str | None:
+    """Return the first replacement found in at most this many steps, or None."""
     if character in known:
         return character
     for spelling in _spellings(character) if steps else ():
-        parts = [_written(part, known, steps - 1) for part in spelling]
+        parts = [_replacement(part, known, steps - 1) for part in spelling]
         if None not in parts:
             return "".join(part for part in parts if part)
     return None
@@ -152,11 +157,12 @@ def _spellings(character: str) -> Iterator[str]:
     for form in ("NFC", "NFD", "NFKD"):
         whole = unicodedata.normalize(form, character)
         bare = "".join(part for part in whole if not unicodedata.combining(part))
-        # An accent that stands alone is a space with an accent to Unicode.
+        # Unicode decomposes a spacing accent into a space and the accent. Such a space is not a
+        # replacement.
         if whole != character and (bare.strip() or character.isspace()):
             yield whole
             yield bare
-    if _is_unseen(character):
+    if _is_invisible(character):
         yield ""
     digit = unicodedata.decimal(character, None)
     if digit is not None:
@@ -173,7 +179,7 @@ def _spellings(character: str) -> Iterator[str]:
         yield from "\n " if character in LINE_ENDS else " \t\u00a0\n"
 
 
-def _is_unseen(character: str) -> bool:
+def _is_invisible(character: str) -> bool:
     is_variation = "\ufe00" <= character <= "\ufe0f"
     is_format = unicodedata.category(character) == "Cf"
     return is_variation or is_format or unicodedata.combining(character) > 0

@@ -1,4 +1,4 @@
-"""The texts that ship with textgen, and how a corpus is found by its name."""
+"""The texts that ship with textgen, and finding a corpus by its name."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 from textgen.data.corpus import read_chunks
 from textgen.errors import CorpusError
 
-# What each text is, in half a line; where it comes from is told by corpora/README.md.
+# A short description of each text. corpora/README.md tells where the texts come from.
 TEXTS = {
     "fables": "113 short fables in English, much dialogue",
     "names": "given names from many languages, one a line",
@@ -24,11 +24,11 @@ class ShippedText:
     """A text that ships with textgen.
 
     Attributes:
-        name: by which it can be trained on.
-        characters: how many it has.
-        lines: how many it has.
-        what: it is, in half a line.
-        path: of its file.
+        name: the name that `textgen train` accepts.
+        characters: length of the text in characters.
+        lines: length of the text in lines.
+        what: a short description.
+        path: path of its file.
     """
 
     name: str
@@ -41,7 +41,7 @@ class ShippedText:
 def shipped_corpus(name: str = "fables") -> Path:
     """Return the path of a text that ships with textgen.
 
-    A wheel holds the texts inside the package; an editable install leaves them where they are kept.
+    A wheel holds the texts inside the package; an editable install reads them beside the package.
 
     Raises:
         CorpusError: if there is no such text.
@@ -55,7 +55,7 @@ def shipped_corpus(name: str = "fables") -> Path:
 
 
 def shipped_texts() -> Iterator[ShippedText]:
-    """Read the texts that ship with textgen, one after the other, and yield what each is.
+    """Read each text that ships with textgen, and yield its description.
 
     Raises:
         CorpusError: if one is missing or cannot be read.
@@ -67,17 +67,17 @@ def shipped_texts() -> Iterator[ShippedText]:
 
 
 def find_corpus(path: Path) -> Path:
-    """Return what a corpus is named by: a file or folder, or else the shipped text of that name.
+    """Return the path of a corpus: a file, a folder, or else the shipped text of that name.
 
     Args:
-        path: as it was given; what lies there comes first. Only a name without a folder can be that
-            of a shipped text.
+        path: as the user gave it. Only a bare name, without a folder, can name a shipped text; a
+            file or folder of that name takes precedence.
 
     Returns:
-        A path; nothing may lie there if it has a folder.
+        A path that exists, unless the path that was given has a folder part: that is not checked.
 
     Raises:
-        CorpusError: if a name is neither; the message lists the names of the shipped texts.
+        CorpusError: if a bare name is none of these; the message lists the shipped texts.
     """
     if os.path.lexists(path) or path.name != str(path):
         return path

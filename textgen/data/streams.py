@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from textgen.data.tokens import Tokens
 from textgen.errors import SettingError
 
-# Sets the draws of resets apart from the others of a seed.
-FORGOTTEN = 1
+# Last part of the random seed of the resets. It keeps them independent of the offsets.
+RESET_SEED = 1
 
 
 class Batch(NamedTuple):
@@ -18,7 +18,7 @@ class Batch(NamedTuple):
     Attributes:
         inputs: ids, int32 [B, T].
         targets: the id that follows each input, int32 [B, T].
-        resets: bool [B], true where a row does not follow on from that row of the batch before.
+        resets: bool [B], true where a row does not continue the same row of the batch before.
     """
 
     inputs: NDArray[np.int32]
@@ -27,14 +27,16 @@ class Batch(NamedTuple):
 
 
 class Streams:
-    """B readers that go round a text, each starting at a place of its own.
+    """B readers of one text, each starting at a different window.
 
-    The text is cut into U windows of T characters. Reader b begins b * (U // B) windows after the
-    first and moves on by one window a step, so that a state carried from step to step always fits
-    the text; after the last window it starts a new round at the first, with a reset. The windows of
-    each round lie a little differently, so that no character at either end is left out for good.
-    Now and then a reader is reset in the middle of the text as well, so that a network learns to
-    read from the zero state on.
+    The text is cut into U windows of T characters. Reader b starts b * (U // B) windows after
+    reader 0, whose start is random, and moves on by one window per step. A state carried from step
+    to step therefore always fits the text. After the last window a reader starts a new round at the
+    first, with a reset.
+
+    The windows of each round are shifted by a random offset, so that no character at either end is
+    left out of every round. At each step a reader is also reset with a given probability, so that
+    the network learns to start from the zero state.
     """
 
     def __init__(
@@ -49,10 +51,10 @@ class Streams:
 
         Args:
             tokens: ids, unsigned [N].
-            batch_size: readers B.
-            sequence_length: characters T of a window, in [1, N).
-            seed: decides where reading begins, where the windows of each round lie and the resets.
-            reset_rate: the chance in [0, 1] that a window begins with a reset.
+            batch_size: number of readers B.
+            sequence_length: length T of a window in characters, in [1, N).
+            seed: seed of the first start, of the offset of each round and of the resets.
+            reset_rate: probability that a window begins with a reset, in [0, 1].
 
         Raises:
             SettingError: if the text is too short for one window.
@@ -74,19 +76,19 @@ class Streams:
         rounds, windows = np.divmod(self._begins + step, self.windows)
         starts = windows * self._length + self._offsets(rounds)
         ids = self._tokens[starts[:, None] + np.arange(self._length + 1)].astype(np.int32)
-        resets = (windows == 0) | (step == 0) | self._forgotten(step)
+        resets = (windows == 0) | (step == 0) | self._random_resets(step)
         return Batch(ids[:, :-1], ids[:, 1:], resets)
 
-    def _forgotten(self, step: int) -> NDArray[np.bool_]:
-        """Return which readers are reset at a step by chance, bool [B]."""
+    def _random_resets(self, step: int) -> NDArray[np.bool_]:
+        """Return which readers are reset at random at a step, bool [B]."""
         if not self._reset_rate:
             return np.zeros(len(self._begins), bool)
-        source = np.random.default_rng([self._seed, step, FORGOTTEN])
+        source = np.random.default_rng([self._seed, step, RESET_SEED])
         return source.random(len(self._begins)) < self._reset_rate
 
     def _offsets(self, rounds: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return where the first window of each round begins, in [0, remainder]."""
-        distinct, places = np.unique(rounds, return_inverse=True)
+        """Return the index of the first character of each round, in [0, remainder]."""
+        distinct, indices = np.unique(rounds, return_inverse=True)
         random = (np.random.default_rng([self._seed, number]) for number in distinct.tolist())
         offsets = [int(source.integers(self._remainder + 1)) for source in random]
-        return np.array(offsets)[places]
+        return np.array(offsets)[indices]

@@ -27,7 +27,7 @@ def write_tokens(path: Path, corpus: Corpus, vocabulary: Vocabulary) -> str:
         The SHA-256 of the file's bytes, in hexadecimal.
 
     Raises:
-        CorpusError: if the corpus changed since it was scanned, or has characters of no id.
+        CorpusError: if the corpus changed since it was scanned, or has a character without an id.
         StorageError: if it cannot be written.
     """
     dtype = token_dtype(len(vocabulary))
@@ -52,15 +52,15 @@ def open_tokens(path: Path, characters: int, vocab_size: int, sha256: str) -> To
 
     Args:
         path: the file.
-        characters: how many ids it must hold.
-        vocab_size: V, which decides the type of the ids.
-        sha256: the sum its bytes must have.
+        characters: number of ids that it must hold.
+        vocab_size: number of ids V, which decides their type.
+        sha256: SHA-256 that its bytes must have, in hexadecimal.
 
     Returns:
-        Ids, uint8, uint16 or uint32 [characters], read only.
+        Ids, uint8, uint16 or uint32 [characters], read-only.
 
     Raises:
-        DamagedError: if the file is missing, or is not what was written.
+        DamagedError: if the file is missing, or has changed since it was written.
     """
     dtype = token_dtype(vocab_size)
     expected = characters * dtype.itemsize

@@ -16,8 +16,8 @@ REPLACEMENT = "\ufffd"
 class Vocabulary:
     """A bijection between characters and the ids 1 to V - 1; id 0 is the unknown character.
 
-    The model can read the unknown character and never writes it. The order of the characters is
-    that of their ids; it is stored with a model and never recomputed.
+    The model can read the unknown character, but never writes it. The characters are in the order
+    of their ids; the order is stored with a model and never recomputed.
 
         >>> vocabulary = Vocabulary("abc")
         >>> vocabulary.encode("cab")
@@ -44,16 +44,18 @@ class Vocabulary:
         return character in self.characters
 
     def nearest(self, character: str) -> str | None:
-        """Return the characters with an id that a character is written as.
+        """Return the characters of the vocabulary that are nearest to a character.
 
-        Itself if it has one; else the nearest by Unicode decomposition, by case or among alike
-        marks: `e` for e acute, `ss` for sharp s, `...` for an ellipsis.
+        A character with an id is its own replacement. The replacement of any other is found by
+        Unicode decomposition, by case or among similar marks: `e` for e acute, `ss` for sharp s,
+        `...` for an ellipsis.
 
             >>> Vocabulary("ABC").nearest("b")
             'B'
 
         Returns:
-            None if there is nothing near; the empty text for what cannot be seen.
+            The replacement. It is empty for an accent or an invisible character, and None if no
+            character of the vocabulary is near.
         """
         return nearest(character, self.characters)
 
@@ -62,24 +64,25 @@ class Vocabulary:
 
         Args:
             text: any text.
-            on_unknown: what to do with a character that has no id: `error` raises, `nearest` takes
-                what `nearest` returns for it, `skip` leaves it out, `replace` gives it the id 0.
+            on_unknown: what to do with a character that has no id: `error` raises an error,
+                `nearest` replaces it as the method `nearest` does, `skip` leaves it out, `replace`
+                gives it the id 0.
 
         Returns:
-            int32 [T], one id a character; fewer if some were skipped, and fewer or more if some
-            were written as the nearest ones.
+            int32 [T], one id per character. T is the length of the text, unless characters were
+            skipped or replaced by the nearest ones.
 
         Raises:
-            UnknownCharacterError: if `on_unknown` is `error`, at the first character without an id;
-                if it is `nearest`, at the first for which nothing near has one.
+            UnknownCharacterError: at the first character without an id if `on_unknown` is `error`,
+                and at the first without a replacement if it is `nearest`.
             SettingError: if `on_unknown` is none of the four.
         """
         if on_unknown not in get_args(OnUnknown):
             raise SettingError("on_unknown", on_unknown, "error, nearest, skip or replace")
         points = _code_points(text)
-        places = np.searchsorted(self._sorted, points).clip(max=len(self._sorted) - 1)
-        known = self._sorted[places] == points
-        ids = np.where(known, self._order[places] + 1, UNKNOWN_ID).astype(np.int32)
+        indices = np.searchsorted(self._sorted, points).clip(max=len(self._sorted) - 1)
+        known = self._sorted[indices] == points
+        ids = np.where(known, self._order[indices] + 1, UNKNOWN_ID).astype(np.int32)
         if on_unknown == "nearest" and not known.all():
             return self.encode(respell(text, self.characters))
         if on_unknown == "error" and not known.all():

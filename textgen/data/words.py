@@ -1,4 +1,4 @@
-"""Lists of words in files."""
+"""Read lists of words from files."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from textgen.errors import CorpusError
 
 
 def read_words(path: Path) -> tuple[str, ...]:
-    """Return the words of a file, separated by white space, each once and in order.
+    """Return the distinct words of a file, in order; white space separates them.
 
     Raises:
         CorpusError: if it cannot be read as text, or holds no word.
