@@ -39,7 +39,7 @@ from textgen.planning.request import Request
 from textgen.runs.library import find_run
 from textgen.runs.run import VARIABLE, Run
 from textgen.terminal.display.progress import TrainingDisplay
-from textgen.workflows.evaluate import Result, measure_baselines, measure_network
+from textgen.workflows.evaluate import Result, baseline_results, measure_network
 from textgen.workflows.supervise import Supervision
 from textgen.workflows.train import start_training
 
@@ -126,7 +126,7 @@ def baseline_rows(corpus: Path) -> Iterable[str]:
     text = "".join(read_part(scanned, "training")), "".join(read_part(scanned, "validation"))
     vocabulary = Vocabulary(scanned.alphabet)
     ids = [vocabulary.encode(part).astype(np.uint32) for part in text]
-    for result in measure_baselines(*ids, vocabulary):
+    for result in baseline_results(*ids, vocabulary):
         if isinstance(result, Result):
             counting = (result.predictor, result.protocol) == ("n-gram", "dynamic")
             name = result.title + ", counts going on" * counting

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.tokens import Tokens
-from textgen.evaluation.baselines import ngram_losses, ngram_probabilities
+from textgen.evaluation.baselines import best_ngram, ngram_losses, ngram_probabilities
 from textgen.evaluation.protocols import Evaluator
 from textgen.generation.constraints import is_word_character
 from textgen.generation.generator import Generator
@@ -60,9 +60,9 @@ def ngram_order(model: Model) -> tuple[int, float]:
     Returns:
         The length in characters, and the loss in nats per character.
     """
-    losses = ngram_losses(*parts(model), model.config.settings.vocab_size)
-    best = min(losses, key=lambda loss: loss.frozen)
-    return best.order, best.frozen
+    best = best_ngram(ngram_losses(*parts(model), model.config.settings.vocab_size))
+    assert best.order is not None
+    return best.order, best.nats
 
 
 def ngram_bits(

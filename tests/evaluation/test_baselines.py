@@ -5,7 +5,16 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from textgen.evaluation.baselines import compressor_loss, ngram_losses
+from textgen.data.vocabulary import Vocabulary
+from textgen.evaluation import baselines
+from textgen.evaluation.baselines import (
+    Baseline,
+    Measuring,
+    NGramLoss,
+    compressor_loss,
+    measure_baselines,
+    ngram_losses,
+)
 
 RANDOM = np.random.default_rng(5)
 
@@ -67,6 +76,31 @@ def test_a_character_never_seen_costs_what_the_uniform_distribution_leaves_for_i
     (loss,) = ngram_losses(np.array([1, 1, 2]), np.array([1, 3]), vocab_size=4, max_order=0)
     assert loss.frozen == pytest.approx(-math.log(1 / 3 * 2 * 1 / 4 / 3))
     assert loss.adaptive == pytest.approx(-math.log(1 / 3 * 2 * 1 / 4 / 4))
+
+
+def test_the_best_order_is_another_one_where_counts_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = [NGramLoss(0, 2.0, 1.0), NGramLoss(1, 1.5, 1.2), NGramLoss(2, 1.6, 0.1)]
+    monkeypatch.setattr(baselines, "ngram_losses", lambda *arguments: iter(losses))
+    ids = np.ones(9, np.uint8)
+    found = list(measure_baselines(ids, ids, Vocabulary("a"), includes_xz=False))
+    title = "n-gram, {} of context"
+    assert [one for one in found if isinstance(one, Baseline)] == [
+        Baseline(
+            name="n-gram",
+            title=title.format("1 character"),
+            is_adaptive=False,
+            nats=1.5,
+            order=1,
+        ),
+        Baseline(
+            name="n-gram",
+            title=title.format("2 characters"),
+            is_adaptive=True,
+            nats=0.1,
+            order=2,
+        ),
+    ]
+    assert Measuring("xz") not in found
 
 
 def test_the_compressor_is_charged_for_what_the_second_text_adds() -> None:

@@ -9,14 +9,13 @@ import pytest
 from tests.conftest import TEXT
 from textgen.errors import RunError, SettingError
 from textgen.evaluation import curves
-from textgen.evaluation.baselines import NGramLoss, compressor_loss, ngram_losses
+from textgen.evaluation.baselines import Baseline, compressor_loss, ngram_losses
 from textgen.evaluation.curves import (
-    Baseline,
     Curve,
+    baselines_of,
     bits_shown,
     characters_read,
     losses_above,
-    measure_baselines,
     read_curve,
     share_a_text,
     why_no_baselines,
@@ -92,11 +91,14 @@ def test_the_first_losses_do_not_decide_the_y_axis_and_what_is_low_does() -> Non
     losses = curve(6.0, 3.0, 2.5, 2.2, 2.1, 2.0, 2.0, 2.0, 2.0, 2.0)
     assert bits_shown([losses], []) == (2.0, 3.0)
     assert losses_above([losses], 3.0) == [6.0, 6.0]
-    near, far, low = (Baseline(name="xz", title="xz", bits=bits) for bits in (3.1, 9.0, 0.5))
-    assert bits_shown([losses], [near]) == (2.0, 3.1)
+    near, far, low = (
+        Baseline(name="xz", title="xz", is_adaptive=True, nats=bits * math.log(2))
+        for bits in (3.1, 9.0, 0.5)
+    )
+    assert bits_shown([losses], [near]) == pytest.approx((2.0, 3.1))
     assert bits_shown([losses], [far]) == (2.0, 3.0)
     # From 0.5 on, 2.1 more than 2.6 is permitted.
-    assert bits_shown([losses], [low]) == (0.5, 3.0)
+    assert bits_shown([losses], [low]) == pytest.approx((0.5, 3.0))
     assert bits_shown([curve(2.0)], []) == (2.0, 2.01)
 
 
@@ -114,7 +116,7 @@ def test_runs_share_a_text_if_both_parts_of_it_are_the_same(tiny_run: Path) -> N
 def test_baselines_are_those_of_the_validation_text_after_the_training_text(tiny_run: Path) -> None:
     run = Run(tiny_run)
     assert why_no_baselines(run) is None
-    ngram, xz = measure_baselines(run)
+    ngram, xz = baselines_of(run)
     split = len(TEXT) * 9 // 10
     ids = np.array([ord(character) for character in TEXT], np.uint8)
     # 30 different characters, and the unknown one.
@@ -123,17 +125,8 @@ def test_baselines_are_those_of_the_validation_text_after_the_training_text(tiny
     assert ngram.bits == pytest.approx(best.frozen / math.log(2))
     assert ngram.title == f"n-gram, {best.order} characters of context"
     nats = compressor_loss(TEXT[:split], TEXT[split:])
-    assert xz == Baseline(name="xz", title="xz -9e", bits=nats / math.log(2))
-
-
-def test_the_order_of_the_best_frozen_counts_is_taken(
-    tiny_run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    losses = [NGramLoss(0, 2.0, 1.0), NGramLoss(1, 1.5, 1.2), NGramLoss(2, 1.6, 0.1)]
-    monkeypatch.setattr(curves, "ngram_losses", lambda *arguments: iter(losses))
-    ngram, _ = measure_baselines(Run(tiny_run))
-    title = "n-gram, 1 character of context"
-    assert ngram == Baseline(name="n-gram", title=title, bits=1.5 / math.log(2))
+    assert xz == Baseline(name="xz", title="xz -9e", is_adaptive=True, nats=nats)
+    assert xz.bits == pytest.approx(nats / math.log(2))
 
 
 def test_why_there_are_no_baselines_is_told(
@@ -141,7 +134,7 @@ def test_why_there_are_no_baselines_is_told(
 ) -> None:
     run = Run(tiny_run)
     monkeypatch.setattr(curves, "MOST_CHARACTERS", len(TEXT) - 1)
-    assert why_no_baselines(run) == "a text of 2,720 characters would take long"
+    assert why_no_baselines(run) == "measuring them on 2,720 characters would take long"
     record = run.record()
     run.write_record(replace(record, corpus=replace(record.corpus, kept=False)))
     assert why_no_baselines(run) == "the run fox has not kept its text"

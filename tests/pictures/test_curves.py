@@ -1,6 +1,9 @@
+import math
+
 from matplotlib.figure import Figure
 
-from textgen.evaluation.curves import Baseline, Best, Curve
+from textgen.evaluation.baselines import Baseline
+from textgen.evaluation.curves import Best, Curve
 from textgen.pictures.curves import draw_curves
 
 FALLING = (6.0, 3.0, 2.5, 2.2, 2.1, 2.0, 2.0, 2.0, 2.0, 2.0)
@@ -13,8 +16,13 @@ CURVE = Curve(
     best=Best(step=900, x=900.0, validation=2.0),
 )
 BASELINES = [
-    Baseline(name="n-gram", title="n-gram, 4 characters of context", bits=2.75),
-    Baseline(name="xz", title="xz -9e", bits=9.0),
+    Baseline(
+        name="n-gram",
+        title="n-gram, 4 characters of context",
+        is_adaptive=False,
+        nats=2.75 * math.log(2),
+    ),
+    Baseline(name="xz", title="xz -9e", is_adaptive=True, nats=9.0 * math.log(2)),
 ]
 
 

@@ -11,18 +11,17 @@ import pytest
 from tests.conftest import TEXT
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import CorpusError, UsageError
-from textgen.evaluation.baselines import NGramLoss, compressor_loss, ngram_losses
+from textgen.evaluation.baselines import Measuring, compressor_loss, ngram_losses
 from textgen.generation.model import Model
 from textgen.network.model import network_function, zero_states
 from textgen.settings import OnUnknown
 from textgen.workflows import evaluate as workflow
 from textgen.workflows.evaluate import (
-    Event,
+    Evaluation,
     Result,
-    Working,
+    baseline_results,
     encode_text,
     evaluate,
-    measure_baselines,
 )
 from textgen.workflows.events import Note
 from textgen.workflows.load import load_model
@@ -50,14 +49,14 @@ class Learner:
 
 
 @pytest.fixture(scope="module")
-def events(model: Model) -> list[Event]:
+def events(model: Model) -> list[Evaluation]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workflow, "DynamicEvaluator", Learner)
         patch.setattr(workflow, "FEWEST_OF_XZ", 100)  # the validation text has 272 characters
         return list(evaluate(model, None))
 
 
-def results(events: list[Event]) -> dict[tuple[str, str], Result]:
+def results(events: list[Evaluation]) -> dict[tuple[str, str], Result]:
     return {(e.predictor, e.protocol): e for e in events if isinstance(e, Result)}
 
 
@@ -75,7 +74,7 @@ def slow_nats(model: Model, text: str) -> np.ndarray:
 
 
 def test_the_network_is_measured_on_the_validation_text_by_each_protocol(
-    model: Model, events: list[Event]
+    model: Model, events: list[Evaluation]
 ) -> None:
     found, text = results(events), TEXT[SPLIT:]
     stream = slow_nats(model, text)
@@ -86,7 +85,7 @@ def test_the_network_is_measured_on_the_validation_text_by_each_protocol(
 
 
 def test_dynamic_evaluation_reads_both_texts_and_keeps_its_losses(
-    model: Model, events: list[Event]
+    model: Model, events: list[Evaluation]
 ) -> None:
     found = results(events)["network", "dynamic"]
     training, text = (model.config.vocabulary.encode(part) for part in (TEXT[:SPLIT], TEXT[SPLIT:]))
@@ -94,10 +93,10 @@ def test_dynamic_evaluation_reads_both_texts_and_keeps_its_losses(
     assert found.losses[:2] == pytest.approx([SPLIT, training.mean()])
     assert found.losses[2:].tolist() == text[3:].tolist()
     assert found.nats == pytest.approx(float(found.losses.mean()))
-    assert Working("LSTM 1x16, dynamic", 2 / 271) in events
+    assert Measuring("LSTM 1x16, dynamic", 2 / 271) in events
 
 
-def test_baselines_stand_under_the_protocol_that_they_follow(events: list[Event]) -> None:
+def test_baselines_stand_under_the_protocol_that_they_follow(events: list[Evaluation]) -> None:
     found = results(events)
     ids = np.unique(list(TEXT), return_inverse=True)[1]
     orders = list(ngram_losses(ids[:SPLIT], ids[SPLIT:], 31))
@@ -112,36 +111,27 @@ def test_baselines_stand_under_the_protocol_that_they_follow(events: list[Event]
     assert bits == pytest.approx(found["xz", "dynamic"].nats / math.log(2))
 
 
-def test_the_best_order_is_another_one_where_counts_go_on(
-    model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    losses = [NGramLoss(0, 2.0, 1.0), NGramLoss(1, 1.5, 1.2), NGramLoss(2, 1.6, 0.1)]
-    monkeypatch.setattr(workflow, "ngram_losses", lambda *arguments: iter(losses))
-    ids = np.ones(9, np.uint8)
-    found = list(measure_baselines(ids, ids, model.config.vocabulary))
-    best = [(e.protocol, e.order, e.nats) for e in found if isinstance(e, Result)]
-    assert best == [("stream", 1, 1.5), ("dynamic", 2, 0.1)]
-
-
-def test_what_is_measured_is_told_before_each_result(events: list[Event]) -> None:
+def test_what_is_measured_is_told_before_each_result(events: list[Evaluation]) -> None:
     kinds = [type(event) for event in events]
-    assert kinds[0] is Working
-    working = [event for event in events if isinstance(event, Working) and not event.share]
-    assert [event.what for event in working] == [
+    assert kinds[0] is Measuring
+    measuring = [event for event in events if isinstance(event, Measuring) and not event.share]
+    assert [event.what for event in measuring] == [
         "LSTM 1x16, window",
         "LSTM 1x16, stream",
         "LSTM 1x16, dynamic",
         "n-gram models",
         "xz",
     ]
-    assert all(0 <= event.share < 1 for event in events if isinstance(event, Working))
+    assert all(0 <= event.share < 1 for event in events if isinstance(event, Measuring))
 
 
 def test_a_short_text_is_too_little_for_xz(model: Model) -> None:
     ids = np.ones(999, np.uint8)
-    found = list(measure_baselines(ids, ids, model.config.vocabulary))
+    found = list(baseline_results(ids, ids, model.config.vocabulary))
     assert {event.predictor for event in found if isinstance(event, Result)} == {"n-gram"}
-    assert found[-1] == Note("xz counts in steps of 32 bits: left out below 1,000 characters")
+    assert found[-1] == Note(
+        "xz is not measured on less than 1,000 characters: its files grow in steps of 4 bytes"
+    )
 
 
 def test_without_the_training_text_the_rest_is_measured(
@@ -154,7 +144,7 @@ def test_without_the_training_text_the_rest_is_measured(
     text, _ = encode_text("the quick fox", "a", model.config.vocabulary, "error")
     first, *rest = evaluate(model, text)
     assert isinstance(first, Note)
-    assert "dynamic, n-gram and xz are left out" in first.text
+    assert "dynamic, n-gram and xz are not measured" in first.text
     assert set(results(rest)) == {("network", "window"), ("network", "stream")}
     with pytest.raises(UsageError, match=r"not kept its text; .* textgen evaluate fox FILE"):
         next(evaluate(model, None))
@@ -166,7 +156,7 @@ def test_a_text_too_long_for_simple_models_is_told(
     monkeypatch.setattr(workflow, "MAX_TEXT", len(TEXT) - 1)
     monkeypatch.setattr(workflow, "measure_network", lambda *arguments: iter(()))
     assert list(evaluate(model, None)) == [
-        Note("of more than 2,719 characters n-gram and xz are left out")
+        Note("n-gram and xz are not measured on more than 2,719 characters")
     ]
 
 

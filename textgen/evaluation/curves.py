@@ -1,4 +1,4 @@
-"""Learning curves: the losses of runs as they were trained, and what simpler models reach."""
+"""Learning curves: the losses of runs during training, and baselines on the same text."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,25 +8,25 @@ from typing import Literal, get_args
 import numpy as np
 
 from textgen.errors import RunError, SettingError
-from textgen.evaluation.baselines import compressor_loss, ngram_losses
+from textgen.evaluation.baselines import Baseline, measure_baselines
 from textgen.runs.record import RunRecord
 from textgen.runs.run import Run
 
 By = Literal["steps", "characters", "minutes"]
-# Baselines of larger texts would take minutes.
+# Largest text to measure baselines on, in characters; on more it would take minutes.
 MOST_CHARACTERS = 4_000_000
-# The chart ends above this share of the losses, at so many times their distance from the lowest.
+# The y axis covers this quantile of the losses, and this many times its distance to the lowest.
 USUAL_SHARE, USUAL_TIMES = 0.8, 2.0
-# The least range of the y axis, in bits.
+# Smallest range of the y axis, in bits.
 LEAST_RANGE = 0.01
-# Above what is ever measured; rows of numbers that cannot be are passed over.
+# Largest plausible value of a metric. Rows with larger or negative values are skipped.
 MOST = 1e15
 TRAINING, VALIDATION = "training_bits_per_character", "validation_bits_per_character"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """The best checkpoint of a run: its step, its place on the x axis and its validation loss."""
+    """The best checkpoint of a run: its step, position on the x axis and validation loss."""
 
     step: int
     x: float
@@ -38,11 +38,11 @@ class Curve:
     """The losses of a run in bits per character, one for each evaluation.
 
     Attributes:
-        run: its name, or its path if it lies outside the folder of runs.
-        x: the steps made, characters read or minutes trained until each evaluation, rising.
-        training: the mean loss since the evaluation before.
-        validation: the loss on the validation text, or on a part of it if it is long.
-        best: the best checkpoint; None if no checkpoint was measured yet.
+        run: name of the run, or its path if it lies outside the runs folder.
+        x: steps, characters or minutes of training before each evaluation, in rising order.
+        training: mean training loss since the evaluation before.
+        validation: loss on the validation text, or on a part of it if the text is long.
+        best: the best checkpoint; None if no checkpoint was evaluated yet.
     """
 
     run: str
@@ -52,32 +52,17 @@ class Curve:
     best: Best | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Baseline:
-    """What a simpler model reaches on the whole validation text after the training text.
-
-    Attributes:
-        name: `n-gram` or `xz`.
-        title: the same in full.
-        bits: per character.
-    """
-
-    name: str
-    title: str
-    bits: float
-
-
 def read_curve(run: Run, by: By) -> Curve:
     """Read the curves of a run.
 
     Args:
-        run: any that was evaluated at least once.
-        by: what the x axis counts, all from the start of the run.
+        run: a run with at least one evaluation.
+        by: what the x axis counts, from the start of the run.
 
     Raises:
         SettingError: if `by` is none of the three.
-        RunError: if it was not evaluated yet.
-        DamagedError: if its record or its metrics are damaged.
+        RunError: if the run has no evaluation yet.
+        DamagedError: if the record or the metrics of the run are damaged.
     """
     if by not in get_args(By):
         raise SettingError("by", by, "steps, characters or minutes")
@@ -89,22 +74,23 @@ def read_curve(run: Run, by: By) -> Curve:
             f"the run {str(run.path)!r} has no evaluation to plot yet; "
             f"train it: textgen train --resume {run.reference}"
         )
-    places = {row["step"]: _place(record, row, by) for row in rows}
+    positions = {row["step"]: _position(record, row, by) for row in rows}
     losses = run.validation_losses(damaged=True)
-    # A checkpoint whose row was lost has no place on the axis of minutes.
     best = min(losses, key=lambda step: (losses[step], step), default=None)
+    if best not in positions:  # its row was lost, and with it its position on the x axis
+        best = None
     return Curve(
         run=run.reference,
-        x=tuple(places[row["step"]] for row in rows),
+        x=tuple(positions[row["step"]] for row in rows),
         training=tuple(row[TRAINING] for row in rows),
         validation=tuple(row[VALIDATION] for row in rows),
         best=None
-        if best is None or best not in places
-        else Best(step=best, x=places[best], validation=losses[best] / math.log(2)),
+        if best is None
+        else Best(step=best, x=positions[best], validation=losses[best] / math.log(2)),
     )
 
 
-def _place(record: RunRecord, row: dict[str, float], by: By) -> float:
+def _position(record: RunRecord, row: dict[str, float], by: By) -> float:
     step = int(row["step"])
     if by == "minutes":
         return row["seconds"] / 60
@@ -112,7 +98,7 @@ def _place(record: RunRecord, row: dict[str, float], by: By) -> float:
 
 
 def characters_read(record: RunRecord, step: int) -> int:
-    """Return how many characters a run had read after a step, under one plan after the other."""
+    """Return how many characters a run had read after a step; each of its plans counts in turn."""
     ends = [plan.first_step for plan in record.plans[1:]] + [step]
     return sum(
         max(min(step, end) - plan.first_step, 0) * plan.characters_per_step
@@ -121,58 +107,51 @@ def characters_read(record: RunRecord, step: int) -> int:
 
 
 def share_a_text(runs: Sequence[Run]) -> bool:
-    """Return whether runs were trained and validated on the same parts of the same text."""
+    """Return whether runs have the same training text and the same validation text."""
     corpora = [run.record().corpus for run in runs]
     return len({(corpus.sha256, corpus.training_characters) for corpus in corpora}) == 1
 
 
 def why_no_baselines(run: Run) -> str | None:
-    """Return why the baselines of a run cannot be measured, in a few words; None if they can."""
+    """Return in a few words why the baselines of a run cannot be measured; None if they can."""
     corpus = run.record().corpus
     if not corpus.kept:
         return f"the run {run.reference} has not kept its text"
     if corpus.tokens > MOST_CHARACTERS:
-        return f"a text of {corpus.tokens:,} characters would take long"
+        return f"measuring them on {corpus.tokens:,} characters would take long"
     return None
 
 
-def measure_baselines(run: Run) -> Iterator[Baseline]:
-    """Measure simpler models on the text of a run, in seconds for each million characters.
+def baselines_of(run: Run) -> Iterator[Baseline]:
+    """Measure the baselines of a run on its whole validation text.
+
+    It takes some seconds for each million characters.
 
     Args:
-        run: one that has kept its text.
+        run: a run that has kept its text.
 
     Yields:
-        The n-gram model of the best order, with the counts of the training text alone; then xz.
+        The best n-gram model with the counts of the training text alone, and xz.
 
     Raises:
-        DamagedError: if its record or its text is damaged.
+        DamagedError: if the record or the text of the run is damaged.
     """
     record = run.record()
     tokens, split = run.open_tokens(record), record.corpus.training_characters
-    training, validation = tokens[:split], tokens[split:]
-    vocabulary = record.config.vocabulary
-    models = ngram_losses(training, validation, len(vocabulary))
-    best = min(models, key=lambda loss: loss.frozen)
-    yield Baseline(name="n-gram", title=ngram_title(best.order), bits=best.frozen / math.log(2))
-    nats = compressor_loss(vocabulary.decode(training), vocabulary.decode(validation))
-    yield Baseline(name="xz", title="xz -9e", bits=nats / math.log(2))
-
-
-def ngram_title(order: int) -> str:
-    """Name an n-gram model by its characters of context."""
-    return f"n-gram, {order} {'character' if order == 1 else 'characters'} of context"
+    for found in measure_baselines(tokens[:split], tokens[split:], record.config.vocabulary):
+        if isinstance(found, Baseline) and (found.name == "xz" or not found.is_adaptive):
+            yield found
 
 
 def bits_shown(curves: Sequence[Curve], baselines: Sequence[Baseline]) -> tuple[float, float]:
-    """Choose the range of the y axis, so that the first losses do not flatten all others.
+    """Choose the range of the y axis so that high losses at the start do not flatten the curves.
 
     Args:
         curves: at least one.
-        baselines: that are drawn with them.
+        baselines: baselines in the same chart.
 
     Returns:
-        The lowest and the highest loss shown, in bits per character: nothing lies below.
+        The lowest and the highest loss shown, in bits per character. No loss is below the range.
     """
     losses = np.concatenate([[*curve.training, *curve.validation] for curve in curves])
     levels = [baseline.bits for baseline in baselines]
@@ -184,6 +163,6 @@ def bits_shown(curves: Sequence[Curve], baselines: Sequence[Baseline]) -> tuple[
 
 
 def losses_above(curves: Sequence[Curve], high: float) -> list[float]:
-    """Return the losses that a chart which ends at `high` does not show, in rising order."""
+    """Return the losses above the upper end of a chart, in rising order."""
     losses = (loss for curve in curves for loss in (*curve.training, *curve.validation))
     return sorted(loss for loss in losses if loss > high)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from textgen.evaluation.curves import Baseline, By, Curve, bits_shown, losses_above
+from textgen.evaluation.baselines import Baseline
+from textgen.evaluation.curves import By, Curve, bits_shown, losses_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

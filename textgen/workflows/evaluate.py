@@ -1,4 +1,4 @@
-"""How well a network predicts a text by three protocols, and what simpler models make of it."""
+"""Measure how well a network predicts a text by three protocols, and baselines beside it."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,8 +12,7 @@ from textgen.data.corpus import MAX_TEXT
 from textgen.data.tokens import Tokens, token_dtype
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import CorpusError, UnknownCharacterError, UsageError
-from textgen.evaluation.baselines import MAX_ORDER, NGramLoss, compressor_loss, ngram_losses
-from textgen.evaluation.curves import ngram_title
+from textgen.evaluation.baselines import Measuring, measure_baselines
 from textgen.evaluation.protocols import DynamicEvaluator, Evaluator, bits_per_character
 from textgen.generation.model import Model
 from textgen.network.cells import CELLS
@@ -24,18 +23,10 @@ from textgen.settings import ModelSettings, OnUnknown
 from textgen.workflows.events import Note
 
 Protocol = Literal["window", "stream", "dynamic"]
-# Windows that are read side by side, shared by the devices.
+# Windows that are read side by side, shared among the devices.
 WINDOWS_AT_ONCE = 64
-# Of shorter texts the steps of 4 bytes, by which the files of xz grow, would show.
+# Shortest text for xz, in characters. Its files grow in steps of 4 bytes, too coarse for less.
 FEWEST_OF_XZ = 1000
-
-
-@dataclass(frozen=True)
-class Working:
-    """What is being measured now, and how much of it is done, in [0, 1)."""
-
-    what: str
-    share: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +34,12 @@ class Result:
     """How well something predicts a text.
 
     Attributes:
-        predictor: what predicts.
-        title: the same in full.
-        protocol: the only one whose results it can be compared with.
-        nats: the mean over the characters.
-        order: characters of context of an n-gram model.
-        losses: of every character but the first in nats, float32 [M - 1], if they were kept.
+        predictor: kind of the predictor.
+        title: its full name, for people.
+        protocol: protocol of the measurement. Results of different protocols do not compare.
+        nats: mean loss in nats per character.
+        order: number of characters of context of an n-gram model.
+        losses: loss of every character but the first in nats, float32 [M - 1], if it was kept.
     """
 
     predictor: Literal["network", "n-gram", "xz"]
@@ -60,11 +51,11 @@ class Result:
 
     @property
     def bits(self) -> float:
-        """The mean in bits."""
+        """The mean loss in bits per character."""
         return bits_per_character(self.nats)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what JSON can hold."""
+        """Return the result as JSON can hold it."""
         return {
             "predictor": self.predictor,
             "title": self.title,
@@ -75,139 +66,136 @@ class Result:
         }
 
 
-Event = Working | Result | Note
+Evaluation = Measuring | Result | Note
 
 
-def evaluate(model: Model, text: Tokens | None) -> Iterator[Event]:
-    """Measure a model, and simpler models beside it.
+def evaluate(model: Model, text: Tokens | None) -> Iterator[Evaluation]:
+    """Measure a model, and baselines beside it.
 
     Args:
-        model: to measure.
+        model: model to measure.
         text: ids, [M] with M at least 2; None for the validation text of the model's run.
 
     Yields:
-        What is being measured, each result as soon as it is known, and what is left out since the
-        run has not kept its text, or that is too long.
+        What is being measured, each result as soon as it is known, and notes about what is not
+        measured because the run has not kept its text or the text is too long.
 
     Raises:
-        UsageError: if there is no text, since the run has not kept its own.
-        DamagedError: if what it has kept is damaged.
+        UsageError: if no text is given and the run has not kept its own.
+        DamagedError: if the text that the run has kept is damaged.
     """
     training, text = _texts(model, text)
     if training is None:
-        yield Note("the run has not kept its training text: dynamic, n-gram and xz are left out")
+        yield Note(
+            "dynamic, n-gram and xz are not measured: the run has not kept its training text"
+        )
     yield from measure_network(model.config.settings, model.parameters, training, text)
     if training is None:
         return
     if len(training) + len(text) > MAX_TEXT:
-        yield Note(f"of more than {MAX_TEXT:,} characters n-gram and xz are left out")
+        yield Note(f"n-gram and xz are not measured on more than {MAX_TEXT:,} characters")
         return
-    yield from measure_baselines(training, text, model.config.vocabulary)
+    yield from baseline_results(training, text, model.config.vocabulary)
 
 
 def _texts(model: Model, text: Tokens | None) -> tuple[Tokens | None, Tokens]:
-    """Return the training text of a model, if its run has kept it, and the text to measure."""
+    """Return the training text of a model, if its run has kept it, and the text to measure on."""
     training = model.training_tokens()
     text = model.validation_tokens() if text is None else text
     if text is None:
         raise UsageError(
             f"the run {model.name!r} has not kept its text; "
-            f"name one to measure: textgen evaluate {model.run.reference} FILE"
+            f"name a text to measure on: textgen evaluate {model.run.reference} FILE"
         )
     return training, text
 
 
 def measure_network(
     settings: ModelSettings, parameters: Arrays, training: Tokens | None, text: Tokens
-) -> Iterator[Working | Result]:
+) -> Iterator[Measuring | Result]:
     """Measure a network by one protocol after the other.
 
     Args:
-        settings: of the network.
-        parameters: of the network, by name.
-        training: ids of the text it was trained on, which `dynamic` needs; else it is left out.
+        settings: shape of the network.
+        parameters: parameters of the network, by name.
+        training: ids of the training text. Without it `dynamic` is not measured.
         text: ids, [M] with M at least 2; every id but the first is predicted.
 
     Yields:
-        What is being measured, and each result; that of `dynamic` with all its losses.
+        What is being measured, and each result. The result of `dynamic` has the losses of all
+        characters.
     """
     title = f"{CELLS[settings.cell].title} {settings.num_layers}x{settings.hidden_size}"
     apply = network_function(settings)
     mesh = make_mesh(None, WINDOWS_AT_ONCE)
     evaluator, arrays = Evaluator(apply, settings, mesh), dict[str, Any](parameters)
-    yield Working(f"{title}, window")
+    yield Measuring(f"{title}, window")
     nats = evaluator.window(arrays, text, batch_size=WINDOWS_AT_ONCE)
     yield Result(predictor="network", title=title, protocol="window", nats=nats)
-    yield Working(f"{title}, stream")
+    yield Measuring(f"{title}, stream")
     nats = evaluator.stream(arrays, text)
     yield Result(predictor="network", title=title, protocol="stream", nats=nats)
     if training is None:
         return
     pieces, read, total = list[NDArray[np.float32]](), 0, len(text) - 1
-    yield Working(f"{title}, dynamic")
+    yield Measuring(f"{title}, dynamic")
     for piece in DynamicEvaluator(apply, settings).measure(arrays, training, text):
         pieces.append(piece)
         read += len(piece)
         if read < total:
-            yield Working(f"{title}, dynamic", read / total)
+            yield Measuring(f"{title}, dynamic", read / total)
     losses = np.concatenate(pieces)
     nats = float(losses.mean())
     yield Result(predictor="network", title=title, protocol="dynamic", nats=nats, losses=losses)
 
 
-def measure_baselines(training: Tokens, text: Tokens, vocabulary: Vocabulary) -> Iterator[Event]:
-    """Measure n-gram models of characters, and `xz` after the training text.
-
-    Args:
-        training: ids, [N].
-        text: ids, [M] with M at least 2.
-        vocabulary: of both.
+def baseline_results(
+    training: Tokens, text: Tokens, vocabulary: Vocabulary
+) -> Iterator[Evaluation]:
+    """Measure the baselines of a text; see `measure_baselines`.
 
     Yields:
-        What is being measured, and the results: of the n-gram models with the counts of the
-        training text the one of the best order (`stream`), of those that go on counting as well
-        (`dynamic`), and that of xz, which copies from all that stands before (`dynamic`).
+        What is being measured, and each result under the protocol that it compares with: an n-gram
+        model with the counts of the training text is a `stream`; one that goes on counting, and
+        xz, which copies from everything before, are `dynamic`. A short text is not given to xz; a
+        note says so.
     """
-    models = list[NGramLoss]()
-    yield Working("n-gram models")
-    for model in ngram_losses(training, text, len(vocabulary)):
-        models.append(model)
-        if model.order < MAX_ORDER:
-            yield Working("n-gram models", len(models) / (MAX_ORDER + 1))
-    best = min(models, key=lambda model: model.frozen)
-    yield _ngram_result(best.order, "stream", best.frozen)
-    best = min(models, key=lambda model: model.adaptive)
-    yield _ngram_result(best.order, "dynamic", best.adaptive)
-    if len(text) < FEWEST_OF_XZ:
-        yield Note(f"xz counts in steps of 32 bits: left out below {FEWEST_OF_XZ:,} characters")
-        return
-    yield Working("xz")
-    nats = compressor_loss(vocabulary.decode(training), vocabulary.decode(text))
-    yield Result(predictor="xz", title="xz -9e, training text first", protocol="dynamic", nats=nats)
-
-
-def _ngram_result(order: int, protocol: Protocol, nats: float) -> Result:
-    title = ngram_title(order)
-    return Result(predictor="n-gram", title=title, protocol=protocol, nats=nats, order=order)
+    is_long = len(text) >= FEWEST_OF_XZ
+    for found in measure_baselines(training, text, vocabulary, includes_xz=is_long):
+        if isinstance(found, Measuring):
+            yield found
+            continue
+        yield Result(
+            predictor=found.name,
+            title=found.title + ", training text first" * (found.name == "xz"),
+            protocol="dynamic" if found.is_adaptive else "stream",
+            nats=found.nats,
+            order=found.order,
+        )
+    if not is_long:
+        yield Note(
+            f"xz is not measured on less than {FEWEST_OF_XZ:,} characters: "
+            "its files grow in steps of 4 bytes"
+        )
 
 
 def encode_text(
     text: str, name: str, vocabulary: Vocabulary, on_unknown: OnUnknown
 ) -> tuple[Tokens, int]:
-    """Turn a text into what a model reads of it.
+    """Encode a text for a model.
 
     Args:
         text: any text.
-        name: what messages call it.
-        vocabulary: of the model.
+        name: name of the text in messages.
+        vocabulary: vocabulary of the model.
         on_unknown: what to do with characters that the model does not know.
 
     Returns:
-        The ids, [M] with M at least 2, and how many characters were unknown.
+        The ids, [M] with M at least 2, and the number of unknown characters.
 
     Raises:
-        CorpusError: if there is too little to measure, or a character is unknown and that is an
-            error.
+        CorpusError: if the text is too short to measure, or a character is unknown and
+            `on_unknown` is `error`.
     """
     if not text:
         raise CorpusError(name, "the text is empty; there is nothing to measure")

@@ -7,12 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from textgen.evaluation.baselines import Measuring
 from textgen.runs.run import Run
 from textgen.terminal.cli import run_command
 from textgen.terminal.commands import evaluate as command
 from textgen.terminal.commands.evaluate import format_results
 from textgen.workflows import evaluate as workflow
-from textgen.workflows.evaluate import Event, Result, Working
+from textgen.workflows.evaluate import Evaluation, Result
 from textgen.workflows.events import Note
 
 # ln 2, 2 ln 2 and 3 ln 2 nats: 1, 2 and 3 bits.
@@ -28,11 +29,11 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """What is asked to be measured, without measuring it."""
     asked = list[object]()
 
-    def evaluate(model: object, text: object) -> Iterator[Event]:
+    def evaluate(model: object, text: object) -> Iterator[Evaluation]:
         asked.append(None if text is None else text.tolist())  # type: ignore[attr-defined]
         yield Note("something is left out")
-        yield Working("all")
-        yield Working("all", 0.5)
+        yield Measuring("all")
+        yield Measuring("all", 0.5)
         yield from RESULTS
 
     monkeypatch.setattr(workflow, "evaluate", evaluate)
@@ -116,7 +117,7 @@ def test_a_run_that_has_kept_no_text_is_measured_on_a_file(
     code, out, err = run(capsys, "fox", "fox.txt", "--json")
     assert code == 0
     assert [one["protocol"] for one in json.loads(out)["results"]] == ["window", "stream"]
-    assert "dynamic, n-gram and xz are left out" in err
+    assert "dynamic, n-gram and xz are not measured" in err
 
 
 def test_a_signal_ends_with_the_results_so_far(
@@ -136,7 +137,7 @@ def test_a_signal_ends_with_the_results_so_far(
         def __exit__(self, *error: object) -> None:
             pass
 
-    def show(display: command.EvaluationDisplay, event: Event) -> None:
+    def show(display: command.EvaluationDisplay, event: Evaluation) -> None:
         if isinstance(event, Result):
             display.results.append(event)
             ending.signal = 2

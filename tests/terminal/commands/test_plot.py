@@ -1,11 +1,13 @@
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from textgen.evaluation.curves import Baseline, Best, Curve
+from textgen.evaluation.baselines import Baseline
+from textgen.evaluation.curves import Best, Curve
 from textgen.runs.run import Run
 from textgen.terminal.cli import run_command
 from textgen.terminal.commands.plot import format_curves
@@ -138,7 +140,7 @@ CURVE = Curve(
 
 def test_runs_are_told_apart_by_letters_and_what_is_cut_is_told() -> None:
     curves = [CURVE, replace(CURVE, run="two", best=None)]
-    baselines = [Baseline(name="xz", title="xz -9e", bits=5.0)]
+    baselines = [Baseline(name="xz", title="xz -9e", is_adaptive=True, nats=5.0 * math.log(2))]
     text = format_curves(
         curves, baselines, "steps", columns=60, lines=None, plain=False, colours=False
     )
@@ -154,7 +156,8 @@ def test_runs_are_told_apart_by_letters_and_what_is_cut_is_told() -> None:
 @pytest.mark.parametrize("columns", [20, 47, 120])
 def test_a_chart_with_its_legend_fits_the_terminal(columns: int, plain: bool) -> None:
     curves = [replace(CURVE, run=f"a-run-with-a-long-name-{number}") for number in range(3)]
-    baselines = [Baseline(name="n-gram", title="n-gram, 4 characters of context", bits=1.0)]
+    title = "n-gram, 4 characters of context"
+    baselines = [Baseline(name="n-gram", title=title, is_adaptive=False, nats=math.log(2))]
     text = format_curves(
         curves, baselines, "steps", columns=columns, lines=34, plain=plain, colours=False
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from textgen.generation.model import Model
-    from textgen.workflows.evaluate import Event, Result
+    from textgen.workflows.evaluate import Evaluation, Result
 
 PROTOCOLS = {
     "window": "256 characters at a time from the zero state, as nanoGPT measures",
@@ -179,9 +179,10 @@ class EvaluationDisplay:
             with suppress(OSError):  # the terminal is gone
                 self._live.stop()
 
-    def show(self, event: "Event") -> None:
+    def show(self, event: "Evaluation") -> None:
         """Show one event."""
-        from textgen.workflows.evaluate import Result, Working
+        from textgen.evaluation.baselines import Measuring
+        from textgen.workflows.evaluate import Result
         from textgen.workflows.events import Note
 
         match event:
@@ -191,9 +192,9 @@ class EvaluationDisplay:
                 self.results.append(event)
                 if self._live is None:
                     self._say(format_result(event))
-            case Working(what, share) if self._live is not None:
+            case Measuring(what, share) if self._live is not None:
                 self._update(f"measuring {what}" + f", {math.floor(100 * share)} %" * (share > 0))
-            case Working(what, share) if not share:
+            case Measuring(what, share) if not share:
                 self._say(f"measuring {what}")
 
     def _update(self, working: str) -> None:

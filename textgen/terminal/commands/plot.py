@@ -18,7 +18,8 @@ from textgen.terminal.display.chart import ABOVE, STAR, Chart, Line, draw_chart,
 from textgen.terminal.output import emit, is_plain, say, takes_colours
 
 if TYPE_CHECKING:
-    from textgen.evaluation.curves import Baseline, Curve
+    from textgen.evaluation.baselines import Baseline
+    from textgen.evaluation.curves import Curve
     from textgen.runs.run import Run
 
 # One for each run; of more than ten the colours of a picture would repeat.
@@ -67,7 +68,8 @@ def plot(
     levels = list(_baselines(found, quiet=quiet)) if baselines and is_shared else []
     if as_json:
         content = {"by": by, "share_a_text": is_shared, "runs": [asdict(curve) for curve in curves]}
-        emit(json.dumps(content | {"baselines": [asdict(level) for level in levels]}) + "\n")
+        measured = [{"name": one.name, "title": one.title, "bits": one.bits} for one in levels]
+        emit(json.dumps(content | {"baselines": measured}) + "\n")
     named = [replace(curve, run=one_line(curve.run)) for curve in curves]
     if output is not None:
         from textgen.pictures.curves import draw_curves
@@ -92,7 +94,7 @@ def plot(
 
 def _baselines(runs: "Sequence[Run]", *, quiet: bool) -> "Iterator[Baseline]":
     """Measure the baselines of the text that runs share; tell what is being done."""
-    from textgen.evaluation.curves import measure_baselines, why_no_baselines
+    from textgen.evaluation.curves import baselines_of, why_no_baselines
 
     reasons = [why_no_baselines(run) for run in runs]
     if None in reasons:
@@ -101,7 +103,7 @@ def _baselines(runs: "Sequence[Run]", *, quiet: bool) -> "Iterator[Baseline]":
             size = run.record().corpus.tokens
             say(f"measuring n-gram models and xz on {size:,} characters (--no-baselines: without)")
         try:
-            yield from measure_baselines(run)
+            yield from baselines_of(run)
         except DamagedError as error:  # the curves need no text
             say(f"no baselines: {error}")
     elif not quiet:
