@@ -1,1 +1,1 @@
-"""A run on disk: its folder, its checkpoints. Never imports JAX."""
+"""A run on disk: its folder and its checkpoints. Never imports JAX."""

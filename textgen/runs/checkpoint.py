@@ -1,8 +1,8 @@
-"""One checkpoint: a folder that is a whole model, written whole or not at all, verified when read.
+"""One checkpoint: a folder that holds a whole model, written atomically and verified when read.
 
 model.safetensors        the parameters
-config.json              architecture, settings, vocabulary: with the parameters, the model
-train_state.safetensors  optimizer and recurrent state
+config.json              architecture, settings and vocabulary: all else that the model needs
+train_state.safetensors  optimizer state and recurrent state
 manifest.json            step, losses, and the SHA-256 and size of the three files above
 """
 
@@ -33,24 +33,25 @@ from textgen.runs.files import (
 )
 from textgen.settings import MAX_STATE_BYTES, CellName, ModelSettings
 
+# Version of the format that is written. Older ones are read too.
 FORMAT = 2
 MODEL = "model.safetensors"
 CONFIG = "config.json"
 TRAIN_STATE = "train_state.safetensors"
 MANIFEST = "manifest.json"
 FILES = (MODEL, CONFIG, TRAIN_STATE)
-# What the safetensors header of a network of 64 layers takes, several times over.
+# Largest safetensors header that is read, in bytes: several times that of a network of 64 layers.
 MAX_HEADER_BYTES = 2**18
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """All of a model but its parameters.
+    """All of a model except its parameters.
 
     Attributes:
         settings: the network's shape.
-        vocabulary: characters and ids.
-        start: the character that is read first where there is no prompt.
+        vocabulary: the characters and their ids.
+        start: the character that is read first if there is no prompt.
     """
 
     settings: ModelSettings
@@ -58,7 +59,7 @@ class ModelConfig:
     start: str
 
     def to_json(self) -> dict[str, Any]:
-        """Return what config.json holds."""
+        """Return the content of config.json."""
         settings = self.settings.to_json()
         return {
             "format": FORMAT,
@@ -74,7 +75,8 @@ class ModelConfig:
         """Read what `to_json` returned.
 
         Raises:
-            DamagedError: if it makes no sense, or needs a newer textgen; it names the path.
+            DamagedError: if the content is invalid or needs a newer textgen; the message names the
+                path.
         """
         check_format(path, content)
         kind = content.get("architecture"), content.get("direction")
@@ -83,12 +85,12 @@ class ModelConfig:
         try:
             settings = ModelSettings.from_json({**content["settings"], "cell": kind[0]})
             characters, start = content["vocabulary"], content["start"]
-            characters.encode()  # no half of a surrogate pair
+            characters.encode()  # raises a ValueError if a surrogate is among them
             vocabulary = Vocabulary(characters)
         except (KeyError, TypeError, AttributeError, ValueError, SettingError) as error:
             raise DamagedError(path, f"bad content: {error}") from error
         if len(vocabulary) != settings.vocab_size or start not in list(characters):
-            raise DamagedError(path, "settings and vocabulary do not belong together")
+            raise DamagedError(path, "its settings and its vocabulary do not match")
         return cls(settings, vocabulary, start)
 
 
@@ -97,12 +99,12 @@ class Checkpoint:
     """A checkpoint in memory.
 
     Attributes:
-        step: steps made before it.
-        validation_loss: nats per character, if it was measured at this step.
-        progress: further numbers of the training, as JSON.
-        config: the model.
-        parameters: by name.
-        train_state: arrays by name; empty if they were not read.
+        step: number of training steps made before it.
+        validation_loss: nats per character; None if it was not measured at this step.
+        progress: the progress of training, as JSON can hold it.
+        config: all of the model except its parameters.
+        parameters: the arrays of the network, by name.
+        train_state: the arrays of the training state, by name; empty if they were not read.
     """
 
     step: int
@@ -114,16 +116,16 @@ class Checkpoint:
 
 
 def check_format(path: Path, content: Mapping[str, Any]) -> None:
-    """Refuse what a newer textgen wrote.
+    """Check that this version of textgen can read the format of a file.
 
     Raises:
-        DamagedError: if the format is not the one this version reads.
+        DamagedError: if the format is unknown.
     """
     if content.get("format") not in range(1, FORMAT + 1):
         raise DamagedError(
             path,
-            f"format {content.get('format')!r}, this textgen reads those up to {FORMAT}; "
-            "use a newer textgen",
+            f"its format is {content.get('format')!r}, but this textgen reads only formats up to "
+            f"{FORMAT}; use a newer textgen",
         )
 
 
@@ -131,7 +133,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint as a new folder.
 
     Raises:
-        FileExistsError: if the folder is there already.
+        FileExistsError: if the folder already exists.
         StorageError: if it cannot be written; nothing is left behind.
     """
     contents = {
@@ -156,7 +158,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    # safetensors writes arrays that are not C-contiguous wrongly, and says nothing.
+    # For an array that is not C-contiguous, safetensors silently writes wrong values.
     contiguous = {name: np.array(array, order="C") for name, array in arrays.items()}
     return safetensors.numpy.save(contiguous)
 
@@ -165,7 +167,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Read a checkpoint's manifest.
 
     Raises:
-        DamagedError: if it is missing, damaged or of another step than the folder's name says.
+        DamagedError: if it is missing or damaged, or its step is not that of the folder's name.
     """
     path = folder / MANIFEST
     manifest = read_json(path)
@@ -180,7 +182,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not (loss is None or (isinstance(loss, float) and math.isfinite(loss))):
         raise DamagedError(path, f"its validation loss is {loss!r}")
     if not isinstance(manifest.get("progress"), dict):
-        raise DamagedError(path, "it does not say how far the training was")
+        raise DamagedError(path, "it does not hold the progress of training")
     return manifest
 
 
@@ -190,14 +192,15 @@ def _types(entry: object) -> dict[str, type]:
 
 
 def read_checkpoint(folder: Path, *, train_state: bool = False) -> Checkpoint:
-    """Read a checkpoint and verify every byte of it that is used.
+    """Read a checkpoint, and verify each file that is read.
 
     Args:
-        folder: the checkpoint.
-        train_state: whether the state of the training is wanted too.
+        folder: the folder of the checkpoint.
+        train_state: whether to read the training state too.
 
     Raises:
-        DamagedError: if anything is missing, damaged, or does not fit together; it names the file.
+        DamagedError: if a file is missing, is damaged or does not match the others; the message
+            names the file.
     """
     manifest = read_manifest(folder)
     config_path = folder / CONFIG
@@ -223,10 +226,10 @@ def read_checkpoint(folder: Path, *, train_state: bool = False) -> Checkpoint:
 
 
 def verify_checkpoint(folder: Path) -> None:
-    """Read all of a checkpoint, and refuse files that do not belong to it.
+    """Read a whole checkpoint, and check that its folder holds no other files.
 
     Raises:
-        DamagedError: at the first thing that is wrong.
+        DamagedError: at the first problem.
     """
     read_checkpoint(folder, train_state=True)
     try:
@@ -238,7 +241,7 @@ def verify_checkpoint(folder: Path) -> None:
 
 
 def step_folder(step: int) -> str:
-    """Return the name of the folder of a step's checkpoint."""
+    """Return the name of a checkpoint's folder, such as `step-00000300`."""
     return f"step-{step:08d}"
 
 
@@ -258,7 +261,7 @@ def _read_listed(folder: Path, name: str, manifest: Mapping[str, Any], most: int
 
 
 def _unpack(path: Path, data: bytes) -> dict[str, NDArray[Any]]:
-    """Unpack safetensors, after a look at the header of a file that may be a stranger's."""
+    """Unpack safetensors; check the header first, since the file may come from a stranger."""
     length = int.from_bytes(data[:8], "little")
     if length > min(MAX_HEADER_BYTES, len(data)):
         raise DamagedError(path, f"not safetensors: a header of {length} bytes")
@@ -272,7 +275,7 @@ def _unpack(path: Path, data: bytes) -> dict[str, NDArray[Any]]:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) != len(pairs):
-        raise ValueError("a name stands twice in the header")
+        raise ValueError("a name occurs twice in the header")
     return content
 
 

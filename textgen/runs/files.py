@@ -17,21 +17,23 @@ from textgen.errors import DamagedError, StorageError, storage_errors
 
 try:
     import fcntl
-except ImportError:  # Windows has no such locks; what a killed process left stays there.
+except ImportError:  # Windows has no flock: there, the leftovers of killed processes remain.
     fcntl = None  # type: ignore[assignment]
 
 HAS_LOCKS: bool = fcntl is not None
+# Prefix of the names of temporary files and folders.
 TEMPORARY = ".tmp-"
-# Beyond every vocabulary and list of files that is written: reading it back must stay quick.
+# Largest JSON file that is read, in bytes. Every file that textgen writes is smaller.
 MAX_JSON_BYTES = 4 * 2**20
+# Most values that a JSON file may hold. Every file that textgen writes holds fewer.
 MAX_JSON_VALUES = 200_000
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 
 def encode_json(content: Mapping[str, Any]) -> bytes:
-    """Return content as JSON for people to read too, sealed with its own SHA-256.
+    """Return content as indented JSON that carries its own SHA-256.
 
-    The sum is taken over the canonical JSON, sorted and without spaces, with that field blank.
+    The checksum is that of the canonical JSON: keys sorted, no spaces, `sha256` empty.
     """
     blank = dict(content) | {"sha256": ""}
     canonical = json.dumps(blank, sort_keys=True, separators=(",", ":"))
@@ -40,19 +42,19 @@ def encode_json(content: Mapping[str, Any]) -> bytes:
 
 
 def decode_json(path: Path, data: bytes) -> dict[str, Any]:
-    """Parse sealed JSON.
+    """Parse JSON that `encode_json` returned.
 
     Raises:
-        DamagedError: if it is not JSON, holds more values than any that is written, or its
-            checksum does not fit; it names the path.
+        DamagedError: if it is not JSON, holds too many values or does not match its checksum; the
+            message names the path.
     """
-    # Parsing millions of values takes seconds; characters within strings cost nothing.
+    # Parsing millions of values takes seconds, so they are counted first, outside strings.
     outside = _STRINGS.sub(b"", data)
     if sum(map(outside.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
         raise DamagedError(path, f"over {MAX_JSON_VALUES:,} values")
     try:
         content = parse_json(data)
-        # The bytes, not only the values: so that no flipped bit is too small to be seen.
+        # Comparing the bytes, not only the values, detects every flipped bit.
         sound = isinstance(content, dict) and encode_json(content) == data
     except (ValueError, RecursionError) as error:
         raise DamagedError(path, "not JSON") from error
@@ -70,7 +72,7 @@ def parse_json(data: bytes) -> Any:
     """
 
     def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is no number")
+        raise ValueError(f"{constant} is not a finite number")
 
     def whole(digits: str) -> int:
         if len(digits) > 20 or abs(int(digits)) >= 2**63:
@@ -81,25 +83,25 @@ def parse_json(data: bytes) -> Any:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a file of sealed JSON.
+    """Read a file of JSON that carries its own checksum.
 
     Raises:
-        DamagedError: if it is missing, damaged or larger than any that is written.
+        DamagedError: if it is missing, damaged or too large.
     """
     return decode_json(path, read_bytes(path, MAX_JSON_BYTES))
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """Read a regular file that must be there; links are not followed, and nothing is waited for.
+    """Read a regular file, without following links and without blocking.
 
     Args:
         path: the file.
-        most: bytes that it may have.
+        most: largest size that is allowed, in bytes.
 
     Raises:
-        DamagedError: if it is missing, is no regular file, is larger or cannot be read.
+        DamagedError: if it is missing, is not a regular file, is too large or cannot be read.
     """
-    # A link or a FIFO in a run of somebody else's could lead anywhere or never end.
+    # A run may come from a stranger: a link could lead to any file, and a FIFO never ends.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         with open(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
@@ -117,7 +119,7 @@ def read_bytes(path: Path, most: int) -> bytes:
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a file and wait until the disk has it."""
+    """Write a file, and wait until it is on the disk."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()
@@ -125,7 +127,7 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put a whole new file in the place of an old one, or leave the old one as it was.
+    """Replace a file atomically: if that fails, the old file is unchanged.
 
     Raises:
         StorageError: if it cannot be written.
@@ -142,19 +144,22 @@ def replace_file(path: Path, data: bytes) -> None:
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """Fill a folder under another name, and give it its own only when all of it is on the disk.
+    """Create a folder atomically: fill it under a temporary name, sync it, then rename it.
+
+    Args:
+        target: the folder to create.
 
     Yields:
-        The temporary folder to write into; its files are expected to be durable already.
+        The temporary folder, for the caller to fill with `write_durably`.
 
     Raises:
-        FileExistsError: if the target is there by then.
+        FileExistsError: if the target exists by the time the folder is renamed.
         StorageError: if it cannot be written.
     """
     with storage_errors(target.parent):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-        except FileExistsError as error:  # which shall speak of the target alone
+        except FileExistsError as error:  # that error is reserved for the target itself
             raise StorageError(target.parent, os.strerror(errno.ENOTDIR)) from error
     with storage_errors(target):
         _remove_orphans(target.parent)
@@ -165,7 +170,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
             if target.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
             temporary.rename(target)
-            # Until the parent is on the disk too, a power cut may take the new name away.
+            # Until the parent is synced too, a power failure may undo the renaming.
             sync_folder(target.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -174,16 +179,17 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 def _locked_folder(target: Path) -> tuple[Path, int | None]:
-    """Make a temporary folder that is locked as long as this process lives.
+    """Make a temporary folder that is locked until this process ends.
 
-    The number of a process would not do: two machines or containers may share the disk.
+    The lock tells other processes that the folder is in use. A process number could not tell them,
+    since two machines or containers may share the disk.
     """
     while True:
         temporary = target.with_name(f"{TEMPORARY}{target.name}-{secrets.token_hex(4)}")
         temporary.mkdir()
         if not HAS_LOCKS:
             return temporary, None
-        with suppress(FileNotFoundError):  # taken for an orphan before it was locked
+        with suppress(FileNotFoundError):  # another process removed it before it was locked
             handle = os.open(temporary, os.O_RDONLY)
             fcntl.flock(handle, fcntl.LOCK_EX)
             if temporary.exists():
@@ -194,7 +200,7 @@ def _locked_folder(target: Path) -> tuple[Path, int | None]:
 def _remove_orphans(folder: Path) -> None:
     """Remove the temporary folders of processes that were killed while they filled them."""
     for path in folder.glob(f"{TEMPORARY}*") if HAS_LOCKS else ():
-        with suppress(OSError):  # locked by a living process, or gone
+        with suppress(OSError):  # a running process holds its lock, or it no longer exists
             handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -204,7 +210,7 @@ def _remove_orphans(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk; Windows has no way to ask for that."""
+    """Wait until the names in a folder are on the disk. Does nothing on Windows."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)

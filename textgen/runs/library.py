@@ -1,4 +1,4 @@
-"""Where runs are, and how one is found by its name."""
+"""The folder of runs: list them, find one by its name, name a new one."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 from textgen.errors import RunExistsError, RunNotFoundError, SettingError
 from textgen.runs.run import CHECKPOINTS, Run, runs_folder
 
-# Room for the ending of a temporary name within the 255 bytes of most file systems.
+# Longest name of a run, in bytes. Most file systems allow 255; temporary names are a little longer.
 MAX_NAME_BYTES = 200
 
 
@@ -21,17 +21,20 @@ def list_runs() -> list[Run]:
 
 
 def find_run(name: str | None) -> Run:
-    """Find a run by its name or path; the newest without one.
+    """Find a run by its name or path.
+
+    Args:
+        name: name or path of the run; None for the newest.
 
     Raises:
-        RunNotFoundError: if there is none; it lists those that exist.
+        RunNotFoundError: if there is no such run; the message lists those that exist.
     """
     runs = list_runs()
     if name is None:
         if runs:
             return runs[0]
     else:
-        with suppress(OSError, SettingError):  # what cannot be a name is no run's name
+        with suppress(OSError, SettingError):  # no run has a name that is invalid
             for path in (run_path(name), Path(name)):
                 if Run(path).exists():
                     return Run(path)
@@ -39,10 +42,10 @@ def find_run(name: str | None) -> Run:
 
 
 def run_path(name: str) -> Path:
-    """Return where a run of this name or path is or would be.
+    """Return the path of the run of this name or path, whether it exists or not.
 
     Raises:
-        SettingError: if it cannot be the name of a folder.
+        SettingError: if the name is not valid for a folder.
     """
     path = Path(name)
     longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
@@ -53,14 +56,14 @@ def run_path(name: str) -> Path:
 
 
 def new_run_path(name: str | None, corpus: Path) -> Path:
-    """Return where to make a new run.
+    """Return the path of a new run.
 
     Args:
         name: its name or path; None to name it after its corpus: `fables`, then `fables-2`.
         corpus: the first file or folder of its corpus.
 
     Raises:
-        RunExistsError: if something of that name is there.
+        RunExistsError: if a file or folder of that name already exists.
     """
     if name is None:
         whole = corpus.absolute()
@@ -76,6 +79,7 @@ def new_run_path(name: str | None, corpus: Path) -> Path:
 
 
 def _free(path: Path) -> Path:
+    """Return the path itself if nothing exists there, else with the first free number added."""
     number = 1
     while path.with_name(free := f"{path.name}-{number}" if number > 1 else path.name).exists():
         number += 1
@@ -83,8 +87,8 @@ def _free(path: Path) -> Path:
 
 
 def _age(run: Run) -> tuple[float, str]:
-    """Sort by the last checkpoint, newest first."""
+    """Return a sort key that puts the run with the newest checkpoint first."""
     folder, touched = run.path / CHECKPOINTS, 0.0
-    with suppress(OSError):  # it was removed meanwhile
+    with suppress(OSError):  # the run was removed meanwhile
         touched = (folder if folder.exists() else run.path).stat().st_mtime
     return -touched, run.name

@@ -1,4 +1,4 @@
-"""The lock that keeps two trainers from one run."""
+"""The lock that stops two processes from training the same run."""
 
 import os
 from collections.abc import Iterator
@@ -10,20 +10,23 @@ from textgen.runs.run import LOCK
 
 try:
     import fcntl
-except ImportError:  # Windows has no such lock; two trainers of one run are not kept apart there.
+except ImportError:  # Windows has no flock: there, nothing stops two trainers of one run.
     fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
 def training_lock(run: Path) -> Iterator[None]:
-    """Hold the lock of a run; the system drops it when the process ends, however it ends.
+    """Hold the lock of a run. The system releases it when the process ends for any reason.
+
+    Args:
+        run: the folder of the run.
 
     Raises:
-        LockedError: if another process holds it; it names the process.
-        StorageError: if the file of the lock cannot be used.
+        LockedError: if another process holds the lock; the message names the process.
+        StorageError: if the lock file cannot be opened, locked or written.
     """
     path = run / LOCK
-    # A link in a run of somebody else's could lead to any file of ours.
+    # A run may come from a stranger: a link in it could lead to any file of the user's.
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     with storage_errors(path):
         descriptor = os.open(path, flags, 0o666)

@@ -9,7 +9,7 @@ from typing import Any
 from textgen.errors import DamagedError, storage_errors
 from textgen.runs.files import parse_json, replace_file
 
-# Many times what a row takes.
+# Longest line that is read at once, in bytes: many times the length of a row.
 MAX_ROW_BYTES = 2**16
 
 
@@ -31,7 +31,7 @@ def add_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows; a torn last one is left out.
+    """Return the rows; an incomplete last row is left out.
 
     Raises:
         DamagedError: if any other line is not a row, or the file cannot be read.
@@ -43,7 +43,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def cut_rows(path: Path, step: int) -> None:
-    """Remove the rows after a step, and what is no row.
+    """Remove the rows after a step, and lines that are not rows.
 
     Raises:
         StorageError: if that cannot be written.
@@ -54,12 +54,12 @@ def cut_rows(path: Path, step: int) -> None:
 
 
 def last_step(path: Path) -> int:
-    """Return the highest step of any row; 0 without one."""
+    """Return the highest step of any row, or 0 if there is none."""
     return max((row["step"] for row in _read(path) if row is not None), default=0)
 
 
 def _read(path: Path) -> Iterator[dict[str, Any] | None]:
-    """Yield the rows, None for a line that is none."""
+    """Yield each row, and None for each line that is not a row."""
     try:
         if path.is_file():
             with path.open("rb") as file:
@@ -70,7 +70,7 @@ def _read(path: Path) -> Iterator[dict[str, Any] | None]:
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
-    """Parse a row: a step and other numbers; None if it is none."""
+    """Return a row, which holds a step and other numbers, or None if the line is not a row."""
     try:
         row = parse_json(line)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What run.json holds: the text of a run, its model and its plans."""
+"""The content of run.json: the text of a run, its model and its plans."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,12 +15,12 @@ class CorpusRecord:
     """The text a run is trained on.
 
     Attributes:
-        origin: the paths that were given, absolute.
-        sha256: of the normalised text.
-        characters: of the whole text.
-        training_characters: of the part trained on, which the token file holds first.
-        validation_characters: of the rest.
-        tokens_sha256: of the token file.
+        origin: the paths that were given, as absolute paths.
+        sha256: SHA-256 of the normalised text, in hexadecimal.
+        characters: length of the whole text in characters.
+        training_characters: length of the training part, with which the token file begins.
+        validation_characters: length of the validation part.
+        tokens_sha256: SHA-256 of the token file, in hexadecimal.
         kept: whether the run holds the token file.
     """
 
@@ -43,20 +43,21 @@ class CorpusRecord:
 
     @property
     def tokens(self) -> int:
-        """Ids in the token file."""
+        """Number of ids in the token file."""
         return self.training_characters + self.validation_characters
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """What run.json holds.
+    """The content of run.json.
 
     Attributes:
-        created: when, in ISO 8601 with UTC.
+        created: when the run was created, in ISO 8601 and UTC.
         corpus: the text.
-        config: the model.
-        plans: one for each time the run was trained further; the last is the one in force.
-        versions: of textgen and what it stands on.
+        config: the model, without its parameters.
+        plans: the first plan, and one for each time the run was trained further. The last plan is
+            in force.
+        versions: versions of textgen and of the packages it depends on.
     """
 
     created: str
@@ -71,7 +72,7 @@ class RunRecord:
         return self.plans[-1]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON can hold it."""
+        """Return the record as a dictionary that JSON can hold."""
         return {
             "format": FORMAT,
             "created": self.created,
@@ -86,7 +87,7 @@ class RunRecord:
         """Read what `to_json` returned.
 
         Raises:
-            DamagedError: if it makes no sense; it names the path.
+            DamagedError: if the content is invalid; the message names the path.
         """
         check_format(path, content)
         try:

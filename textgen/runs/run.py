@@ -1,4 +1,4 @@
-"""The folder of a run: what was planned, what was measured, and its checkpoints."""
+"""The folder of a run: its record, its tokens, its metrics and its checkpoints."""
 
 import os
 import re
@@ -27,8 +27,7 @@ TOKENS = "corpus.tokens"
 METRICS = "metrics.jsonl"
 LOCK = "lock"
 CHECKPOINTS = "checkpoints"
-
-
+# Environment variable that names the folder of runs.
 VARIABLE = "TEXTGEN_CHECKPOINTS"
 
 
@@ -38,7 +37,7 @@ def runs_folder() -> Path:
 
 
 class Run:
-    """A run on disk. Making the object reads nothing."""
+    """A run on disk. Creating the object reads no file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -50,16 +49,16 @@ class Run:
 
     @property
     def reference(self) -> str:
-        """What a command calls this run: its name in the folder of runs, its path elsewhere."""
+        """How a command names this run: by its name in the folder of runs, else by its path."""
         inside = self.path.resolve().parent == runs_folder().resolve()
         return self.name if inside else str(self.path)
 
     def exists(self) -> bool:
-        """Return whether there is a run here that can be looked at."""
+        """Return whether there is a run here. False if the disk cannot be read."""
         return os.path.isfile(self.path / RECORD)
 
     def is_gone(self) -> bool:
-        """Return whether there is certainly no run here; a disk that fails does not tell."""
+        """Return whether it is certain that no run is here. False if the disk cannot be read."""
         try:
             os.stat(self.path / RECORD)
         except (FileNotFoundError, NotADirectoryError):
@@ -78,7 +77,7 @@ class Run:
         return RunRecord.from_json(path, read_json(path))
 
     def write_record(self, record: RunRecord) -> None:
-        """Write run.json in the place of the old one.
+        """Write run.json, and replace the old one atomically.
 
         Raises:
             StorageError: if it cannot be written.
@@ -86,7 +85,7 @@ class Run:
         replace_file(self.path / RECORD, encode_json(record.to_json()))
 
     def open_tokens(self, record: RunRecord) -> Tokens:
-        """Map the token file, training part first.
+        """Map the token file into memory; the training part comes first.
 
         Raises:
             DamagedError: if it is missing or damaged.
@@ -96,7 +95,7 @@ class Run:
         return open_tokens(self.path / TOKENS, corpus.tokens, vocab_size, corpus.tokens_sha256)
 
     def size(self) -> int:
-        """Return the bytes of all files of the run; what is removed meanwhile does not count."""
+        """Return the size of all files of the run in bytes, without files removed meanwhile."""
         total = 0
         for parent, _, names in os.walk(self.path):
             for name in names:
@@ -108,7 +107,7 @@ class Run:
         """List the steps of the checkpoints, in order.
 
         Raises:
-            DamagedError: if they cannot be looked at.
+            DamagedError: if their folder cannot be read.
         """
         folder = self.path / CHECKPOINTS
         try:
@@ -125,13 +124,16 @@ class Run:
         return self.path / CHECKPOINTS / step_folder(step)
 
     def validation_losses(self, *, damaged: bool = False) -> dict[int, float]:
-        """Return the validation loss, in nats, of each checkpoint at which it was measured.
+        """Return the validation loss of each checkpoint at which it was measured, by step.
 
         Args:
-            damaged: whether to pass over manifests that are.
+            damaged: whether to skip checkpoints with a damaged manifest.
+
+        Returns:
+            Losses in nats per character.
 
         Raises:
-            DamagedError: if a manifest is damaged and is not to be passed over.
+            DamagedError: if a manifest is damaged and `damaged` is false.
         """
         losses = {}
         for step in self.steps():
@@ -140,13 +142,13 @@ class Run:
             except DamagedError:
                 if self.folder(step).exists() and not damaged:
                     raise
-                continue  # its trainer has pruned it since the steps were listed
+                continue  # it is damaged, or its trainer removed it since the steps were listed
             if loss is not None:
                 losses[step] = loss
         return losses
 
     def progress(self) -> dict[str, Any]:
-        """Return the further numbers of the latest checkpoint, as they are; none without one.
+        """Return the training progress in the latest checkpoint, or nothing if there is none.
 
         Raises:
             DamagedError: if its manifest is damaged.
@@ -155,14 +157,14 @@ class Run:
         return dict(read_manifest(self.folder(steps[-1]))["progress"]) if steps else {}
 
     def best_step(self, *, damaged: bool = False) -> int:
-        """Return the step of lowest validation loss; the latest if none was measured.
+        """Return the step of the lowest validation loss, or the latest step if none was measured.
 
         Args:
-            damaged: whether to pass over checkpoints whose manifest is.
+            damaged: whether to skip checkpoints with a damaged manifest.
 
         Raises:
             RunError: if there is no checkpoint.
-            DamagedError: if a manifest is damaged and is not to be passed over.
+            DamagedError: if a manifest is damaged and `damaged` is false.
         """
         losses, steps = self.validation_losses(damaged=damaged), self.steps()
         if losses:
@@ -175,14 +177,14 @@ class Run:
         return steps[-1]
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint, unless the same step was saved before.
+        """Write a checkpoint, unless its step was saved before.
 
         Raises:
-            StorageError: if it cannot be written, or the run is no longer there.
+            StorageError: if it cannot be written, or the run no longer exists.
         """
         folder = self.folder(checkpoint.step)
         if self.is_gone():
-            raise StorageError(folder, "the run is no longer there")
+            raise StorageError(folder, "the run no longer exists")
         with storage_errors(folder):
             saved = folder.exists()
         if not saved:
@@ -197,7 +199,11 @@ class Run:
         return read_checkpoint(self.folder(step), train_state=train_state)
 
     def prune(self, keep: int, also: Collection[int] = ()) -> None:
-        """Remove all checkpoints but the newest `keep`, the best and those of some other steps.
+        """Remove all checkpoints except the newest, the best and some others.
+
+        Args:
+            keep: number of the newest checkpoints to keep, at least 1.
+            also: steps of other checkpoints to keep.
 
         Raises:
             StorageError: if one cannot be removed.
@@ -216,14 +222,18 @@ class Run:
         """
         for step in steps:
             folder = self.folder(step)
-            # Renamed first, so that nobody sees half of a checkpoint under its own name.
-            doomed = folder.with_name(f"{TEMPORARY}{folder.name}")
+            # It is renamed first, so that no reader finds half a checkpoint under its own name.
+            temporary = folder.with_name(f"{TEMPORARY}{folder.name}")
             with storage_errors(folder):
-                folder.rename(doomed)
-                shutil.rmtree(doomed)
+                folder.rename(temporary)
+                shutil.rmtree(temporary)
 
     def set_aside(self, step: int) -> None:
-        """Give a damaged checkpoint another name, so that its step can be saved again."""
+        """Rename a damaged checkpoint, so that its step can be saved again.
+
+        Raises:
+            StorageError: if it cannot be renamed.
+        """
         folder, number = self.folder(step), 1
         while (aside := folder.with_name(f"damaged-{folder.name}-{number}")).exists():
             number += 1
@@ -232,12 +242,16 @@ class Run:
             sync_folder(folder.parent)
 
     def remove_leftovers(self) -> None:
-        """Remove what an interrupted write left behind."""
+        """Remove the temporary files and folders that interrupted writes left.
+
+        Raises:
+            StorageError: if one cannot be removed.
+        """
         for folder in (self.path, self.path / CHECKPOINTS):
             for path in folder.glob(f"{TEMPORARY}*"):
                 with storage_errors(path):
-                    whole = path.is_dir() and not path.is_symlink()
-                    shutil.rmtree(path) if whole else path.unlink()
+                    is_folder = path.is_dir() and not path.is_symlink()
+                    shutil.rmtree(path) if is_folder else path.unlink()
 
     def add_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows to metrics.jsonl: all of them, or none if that fails.
@@ -248,7 +262,7 @@ class Run:
         add_rows(self.path / METRICS, rows)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return the rows of metrics.jsonl; a torn last row is left out.
+        """Return the rows of metrics.jsonl; an incomplete last row is left out.
 
         Raises:
             DamagedError: if any other line is not a row.
@@ -256,28 +270,28 @@ class Run:
         return read_rows(self.path / METRICS)
 
     def cut_metrics(self, step: int) -> None:
-        """Remove the rows after a step, and what is no row.
+        """Remove the rows after a step, and lines that are not rows.
 
         Raises:
-            StorageError: if that cannot be written.
+            StorageError: if metrics.jsonl cannot be written.
         """
         cut_rows(self.path / METRICS, step)
 
     def problems(self) -> Sequence[DamagedError]:
-        """Check every file but metrics.jsonl and the lock; return what is wrong."""
+        """Check every file except metrics.jsonl and the lock, and return what is wrong."""
         found = []
         try:
             record = self.record()
             if record.corpus.kept:
                 self.open_tokens(record)
             if not self.steps() and last_step(self.path / METRICS) > record.plan.checkpoint_every:
-                raise DamagedError(self.path, "it was trained, and has no checkpoint left")
+                raise DamagedError(self.path, "it was trained, but has no checkpoint left")
         except DamagedError as error:
             found.append(error)
         for step in self.steps():
             try:
                 verify_checkpoint(self.folder(step))
             except DamagedError as error:
-                if self.folder(step).exists():  # else its trainer has pruned it meanwhile
+                if self.folder(step).exists():  # else its trainer removed it meanwhile
                     found.append(error)
         return found

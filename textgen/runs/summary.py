@@ -1,4 +1,4 @@
-"""What a run is, in numbers and words that JSON can hold."""
+"""Summarise a run as a dictionary that JSON can hold."""
 
 import math
 from collections import defaultdict
@@ -15,9 +15,9 @@ from textgen.settings import ModelSettings, TrainingSettings
 
 
 def summarise(run: Run) -> dict[str, Any]:
-    """Describe a run: its text, network and plan, how far it came and how good it got.
+    """Summarise a run: its text, its network, its plan, its progress and its loss.
 
-    A run that is damaged is described by its name and the problem alone.
+    The summary of a damaged run holds only its name, its path and the problem.
 
     Returns:
         A dictionary; losses are in bits per character.
@@ -87,9 +87,10 @@ def _layers(settings: ModelSettings) -> list[dict[str, Any]]:
 
 
 def _memory(settings: ModelSettings, plan: TrainingSettings) -> dict[str, int]:
-    """Return the bytes of what is kept as float32: weights, the state of a text, training.
+    """Return the memory of the weights, of the state of one text and of training, in bytes.
 
-    Training keeps two moments of each parameter beside it, its gradient, and the states of a batch.
+    All are float32. Training holds four numbers per parameter (the parameter itself, its gradient
+    and two moments), and the states of a batch.
     """
     members = len(CELLS[settings.cell].state_type._fields)
     state = 4 * members * settings.num_layers * settings.hidden_size
