@@ -1,1 +1,1 @@
-"""How JAX runs on this machine: devices and the cache of compiled code."""
+"""How JAX runs on this machine: devices, the cache of compiled code, options of XLA."""

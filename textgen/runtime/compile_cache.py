@@ -1,7 +1,8 @@
-"""A folder in which JAX keeps what it has compiled, from one command to the next.
+"""A folder in which JAX keeps compiled code from one command to the next.
 
-What lies in it is run as it is, so that it must be the user's alone; it is kept apart from models,
-which may come from strangers. JAX reads its settings from the environment when it is imported.
+The code in the folder is run without any check, so only the user may have access to it. It is kept
+apart from the models, which may come from strangers. JAX reads its settings from the environment
+when it is imported.
 """
 
 import hashlib
@@ -13,32 +14,36 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
+# Environment variable that names the folder.
 FOLDER = "TEXTGEN_COMPILE_CACHE"
+# Largest size of the folder of one machine, in bytes. The oldest entries are removed.
 MAX_BYTES = 64 * 2**20
+# First bytes of an entry that is compressed by Zstandard.
 ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 def keep_compiled(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Have JAX keep what it compiles, if it is not imported yet.
+    """Make JAX keep compiled code. Call this before JAX is imported.
 
     Args:
-        environment: of this process. `TEXTGEN_COMPILE_CACHE` names another folder than the user's
-            cache, and empty turns this off; JAX's own setting goes before it.
+        environment: the environment variables of this process. `TEXTGEN_COMPILE_CACHE` names the
+            folder; if it is empty, no code is kept. The default is a folder in the user's cache.
+            JAX's own `JAX_COMPILATION_CACHE_DIR` takes precedence.
     """
-    place = environment.get(FOLDER, _default_folder(environment))
-    if not place or "JAX_COMPILATION_CACHE_DIR" in environment:
+    chosen = environment.get(FOLDER, _default_folder(environment))
+    if not chosen or "JAX_COMPILATION_CACHE_DIR" in environment:
         return
-    folder = Path(place) / _machine()
-    with suppress(OSError):  # a home that cannot be written to: everything is compiled anew
+    folder = Path(chosen) / _machine()
+    with suppress(OSError):  # if the folder cannot be written, JAX compiles everything again
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _belongs_to_user(folder):
             return
         _tidy(folder)
         environment["JAX_COMPILATION_CACHE_DIR"] = str(folder)
-        # By itself JAX would keep only what takes it more than a second.
+        # By default JAX keeps only code that takes more than a second to compile.
         environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.02")
-        # On some Intel processors XLA takes back nothing that was kept, compiles it anew, and says
-        # so in long lines for each program (openxla/xla issue 44565).
+        # On some Intel processors XLA rejects all code that was kept, compiles it again, and prints
+        # long warnings about each program (openxla/xla issue 44565).
         environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
@@ -48,7 +53,7 @@ def _default_folder(environment: MutableMapping[str, str]) -> str:
 
 
 def _machine() -> str:
-    """Name the compiler and the instructions of this machine: compiled code fits no others."""
+    """Return a name for this compiler and processor; compiled code runs on no others."""
     described = platform.machine() + platform.processor()
     with suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
@@ -64,14 +69,14 @@ def _belongs_to_user(folder: Path) -> bool:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove entries that were cut short, of which JAX would complain for ever, and old ones."""
+    """Remove incomplete entries, about which JAX would warn every time, and the oldest ones."""
     room = MAX_BYTES
     for entry in _newest_first(folder):
         status = entry.stat()
         room -= status.st_size
-        # An entry that was found whole is marked by being made read-only.
-        whole = not status.st_mode & 0o200 or _is_whole(entry.read_bytes())
-        if room < 0 or not whole:
+        # A read-only entry was found complete before, and is not read again.
+        is_complete = not status.st_mode & 0o200 or _is_complete(entry.read_bytes())
+        if room < 0 or not is_complete:
             entry.unlink()
         else:
             entry.chmod(0o400)
@@ -82,8 +87,9 @@ def _newest_first(folder: Path) -> Iterator[Path]:
     return iter(sorted(entries, key=lambda entry: entry.stat().st_mtime, reverse=True))
 
 
-def _is_whole(content: bytes) -> bool:
-    if content.startswith(ZSTD):  # written where Python has zstd; JAX checks it in reading
+def _is_complete(content: bytes) -> bool:
+    # JAX uses Zstandard if Python has it, and then checks an entry itself when it reads it.
+    if content.startswith(ZSTD):
         return True
     try:
         zlib.decompress(content)

@@ -1,4 +1,4 @@
-"""The mesh: CPU cores or accelerators, all as data parallelism along one axis."""
+"""The mesh of devices: CPU cores or accelerators, which share each batch along one axis."""
 
 import os
 import time
@@ -13,38 +13,39 @@ from textgen.network.cells import CELLS
 from textgen.network.parameters import parameter_count
 from textgen.settings import MAX_STATE_BYTES, ModelSettings, TrainingSettings
 
+# Name of the only axis of the mesh.
 DATA = "data"
 
 
 def available_cores() -> int:
-    """Return how many CPU cores this process may use."""
+    """Return the number of CPU cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def check_devices(devices: int) -> None:
-    """Refuse more devices than this machine has cores or accelerators.
+    """Check that this machine has a number of devices: cores or accelerators.
 
     Raises:
-        SettingError: if there are fewer than asked for.
+        SettingError: if it has fewer.
     """
     with suppress(RuntimeError):  # if JAX is running already
         jax.config.update("jax_num_cpu_devices", min(devices, available_cores()))
     present = len(jax.devices())
     if devices > present:
-        raise SettingError("devices", devices, f"at most the {present} there are")
+        raise SettingError("devices", devices, f"at most {present}, the number available")
 
 
 def check_memory(model: ModelSettings, plan: TrainingSettings) -> None:
-    """Refuse a network or a batch that cannot fit into this machine's memory.
+    """Check that a network and a batch can fit into the memory of this machine.
 
-    Counted are the parameters, their gradients and two moments, and what the layers keep of a batch
-    for the backward pass: a lower bound of what training takes.
+    The estimate is a lower bound. It counts the parameters, their gradients and two moments, and
+    what the layers keep of a batch for the backward pass.
 
     Raises:
-        SettingError: if there is less memory than that, or the states of a batch take more than a
-            checkpoint can hold.
+        SettingError: if this machine has less memory than that, or if the states of a batch take
+            more than a checkpoint can hold.
     """
     states = len(CELLS[model.cell].fill_state(0)) * model.num_layers * model.hidden_size
     most = MAX_STATE_BYTES // (4 * states)
@@ -61,49 +62,55 @@ def check_memory(model: ModelSettings, plan: TrainingSettings) -> None:
         ("batch_size", plan.batch_size, weights + batch),
     ):
         if needed > available:
-            sizes = f"the {available / 2**30:.1f} GiB of this machine, not {needed / 2**30:,.1f}"
-            raise SettingError(name, value, f"small enough for {sizes}")
+            memory = f"the {available / 2**30:.1f} GiB of memory of this machine"
+            problem = f"small enough for {memory} (this takes {needed / 2**30:,.1f} GiB)"
+            raise SettingError(name, value, problem)
 
 
 def make_mesh(devices: int | None, batch_size: int) -> Mesh:
-    """Make the mesh that shares a batch.
+    """Make the mesh of devices that share a batch.
 
-    On a CPU each device is a core, which runs its own loop over time without a handshake at every
-    step. JAX fixes their number at its first use, so the first call in a process decides it; a CPU
-    with fewer cores than asked for shares them, with the same results.
+    On a CPU each device is a core, and runs its own loop over time, without waiting for the others
+    at every step. JAX fixes the number of devices at its first use, so the first call in a process
+    decides it. A CPU can have more devices than cores; the results are the same.
 
     Args:
-        devices: how many to use; None for as many as there are and divide the batch.
-        batch_size: sequences to share.
+        devices: number of devices; None for the largest number present that divides the batch.
+        batch_size: number of sequences in the batch.
 
     Raises:
         SettingError: if there are fewer devices than asked for.
     """
-    with suppress(RuntimeError):  # if JAX is running already: use the devices it has
+    with suppress(RuntimeError):  # if JAX is running already, use the devices it has
         jax.config.update("jax_num_cpu_devices", devices or available_cores())
     present = jax.devices()
     if devices is None:
         usable = range(1, min(len(present), batch_size) + 1)
         devices = max(n for n in usable if batch_size % n == 0)
     if devices > len(present):
-        raise SettingError("devices", devices, f"at most the {len(present)} there are")
+        raise SettingError("devices", devices, f"at most {len(present)}, the number available")
     return jax.make_mesh(
         (devices,), (DATA,), axis_types=(AxisType.Auto,), devices=present[:devices]
     )
 
 
 def shared(mesh: Mesh) -> NamedSharding:
-    """Return the placement of arrays whose first axis is split over the mesh."""
+    """Return the sharding that splits the first axis of an array over the mesh."""
     return NamedSharding(mesh, PartitionSpec(DATA))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """Return the placement of arrays that every device holds whole."""
+    """Return the sharding that gives every device the whole array."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def product_speed(mesh: Mesh, repeats: int = 16) -> float:
-    """Return the operations a second of matrix products [1024, 1024], one after the other."""
+    """Measure the speed of matrix products in floating-point operations per second.
+
+    Args:
+        mesh: the devices; each multiplies matrices [1024, 1024].
+        repeats: number of products in each of four measurements, of which the fastest counts.
+    """
     size, source = 1024, np.random.default_rng(0)
     left = source.normal(size=(mesh.size * size, size)).astype(np.float32)
     right = (source.normal(size=(size, size)) / size**0.5).astype(np.float32)

@@ -7,14 +7,15 @@ ONE_KERNEL = f"--xla_backend_extra_options=xla_cpu_small_while_loop_byte_thresho
 
 
 def prefer_one_kernel(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Have XLA compile the loop that writes into one kernel, if JAX has not started yet.
+    """Make XLA compile the sampling loop into one kernel. Call this before JAX starts.
 
     By default XLA calls one kernel for each operation of each iteration, which costs a small
-    network a fifth of its speed. Products of a large network use all cores only without this
-    option, and so does training: call it for small networks that write.
+    network a fifth of its speed. With this option, however, neither training nor the matrix
+    products of a large network use all cores. Call it only to generate text with a small network.
 
     Args:
-        environment: of this process; a value that is set there already is kept.
+        environment: the environment variables of this process. A value that they already have for
+            this option is kept.
     """
     flags = environment.get("XLA_FLAGS", "")
     if "xla_backend_extra_options" not in flags:
