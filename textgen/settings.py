@@ -1,6 +1,7 @@
-"""Every number a run or a sample is made with, checked when it is set.
+"""The settings of a network, of its training and of writing, checked when they are set.
 
-The three dataclasses are frozen and keyword-only, and are saved as JSON beside what they made.
+The three dataclasses are frozen and keyword-only. They are saved as JSON beside what was made with
+them. A field that is declared with `option` is also an option of the command line.
 """
 
 import dataclasses
@@ -12,19 +13,19 @@ from textgen.errors import SettingError
 
 CellName = Literal["lstm", "gru", "rnn"]
 Projected = Literal["last", "all"]
-# What to do with a character that the model does not know.
+# What to do with a character that is not in the vocabulary.
 OnUnknown = Literal["error", "nearest", "skip", "replace"]
 MAX_SEED = 2**63 - 1
 MAX_STEPS = 10**9
 MAX_DEVICES = 256
-# What the states of a batch may take in a checkpoint, beside the moments of the parameters.
+# Largest size of the recurrent states of a batch in a checkpoint, in bytes.
 MAX_STATE_BYTES = 2**27
 MAX_TEMPERATURE = 100
-# Characters that are written at once, and of samples.
+# Largest length of a sample in characters, and largest number of samples.
 MAX_LENGTH = 10**9
-# How far back the repetition penalty and the limit of copies may look.
+# Most characters that the repetition penalty and the copy limit look back on.
 MAX_WINDOW = 4096
-# Different characters of a text: more than any script has, and few enough to be kept in a model.
+# Most distinct characters of a text: more than any script has, and few enough for a model.
 MAX_CHARACTERS = 2**18
 
 
@@ -38,15 +39,15 @@ def check_number(
     open_high: bool = False,
     whole: bool = False,
 ) -> None:
-    """Raise unless a number lies in the interval from low to high.
+    """Raise an error unless a number lies in the interval from low to high.
 
     Args:
-        name: what the number is called in the message.
+        name: name of the number in the message.
         value: the number.
-        low: lower end, included unless `open_low`.
-        high: upper end, included unless `open_high` or infinite.
-        open_low: whether the lower end is left out.
-        open_high: whether the upper end is left out.
+        low: lower end of the interval.
+        high: upper end of the interval.
+        open_low: whether the lower end is excluded.
+        open_high: whether the upper end is excluded.
         whole: whether only integers are allowed.
 
     Raises:
@@ -70,28 +71,39 @@ def check_number(
         raise SettingError(name, value, allowed)
 
 
-def option(help_text: str, default: Any = dataclasses.MISSING, *, name: str | None = None) -> Any:
-    """Declare a setting that the command line offers as an option.
+def option(
+    help_text: str,
+    default: Any = dataclasses.MISSING,
+    *,
+    name: str | None = None,
+    metavar: str | None = None,
+    is_control: bool = False,
+) -> Any:
+    """Declare a setting that is also an option of the command line.
 
     Args:
-        help_text: one sentence that tells what it does.
-        default: its value where none is given.
-        name: of the option, if it is not that of the setting.
+        help_text: one sentence that says what the setting does.
+        default: value of the setting if none is given.
+        name: name of the option, if it differs from the name of the setting.
+        metavar: what the help shows in place of the value, if not its type.
+        is_control: whether the setting costs time at every character that is written, unless it
+            has its default.
     """
-    metadata = {"help": help_text} | ({"option": name} if name else {})
+    metadata = {"help": help_text, "option": name, "metavar": metavar, "is_control": is_control}
     return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
 class SettingOption:
-    """A setting that the command line offers.
+    """A setting that is also an option of the command line.
 
     Attributes:
-        name: of the setting.
-        option: of the option, without the dashes.
-        help_text: one sentence that tells what it does.
-        annotation: the type of its value.
-        default: its value where none is given.
+        name: name of the setting.
+        option: name of the option, without the dashes.
+        help_text: one sentence that says what the setting does.
+        annotation: type of its value.
+        default: value if none is given.
+        metavar: what the help shows in place of the value; None for its type.
     """
 
     name: str
@@ -99,18 +111,20 @@ class SettingOption:
     help_text: str
     annotation: Any
     default: Any
+    metavar: str | None = None
 
 
 def setting_options(settings: type["Settings"]) -> dict[str, SettingOption]:
-    """Return the settings of a class that the command line offers, by name."""
+    """Return the settings of a class that are options of the command line, by name."""
     annotations = get_type_hints(settings)
     return {
         field.name: SettingOption(
             name=field.name,
-            option=field.metadata.get("option", field.name).replace("_", "-"),
+            option=(field.metadata["option"] or field.name).replace("_", "-"),
             help_text=field.metadata["help"],
             annotation=annotations[field.name],
             default=field.default,
+            metavar=field.metadata["metavar"],
         )
         for field in dataclasses.fields(settings)  # type: ignore[arg-type]
         if "help" in field.metadata
@@ -118,21 +132,22 @@ def setting_options(settings: type["Settings"]) -> dict[str, SettingOption]:
 
 
 class Settings:
-    """What the three settings classes share: the way to and from JSON."""
+    """Base of the three settings classes: it turns settings into JSON and back."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as a dictionary that JSON can hold."""
+        """Return the settings as a dictionary that can be saved as JSON."""
         return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Build settings from what `to_json` returned, here or in an older textgen.
+        """Build settings from what `to_json` of this version or an older one returned.
 
-        A setting that has a default may be missing: it came later, and its default is what was done
-        before.
+        A setting with a default may be missing, since an older version may not have had it. Its
+        default is what that version did.
 
         Raises:
-            SettingError: if another setting is missing, or one is unknown or out of range.
+            SettingError: if a setting without a default is missing, or if one is unknown or out of
+                range.
         """
         fields = dataclasses.fields(cls)  # type: ignore[arg-type]
         needed = {field.name for field in fields if field.default is dataclasses.MISSING}
@@ -148,13 +163,13 @@ class ModelSettings(Settings):
     """The shape of a network.
 
     Attributes:
-        vocab_size: number of ids V, the unknown character included.
-        embedding_size: width E of a character's vector.
+        vocab_size: number of ids V, including the unknown character.
+        embedding_size: width E of a character's embedding.
         hidden_size: units H in each layer.
-        num_layers: stacked recurrent layers.
-        dropout_rate: share of each layer's outputs dropped while training, in [0, 1).
-        cell: what a layer is made of.
-        projected: which layers' outputs the projection to logits reads, side by side.
+        num_layers: number of stacked recurrent layers.
+        dropout_rate: share of each layer's outputs dropped during training, in [0, 1).
+        cell: recurrent cell of the layers.
+        projected: layers whose outputs, side by side, are projected to logits.
     """
 
     vocab_size: int
@@ -162,9 +177,9 @@ class ModelSettings(Settings):
     hidden_size: int = option("Units in each layer.")
     num_layers: int = option("Number of stacked layers.")
     dropout_rate: float = option(
-        "Share of each layer's outputs dropped while training, in [0, 1).", name="dropout"
+        "Share of each layer's outputs dropped during training, in [0, 1).", name="dropout"
     )
-    cell: CellName = option("Cell that the layers are made of; an LSTM by default.", "lstm")
+    cell: CellName = option("Recurrent cell of the layers; lstm by default.", "lstm")
     projected: Projected = "last"
 
     def __post_init__(self) -> None:
@@ -182,31 +197,32 @@ class ModelSettings(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Settings):
-    """A plan: all that decides how a network is trained, counted in steps.
+    """How a network is trained, counted in steps.
 
     Attributes:
-        first_step: steps the run had made before this plan.
-        steps: steps of this plan.
+        first_step: steps that the run had made before.
+        steps: steps to make.
         batch_size: sequences B in a batch.
-        sequence_length: characters T of a sequence, the reach of truncated back-propagation.
-        learning_rate: the peak of the schedule.
-        warmup_steps: steps over which the rate rises from zero.
-        weight_decay: AdamW's decay of the kernels, multiplied by the rate.
-        b1: decay of AdamW's mean of gradients, in [0, 1).
-        b2: decay of AdamW's mean of squared gradients, in [0, 1).
+        sequence_length: characters T in a sequence, the reach of truncated back-propagation.
+        learning_rate: peak of the learning rate.
+        warmup_steps: steps over which the learning rate rises from zero.
+        weight_decay: AdamW's decay of the kernels, multiplied by the learning rate.
+        b1: decay of AdamW's mean of the gradients, in [0, 1).
+        b2: decay of AdamW's mean of the squared gradients, in [0, 1).
         max_grad_norm: global norm to which a gradient is clipped.
-        reset_rate: chance that a sequence begins from the zero state, in [0, 1].
-        seed: decides the parameters at the start, the dropout and where reading begins.
+        reset_rate: probability that a sequence begins from the zero state, in [0, 1].
+        seed: seed of the initial parameters, the dropout and the batches.
         devices: CPU cores or accelerators that share a batch.
         eval_every: steps between evaluations.
         checkpoint_every: steps between checkpoints.
-        patience: evaluations without a lower loss after which training ends early; 0 for never.
+        patience: evaluations without a lower validation loss after which training ends early; 0
+            for never.
     """
 
     first_step: int = 0
     steps: int
     batch_size: int = option("Sequences in a batch.")
-    sequence_length: int = option("Characters in a sequence, which gradients reach back over.")
+    sequence_length: int = option("Characters in a sequence; gradients reach back as far.")
     learning_rate: float = option("Peak of the learning rate.")
     warmup_steps: int
     weight_decay: float = 0.01
@@ -250,9 +266,14 @@ class TrainingSettings(Settings):
         return self.first_step + self.steps
 
     def is_over(self, step: int, waited: int) -> bool:
-        """Return whether training ends at a step, after `waited` evaluations without a lower loss.
+        """Return whether training ends at a step.
 
-        What was waited for before the plan began does not count.
+        Training never ends early at the first step, so that a run that ended early can be trained
+        further.
+
+        Args:
+            step: steps made since the run's start.
+            waited: evaluations since the lowest validation loss.
         """
         return step >= self.last_step or (step > self.first_step and 0 < self.patience <= waited)
 
@@ -266,48 +287,84 @@ class TrainingSettings(Settings):
 class SamplingSettings(Settings):
     """How the next character is drawn, and where a text ends.
 
-    The names and meanings of the first seven are llama.cpp's.
+    Names and meanings are those of llama.cpp, as far as it has them.
 
     Attributes:
-        temperature: divides the logits; 0, or less than 0.0001, always takes the likeliest. As text
-            also a ramp over the length, `0.4..1.1`, or a cycle from character to character,
-            `1,0.5,0.2`.
-        top_k: only the k likeliest characters; 0 is off.
-        typical_p: only the fewest characters that reach p together, those first whose surprise is
-            nearest to the one expected; 1 is off.
-        top_p: only the fewest characters whose probabilities reach p together; 1 is off.
-        min_p: only characters at least p times as likely as the likeliest; 0 is off.
-        repetition_penalty: divides the positive logits of characters used lately and multiplies
-            the negative ones; 1 is off.
-        repetition_window: how many characters are lately.
-        forbid: characters never written.
-        only: the only characters written; empty for all.
-        words: the only words written; empty for all.
-        starts: what the first, the second and each further line begins with.
-        max_copy: most characters in a row that also stand in the training text; 0 is off.
-        stop: texts before which the text ends.
-        lines: lines after which the text ends; 0 is off. With `starts` as many as these.
+        temperature: divides the logits; 0, or less than 0.0001, always takes the likeliest
+            character. A string may also be a ramp over the length, `0.4..1.1`, or a cycle over the
+            characters, `1,0.5,0.2`.
+        top_k: only the k likeliest characters are drawn; 0 is off.
+        typical_p: only the characters whose surprise is closest to the expected surprise are drawn,
+            as few as reach probability p together; 1 is off.
+        top_p: only the likeliest characters are drawn, as few as reach probability p together; 1
+            is off.
+        min_p: only characters at least p times as likely as the likeliest are drawn; 0 is off.
+        repetition_penalty: divides the positive logits of recent characters and multiplies their
+            negative ones; 1 is off.
+        repetition_window: number of most recent characters that the repetition penalty looks at.
+        forbid: characters that are never written.
+        only: the only characters that are written; empty for all.
+        words: the only words that are written; empty for all.
+        starts: beginnings of the first, the second and each further line. The text ends after as
+            many lines.
+        max_copy: longest run of characters that is copied from the training text; 0 is off.
+        stop: strings before which the text ends.
+        lines: lines after which the text ends, instead of one for each of `starts`; 0 is off.
         sentences: sentences after which the text ends; 0 is off.
     """
 
-    temperature: float | str = 0.8
-    top_k: int = 0
-    typical_p: float = 1.0
-    top_p: float = 1.0
-    min_p: float = 0.0
-    repetition_penalty: float = 1.0
-    repetition_window: int = 64
-    forbid: str = ""
-    only: str = ""
-    words: tuple[str, ...] = ()
-    starts: tuple[str, ...] = ()
-    max_copy: int = 0
-    stop: tuple[str, ...] = ()
-    lines: int = 0
-    sentences: int = 0
+    temperature: float | str = option(
+        "Randomness of the choice; 0 always takes the likeliest character. Can also be a ramp over "
+        "the length, such as 0.4..1.1, or a cycle, such as 1,0.5,0.2.",
+        0.8,
+        metavar="T",
+    )
+    top_k: int = option("Draw only from the k likeliest characters; 0 is off.", 0, is_control=True)
+    typical_p: float = option(
+        "Draw only from the characters whose surprise is closest to the expected surprise, as few "
+        "as reach probability p together; 1 is off.",
+        1.0,
+        is_control=True,
+    )
+    top_p: float = option(
+        "Draw only from the likeliest characters, as few as reach probability p together; 1 is "
+        "off.",
+        1.0,
+        is_control=True,
+    )
+    min_p: float = option(
+        "Draw only from characters at least p times as likely as the likeliest; 0 is off.",
+        0.0,
+        is_control=True,
+    )
+    repetition_penalty: float = option(
+        "Above 1, recent characters become less likely; 1 is off.", 1.0, is_control=True
+    )
+    repetition_window: int = option(
+        "Number of most recent characters that the repetition penalty looks at.", 64
+    )
+    forbid: str = option("Characters that are never written.", "", metavar="CHARS")
+    only: str = option("The only characters that may be written.", "", metavar="CHARS")
+    words: tuple[str, ...] = option(
+        "File with the only words that may be written.", (), metavar="FILE", is_control=True
+    )
+    starts: tuple[str, ...] = option(
+        "Beginnings of the lines, as in A,B,C; the text ends after as many lines.",
+        (),
+        metavar="TEXT",
+        is_control=True,
+    )
+    max_copy: int = option(
+        "Longest run of characters to copy from the training text; 0 is off.", 0, is_control=True
+    )
+    stop: tuple[str, ...] = option(
+        "End before this text; can be given several times.", (), metavar="TEXT"
+    )
+    lines: int = option("End after this many lines; 0 is off.", 0)
+    sentences: int = option("End after this many sentences; 0 is off.", 0)
 
     def __post_init__(self) -> None:
-        # JSON knows no tuples, and a command line no numbers.
+        # JSON has lists instead of tuples, and the command line gives temperatures as strings.
         for name in ("words", "starts", "stop"):
             object.__setattr__(self, name, _texts(name, getattr(self, name)))
         schedule = TemperatureSchedule.parse(self.temperature)
@@ -339,23 +396,16 @@ class SamplingSettings(Settings):
 
     @property
     def num_controls(self) -> int:
-        """How many controls are on that cost something at every character."""
+        """Number of settings that cost time at every character."""
         return sum(
-            (
-                self.top_k > 0,
-                self.typical_p < 1,
-                self.top_p < 1,
-                self.min_p > 0,
-                self.repetition_penalty != 1,
-                bool(self.words),
-                bool(self.starts),
-                self.max_copy > 0,
-            )
+            getattr(self, field.name) != field.default
+            for field in dataclasses.fields(self)
+            if field.metadata.get("is_control")
         )
 
     @property
     def last_line(self) -> int:
-        """The lines after which the text ends; 0 for never."""
+        """Lines after which the text ends; 0 for never."""
         return self.lines or len(self.starts)
 
 
@@ -367,11 +417,11 @@ def _texts(name: str, values: object) -> tuple[str, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class TemperatureSchedule:
-    """The temperature as it was given.
+    """The temperature of each character of a text.
 
     Attributes:
-        kind: what the values are.
-        values: the one temperature; those at both ends of the ramp; or those of the cycle.
+        kind: how the temperature changes over the text.
+        values: the constant temperature, both ends of the ramp, or the members of the cycle.
     """
 
     kind: Literal["constant", "ramp", "cycle"]
@@ -382,7 +432,7 @@ class TemperatureSchedule:
         """Read a number, a ramp such as `0.4..1.1`, or a cycle such as `1,0.5,0.2`.
 
         Raises:
-            SettingError: if it is none of these, or a temperature lies outside [0, 100].
+            SettingError: if it is none of these, or if a temperature lies outside [0, 100].
         """
         allowed = f"a number in [0, {MAX_TEMPERATURE}], a ramp 0.4..1.1 or a cycle 1,0.5,0.2"
         if isinstance(given, str) and ".." in given:

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from textgen.generation import filters
-from textgen.generation.filters import COMPARED, Draws, Filters, choose, filter_logits, softmax
+from textgen.generation.filters import (
+    COMPARED,
+    FILTERS,
+    Draws,
+    choose,
+    filter_logits,
+    filter_values,
+    penalise,
+    positive,
+    softmax,
+)
 from textgen.settings import SamplingSettings
 
 # Ids 1 to 5 with these odds; id 0 is likelier than all of them and never to be drawn.
@@ -18,11 +28,13 @@ NEVER_USED = np.zeros(6, bool)
 
 
 def filtered(logits: Any, used: Any = NEVER_USED, **settings: Any) -> Any:
-    """Return logits with the unknown character forbidden and the filters applied."""
-    filters = Filters.of(SamplingSettings(**settings), logits.shape[-1])
+    """Return logits with the unknown character forbidden, the penalty and the filters applied."""
+    given = SamplingSettings(**settings)
     xp = logits.__array_namespace__()
-    permitted = xp.arange(logits.shape[-1]) > 0
-    return filter_logits(xp.where(permitted, logits, -xp.inf), used, filters)
+    logits = xp.where(xp.arange(logits.shape[-1]) > 0, logits, -xp.inf)
+    if given.repetition_penalty != 1:
+        logits = penalise(logits, used, positive(given.repetition_penalty))
+    return filter_logits(logits, filter_values(given, logits.shape[-1]))
 
 
 def allowed(**settings: float) -> list[int]:
@@ -70,6 +82,15 @@ def test_each_filter_keeps_what_its_definition_says() -> None:
     assert allowed(min_p=0.45) == [1]
     # top_k comes first: of 10 : 4 : 3 the first two have 14/17 = 0.82.
     assert allowed(top_k=3, top_p=0.80) == [1, 2]
+
+
+def test_a_filter_that_cannot_remove_a_character_is_off() -> None:
+    assert filter_values(SamplingSettings(), 6) == {}
+    assert filter_values(SamplingSettings(top_k=6), 6) == {}
+    on = SamplingSettings(top_k=5, typical_p=0.9, top_p=0.9, min_p=0.1)
+    values = filter_values(on, 6)
+    assert [*values] == [each.name for each in FILTERS]
+    assert {value.dtype for value in values.values()} == {np.dtype(np.float32)}
 
 
 def test_the_temperature_comes_after_the_filters() -> None:
@@ -129,7 +150,7 @@ def test_typical_characters_are_those_of_the_expected_surprise() -> None:
     assert allowed(typical_p=0.21, top_p=0.56) == [2]
 
 
-def test_the_repetition_penalty_lowers_what_was_used_whatever_its_sign() -> None:
+def test_the_repetition_penalty_lowers_logits_of_either_sign() -> None:
     logits = np.array([9, 2.0, 2.0, -2.0, -2.0, 0.5], np.float32)
     used = np.array([False, True, False, True, False, False])
     found = filtered(logits, used, repetition_penalty=4.0)
@@ -157,7 +178,7 @@ def test_softmax_of_given_odds() -> None:
     assert softmax(np.array([-math.inf, 0.0])).tolist() == [0, 1]
 
 
-def test_numbers_depend_on_seed_sample_and_place_alone() -> None:
+def test_numbers_depend_on_seed_sample_and_position_alone() -> None:
     whole = Draws(7, 2).take(50)
     pieces = Draws(7, 2)
     np.testing.assert_array_equal(

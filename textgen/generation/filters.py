@@ -1,9 +1,10 @@
 """From logits to the next character, for NumPy and JAX arrays alike.
 
-The filters come in llama.cpp's order: penalties, top_k, typical_p, top_p, min_p, and last the
-temperature.
+The order is that of llama.cpp: the repetition penalty, the filters in the order of `FILTERS`, and
+last the temperature.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,64 +14,33 @@ from textgen.settings import SamplingSettings, TemperatureSchedule
 
 Array = Any  # numpy.ndarray, jax.Array or a tracer
 
-# Below this the likeliest character has all the probability, and float32 would overflow.
+# Below this temperature the likeliest character is always taken; float32 would overflow.
 COLDEST = 1e-4
 # The smallest number that float32 holds with all its digits.
 TINY = float(np.finfo(np.float32).tiny)
-# Up to so many characters each is compared with each; beyond, they are sorted.
+# Largest vocabulary in which each character is compared with each other; a larger one is sorted.
 COMPARED = 512
 
 
-class Filters(NamedTuple):
-    """The values of the filters, which may change without a new compile; None is off.
-
-    Attributes:
-        repetition_penalty: float32, positive.
-        top_k: float32, a whole number of at least 1.
-        typical_p: float32 in (0, 1).
-        top_p: float32 in (0, 1).
-        min_p: float32 in (0, 1].
-    """
-
-    repetition_penalty: Array | None
-    top_k: Array | None
-    typical_p: Array | None
-    top_p: Array | None
-    min_p: Array | None
-
-    @classmethod
-    def of(cls, settings: SamplingSettings, vocab_size: int) -> "Filters":
-        """Return the values of those filters that do anything."""
-
-        def number(value: float, *, is_on: bool) -> Array | None:
-            return np.float32(max(value, TINY)) if is_on else None
-
-        penalty, top_k = settings.repetition_penalty, settings.top_k
-        return cls(
-            repetition_penalty=number(penalty, is_on=penalty != 1),
-            top_k=number(top_k, is_on=0 < top_k < vocab_size),
-            typical_p=number(settings.typical_p, is_on=settings.typical_p < 1),
-            top_p=number(settings.top_p, is_on=settings.top_p < 1),
-            min_p=number(settings.min_p, is_on=settings.min_p > 0),
-        )
-
-
 def softmax(logits: Array) -> Array:
-    """Return exp(logits) / sum exp(logits) along the last axis; minus infinity gives 0, always."""
+    """Return exp(logits) / sum exp(logits) along the last axis; a logit of minus infinity gives 0.
+
+    Where all logits are minus infinity, all results are 0.
+    """
     xp = logits.__array_namespace__()
     weights = xp.exp(logits - _highest(logits))
     return weights / xp.maximum(xp.sum(weights, axis=-1, keepdims=True), np.float32(1))
 
 
 def _highest(logits: Array) -> Array:
-    # Where nothing is permitted, every logit is minus infinity.
+    # Where no character is permitted, every logit is minus infinity.
     xp = logits.__array_namespace__()
     highest = xp.max(logits, axis=-1, keepdims=True)
     return xp.where(xp.isfinite(highest), highest, np.float32(0))
 
 
 def surprise(logits: Array, token: Array) -> Array:
-    """Return the nats of a character under the softmax of the logits.
+    """Return the surprise of a character under the softmax of the logits, in nats.
 
     Args:
         logits: float32 [V].
@@ -81,63 +51,175 @@ def surprise(logits: Array, token: Array) -> Array:
     return xp.log(xp.sum(xp.exp(shifted), axis=-1)) - shifted[token]
 
 
-def filter_logits(logits: Array, used: Array, filters: Filters) -> Array:
+def penalise(logits: Array, used: Array, penalty: Array) -> Array:
+    """Lower the logits of some characters: divide the positive ones, multiply the negative ones.
+
+    Args:
+        logits: float32 [..., V].
+        used: bool [..., V], which characters are penalised.
+        penalty: float32, positive.
+
+    References:
+        Keskar et al. (2019), CTRL: A Conditional Transformer Language Model.
+    """
+    xp = logits.__array_namespace__()
+    lowered = xp.where(logits > 0, logits / penalty, logits * penalty)
+    return xp.where(used, lowered, logits)
+
+
+class Candidates:
+    """The characters that may still be drawn, and what the filters share about them.
+
+    Attributes:
+        xp: namespace of the arrays.
+        shifted: logits minus the highest one, float32 [..., V].
+        kept: bool [..., V], which characters no filter has removed.
+        weights: exp(shifted), float32 [..., V] in [0, 1], and 0 for a removed character: the
+            probabilities of the characters but for a common factor.
+    """
+
+    def __init__(self, logits: Array) -> None:
+        """Begin with all characters whose logits, float32 [..., V], are not minus infinity."""
+        self.xp = logits.__array_namespace__()
+        self.shifted = logits - _highest(logits)
+        self.weights = self.xp.exp(self.shifted)
+        self.kept = self.weights > 0
+        self._ranking: Ranking | None = None
+
+    def ranking(self) -> "Ranking":
+        """Rank the characters from the likeliest on. No filter changes this order."""
+        if self._ranking is None:
+            self._ranking = Ranking.of(-self.shifted)
+        return self._ranking
+
+    def keep(self, mask: Array) -> None:
+        """Remove the characters where a mask, bool [..., V], is false."""
+        self.kept = self.kept & mask
+        self.weights = self.xp.where(self.kept, self.weights, 0)
+
+    def total(self) -> Array:
+        """Return the sum of the weights, float32 [..., 1]."""
+        return self.xp.sum(self.weights, axis=-1, keepdims=True)
+
+
+def top_k(candidates: Candidates, k: Array) -> Array:
+    """Keep the k likeliest characters, and those as likely as the last of them."""
+    return candidates.ranking().fewest(candidates.xp.ones_like(candidates.shifted), k)
+
+
+def typical_p(candidates: Candidates, p: Array) -> Array:
+    """Keep the fewest characters that reach probability p, the most typical ones first.
+
+    The most typical characters are those whose surprise is closest to the expected surprise.
+
+    References:
+        Meister et al. (2023), Locally Typical Sampling.
+    """
+    xp, shifted, kept = candidates.xp, candidates.shifted, candidates.kept
+    total = xp.maximum(candidates.total(), np.float32(TINY))
+    expected = xp.sum(candidates.weights * xp.where(kept, shifted, 0), axis=-1, keepdims=True)
+    distances = xp.where(kept, xp.abs(shifted - expected / total), xp.inf)
+    return Ranking.of(distances).fewest(candidates.weights, p * total)
+
+
+def top_p(candidates: Candidates, p: Array) -> Array:
+    """Keep the fewest characters that reach probability p, the likeliest ones first.
+
+    References:
+        Holtzman et al. (2020), The Curious Case of Neural Text Degeneration.
+    """
+    return candidates.ranking().fewest(candidates.weights, p * candidates.total())
+
+
+def min_p(candidates: Candidates, p: Array) -> Array:
+    """Keep the characters that are at least p times as likely as the likeliest.
+
+    References:
+        Nguyen et al. (2024), Turning Up the Heat: Min-p Sampling.
+    """
+    weights = candidates.weights
+    return weights >= p * candidates.xp.max(weights, axis=-1, keepdims=True)
+
+
+class Filter(NamedTuple):
+    """A filter: a rule for which characters may be drawn.
+
+    Attributes:
+        name: name of its setting in `SamplingSettings`.
+        is_on: tells from the value of the setting and the vocabulary's size V whether the filter
+            can remove any character. A filter that is off costs nothing.
+        keep: tells from the candidates and the value, float32, which characters stay, bool
+            [..., V]; characters removed before do not come back.
+    """
+
+    name: str
+    is_on: Callable[[float, int], bool]
+    keep: Callable[[Candidates, Array], Array]
+
+
+# All filters, in the order in which they are applied.
+FILTERS = (
+    Filter("top_k", lambda k, vocab_size: 0 < k < vocab_size, top_k),
+    Filter("typical_p", lambda p, _: p < 1, typical_p),
+    Filter("top_p", lambda p, _: p < 1, top_p),
+    Filter("min_p", lambda p, _: p > 0, min_p),
+)
+
+
+def filter_values(settings: SamplingSettings, vocab_size: int) -> dict[str, np.float32]:
+    """Return the values of the filters that are on, by name.
+
+    They may change without a new compile; which filters are on may not.
+    """
+    values = {each.name: getattr(settings, each.name) for each in FILTERS}
+    return {
+        each.name: positive(values[each.name])
+        for each in FILTERS
+        if each.is_on(values[each.name], vocab_size)
+    }
+
+
+def positive(value: float) -> np.float32:
+    """Return a positive number as float32, but not as 0 however small it is."""
+    return np.float32(max(value, TINY))
+
+
+def filter_logits(logits: Array, values: dict[str, Array]) -> Array:
     """Apply the filters: a character that may not be drawn gets minus infinity.
 
     Args:
         logits: float32 [..., V]; minus infinity where something else forbids a character.
-        used: bool [..., V], which characters the repetition penalty is for.
-        filters: what is on.
+        values: what `filter_values` returned.
 
     Returns:
-        float32 [..., V]. Characters as likely, or as typical, as the last one kept are kept too.
-
-    References:
-        Keskar et al. (2019), CTRL (repetition_penalty); Meister et al. (2023), Locally Typical
-        Sampling (typical_p); Holtzman et al. (2020), The Curious Case of Neural Text Degeneration
-        (top_p); Nguyen et al. (2024), Turning Up the Heat: Min-p Sampling (min_p).
+        float32 [..., V].
     """
-    xp = logits.__array_namespace__()
-    if filters.repetition_penalty is not None:
-        penalty = filters.repetition_penalty
-        lowered = xp.where(logits > 0, logits / penalty, logits * penalty)
-        logits = xp.where(used, lowered, logits)
-    if not any(value is not None for value in filters[1:]):
+    if not values:
         return logits
-    shifted = logits - _highest(logits)
-    # Those that are kept; what is taken out has no weight any more.
-    weights = xp.exp(shifted)
-    kept = weights > 0
-    # The order stays, whatever is taken out.
-    is_ranked = filters.top_k is not None or filters.top_p is not None
-    ranking = _Ranking.of(-shifted) if is_ranked else None
-    if ranking and filters.top_k is not None:
-        kept = kept & ranking.fewest(xp.ones_like(logits), filters.top_k)
-        weights = xp.where(kept, weights, 0)
-    if filters.typical_p is not None:
-        total = xp.maximum(xp.sum(weights, axis=-1, keepdims=True), np.float32(TINY))
-        expected = xp.sum(weights * xp.where(kept, shifted, 0), axis=-1, keepdims=True) / total
-        distances = xp.where(kept, xp.abs(shifted - expected), xp.inf)
-        kept = kept & _Ranking.of(distances).fewest(weights, filters.typical_p * total)
-        weights = xp.where(kept, weights, 0)
-    if ranking and filters.top_p is not None:
-        limit = filters.top_p * xp.sum(weights, axis=-1, keepdims=True)
-        kept = kept & ranking.fewest(weights, limit)
-        weights = xp.where(kept, weights, 0)
-    if filters.min_p is not None:
-        kept = kept & (weights >= filters.min_p * xp.max(weights, axis=-1, keepdims=True))
-    return xp.where(kept, logits, -xp.inf)
+    candidates = Candidates(logits)
+    for each in FILTERS:
+        if each.name in values:
+            candidates.keep(each.keep(candidates, values[each.name]))
+    return candidates.xp.where(candidates.kept, logits, -candidates.xp.inf)
 
 
-class _Ranking(NamedTuple):
-    """Entries in the order of their keys, float32 [..., V]: compared in pairs, or sorted."""
+class Ranking(NamedTuple):
+    """Entries in the order of their keys, float32 [..., V]: compared in pairs, or sorted.
+
+    Attributes:
+        keys: float32 [..., V], the smallest first.
+        is_smaller: float32 [..., V, V], 1 where the second entry's key is smaller than the first's;
+            None if sorted.
+        order: int [..., V], the entries' indices in order; None if compared in pairs.
+    """
 
     keys: Array
-    is_smaller: Array | None  # float32 [..., V, V], 1 where the second's key is smaller
-    order: Array | None  # int [..., V]
+    is_smaller: Array | None
+    order: Array | None
 
     @classmethod
-    def of(cls, keys: Array) -> "_Ranking":
+    def of(cls, keys: Array) -> "Ranking":
+        """Rank entries by their keys, float32 [..., V]."""
         xp = keys.__array_namespace__()
         if keys.shape[-1] > COMPARED:
             return cls(keys, None, xp.argsort(keys, axis=-1))
@@ -145,14 +227,14 @@ class _Ranking(NamedTuple):
         return cls(keys, xp.astype(is_smaller, xp.float32), None)
 
     def fewest(self, weights: Array, limit: Array) -> Array:
-        """Return which entries are needed, those of the smallest keys first, to reach a limit.
+        """Return the fewest entries whose weights reach a limit, those of the smallest keys first.
 
         Args:
-            weights: float32 [..., V], not negative.
-            limit: float32 [..., 1] or [], of the weights together.
+            weights: weights of the entries, float32 [..., V], not negative.
+            limit: sum that the weights must reach, float32 [..., 1] or [].
 
         Returns:
-            bool [..., V]; of equal keys all or none.
+            bool [..., V]. Entries with equal keys are all in it, or none is.
         """
         xp = weights.__array_namespace__()
         if self.is_smaller is not None:
@@ -164,29 +246,27 @@ class _Ranking(NamedTuple):
 
 
 def choose(logits: Array, uniform: Array, temperature: Array) -> Array:
-    """Draw the next character.
-
-    It is the first id whose cumulative probability exceeds `uniform` times the total.
+    """Draw the next character: the first id whose cumulative probability exceeds `uniform`.
 
     Args:
-        logits: float32 [..., V], minus infinity for what may not be drawn.
+        logits: float32 [..., V], minus infinity for a character that may not be drawn.
         uniform: float32 [...] in [0, 1).
         temperature: float32; below 0.0001 the likeliest character is taken.
 
     Returns:
-        Ids, int [...]; 0 if nothing may be drawn.
+        Ids, int [...]; 0 if no character may be drawn.
     """
     xp = logits.__array_namespace__()
     likeliest = xp.argmax(logits, axis=-1)
     weights = xp.exp((logits - _highest(logits)) / xp.maximum(temperature, np.float32(COLDEST)))
     cumulative = xp.cumsum(weights, axis=-1)
     threshold = uniform[..., None] * cumulative[..., -1:]
-    place = xp.sum(cumulative <= threshold, axis=-1)
-    # Sums in another order may differ in the last bit: neither may that let a character through
-    # that has no weight, nor leave none.
-    is_place = xp.arange(logits.shape[-1]) == place[..., None]
-    is_drawn = xp.any(is_place & (weights > 0), axis=-1) & (temperature >= np.float32(COLDEST))
-    return xp.where(is_drawn, place, likeliest)
+    index = xp.sum(cumulative <= threshold, axis=-1)
+    # A sum in another order may differ in the last bit, so that the index may lie behind the last
+    # character, or on one without weight. The likeliest character is then taken instead.
+    is_index = xp.arange(logits.shape[-1]) == index[..., None]
+    is_drawn = xp.any(is_index & (weights > 0), axis=-1) & (temperature >= np.float32(COLDEST))
+    return xp.where(is_drawn, index, likeliest)
 
 
 def temperatures_between(
@@ -196,26 +276,26 @@ def temperatures_between(
     first, last = schedule.values[0], schedule.values[-1]
     if schedule.kind == "constant":
         return np.full(end - begin, first, np.float32)
-    places = np.arange(begin, end)
+    positions = np.arange(begin, end)
     if schedule.kind == "cycle":
-        return np.array(schedule.values, np.float32)[places % len(schedule.values)]
-    return (first + (last - first) * places / max(length - 1, 1)).astype(np.float32)
+        return np.array(schedule.values, np.float32)[positions % len(schedule.values)]
+    return (first + (last - first) * positions / max(length - 1, 1)).astype(np.float32)
 
 
 class Draws:
-    """The uniform numbers of one sample: number n depends on (seed, sample, n) alone."""
+    """The uniform random numbers of one sample: number n depends on (seed, sample, n) alone."""
 
     def __init__(self, seed: int, sample: int, position: int = 0) -> None:
         """Start at a position.
 
         Args:
             seed: in [0, 2**63).
-            sample: the sample's index, in [0, 2**63).
-            position: numbers taken before.
+            sample: index of the sample, in [0, 2**63).
+            position: how many numbers were taken before.
         """
         self.seed, self.sample, self.position = seed, sample, position
         generator = np.random.Philox(key=[seed, sample])
-        # A counter step of Philox makes four numbers of 64 bits.
+        # One step of Philox's counter gives four numbers of 64 bits.
         generator.advance(position // 4)
         self._random = np.random.Generator(generator)
         self._random.random(position % 4)

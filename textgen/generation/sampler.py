@@ -1,4 +1,4 @@
-"""Settings made ready for drawing: what one step of writing needs beside the network."""
+"""Sampling settings made ready for drawing: all that one step of writing needs but the network."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,26 +16,35 @@ from textgen.generation.constraints import (
     make_word_table,
 )
 from textgen.generation.copies import CopyState, CopyTable, Tokens, make_copy_table
-from textgen.generation.filters import Filters, choose, filter_logits
+from textgen.generation.filters import (
+    choose,
+    filter_logits,
+    filter_values,
+    penalise,
+    positive,
+)
 from textgen.settings import SamplingSettings
 
 Array = Any  # numpy.ndarray, jax.Array or a tracer
+# Position of the last use of a character that was never used.
 NEVER = -(2**30)
 
 
 class Knobs(NamedTuple):
-    """The settings as arrays, which may change without a new compile; None is off.
+    """The settings as arrays, which may change without a new compile. A part that is off is None.
 
     Attributes:
-        filters: those of the logits.
-        window: int32, how many characters the repetition penalty looks back.
-        permitted: bool [V], which characters may be written at all; never the unknown one.
+        filters: values of the filters that are on, by name.
+        penalty: float32, the repetition penalty.
+        window: int32, number of most recent characters that the repetition penalty looks at.
+        permitted: bool [V], which characters may be written at all; never the unknown character.
         words: the words that may be written.
-        script: given beginnings of lines.
-        copies: what may not be copied.
+        script: the beginnings of lines.
+        copies: the training text, of which no long run may be copied.
     """
 
-    filters: Filters
+    filters: dict[str, Array]
+    penalty: Array | None
     window: Array | None
     permitted: Array
     words: WordTable | None
@@ -44,17 +53,17 @@ class Knobs(NamedTuple):
 
 
 class Control(NamedTuple):
-    """Where drawing stands in a text; None for a part that is off.
+    """What drawing remembers of the text so far. A part that is off is None.
 
     Attributes:
-        place: int32, characters so far.
-        last_used: int32 [V], the place at which each character was used last.
-        node: int32, of the words.
-        line: int32, of the script.
-        copied: of the copies.
+        position: int32, number of characters so far.
+        last_used: int32 [V], the position at which each character was used last.
+        node: int32, node of the word table.
+        line: int32, index in the script.
+        copied: the last characters, for the copy limit.
     """
 
-    place: Array
+    position: Array
     last_used: Array | None
     node: Array | None
     line: Array | None
@@ -70,7 +79,7 @@ def draw(
         logits: float32 [V].
         uniform: float32 in [0, 1).
         temperature: float32.
-        control: where drawing stands.
+        control: what drawing remembers of the text so far.
         knobs: the settings.
 
     Returns:
@@ -86,29 +95,38 @@ def draw(
         permitted = permitted & ((required == FREE) | (ids == required))
     if knobs.copies is not None and control.copied is not None:
         permitted = permitted & ~knobs.copies.copies(control.copied)
-    used = None if control.last_used is None else control.last_used >= control.place - knobs.window
-    logits = filter_logits(xp.where(permitted, logits, -xp.inf), used, knobs.filters)
+    logits = xp.where(permitted, logits, -xp.inf)
+    if knobs.penalty is not None and control.last_used is not None:
+        used = control.last_used >= control.position - knobs.window
+        logits = penalise(logits, used, knobs.penalty)
+    logits = filter_logits(logits, knobs.filters)
     return xp.astype(choose(logits, uniform, temperature), np.int32)
 
 
 def advance(control: Control, token: Array, knobs: Knobs) -> Control:
-    """Return where drawing stands after a character that was drawn."""
+    """Return what drawing remembers after one more character."""
     last_used, node, line, copied = control.last_used, control.node, control.line, control.copied
     if last_used is not None:
         xp = last_used.__array_namespace__()
         is_token = xp.arange(last_used.shape[0], dtype=np.int32) == token
-        last_used = xp.where(is_token, control.place, last_used)
+        last_used = xp.where(is_token, control.position, last_used)
     if knobs.words is not None:
         node = knobs.words.advance(node, token)
     if knobs.script is not None:
         line = knobs.script.advance(line, token)
     if knobs.copies is not None and copied is not None:
         copied = knobs.copies.advance(copied, token)
-    return Control(control.place + np.int32(1), last_used, node, line, copied)
+    return Control(control.position + np.int32(1), last_used, node, line, copied)
 
 
 class Sampler:
-    """Settings for one model: `knobs` to draw with, and where to begin."""
+    """Sampling settings made ready for one model.
+
+    Attributes:
+        settings: the settings.
+        vocabulary: the model's vocabulary.
+        knobs: the settings as arrays.
+    """
 
     def __init__(
         self,
@@ -120,12 +138,13 @@ class Sampler:
 
         Args:
             settings: how to draw.
-            vocabulary: the model's characters.
-            training: gives the ids of the training text, asked for if copies are limited.
+            vocabulary: the model's vocabulary.
+            training: returns the ids of the training text, or None if it was not kept. It is called
+                if copies are limited.
 
         Raises:
-            SettingError: if the settings leave the model nothing to write, or ask for characters
-                that it does not know.
+            SettingError: if the settings permit no character of the vocabulary, or require a
+                character that is not in it.
             UsageError: if copies are limited and the training text was not kept.
         """
         self.settings, self.vocabulary = settings, vocabulary
@@ -149,11 +168,12 @@ class Sampler:
                     "kept (it was trained with --no-keep-corpus); leave it out"
                 )
             copies = make_copy_table(text, len(vocabulary), settings.max_copy)
-        filters = Filters.of(settings, len(vocabulary))
-        window = None
-        if filters.repetition_penalty is not None:
+        penalty = window = None
+        if settings.repetition_penalty != 1:
+            penalty = positive(settings.repetition_penalty)
             window = np.int32(settings.repetition_window)
-        self.knobs = Knobs(filters, window, permitted, words, script, copies)
+        filters = filter_values(settings, len(vocabulary))
+        self.knobs = Knobs(filters, penalty, window, permitted, words, script, copies)
 
     def _script(self, settings: SamplingSettings, permitted: NDArray[np.bool_]) -> Script:
         for start in settings.starts:
@@ -168,16 +188,17 @@ class Sampler:
         return make_script(starts, newline)
 
     def begin(self, recent: NDArray[np.int32]) -> Control:
-        """Return where drawing stands after a text.
+        """Return what drawing remembers after a text.
 
         Args:
-            recent: its last characters, ids int32 [R].
+            recent: ids of the last characters of the text, int32 [R].
         """
         knobs, tokens = self.knobs, recent.tolist()
         last_used = node = line = copied = None
         if knobs.window is not None:
             last_used = np.full(len(self.vocabulary), NEVER, np.int32)
-            last_used[recent] = np.arange(len(recent))  # the last of several places stays
+            # A character that occurs several times gets its last position.
+            last_used[recent] = np.arange(len(recent))
         if knobs.words is not None:
             node = np.int32(knobs.words.find(tokens))
         if knobs.script is not None:
