@@ -1,1 +1,1 @@
-"""Batches and a model in, reports out."""
+"""Train a network on batches of text: the loss, the optimizer, the step and the loop."""

@@ -21,7 +21,7 @@ from textgen.training.optimizer import learning_rates
 from textgen.training.train_state import TrainState, fresh_state, place
 from textgen.training.train_step import Batch, Recipe, make_train_steps, steps_per_call
 
-# Learning rates that are computed at once, in steps.
+# Number of learning rates computed at once, one for each step.
 RATES_PER_CALL = 4096
 # Training has diverged when a loss is this much above the best one, in nats per character.
 JUMP = 1.0
@@ -29,17 +29,17 @@ JUMP = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What some steps did.
+    """The result of one or more steps.
 
     Attributes:
-        step: the last of them, counted from 1 at the run's start.
-        loss: of the last step's batch, in nats per character.
-        training_loss: the mean over the steps since the last evaluation, in nats per character.
+        step: the last step, counted from 1 at the start of the run.
+        loss: loss of the last step's batch, in nats per character.
+        training_loss: mean loss of the steps since the last evaluation, in nats per character.
         validation_loss: in nats per character; None if the last step ended without an evaluation.
-        learning_rate: of the last step.
-        gradient_norm: of the last step, global norm before clipping.
-        seconds: spent on training since the run's start, what was rolled back left out.
-        characters_per_second: over the steps since the last evaluation, evaluating left out.
+        learning_rate: learning rate of the last step.
+        gradient_norm: global norm of the last step's gradient, before clipping.
+        seconds: time spent on training since the start of the run, without steps rolled back.
+        characters_per_second: speed of the steps since the last evaluation, without evaluations.
     """
 
     step: int
@@ -54,17 +54,18 @@ class Report:
 
 @dataclass(kw_only=True)
 class Progress:
-    """Where a training stands, beside its arrays.
+    """The progress of training: all of its state that is not an array.
 
     Attributes:
-        step: steps made.
-        loss_sum: of the steps since the last evaluation, in nats per character.
-        loss_count: how many steps that is.
-        seconds: spent on training since the run's start, what was rolled back left out.
-        best_loss: the lowest validation loss of the plan so far, in nats per character.
-        best_training_loss: the mean training loss reported with it.
-        waited: evaluations since then.
-        rollbacks: of the plan so far: the step at which the loss was off, and the one gone back to.
+        step: number of steps made since the start of the run.
+        loss_sum: sum of the losses of the steps since the last evaluation, in nats per character.
+        loss_count: number of these steps.
+        seconds: time spent on training since the start of the run, without steps rolled back.
+        best_loss: lowest validation loss of the plan so far, in nats per character.
+        best_training_loss: mean training loss reported with it, in nats per character.
+        waited: number of evaluations since the lowest validation loss.
+        rollbacks: the roll-backs of the plan so far, each as the step at which training diverged
+            and the step to which it went back.
     """
 
     step: int = 0
@@ -78,20 +79,22 @@ class Progress:
 
     @property
     def rate_scale(self) -> float:
-        """What the plan's learning rates are multiplied by: a half for each roll-back."""
+        """The factor on the plan's learning rates: each roll-back halves them."""
         return 0.5 ** len(self.rollbacks)
 
     def note_validation(self, loss: float, training_loss: float) -> None:
-        """Take note of an evaluation: the mean of the training loss begins anew.
+        """Record an evaluation, and start a new mean of the training loss.
+
+        One loss alone may rise without divergence: the validation loss rises when the network
+        overfits, and the training loss where the text changes.
 
         Args:
-            loss: on the validation text, in nats per character.
-            training_loss: the mean since the evaluation before.
+            loss: loss on the validation text, in nats per character.
+            training_loss: mean loss since the evaluation before, in nats per character.
 
         Raises:
-            DivergedError: if the loss is no number, or both are far above those of the best
-                evaluation: by itself the one rises when a text is learnt by heart, and the other
-                where the text changes.
+            DivergedError: if the validation loss is not finite, or if both losses are far above
+                those of the best evaluation.
         """
         if not np.isfinite(loss) or (
             self.best_loss is not None
@@ -107,15 +110,15 @@ class Progress:
             self.waited += 1
 
     def of_new_plan(self) -> "Progress":
-        """Return the progress with which a further plan begins."""
+        """Return the progress with which the next plan of the run begins."""
         return replace(self, best_loss=None, best_training_loss=None, waited=0, rollbacks=())
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Progress":
-        """Read what `asdict` and JSON made of one, here or in an older textgen.
+        """Read what `asdict` returned, in this or an older version of textgen.
 
         Raises:
-            ValueError: if it makes no sense.
+            ValueError: if a name is unknown or a value is invalid.
         """
         try:
             pairs = tuple((int(step), int(to)) for step, to in values.get("rollbacks", ()))
@@ -132,11 +135,11 @@ class Progress:
 
 
 class Trainer:
-    """A network, its plan and its text; iterating `run` changes the state.
+    """Trains a network by a plan on a text. Iterating over `run` changes the state.
 
     Attributes:
-        state: parameters, optimizer and recurrent state.
-        progress: the numbers that go with them.
+        state: the parameters, the optimizer state and the recurrent state.
+        progress: the progress of training that belongs to this state.
     """
 
     def __init__(
@@ -146,14 +149,14 @@ class Trainer:
         training: Tokens,
         validation_loss: Callable[[Parameters], float],
     ) -> None:
-        """Make the network and its optimizer, with parameters from the plan's seed.
+        """Create the network and its optimizer, with parameters from the plan's seed.
 
         Args:
             model: the network's shape.
             plan: how to train it.
-            training: ids of the training text, [N].
-            validation_loss: returns the loss of parameters on the validation text, in nats per
-                character.
+            training: ids of the training text, unsigned [N].
+            validation_loss: function that returns the loss of some parameters on the validation
+                text, in nats per character.
 
         Raises:
             SettingError: if the network or a batch cannot fit into memory, or there are fewer
@@ -176,17 +179,17 @@ class Trainer:
         return fresh_state(self.model, self.plan, parameters)
 
     def restart(self) -> None:
-        """Go back to the parameters of the plan's seed."""
+        """Start the plan again, with parameters from its seed."""
         _, parameters = create_model(self.model, self.plan.seed)
         self.restore(self.fresh_state(parameters), Progress(step=self.plan.first_step))
 
     def restore(self, state: TrainState, progress: Progress) -> None:
-        """Go on from a state instead."""
+        """Continue from another state."""
         self.state = place(state, self._mesh)
         self.progress = progress
 
     def adopt(self, plan: TrainingSettings) -> None:
-        """Take a plan of other steps, intervals and resets; nothing is compiled again."""
+        """Take a plan with other steps, intervals and reset rate; nothing is compiled again."""
         self.plan, self._rates = plan, {}
         self._streams = self._open_streams()
 
@@ -198,7 +201,7 @@ class Trainer:
 
     @property
     def is_over(self) -> bool:
-        """Whether the plan has been carried out, or there is nothing left to learn."""
+        """Whether the plan is complete, or has ended early since the loss no longer falls."""
         return self.plan.is_over(self.progress.step, self.progress.waited)
 
     def evaluate(self) -> float:
@@ -208,20 +211,22 @@ class Trainer:
     def measure(
         self, seconds: float, most_steps: int, should_stop: Callable[[], bool] = lambda: False
     ) -> Pace:
-        """Compile, then time some steps and an evaluation; the state is left as it was.
+        """Compile, then time some steps and an evaluation. The state stays unchanged.
 
         Args:
-            seconds: how long to measure.
-            most_steps: stop after this many steps.
-            should_stop: true ends it after the compile or the steps under way.
+            seconds: how long to time steps.
+            most_steps: largest number of steps to time.
+            should_stop: function that is called after each group of steps; true ends the
+                measurement.
 
         Returns:
-            The pace; it takes compiling, the first steps and the first evaluation to start.
+            The pace. The time to start is that of compiling, the first steps and the first
+            evaluation.
         """
         started = time.perf_counter()
         saved = jax.tree.map(np.array, self.state), self.progress
-        still = np.zeros(min(self._at_once, most_steps), np.float32)
-        self._advance(0, still)
+        zero_rates = np.zeros(min(self._at_once, most_steps), np.float32)
+        self._advance(0, zero_rates)
         self.evaluate()
         begun = time.perf_counter()
         to_start = begun - started
@@ -230,12 +235,12 @@ class Trainer:
         begun, durations = time.perf_counter(), list[float]()
         while not durations or not (
             time.perf_counter() - begun >= seconds
-            or len(durations) * len(still) >= most_steps
+            or len(durations) * len(zero_rates) >= most_steps
             or should_stop()
         ):
             before = time.perf_counter()
-            self._advance(len(durations) * len(still), still)
-            durations.append((time.perf_counter() - before) / len(still))
+            self._advance(len(durations) * len(zero_rates), zero_rates)
+            durations.append((time.perf_counter() - before) / len(zero_rates))
         self.restore(*saved)
         return Pace(
             seconds_per_step=median(durations),
@@ -247,14 +252,15 @@ class Trainer:
         """Train to the end of the plan, or until the validation loss no longer falls.
 
         Args:
-            stop_after: a step to stop after, short of the plan's end.
+            stop_after: a step before the plan's end after which to stop.
 
         Yields:
-            A report after some steps, and at every step that ends with an evaluation or a
-            checkpoint, or is the last; `state` and `progress` are those after that step.
+            A report every few steps, at every evaluation, at every step for which the plan has a
+            checkpoint, and at the last step. `state` and `progress` are those after that step.
 
         Raises:
-            DivergedError: if a loss is not a finite number or has jumped; `state` is not sound.
+            DivergedError: if a loss is not finite or is far above its best value; `state` must
+                then be replaced before training continues.
         """
         progress, plan, characters, busy = self.progress, self.plan, 0, 0.0
         last = min(plan.last_step, stop_after or plan.last_step)
@@ -298,29 +304,34 @@ class Trainer:
             if validation_loss is not None:
                 characters, busy = 0, 0.0
 
-    def _rates_of(self, place: int, count: int) -> NDArray[np.float32]:
-        """Return the learning rates of some steps of the plan, the first counted from 0."""
-        begin = place - place % RATES_PER_CALL
+    def _rates_of(self, first: int, count: int) -> NDArray[np.float32]:
+        """Return the learning rates of `count` steps of the plan; step `first` counts from 0."""
+        begin = first - first % RATES_PER_CALL
         if begin not in self._rates:
-            # Some more, for steps that are made at once with the last of them.
+            # A call may begin with the last step of this block, and needs the rates after it too.
             self._rates = {begin: learning_rates(self.plan, begin, RATES_PER_CALL + self._at_once)}
-        return self._rates[begin][place - begin :][:count]
+        return self._rates[begin][first - begin :][:count]
 
     def _advance(self, step: int, rates: NDArray[np.float32]) -> tuple[list[float], list[float]]:
-        """Make steps and bring their losses to the host, which waits for the last to end.
+        """Make steps, wait until they are done, and copy their losses to the host.
+
+        Args:
+            step: number of steps made before.
+            rates: learning rate of each step, float32 [K].
 
         Returns:
-            Each step's loss and norm of the gradient.
+            The losses, and the norms of the gradients, of the K steps.
         """
         count = len(rates)
-        # A call takes as many batches as it was compiled for; it does not look at those left over.
-        places = np.minimum(np.arange(self._at_once), count - 1)
-        steps = (step + places).astype(np.int32)
+        # The compiled code takes a fixed number of batches. The last one is repeated to fill up;
+        # the repetitions are not trained on.
+        indices = np.minimum(np.arange(self._at_once), count - 1)
+        steps = (step + indices).astype(np.int32)
         batches = [self._streams.batch(number) for number in steps[:count].tolist()]
         inputs, targets, resets = (
-            np.stack([column[k] for k in places]) for column in zip(*batches, strict=True)
+            np.stack([column[index] for index in indices]) for column in zip(*batches, strict=True)
         )
-        stacked = Batch(inputs, targets, resets, steps, rates[places])
+        stacked = Batch(inputs, targets, resets, steps, rates[indices])
         self.state, measures = self._steps(self.state, np.int32(count), stacked)
         losses, norms = np.asarray(measures)[:count].T
         return losses.tolist(), norms.tolist()

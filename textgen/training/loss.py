@@ -1,4 +1,4 @@
-"""The loss of a prediction, and which states a sequence begins from."""
+"""The loss of a prediction, and resets of the recurrent state."""
 
 from typing import cast
 
@@ -24,12 +24,17 @@ def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
     if vocab_size > MAX_ONE_HOT:
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
         return cast(jax.Array, losses)
-    # A sum over the one-hot target instead of a gather, whose gradient is a scatter.
+    # A gather would be simpler, but its gradient is a scatter, which runs on one core.
     chosen = jnp.sum(logits * jax.nn.one_hot(targets, vocab_size, dtype=logits.dtype), axis=-1)
     return jax.nn.logsumexp(logits, axis=-1) - chosen
 
 
 def reset_states(states: States, resets: jax.Array) -> States:
-    """Zero the rows of states, members [B, H], where `resets`, bool [B], is true."""
+    """Set the recurrent state of some sequences to zero.
+
+    Args:
+        states: state of each layer, members [B, H].
+        resets: bool [B], true for the sequences whose state becomes zero.
+    """
     keep = jnp.logical_not(resets)[:, None]
     return cast(States, jax.tree.map(lambda member: member * keep, states))

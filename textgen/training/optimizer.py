@@ -10,16 +10,16 @@ from textgen.settings import TrainingSettings
 
 
 def learning_rates(plan: TrainingSettings, begin: int, count: int) -> NDArray[np.float32]:
-    """Return the rates of some steps of a plan: a linear rise, then a cosine to zero.
+    """Return the learning rates of some steps of a plan: a linear rise, then a cosine to zero.
 
     Args:
         plan: the plan.
-        begin: the first of the steps, counted from 0 at the plan's start.
-        count: how many.
+        begin: the first step, counted from 0 at the start of the plan.
+        count: number of steps.
 
     Returns:
-        float32 [count], in [0, `plan.learning_rate`]; the step after the plan's last has zero, as
-        may the last ones of a plan of more than ten thousand, rounded.
+        float32 [count], in [0, `plan.learning_rate`]. The rate is zero at the step after the plan's
+        last. In a plan of more than ten thousand steps, the last rates may be rounded to zero.
     """
     schedule = optax.warmup_cosine_decay_schedule(
         init_value=0.0,
@@ -31,10 +31,10 @@ def learning_rates(plan: TrainingSettings, begin: int, count: int) -> NDArray[np
 
 
 def make_optimizer(plan: TrainingSettings) -> optax.GradientTransformation:
-    """Return AdamW at a learning rate of -1, to be given clipped gradients.
+    """Return AdamW with a learning rate of -1; it expects clipped gradients.
 
-    The rate of the step is multiplied in by the caller, so that a longer plan needs no new compile.
-    Decay spares the biases.
+    The caller multiplies the updates by the learning rate of the step, so that a longer plan needs
+    no new compilation. Weight decay leaves out the biases.
 
     References:
         Loshchilov and Hutter (2019), Decoupled Weight Decay Regularization.
@@ -42,7 +42,7 @@ def make_optimizer(plan: TrainingSettings) -> optax.GradientTransformation:
     decay = optax.add_decayed_weights(
         plan.weight_decay, mask=lambda tree: jax.tree.map(lambda leaf: leaf.ndim > 1, tree)
     )
-    # The names are those of its arrays in a checkpoint.
+    # A checkpoint names its arrays after these two parts.
     return optax.named_chain(
         ("adam", optax.scale_by_adam(b1=plan.b1, b2=plan.b2)), ("decay", decay)
     )

@@ -1,4 +1,4 @@
-"""What a training step changes: where it lies on the devices, and its arrays in a checkpoint."""
+"""The state that a training step changes, on the devices and in a checkpoint."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
@@ -26,9 +26,9 @@ class TrainState(NamedTuple):
     """All that a training step changes.
 
     Attributes:
-        parameters: the network's, by name.
-        optimizer: Optax's state.
-        recurrent: each layer's state after the last batch, members [B, H].
+        parameters: the parameters of the network, by name.
+        optimizer: the state of the optimizer, as Optax holds it.
+        recurrent: state of each layer after the last batch, members [B, H].
     """
 
     parameters: Parameters
@@ -37,19 +37,19 @@ class TrainState(NamedTuple):
 
 
 def fresh_state(model: ModelSettings, plan: TrainingSettings, parameters: Parameters) -> TrainState:
-    """Return the state with these parameters, before any step: no moments, zero states."""
+    """Return the state before the first step: these parameters, all else zero."""
     optimizer = make_optimizer(plan).init(parameters)
     return TrainState(parameters, optimizer, zero_states(model, plan.batch_size))
 
 
 def place(state: TrainState, mesh: Mesh) -> TrainState:
-    """Copy a state to the devices; a copy, since a training step consumes its arrays."""
+    """Copy a state to the devices. A training step consumes the arrays of the copy."""
     placed = jax.device_put(jax.tree.map(np.array, state), shardings_of(state, mesh))
     return cast(TrainState, placed)
 
 
 def state_shardings(model: ModelSettings, plan: TrainingSettings, mesh: Mesh) -> TrainState:
-    """Return the shardings of a state of this network and plan; see `shardings_of`."""
+    """Return the shardings of the state of a network and a plan; see `shardings_of`."""
     shapes = parameter_shapes(model).items()
     parameters = {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in shapes}
     state = jax.eval_shape(lambda parameters: fresh_state(model, plan, parameters), parameters)
@@ -57,10 +57,10 @@ def state_shardings(model: ModelSettings, plan: TrainingSettings, mesh: Mesh) ->
 
 
 def shardings_of(state: TrainState, mesh: Mesh) -> TrainState:
-    """Return how each array of a state lies on the devices.
+    """Return how each array of a state is divided among the devices.
 
-    Every device holds all parameters. The rows of the recurrent state are split. The moments of a
-    large parameter are split, those of a small one are held by every device.
+    Every device holds all parameters. The recurrent state is split by rows. The moments of a large
+    parameter are split by rows too; those of a small one are held by every device.
     """
     return TrainState(
         jax.tree.map(lambda _: replicated(mesh), state.parameters),
@@ -70,14 +70,14 @@ def shardings_of(state: TrainState, mesh: Mesh) -> TrainState:
 
 
 def update_sharding(leaf: Any, mesh: Mesh) -> NamedSharding:
-    """Return how a parameter's update is divided: a large one by rows, a small one not at all."""
+    """Return how the update of a parameter is divided: by rows if it is large, else not."""
     if leaf.size >= SHARED_UPDATE and leaf.shape[0] % mesh.size == 0:
         return shared(mesh)
     return replicated(mesh)
 
 
 def state_arrays(state: TrainState) -> dict[str, NDArray[Any]]:
-    """Return the optimizer's and the recurrent state as named arrays, for a checkpoint."""
+    """Return the optimizer state and the recurrent state as named arrays, for a checkpoint."""
     tree = {"optimizer": state.optimizer, "recurrent": state.recurrent}
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {_leaf_name(path): np.asarray(leaf) for path, leaf in leaves}
@@ -89,13 +89,13 @@ def state_from_arrays(
     """Rebuild a state from its parameters and what `state_arrays` returned.
 
     Args:
-        parameters: by name.
-        arrays: by name.
+        parameters: the parameters of the network, by name.
+        arrays: the other arrays, by name.
         skeleton: a state of the same network and plan, for the structure and the shapes.
 
     Raises:
-        ValueError: if an array is missing, has another shape or type, or is not finite; it names
-            each.
+        ValueError: if an array is missing, unknown, of the wrong shape or type, or not finite; the
+            message names each of these.
     """
     tree = {"optimizer": skeleton.optimizer, "recurrent": skeleton.recurrent}
     leaves, structure = jax.tree_util.tree_flatten_with_path(tree)

@@ -1,4 +1,4 @@
-"""The step that lowers the loss, and a compiled loop over several steps."""
+"""One step of training, and a compiled loop over several steps."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from textgen.training.loss import cross_entropy, reset_states
 from textgen.training.optimizer import make_optimizer
 from textgen.training.train_state import TrainState, state_shardings, update_sharding
 
-# Floating-point operations of the steps that one call makes: about half a second on two cores.
+# Floating-point operations of the steps in one call: about half a second on two cores.
 OPERATIONS_PER_CALL = 75e9
 
 
@@ -32,9 +32,9 @@ class Batch(NamedTuple):
     Attributes:
         inputs: ids, int32 [B, T].
         targets: the id after each input, int32 [B, T].
-        resets: which sequences begin from the zero state, bool [B].
+        resets: true for the sequences that begin from the zero state, bool [B].
         step: number of steps made before, int32; it decides the dropout masks.
-        learning_rate: float32.
+        learning_rate: learning rate of the step, float32.
     """
 
     inputs: Array
@@ -72,16 +72,17 @@ def batch_loss(
     """Return one device's part of a batch's mean loss.
 
     Args:
-        recipe: what stays the same.
-        parameters: by name.
-        recurrent: each layer's state before the batch, members [b, H] for b rows on this device.
+        recipe: what stays the same from step to step.
+        parameters: the parameters of the network, by name.
+        recurrent: state of each layer before the batch, members [b, H] for b rows on this device.
         inputs: ids, int32 [b, T].
         targets: the id after each input, int32 [b, T].
         masks: dropout masks of each layer, float32 [b, H], or None.
 
     Returns:
-        The sum of the losses in nats, divided by the characters of the whole batch, so that the
-        parts of all devices add up to the mean; and each layer's state after the batch.
+        The device's part of the loss, and the state of each layer after the batch. The part is the
+        sum of the device's losses in nats, divided by the number of characters of the whole batch,
+        so that the parts of all devices add up to the mean.
     """
     logits, recurrent = recipe.apply(parameters, inputs, recurrent, masks)
     return jnp.sum(cross_entropy(logits, targets.T)) / recipe.plan.characters_per_step, recurrent
@@ -116,14 +117,14 @@ def train_step(recipe: Recipe, state: TrainState, batch: Batch) -> tuple[TrainSt
     """Make one step: forward, backward, clipping to a global norm, AdamW.
 
     Args:
-        recipe: what stays the same.
-        state: before the step.
-        batch: what it reads.
+        recipe: what stays the same from step to step.
+        state: the state before the step.
+        batch: the input of the step.
 
     Returns:
-        The state after the step; and float32 [2]: the batch's mean loss in nats per character, and
-        the global norm of its gradient before clipping, which is NaN if the step leaves a parameter
-        that is not finite.
+        The state after the step, and two measures, float32 [2]: the mean loss of the batch in nats
+        per character, and the global norm of its gradient before clipping. The norm is NaN if a
+        parameter is not finite after the step.
     """
     plan, mesh = recipe.plan, recipe.mesh
     key = jax.random.fold_in(random_key(plan.seed), batch.step)
@@ -137,7 +138,8 @@ def train_step(recipe: Recipe, state: TrainState, batch: Batch) -> tuple[TrainSt
     updates, moments = make_optimizer(plan).update(gradients, state.optimizer, before)
     parameters = jax.tree.map(lambda p, u: p - batch.learning_rate * u, before, updates)
     parameters = jax.lax.with_sharding_constraint(parameters, replicated(mesh))
-    # Checked at every step, so that a run diverges at the same step wherever it was cut.
+    # This is checked at every step, so that a run diverges at the same step even if it was stopped
+    # and resumed.
     sums = [jnp.sum(leaf) for leaf in parameters.values()]
     norm = jnp.where(jnp.isfinite(jnp.stack(sums)).all(), norm, jnp.nan)
     return TrainState(parameters, moments, recurrent), jnp.stack([loss, norm])
@@ -152,17 +154,19 @@ TrainSteps = Callable[[TrainState, Any, Batch], tuple[TrainState, jax.Array]]
 
 
 def make_train_steps(recipe: Recipe) -> TrainSteps:
-    """Compile a loop over several training steps; it consumes the state given to it.
+    """Compile a loop over several training steps.
 
-    One call allocates its working memory once, and the devices wait for the host once.
+    A call for several steps allocates its working memory only once, and the devices wait for the
+    host only once.
 
     Returns:
-        A function of a state, a count and K batches stacked along a first axis, which makes `count`
-        steps in [1, K] and returns the state and the measures of `train_step`, float32 [K, 2]. The
-        count is traced: it changes neither the compiled code nor any number.
+        A function of a state, a count in [1, K], and K batches stacked along a first axis. It makes
+        `count` steps and returns the new state and the measures of each step, float32 [K, 2]; see
+        `train_step`. It consumes the state given to it. The count is traced: it changes neither the
+        compiled code nor the results.
     """
     shardings = state_shardings(recipe.model, recipe.plan, recipe.mesh)
-    # Placed as they were given: other shardings would have the next call compiled anew.
+    # The state keeps its shardings; with other shardings the next call would compile again.
     outputs = shardings, replicated(recipe.mesh)
 
     @partial(jax.jit, donate_argnums=0, out_shardings=outputs)
@@ -183,9 +187,9 @@ def make_train_steps(recipe: Recipe) -> TrainSteps:
 
 
 def steps_per_call(settings: ModelSettings, plan: TrainingSettings) -> int:
-    """Choose how many steps one call makes: about half a second on two cores, in [2, 16].
+    """Choose the number of steps in one call, in [2, 16]: about half a second on two cores.
 
-    At least 2, so that the cost of a call is shared.
+    At least two steps share the cost of a call.
     """
     operations = operations_per_character(settings) * plan.characters_per_step
     return min(max(int(OPERATIONS_PER_CALL / operations), 2), 16)
