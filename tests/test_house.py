@@ -139,6 +139,7 @@ def test_only_the_terminal_prints_and_only_it_knows_terminals(path: Path) -> Non
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_only_data_runs_and_runtime_open_files(path: Path) -> None:
     if path.parent.name in ("data", "runs", "runtime") or path.name in (
+        "history.py",
         "output.py",
         "session_file.py",
     ):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,7 @@ from textgen.session import session_file
 from textgen.session.session_file import (
     SavedSession,
     SavedTurn,
-    history_file,
     read_session,
-    text_to_edit,
     write_session,
 )
 from textgen.settings import SamplingSettings
@@ -125,7 +122,7 @@ def test_a_session_that_cannot_be_written_leaves_the_old_one(
     assert os.listdir() == ["s.json"]
     monkeypatch.undo()
     monkeypatch.setattr(session_file, "MAX_BYTES", 100)
-    with pytest.raises(UsageError, match="at most 100 are saved"):
+    with pytest.raises(UsageError, match="at most 100 can be saved"):
         write_session(Path("long.json"), SESSION)
     assert not Path("long.json").exists()
 
@@ -150,49 +147,6 @@ def test_what_would_not_be_read_again_is_not_written(change: dict[str, Any]) -> 
 def test_a_missing_file_is_called_missing() -> None:
     with pytest.raises(UsageError, match=r"there is no file 'none\.json'"):
         read_session(Path("none.json"))
-
-
-def test_the_history_is_the_users_alone(tmp_path: Path) -> None:
-    environment = {"XDG_STATE_HOME": str(tmp_path / "state")}
-    path = history_file(environment)
-    assert path == tmp_path / "state" / "textgen" / "history"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    path.write_text("+typed\n")
-    path.chmod(0o644)
-    assert history_file(environment) == path
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert path.read_text() == "+typed\n"
-
-
-def test_without_a_state_folder_it_lies_in_the_home(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for home in ({}, {"XDG_STATE_HOME": ""}, {"XDG_STATE_HOME": "relative"}):
-        assert history_file(home) == tmp_path / ".local" / "state" / "textgen" / "history"
-
-
-def test_a_history_that_cannot_be_had_is_none(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    assert history_file({"XDG_STATE_HOME": str(tmp_path / "file")}) is None
-    (tmp_path / "a" / "textgen" / "history").mkdir(parents=True)
-    assert history_file({"XDG_STATE_HOME": str(tmp_path / "a")}) is None
-    (tmp_path / "b" / "textgen").mkdir(parents=True)
-    os.mkfifo(tmp_path / "b" / "textgen" / "history")
-    assert history_file({"XDG_STATE_HOME": str(tmp_path / "b")}) is None
-    (tmp_path / "c" / "textgen").mkdir(parents=True)
-    (tmp_path / "c" / "textgen" / "history").symlink_to(tmp_path / "file")
-    assert history_file({"XDG_STATE_HOME": str(tmp_path / "c")}) is None
-
-
-def test_a_text_to_edit_is_private_and_goes_away() -> None:
-    with text_to_edit("one\ntwo") as path:
-        assert path.read_text() == "one\ntwo\n"
-        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert not path.parent.exists()
-    with text_to_edit("") as path:
-        assert path.read_bytes() == b""
 
 
 def test_the_file_is_json_for_people_too() -> None:

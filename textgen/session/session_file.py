@@ -1,37 +1,34 @@
-"""A session in a file; and the user's own files beside it: the history, a text to be edited."""
+"""Saved sessions: what the file of a session holds, writing it and reading it."""
 
 import os
-import stat
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from textgen.errors import DamagedError, SettingError, UsageError, storage_errors
-from textgen.runs.files import decode_json, encode_json, read_bytes, replace_file, write_durably
+from textgen.runs.files import decode_json, encode_json, read_bytes, replace_file
 from textgen.settings import MAX_LENGTH, MAX_SEED, OnUnknown, SamplingSettings, check_number
 
 KIND = "textgen session"
 FORMAT = 1
-# Some ten million characters, each of which may take six bytes.
+# Largest file of a session: about ten million characters, each of which may take six bytes.
 MAX_BYTES = 2**26
-# Of what is wrong with a session no more is told.
+# Longest description of what is wrong with a session, in characters.
 LONG_PROBLEM = 300
 
 
 @dataclass(frozen=True)
 class SavedTurn:
-    """A turn: all that is needed to read it once more.
+    """A turn: everything that is needed to read it again.
 
     Attributes:
-        parent: number of the turn before; 0 is the beginning, and turns count from 1.
-        typed: what was typed.
-        written: what the model wrote.
+        parent: number of the turn before. Turns are counted from 1; 0 is the beginning.
+        typed: text that the user typed.
+        written: text that the model wrote.
         on_unknown: what was done with characters that the model did not know.
-        seed: of the draws.
-        sample: index of the draws.
+        seed: seed of the random draws.
+        sample: sample index of the random draws.
     """
 
     parent: int
@@ -44,21 +41,21 @@ class SavedTurn:
 
 @dataclass(frozen=True)
 class SavedSession:
-    """A session as it is saved.
+    """A saved session.
 
     Attributes:
         run: name of the run.
-        step: of its checkpoint.
-        weights: the SHA-256 of the file that they are in.
-        settings: how characters are drawn.
-        length: characters that each turn writes.
-        seed: of the draws.
+        step: step of its checkpoint.
+        weights: SHA-256 of the file of weights.
+        settings: sampling settings.
+        length: most characters that a turn writes.
+        seed: seed of the random draws.
         on_unknown: what to do with characters that the model does not know.
-        writings: draws made so far, each with a sample of its own.
-        turns: each after its parent.
-        current: number of the turn where the session stands.
-        names: of points, with the numbers of the turns.
-        visited: for turns by number the one after it that was visited last.
+        writings: number of samples drawn so far.
+        turns: the turns, each after its parent.
+        current: number of the current turn.
+        names: number of the turn for each name given with /branch.
+        visited: for the number of a turn, the number of the next turn that was visited last.
     """
 
     run: str
@@ -75,7 +72,7 @@ class SavedSession:
     visited: Mapping[int, int]
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the file holds, but for its checksum."""
+        """Return the content of the file without its checksum."""
         return {
             "kind": KIND,
             "format": FORMAT,
@@ -93,15 +90,16 @@ class SavedSession:
 
     @classmethod
     def from_json(cls, path: Path, content: Mapping[str, Any]) -> "SavedSession":
-        """Read what `to_json` returned.
+        """Make a session from the content of a file; see `to_json`.
 
         Raises:
-            DamagedError: if it makes no sense, or needs a newer textgen; it names the path.
+            DamagedError: if the content makes no sense, or needs a newer textgen. The error names
+                the path.
         """
         if content.get("kind") != KIND:
-            raise DamagedError(path, "it is no session")
+            raise DamagedError(path, "it is not a session")
         if content.get("format") != FORMAT:
-            raise DamagedError(path, "of another format; use a newer textgen")
+            raise DamagedError(path, "its format is unknown; use a newer textgen")
         try:
             model = _checked("model", content["model"], dict)
             settings = _checked("settings", content["settings"], dict)
@@ -129,10 +127,10 @@ class SavedSession:
         return session
 
     def check(self) -> None:
-        """Raise unless the session can be read once it is written, beside its settings.
+        """Check everything but the settings, which check themselves.
 
         Raises:
-            SettingError: if a number lies outside its bounds or something is of the wrong type.
+            SettingError: if a number is out of range or a value has the wrong type.
         """
         check_number("length", self.length, 1, MAX_LENGTH, whole=True)
         for text in (self.run, self.weights, *self.names):
@@ -145,16 +143,16 @@ class SavedSession:
             _checked("written", turn.written, str)
         for name, value in numbers:
             check_number(name, value, 0, MAX_SEED, whole=True)
-        for place in (self.current, *self.names.values()):
-            check_number("place", place, 0, len(self.turns), whole=True)
+        for turn_number in (self.current, *self.names.values()):
+            check_number("turn", turn_number, 0, len(self.turns), whole=True)
         for first, second in self.visited.items():
             check_number("visited", second, 1, len(self.turns), whole=True)
             check_number("visited", first, 0, whole=True)
             if self.turns[second - 1].parent != first:
-                raise SettingError("visited", [first, second], "a turn and one that follows it")
+                raise SettingError("visited", [first, second], "a turn and a turn that follows it")
         for rule in (self.on_unknown, *(turn.on_unknown for turn in self.turns)):
             if rule not in get_args(OnUnknown):
-                raise SettingError("on_unknown", rule, "one that this textgen knows")
+                raise SettingError("on_unknown", rule, "a rule that this textgen knows")
 
 
 def _checked(name: str, value: Any, kind: type) -> Any:
@@ -164,17 +162,19 @@ def _checked(name: str, value: Any, kind: type) -> Any:
 
 
 def write_session(path: Path, session: SavedSession) -> None:
-    """Write a session, whole or not at all; of other files only a session is written over.
+    """Write a session, whole or not at all. An existing file is replaced only if it is a session.
 
     Raises:
-        UsageError: if there is something else of this name, or the session is too long to be saved,
-            or holds what would not be read again.
-        StorageError: if it cannot be written.
+        UsageError: if the path exists and is not a session, or the session is too large or could
+            not be read again.
+        StorageError: if the file cannot be written.
     """
     session.check()
     data = encode_json(session.to_json())
     if len(data) > MAX_BYTES:
-        raise UsageError(f"the session takes {len(data):,} bytes; at most {MAX_BYTES:,} are saved")
+        raise UsageError(
+            f"the session takes {len(data):,} bytes; at most {MAX_BYTES:,} can be saved"
+        )
     with storage_errors(path):
         is_taken = os.path.lexists(path)
     if is_taken:
@@ -192,58 +192,10 @@ def read_session(path: Path) -> SavedSession:
 
     Raises:
         UsageError: if there is no such file.
-        DamagedError: if it is not as it was written, or no session.
+        DamagedError: if the file is damaged or is not a session.
     """
     with storage_errors(path):
         is_there = os.path.lexists(path)
     if not is_there:
         raise UsageError(f"there is no file {str(path)!r}")
     return SavedSession.from_json(path, decode_json(path, read_bytes(path, MAX_BYTES)))
-
-
-def history_file(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the file of what was typed in sessions, which the user alone can read.
-
-    It is made if it is missing: `$XDG_STATE_HOME/textgen/history`, by default below
-    `~/.local/state`.
-
-    Returns:
-        Its path; None if it cannot be had.
-    """
-    home = environment.get("XDG_STATE_HOME", "")
-    # The specification has relative paths passed over.
-    state = Path(home if os.path.isabs(home) else os.path.expanduser("~/.local/state"))
-    path = state / "textgen" / "history"
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
-    try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        with open(os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o600), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                return None
-            if os.name != "nt" and status.st_mode & 0o077:
-                os.fchmod(file.fileno(), 0o600)
-    except (OSError, ValueError):
-        return None
-    return path
-
-
-@contextmanager
-def text_to_edit(text: str) -> Iterator[Path]:
-    """Put a text into a file of its own, as long as it is edited.
-
-    Yields:
-        The file, which the user alone can read; it ends with a newline, as editors want it.
-
-    Raises:
-        StorageError: if it cannot be written.
-    """
-    with storage_errors(Path(tempfile.gettempdir())):
-        folder = tempfile.TemporaryDirectory(prefix="textgen-")
-    with folder as name:
-        path = Path(name) / "text.txt"
-        with storage_errors(path):
-            ended = text if text.endswith("\n") or not text else text + "\n"
-            write_durably(path, ended.encode("utf-8", "replace"))
-        yield path

@@ -1,27 +1,25 @@
 """The interactive session on a terminal or through pipes: lines in, text and messages out."""
 
-import os
-import shlex
-import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 
-from textgen.data.corpus import load_text
-from textgen.errors import UsageError
 from textgen.generation.model import Model
 from textgen.runs.library import list_runs
 from textgen.session.commands import Session, no_editor
 from textgen.session.conversation import Conversation, Scored
 from textgen.session.messages import Message, Typed
-from textgen.session.session_file import history_file, text_to_edit
 from textgen.settings import OnUnknown, SamplingSettings
 from textgen.terminal.display.surprise import format_surprise
-from textgen.terminal.output import emit, say, takes_colours
+from textgen.terminal.output import emit, say, takes_colours, terminal_width
+from textgen.terminal.repl.external_editor import edit_text
+from textgen.terminal.repl.history import history_file
 from textgen.terminal.repl.input_blocks import Entry, ReadLine, read_entries
 from textgen.workflows.load import load_model
+
+# Smallest width in columns of a text that is shown with its surprise.
+MIN_COLUMNS = 8
 
 
 def start_repl(
@@ -33,13 +31,13 @@ def start_repl(
     on_unknown: OnUnknown,
     keeps_history: bool,
 ) -> None:
-    """Hold a session with a model, until /bye or the end of the input.
+    """Run a session with a model until /bye or the end of the input.
 
     Args:
-        model: writes.
-        settings: how characters are drawn.
-        seed: of the draws.
-        length: characters that each turn writes, at most.
+        model: model that writes.
+        settings: sampling settings.
+        seed: seed of the random draws.
+        length: most characters that a turn writes.
         on_unknown: what to do with typed characters that the model does not know.
         keeps_history: whether lines typed on a terminal are kept for later sessions.
     """
@@ -55,26 +53,27 @@ def start_repl(
 
 
 def run_repl(session: Session, *, on_terminal: bool, keeps_history: bool) -> None:
-    """Read lines and show what they do, until /bye or the end of the input.
+    """Read lines, pass them to a session and show its replies, until /bye or the end of the input.
 
-    On a terminal the lines are edited with prompt_toolkit; otherwise they are read from stdin, and
+    On a terminal the lines are edited with prompt_toolkit. Otherwise they are read from stdin, and
     stdout gets each text with its continuation.
 
     Args:
-        session: what the lines do.
-        on_terminal: whether somebody types.
+        session: session that replies to the lines.
+        on_terminal: whether the lines are typed on a terminal.
         keeps_history: whether lines typed on a terminal are kept for later sessions.
     """
     read_line: ReadLine = _piped_line
     if on_terminal:
-        from textgen.terminal.repl.line_editor import LineEditor  # it takes a tenth of a second
+        from textgen.terminal.repl.line_editor import LineEditor  # the import takes 0.1 s
 
         read_line = LineEditor(session, history_file() if keeps_history else None).read_line
-    # Between two lines too Ctrl-C is no reason to leave: one more than it took to stop a text would
-    # lose all that was not saved. Through pipes it ends the process, as it does any filter.
+    # On a terminal, Ctrl-C between two lines does not end the session: pressed once too often to
+    # stop a text, it would lose everything that is not saved. Through pipes it ends the process, as
+    # it ends any filter.
     with _interrupts() if on_terminal else nullcontext():
         for entry in read_entries(read_line):
-            session.columns = shutil.get_terminal_size().columns
+            session.columns = terminal_width()
             _show_reply(session, entry, on_terminal=on_terminal)
             if not session.running:
                 return
@@ -115,35 +114,15 @@ def _show_reply(session: Session, entry: Entry, *, on_terminal: bool) -> None:
 
 def _show_surprise(scored: Scored, columns: int) -> None:
     colours = takes_colours(sys.stderr)
-    shown = format_surprise(scored.text, scored.bits.tolist(), max(columns, 8), colours=colours)
+    columns = max(columns, MIN_COLUMNS)
+    shown = format_surprise(scored.text, scored.bits.tolist(), columns, colours=colours)
     with suppress(OSError):
         print(shown, file=sys.stderr, flush=True)
 
 
-def edit_text(text: str) -> str:
-    """Have the user edit a text in $VISUAL or $EDITOR, and return what became of it.
-
-    Raises:
-        UsageError: if the editor cannot be run, or fails.
-        CorpusError: if what it wrote is no text.
-    """
-    default = "notepad" if os.name == "nt" else "vi"
-    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or default
-    advice = "set VISUAL or EDITOR to the command of another"
-    with text_to_edit(text) as path:
-        try:
-            done = subprocess.run([*shlex.split(command), str(path)])
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise UsageError(f"cannot run the editor {command!r}: {reason}; {advice}") from error
-        if done.returncode:
-            raise UsageError(f"the editor {command!r} ended with code {done.returncode}; {advice}")
-        return load_text(path).removesuffix("\n")
-
-
 @contextmanager
 def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Note Ctrl-C instead of acting on it, so that a piece is never half written."""
+    """Note Ctrl-C instead of raising KeyboardInterrupt, so that a piece is written whole."""
     noted: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, frame: noted.append(number))
     try:
