@@ -26,9 +26,11 @@ def wait_for(ending: Ending) -> None:
 def test_a_signal_is_noted_and_the_handlers_come_back(number: int) -> None:
     before = {each: signal.getsignal(each) for each in ENDING}
     with noted_signals() as ending:
+        assert ending.exit_code == 0
         os.kill(os.getpid(), number)
         wait_for(ending)
         assert ending.signal == number
+        assert ending.exit_code == 128 + number
     assert {each: signal.getsignal(each) for each in ENDING} == before
 
 

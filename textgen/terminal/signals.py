@@ -1,4 +1,4 @@
-"""Signals that end long work: noted at once, so that it can save and leave in order."""
+"""Signals that end long work: they are noted at once, so that the work can save and stop."""
 
 import os
 import signal
@@ -16,42 +16,52 @@ ENDING = [
 SHOW_CURSOR = b"\x1b[?25h"
 
 
+def exit_code_after(number: int) -> int:
+    """Return the exit code of a process that a signal has ended, as shells give it."""
+    return 128 + number
+
+
 class Ending:
     """Whether a signal has asked this process to end.
 
     Attributes:
-        signal: its number; None as long as there was none.
+        signal: number of the signal; None if there was none yet.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
 
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command: 0 without a signal."""
+        return 0 if self.signal is None else exit_code_after(self.signal)
+
     def requested(self) -> bool:
-        """Return whether it was asked."""
+        """Return whether a signal has asked the process to end."""
         return self.signal is not None
 
     def note(self, number: int) -> None:
-        """Remember a signal; a second one ends the process at once."""
+        """Remember a signal. A second one ends the process at once."""
         if self.signal is not None:
             leave_at_once(number)
         self.signal = number
 
 
 def leave_at_once(number: int, frame: object = None) -> NoReturn:
-    """End the process as a signal would, with its code and nothing else."""
+    """End the process at once with the exit code of a signal."""
     if sys.stderr is not None and sys.stderr.isatty():
         os.write(sys.stderr.fileno(), SHOW_CURSOR)
-    os._exit(128 + number)
+    os._exit(exit_code_after(number))
 
 
 @contextmanager
 def noted_signals() -> Iterator[Ending]:
-    """Let an `Ending` take the ending signals, for as long as the context lasts.
+    """Note SIGINT, SIGTERM and SIGHUP in an `Ending` as long as the context lasts.
 
-    A signal that is ignored already, as under nohup, stays so. Python's own handlers wait until
-    compiled code returns, which can take minutes; so signals are taken from the socket that the
-    interpreter writes them to as they come, by a thread. Nothing is raised: an exception in the
-    middle of JAX's own code would crash the process.
+    A signal that is ignored already, as under nohup, stays ignored. Python's own handlers wait
+    until compiled code returns, which can take minutes. So a thread reads the signals from the
+    socket to which the interpreter writes them as they arrive. No exception is raised: inside JAX's
+    own code it would crash the process.
     """
     ending = Ending()
     taken = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
@@ -65,7 +75,7 @@ def noted_signals() -> Iterator[Ending]:
 
     thread = threading.Thread(target=watch, daemon=True)
     wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    # Only a signal with a handler is written to the socket.
+    # The interpreter writes only signals with a handler to the socket.
     before = {number: signal.signal(number, lambda *_: None) for number in taken}
     thread.start()
     try:

@@ -3,15 +3,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from textgen.evaluation.baselines import Measuring
 from textgen.runs.run import Run
 from textgen.terminal.cli import run_command
-from textgen.terminal.commands import evaluate as command
-from textgen.terminal.commands.evaluate import format_results
+from textgen.terminal.display.evaluation import EvaluationDisplay, format_results
+from textgen.terminal.signals import Ending
 from textgen.workflows import evaluate as workflow
 from textgen.workflows.evaluate import Evaluation, Result
 from textgen.workflows.events import Note
@@ -128,22 +127,22 @@ def test_a_signal_ends_with_the_results_so_far(
 ) -> None:
     import textgen.terminal.signals as signals
 
-    ending = SimpleNamespace(signal=None, requested=lambda: bool(ending.signal))
+    ending = Ending()
 
     class Noted:
-        def __enter__(self) -> SimpleNamespace:
+        def __enter__(self) -> Ending:
             return ending
 
         def __exit__(self, *error: object) -> None:
             pass
 
-    def show(display: command.EvaluationDisplay, event: Evaluation) -> None:
+    def show(display: EvaluationDisplay, event: Evaluation) -> None:
         if isinstance(event, Result):
             display.results.append(event)
             ending.signal = 2
 
     monkeypatch.setattr(signals, "noted_signals", Noted)
-    monkeypatch.setattr(command.EvaluationDisplay, "show", show)
+    monkeypatch.setattr(EvaluationDisplay, "show", show)
     code, out, _ = run(capsys)
     assert code == 130
     assert "0.6931 (1.000)" in out

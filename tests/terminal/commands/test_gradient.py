@@ -40,7 +40,7 @@ def test_a_run_is_shown_trained_and_as_it_began(
     assert rows[1].startswith("A  fox (LSTM), trained")
     assert rows[2].startswith("B  fox (LSTM), untrained")
     assert [row.split()[6] for row in rows[1:3]] == ["1.000", "1.000"]
-    assert err.splitlines()[0] == "followed back: fox (LSTM), trained"
+    assert err.splitlines()[0] == "measured: fox (LSTM), trained"
     assert max(map(len, rows[3:])) <= 90
     _, out, _ = gradient("fox", "--reach=20", "--places=1", "--json", "-q")
     trained, untrained = json.loads(out)
@@ -68,19 +68,19 @@ def test_the_cells_are_trained_once_to_be_compared(
     assert [event.step for event in events if isinstance(event, Ended)] == [1]
     code, out, err = gradient("--compare", "--reach=5", "--places=1")
     assert code == 0
-    told = re.findall(r"compare-(\w+): is being trained, from step (\d) on", err)
+    told = re.findall(r"^training compare-(\w+) from step (\d) on$", err, re.MULTILINE)
     assert told == [("lstm", "0"), ("gru", "1"), ("rnn", "0")]
     assert re.findall(r"\((.*?)\), trained", out.split("\n\n")[0]) == ["LSTM", "GRU", "vanilla RNN"]
     _, again, err = gradient("--compare", "--reach=5", "--places=1")
     assert again == out
-    assert "trained" not in err.split("followed back")[0]
+    assert "training" not in err
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["none"], 4, "known runs: fox"),
-        (["--compare", "fox"], 2, "--compare trains runs of its own"),
+        (["--compare", "fox"], 2, "--compare trains its own runs"),
         (["fox", "--reach=1"], 2, "reach must be"),
         (["fox", "--reach=1000"], 2, "reach is at most 142"),
         (["fox", "-o", "g.pdf"], 2, "output must be a file in .png or .svg"),

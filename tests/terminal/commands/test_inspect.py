@@ -21,7 +21,7 @@ def inspect(
 ) -> Inspect:
     """Run `textgen inspect`; return its code and what it wrote to stdout and stderr."""
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # the command sets it, for all that come after
-    monkeypatch.setattr("textgen.terminal.commands.inspect.PATIENCE", 1e9)
+    monkeypatch.setattr("textgen.terminal.output.PROGRESS_SECONDS", 1e9)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = run_command(["inspect", *arguments])
@@ -57,7 +57,7 @@ def test_json_holds_the_numbers(inspect: Inspect) -> None:
 def test_a_picture_takes_the_place_of_the_text(inspect: Inspect, name: str) -> None:
     given = ("--on-unknown=replace", "--show=cell", "--units=1", "-o", name)
     code, out, err = inspect("fox", "the \u4e2d$$", *given)
-    assert (code, out, err) == (0, "", f"drawn: {name}\n")
+    assert (code, out, err) == (0, "", f"saved the picture {name}\n")
     assert Path(name).stat().st_size > 10_000
     assert inspect("fox", "the", "-q", "--json", *given)[1].startswith("{")
 
@@ -100,7 +100,7 @@ def test_units_that_follow_something_are_found(
         (["fix", "the", "-o", "a.jpg"], 2, "output must be a file in .png or .svg, got 'a.jpg'"),
         (["fox", "t" * 301, "-o", "a.png"], 2, "a picture shows at most 300 characters, got 301"),
         (["fox", "t", "--show=cell", "-o", "none/a.png"], 5, "cannot write 'none'"),
-        (["fox", "the", "--text", "a.txt"], 2, "text is for --find"),
+        (["fox", "the", "--text", "a.txt"], 2, "text needs --find"),
         (["fox", "the", "--find"], 2, "TEXT cannot be given with --find"),
         (["fox", "--find", "--units", "1"], 2, "units cannot be given with --find"),
         (["fox", "--find", "-o", "a.png"], 2, "output cannot be given with --find"),

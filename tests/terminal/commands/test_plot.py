@@ -98,7 +98,7 @@ def test_a_picture_is_drawn_instead_of_a_chart(
 ) -> None:
     Path("checkpoints/fox").rename("checkpoints/$x_1$ \u6570\x1b")
     code, out, err = plot(capsys, "--no-baselines", "-o", name)
-    assert (code, out, err) == (0, "", f"drawn: {name}\n")
+    assert (code, out, err) == (0, "", f"saved the picture {name}\n")
     data = Path(name).read_bytes()
     assert data.startswith(b"\x89PNG" if name == "a.png" else b"<?xml")
     assert b"\x1b" not in data or name == "a.png"

@@ -20,7 +20,7 @@ Say = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def say(tiny_run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
     """Run a command; return its code and what it wrote to stdout and stderr."""
-    monkeypatch.setattr("textgen.terminal.commands.text_input.PATIENCE", math.inf)
+    monkeypatch.setattr("textgen.terminal.output.PROGRESS_SECONDS", math.inf)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = run_command([*arguments])
@@ -116,9 +116,9 @@ def test_several_runs_are_compared_line_by_line(say: Say, tiny_run: Path) -> Non
     code, out, _ = say("score", "text.txt", "--model=one", "--model=two", "--lines")
     lines = out.splitlines()
     assert code == 0
-    assert lines[0] == "1: bits per character to one"
+    assert lines[0] == "1: bits per character of one"
     assert lines[3].split()[0] == "1"
-    assert lines[-1] == "the text fits them alike"
+    assert lines[-1] == "the text fits the best two runs equally well"
     shutil.move("checkpoints/two", "elsewhere/one")
     _, out, _ = say("score", "text.txt", "--model=one", "--model=elsewhere/one")
     assert [row.split()[0] for row in out.splitlines()[1:3]] == ["checkpoints/one", "elsewhere/one"]
@@ -169,12 +169,12 @@ def test_a_probability_is_never_rounded_to_certainty() -> None:
         (["score", "text.txt", "--sort", "--top", "0"], 2, "top must be"),
         (["score", "text.txt", "--show", "--model=a", "--model=b"], 2, "--lines"),
         (["score", "text.txt", "--show", "--lines"], 2, "--show is for a whole text"),
-        (["score", "text.txt", "--top", "3"], 2, "--top is for --sort"),
+        (["score", "text.txt", "--top", "3"], 2, "--top needs --sort"),
         (["score", "text.txt", "--dynamic", "--separate"], 2, "--separate"),
         (["score", "strange.txt", "--on-unknown", "error"], 2, "U\\+2603\\) at position 5"),
-        (["classify", "a=fox", "text.txt"], 2, "two runs at least"),
+        (["classify", "a=fox", "text.txt"], 2, "at least two runs"),
         (["classify", "a=fox", "a=fox", "text.txt"], 2, "a label of its own"),
-        (["classify", "a=fox", "fox", "text.txt"], 2, "'fox' is no LABEL=RUN"),
+        (["classify", "a=fox", "fox", "text.txt"], 2, "'fox' is not LABEL=RUN"),
         (["classify", "a=fox", "b=none", "text.txt"], 4, "known runs: fox"),
         (["classify", "a=fox", "b=fox", "empty.txt"], 3, "the text is empty"),
         (["classify", "a=fox", "b=fox", "empty.txt", "--lines"], 3, "the text is empty"),
@@ -194,7 +194,7 @@ def test_bad_input_is_told_in_one_line(
 
 def test_a_text_is_drawn_along_its_way(say: Say) -> None:
     code, out, err = say("score", "text.txt", "-o", "way.svg")
-    assert (code, err) == (0, "drawn: way.svg\n")
+    assert (code, err) == (0, "saved the picture way.svg\n")
     assert out.splitlines()[1].startswith("fox")
     assert Path("way.svg").read_text().startswith("<?xml")
     assert say("score", "text.txt", "-o", "way.svg", "--lines")[0] == 2

@@ -49,7 +49,7 @@ def test_a_heat_map_says_what_is_kept_where() -> None:
 def test_guesses_stand_below_the_characters_they_were_for() -> None:
     found = inspect_text(random_model(), "fade", names=["hidden"])
     lines = format_inspection(found, PLAIN).split("\n")
-    begin = lines.index("SURPRISE of each character, and the 5 expected most in its place")
+    begin = lines.index("SURPRISE of each character, and the 5 characters expected most")
     guesses = found.watched.guesses
     for rank in range(5):
         row = next(line for line in lines[begin:] if line.startswith(f"   {rank + 1} "))
@@ -61,7 +61,7 @@ def test_guesses_stand_below_the_characters_they_were_for() -> None:
     last = lines[-1]
     character, probability = guesses[-1][0]
     shown = character.replace("\n", "\u21b5")
-    assert last.startswith(f"after the text comes [{shown}] {probability:.1%}")
+    assert last.startswith(f"expected after the text: [{shown}] {probability:.1%}")
 
 
 def test_the_same_in_colours_has_the_same_text() -> None:

@@ -1,33 +1,32 @@
 import pytest
 
 from textgen.readable import width
+from textgen.terminal.display.colours import Tile
 from textgen.terminal.display.heat_map import (
     BARS,
     GREYS,
     SHADES,
     SIGNED,
     SIGNED_MARKS,
-    Cell,
     Row,
     Scale,
     coloured,
     flow,
     format_rows,
     marked,
-    paint,
     sign,
 )
 
 
 def shade(value: float) -> str:
-    return Scale(0, 1, marked(SHADES, is_plain=False)).cell(value, 1).text
+    return Scale(0, 1, marked(SHADES, is_plain=False)).tile(value, 1).text
 
 
 def test_a_gate_is_darker_the_more_it_is_open() -> None:
     values = (-1, 0, 0.19, 0.21, 0.5, 0.61, 0.79, 0.81, 1, 2)
     assert "".join(map(shade, values)) == "   \u2591\u2592\u2593\u2593\u2588\u2588\u2588"
     greys = Scale(0, 1, coloured(GREYS))
-    assert [greys.cell(value, 1).colour for value in (0, 0.5, 1)] == [
+    assert [greys.tile(value, 1).colour for value in (0, 0.5, 1)] == [
         "48;5;16",
         "48;5;244",
         "48;5;231",
@@ -36,20 +35,20 @@ def test_a_gate_is_darker_the_more_it_is_open() -> None:
 
 def test_a_state_is_marked_by_its_sign_and_size() -> None:
     scale = Scale(-2, 2, marked(SIGNED_MARKS, is_plain=False))
-    assert "".join(scale.cell(v, 1).text for v in (-9, -2, -1, -0.5, 0, 0.5, 1, 2, 9)) == (
+    assert "".join(scale.tile(v, 1).text for v in (-9, -2, -1, -0.5, 0, 0.5, 1, 2, 9)) == (
         "\u2261\u2261=-\u00b7+*##"
     )
     ascii_scale = Scale(-2, 2, marked(SIGNED_MARKS, is_plain=True))
-    assert "".join(ascii_scale.cell(v, 1).text for v in (-2, -0.7, 0, 0.7, 2)) == "=-.+#"
+    assert "".join(ascii_scale.tile(v, 1).text for v in (-2, -0.7, 0, 0.7, 2)) == "=-.+#"
     colours = Scale(-1, 1, coloured(SIGNED))
-    assert colours.cell(0, 1).colour == "48;5;16"
-    assert colours.cell(-1, 1).colour == SIGNED[0]
-    assert colours.cell(1, 1).colour == SIGNED[-1]
+    assert colours.tile(0, 1).colour == "48;5;16"
+    assert colours.tile(-1, 1).colour == SIGNED[0]
+    assert colours.tile(1, 1).colour == SIGNED[-1]
     assert len(SIGNED) % 2 == len(SIGNED_MARKS[0]) % 2 == len(SIGNED_MARKS[1]) % 2 == 1
 
 
 def test_a_scale_without_extent_is_in_the_middle() -> None:
-    assert Scale(0.5, 0.5, marked(BARS, is_plain=True)).cell(0.5, 3).text == "555"
+    assert Scale(0.5, 0.5, marked(BARS, is_plain=True)).tile(0.5, 3).text == "555"
 
 
 def test_a_bar_shows_all_steps_from_low_to_high() -> None:
@@ -73,16 +72,11 @@ def test_what_stands_for_a_character_takes_room_and_does_nothing() -> None:
     ]
 
 
-def test_a_colour_is_named_only_where_it_changes() -> None:
-    cells = [Cell("a", "1"), Cell("b", "1"), Cell("c"), Cell("d", "2")]
-    assert paint(cells) == "\x1b[1mab\x1b[0mc\x1b[2md\x1b[0m"
-
-
 def rows_of(text: str, columns: int) -> list[str]:
     signs = [sign(character) for character in text]
     rows = [
-        Row("7", [Cell("x" * width(shown)) for shown in signs]),
-        Row("", [Cell(" " * width(shown)) for shown in signs]),
+        Row("7", [Tile("x" * width(shown)) for shown in signs]),
+        Row("", [Tile(" " * width(shown)) for shown in signs]),
     ]
     return list(format_rows(signs, rows, columns))
 

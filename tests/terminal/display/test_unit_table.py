@@ -15,7 +15,7 @@ def search() -> Search:
 def test_the_closest_stand_first_and_what_never_varies_last() -> None:
     lines = format_search(search(), 80).split("\n")
     assert lines[:4] == [
-        "feature             layer  unit  r      which is",
+        "feature             layer  unit  r      meaning",
         "space                   2     3  -0.88  white space",
         "line position           1     4  +0.50  characters since the last newline",
         "line start              -     -  -      before the first white space of a line",
@@ -23,8 +23,8 @@ def test_the_closest_stand_first_and_what_never_varies_last() -> None:
     assert len(lines[: lines.index("")]) == 1 + len(FEATURES)
     assert all(len(line) <= 80 for line in lines)
     text = " ".join(lines)
-    assert "Pearson's correlation with the cell state" in text
-    assert "chosen among 10 on the first 1,500 characters; r is over the other 1,501" in text
+    assert "Pearson's correlation of the feature with the cell state" in text
+    assert "among 10 on the first 1,500 characters; r was measured on the other 1,501." in text
     assert lines[-1] == '  textgen inspect made-up "..." --layer 2 --units 3'
 
 

@@ -1,4 +1,4 @@
-"""The command that measures how fast this machine is."""
+"""The command `bench`: measure how fast this machine is."""
 
 import json
 from dataclasses import asdict
@@ -12,14 +12,18 @@ from textgen.terminal.output import emit, say
 
 
 def bench(
-    cell: Annotated[CellName, typer.Option(help="What the networks are made of.")] = "lstm",
+    cell: Annotated[CellName, typer.Option(help="Cell of the networks.")] = "lstm",
     seconds: Annotated[
-        float, typer.Option(help="How long each network trains, and writes twice.")
+        float,
+        typer.Option(
+            help="Seconds to train each network. Each of three measurements of writing takes half "
+            "as long."
+        ),
     ] = 3.0,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure how fast this machine trains and writes; it takes less than a minute."""
+    """Measure how fast this machine trains and writes, which takes less than a minute."""
     check_number("seconds", seconds, 0, 3600, open_low=True)
 
     from textgen.runtime.compile_cache import keep_compiled
@@ -30,7 +34,7 @@ def bench(
 
     speeds = []
     if not quiet:
-        say(f"measuring {len(SHAPES)} networks on this machine, best left alone meanwhile")
+        say(f"measuring {len(SHAPES)} networks; run nothing else on this machine meanwhile")
     for measured in measure_machine(cell, seconds):
         speeds.append(measured)
         if not quiet:

@@ -1,4 +1,4 @@
-"""The command that says which of several models wrote a text."""
+"""The command `classify`: say which of several runs most probably wrote a text."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import typer
 
 from textgen.errors import UsageError
 from textgen.terminal.commands.options import AsJson, Quiet, Scored
-from textgen.terminal.commands.text_input import patiently, refuse_empty, text_chunks
+from textgen.terminal.commands.text_input import refuse_empty, text_chunks, with_progress
 from textgen.terminal.display.score_tables import format_judged, format_posteriors, tell_unknown
 from textgen.terminal.output import emit
 
@@ -19,15 +19,18 @@ def classify(
         list[str],
         typer.Argument(
             metavar="LABEL=RUN...  [FILE|-]",
-            help="Runs with a label each, then the text; standard input without one.",
+            help="Two or more runs with a label each, then the text; standard input by default.",
         ),
     ],
-    lines: Annotated[bool, typer.Option("--lines", help="Judge every line by itself.")] = False,
+    lines: Annotated[bool, typer.Option("--lines", help="Classify each line by itself.")] = False,
     on_unknown: Scored = "replace",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say which of several runs most probably wrote a text, each as likely as any beforehand."""
+    """Say which of several runs most probably wrote a text.
+
+    Before the text is read, all runs count as equally probable.
+    """
     labels, file = _split_labels(runs)
 
     from textgen.workflows.load import load_model
@@ -40,7 +43,7 @@ def classify(
         for line in scoring.read_each_line(chunks):
             emit(format_judged(line, names, as_json=as_json))
     else:
-        for _ in patiently(scoring.read(chunks), scoring, quiet=quiet):
+        for _ in with_progress(scoring.read(chunks), scoring, quiet=quiet):
             pass
     refuse_empty(scoring.characters, file)
     report = scoring.report()
@@ -59,7 +62,7 @@ def _split_labels(given: Sequence[str]) -> tuple[dict[str, str], Path | None]:
     """Return the run of each label, and the file.
 
     Raises:
-        UsageError: if there are fewer than two, or one is there twice.
+        UsageError: if there are fewer than two labels, or two are equal.
     """
     *pairs, last = given
     is_file = not _is_pair(last) or (len(pairs) > 1 and Path(last).is_file())
@@ -67,10 +70,12 @@ def _split_labels(given: Sequence[str]) -> tuple[dict[str, str], Path | None]:
     pairs += [last] if file is None else []
     for pair in pairs:
         if not _is_pair(pair):
-            raise UsageError(f"{pair!r} is no LABEL=RUN; give a label to each run, the text last")
+            raise UsageError(
+                f"{pair!r} is not LABEL=RUN; give each run a label, and name the text last"
+            )
     labels = dict(pair.split("=", 1) for pair in pairs)
     if len(pairs) < 2:
-        raise UsageError("classify needs two runs at least, each with a label: A=RUN B=RUN")
+        raise UsageError("classify needs at least two runs, each with a label: A=RUN B=RUN")
     if len(labels) < len(pairs):
         raise UsageError("each run needs a label of its own")
     return labels, file

@@ -1,4 +1,4 @@
-"""The command that lists the texts that ship with textgen."""
+"""The command `corpora`: list the texts that ship with textgen."""
 
 import json
 from collections.abc import Sequence
@@ -24,11 +24,11 @@ def corpora(as_json: AsJson = False, quiet: Quiet = False) -> None:
         return
     emit(format_texts(texts) + "\n")
     if not quiet:
-        say(f"train on one by its name: textgen train {texts[-1].name}")
+        say(f"train on one of them by its name: textgen train {texts[-1].name}")
 
 
 def format_texts(texts: "Sequence[ShippedText]") -> str:
-    """Describe texts in a table, one a line, and say below in which folder they lie."""
+    """Describe texts in a table with one line each, and name their folder below it."""
     head = ("name", "characters", "lines", "what it is")
     rows = [(text.name, f"{text.characters:,}", f"{text.lines:,}", text.what) for text in texts]
     return f"{format_table([head, *rows])}\n\nfiles: {one_line(str(texts[0].path.parent))}/NAME.txt"

@@ -1,33 +1,20 @@
-"""The command that measures how well a run predicts a text, beside simpler models."""
+"""The command `evaluate`: measure how well a run predicts a text, beside simpler predictors."""
 
 import json
-import math
-import shutil
-from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from textgen.errors import RunNotFoundError, UsageError
-from textgen.readable import one_line, wrap
+from textgen.readable import one_line
 from textgen.terminal.commands.options import AsJson, Output, Quiet, RunArgument, Unknown
+from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.text_input import text_chunks, text_name
-from textgen.terminal.display.render import format_table
-from textgen.terminal.output import emit, say
+from textgen.terminal.output import emit, say, terminal_width
 
 if TYPE_CHECKING:
-    from rich.live import Live
-
     from textgen.generation.model import Model
-    from textgen.workflows.evaluate import Evaluation, Result
-
-PROTOCOLS = {
-    "window": "256 characters at a time from the zero state, as nanoGPT measures",
-    "stream": "the whole text once, the state carried along; nothing goes on learning",
-    "dynamic": "a stream whose predictor learns from what it has read, as xz does",
-}
 
 
 def evaluate(
@@ -35,7 +22,8 @@ def evaluate(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE|-]", help="A text; by default the validation text of the run."
+            metavar="[FILE|-]",
+            help="Text to measure on; the validation text of the run by default.",
         ),
     ] = None,
     output: Output = None,
@@ -43,20 +31,18 @@ def evaluate(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure how well the best checkpoint of a run predicts a text, beside n-gram models and xz.
+    """Measure how well a run's best checkpoint predicts a text, beside n-gram models and xz.
 
-    Three protocols, whose results do not compare: window, stream and dynamic.
+    There are three protocols: window, stream and dynamic. Compare results only within a protocol.
     """
-    if output is not None:
-        from textgen.pictures.save import check_picture
-
-        check_picture(output)
+    check_output(output)
     model = _load(run, file)
     text = None if file is None else "".join(text_chunks(file))
 
     from textgen.runtime.compile_cache import keep_compiled
 
     keep_compiled()
+    from textgen.terminal.display.evaluation import EvaluationDisplay, format_results
     from textgen.terminal.signals import noted_signals
     from textgen.workflows import evaluate
 
@@ -73,12 +59,9 @@ def evaluate(
                 break
     if output is not None and display.results:
         from textgen.pictures.evaluation import Bar, draw_bars
-        from textgen.pictures.save import save_picture
 
         bars = [Bar(result.title, result.protocol, result.bits) for result in display.results]
-        save_picture(output, draw_bars(bars))
-        if not quiet:
-            say(f"drawn: {output!s}")
+        save_output(output, draw_bars(bars), quiet=quiet)
     if as_json:
         content = {
             "run": model.name,
@@ -92,9 +75,9 @@ def evaluate(
         emit(json.dumps(content) + "\n")
     elif display.results:
         head = f"{model.name}, step {model.step:,}, on {_name(file)}"
-        table = format_results(display.results, _columns(), is_own=file is None)
+        table = format_results(display.results, terminal_width(), is_own=file is None)
         emit(f"{one_line(head)}\n\n{table}\n")
-    raise typer.Exit(0 if ending.signal is None else 128 + ending.signal)
+    raise typer.Exit(ending.exit_code)
 
 
 def _load(run: str | None, file: Path | None) -> "Model":
@@ -105,106 +88,10 @@ def _load(run: str | None, file: Path | None) -> "Model":
     except RunNotFoundError as error:
         if file is None and run is not None and (run == "-" or Path(run).is_file()):
             raise UsageError(
-                f"{run!r} is a text and no run; name a run before it: textgen evaluate RUN {run}"
+                f"{run!r} is a text, not a run; name a run before it: textgen evaluate RUN {run}"
             ) from error
         raise
 
 
 def _name(file: Path | None) -> str:
     return "its validation text" if file is None else text_name(file)
-
-
-def _columns() -> int:
-    return shutil.get_terminal_size().columns
-
-
-def format_results(results: "Sequence[Result]", columns: int, *, is_own: bool) -> str:
-    """Write results as a table with a column for each protocol, or as lines if it is too wide.
-
-    Args:
-        results: at least one.
-        columns: the most a line may take.
-        is_own: whether the text is the one that the checkpoint was chosen by.
-    """
-    rows: dict[str, dict[str, str]] = {}
-    for result in results:
-        cells = rows.setdefault(result.title, {})
-        cells[result.protocol] = f"{result.nats:.4f} ({result.bits:.3f})"
-    head = ("nats per character (bits)", *PROTOCOLS)
-    body = [(title, *(cells.get(name, "-") for name in PROTOCOLS)) for title, cells in rows.items()]
-    table = format_table([head, *body])
-    if max(map(len, table.splitlines())) > columns:
-        lines = [line for result in results for line in wrap(format_result(result), columns)]
-        table = "\n".join(lines)
-    notes = [f"{name}: {what}." for name, what in PROTOCOLS.items()]
-    notes.append("Compare within a protocol only.")
-    if is_own:
-        notes.append("The checkpoint was chosen by its loss on this text or a part of it.")
-    return f"{table}\n\n" + "\n".join(line for note in notes for line in wrap(note, columns))
-
-
-def format_result(result: "Result") -> str:
-    """Write a result on one line."""
-    return f"{result.protocol}, {result.title}: {result.nats:.4f} nats, {result.bits:.3f} bits"
-
-
-class EvaluationDisplay:
-    """What is shown of an evaluation as it goes: a context in which `show` takes its events.
-
-    On a terminal that is a table that grows, elsewhere a line for each event.
-
-    Attributes:
-        results: so far.
-    """
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.results: list[Result] = []
-        self._quiet = quiet
-        self._live: Live | None = None
-
-    def __enter__(self) -> Self:
-        from rich.console import Console
-        from rich.live import Live
-
-        console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        if console.is_terminal and not console.is_dumb_terminal and not self._quiet:
-            live = Live(console=console, refresh_per_second=4, transient=True)
-            with suppress(OSError):
-                live.start()
-                self._live = live
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._live is not None:
-            with suppress(OSError):  # the terminal is gone
-                self._live.stop()
-
-    def show(self, event: "Evaluation") -> None:
-        """Show one event."""
-        from textgen.evaluation.baselines import Measuring
-        from textgen.workflows.evaluate import Result
-        from textgen.workflows.events import Note
-
-        match event:
-            case Note(text):
-                self._say(one_line(text))
-            case Result():
-                self.results.append(event)
-                if self._live is None:
-                    self._say(format_result(event))
-            case Measuring(what, share) if self._live is not None:
-                self._update(f"measuring {what}" + f", {math.floor(100 * share)} %" * (share > 0))
-            case Measuring(what, share) if not share:
-                self._say(f"measuring {what}")
-
-    def _update(self, working: str) -> None:
-        from rich.text import Text
-
-        assert self._live is not None
-        results = [format_result(result) for result in self.results]
-        with suppress(OSError):
-            self._live.update(Text("\n".join([*results, working])))
-
-    def _say(self, text: str) -> None:
-        if not self._quiet:
-            say(text)

@@ -1,9 +1,8 @@
-"""The command that shows how gradients vanish."""
+"""The command `gradient`: show how gradients shrink on their way back through a text."""
 
 import itertools
 import json
 import math
-import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,54 +14,59 @@ from textgen.errors import UsageError
 from textgen.readable import one_line, wrap
 from textgen.settings import check_number
 from textgen.terminal.commands.options import AsJson, Output, Quiet
+from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.display.chart import Chart, Line, draw_chart, format_legend
+from textgen.terminal.display.colours import CURVE_COLOURS, CURVE_LETTERS
 from textgen.terminal.display.render import format_table
-from textgen.terminal.output import emit, is_plain, say, takes_colours
+from textgen.terminal.output import emit, is_plain, say, takes_colours, terminal_width
 
 if TYPE_CHECKING:
     from textgen.workflows.gradient import Followed
 
-# Characters back, as far as was followed, at which the table shows what is left.
+# Distances in characters for which the table has a column, as far as the reach.
 DISTANCES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-COLOURS = ("36", "33", "35", "32", "34", "31")
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MAX_REACH = 2000
-# Powers of ten that the chart shows, downwards from one.
+# Most runs in one chart: each has a curve trained and a curve untrained.
+MAX_RUNS = len(CURVE_LETTERS) // 2
+# Height of the chart: in powers of ten, downwards from one, and in lines.
 DECADES = 6
 ROWS = 16
+# Smallest width of the chart in columns.
+MIN_COLUMNS = 20
 
 
 def gradient(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs; the newest without one.")
+        list[str] | None,
+        typer.Argument(metavar="[RUN]...", help="Names or paths of runs; the newest by default."),
     ] = None,
     compare: Annotated[
         bool,
         typer.Option(
             "--compare",
-            help="Compare an LSTM, a GRU and a vanilla RNN of one size, trained on the fables "
-            "for about a minute the first time.",
+            help="Compare an LSTM, a GRU and a vanilla RNN of the same size. The first time, they "
+            "are trained on the fables, which takes about a minute.",
         ),
     ] = False,
-    reach: Annotated[int, typer.Option(help="How many characters to follow it back.")] = 200,
+    reach: Annotated[
+        int, typer.Option(help="Number of characters to follow the gradient back.")
+    ] = 200,
     places: Annotated[
-        int, typer.Option(help="From how many places of the validation text, at least.")
+        int,
+        typer.Option(help="Number of positions of the validation text to average, at least."),
     ] = 256,
     output: Output = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show how much of a gradient survives on its way back through the text."""
+    """Show how much of the gradient is left on its way back through a text."""
     check_number("reach", reach, 2, MAX_REACH, whole=True)
     check_number("places", places, 1, 100_000, whole=True)
     if compare and runs:
-        raise UsageError("--compare trains runs of its own; give it without others")
-    if len(runs or []) > len(LETTERS) // 2:
-        raise UsageError(f"at most {len(LETTERS) // 2} runs can be told apart")
-    if output is not None:
-        from textgen.pictures.save import check_picture
-
-        check_picture(output)
+        raise UsageError("--compare trains its own runs; give it without the name of a run")
+    if len(runs or []) > MAX_RUNS:
+        raise UsageError(f"a chart has room for {MAX_RUNS} runs, got {len(runs or [])}")
+    check_output(output)
 
     from textgen.runtime.compile_cache import keep_compiled
 
@@ -77,15 +81,12 @@ def gradient(
     for one in follow_gradients(names, reach=reach, places=places):
         followed.append(one)
         if not quiet:
-            say(f"followed back: {one.title}")
+            say(f"measured: {one.title}")
     if output is not None:
         from textgen.pictures.gradients import draw_gradients
-        from textgen.pictures.save import save_picture
 
         drawn = [(one_line(_name(one)), one.is_trained, one.found) for one in followed]
-        save_picture(output, draw_gradients(drawn))
-        if not quiet:
-            say(f"drawn: {output!s}")
+        save_output(output, draw_gradients(drawn), quiet=quiet)
     if as_json:
         emit(json.dumps([one.to_json() for one in followed]) + "\n")
     elif output is None:
@@ -93,34 +94,35 @@ def gradient(
 
 
 def format_gradients(followed: "Sequence[Followed]") -> str:
-    """Describe what was found in a table and a chart."""
+    """Describe gradients in a table and a chart."""
     reach = len(followed[0].found.norms) - 1
     distances = [distance for distance in DISTANCES if distance <= reach]
     rows = [("", "network", "half-life", "1 % left", *map(str, distances))]
-    for letter, one in zip(LETTERS, followed, strict=False):
+    for letter, one in zip(CURVE_LETTERS, followed, strict=False):
         shares = one.found.norms / one.found.norms[1]
         until = (one.found.characters_until(share) for share in (0.5, 0.01))
         lives = (f"{n:.1f}" if math.isfinite(n) else f">{reach}" for n in until)
         left = (_share(float(shares[distance])) for distance in distances)
         rows.append((letter, one_line(one.title), *lives, *left))
-    columns = shutil.get_terminal_size().columns
+    columns = terminal_width(MIN_COLUMNS)
     note = wrap(
-        "Norm of d loss(t) / d h(t-k), the mean over the validation text, for k characters back; "
-        "that of k = 1 is 1. Half-life: the first k at which half of it is left.",
-        max(columns, 20),
+        "The last columns are the norm of d loss(t) / d h(t-k), k characters back, averaged over "
+        "the validation text, as a share of its value at k = 1. The half-life is the first k at "
+        "which half is left.",
+        columns,
     )
-    chart = _chart(followed, max(columns, 20))
+    chart = _chart(followed, columns)
     return "\n\n".join([format_table(rows), "\n".join(note), f"{chart}\n"])
 
 
 def _chart(followed: "Sequence[Followed]", columns: int) -> str:
     plain, colours = is_plain(), takes_colours(sys.stdout)
     lines, entries = [], []
-    for number, (letter, one) in enumerate(zip(LETTERS, followed, strict=False)):
+    for number, (letter, one) in enumerate(zip(CURVE_LETTERS, followed, strict=False)):
         shares = one.found.norms[1:] / one.found.norms[1]
         shown = itertools.takewhile(lambda share: share > 10.0**-DECADES, shares.tolist())
         points = [(float(k), math.log10(share)) for k, share in enumerate(shown, start=1)]
-        colour = COLOURS[number // 2 % len(COLOURS)]
+        colour = CURVE_COLOURS[number // 2 % len(CURVE_COLOURS)]
         is_dotted = not one.is_trained
         lines.append(Line(points=points, letter=letter, is_dotted=is_dotted, colour=colour))
         entries.append((letter, colour, one_line(one.title)))
@@ -138,7 +140,7 @@ def _chart(followed: "Sequence[Followed]", columns: int) -> str:
 
 
 def _share(share: float) -> str:
-    """Write a share in few figures.
+    """Write a share with few digits.
 
     >>> _share(0.0321), _share(0.00000123), _share(12.3), _share(0.0)
     ('0.032', '1e-06', '12.3', '<1e-36')
@@ -155,8 +157,8 @@ def _name(one: "Followed") -> str:
 
 
 def _train(*, quiet: bool) -> None:
-    """Train the networks to compare, unless they are there and finished."""
-    from textgen.terminal.signals import noted_signals
+    """Train the networks to compare, as far as they are not trained yet."""
+    from textgen.terminal.signals import exit_code_after, noted_signals
     from textgen.workflows.events import Ended, Planned
     from textgen.workflows.gradient import train_cells
     from textgen.workflows.supervise import Supervision
@@ -165,9 +167,9 @@ def _train(*, quiet: bool) -> None:
         try:
             for name, event in train_cells(Supervision(should_stop=ending.requested)):
                 if isinstance(event, Planned) and not quiet:
-                    say(f"{name}: is being trained, from step {event.first_step:,} on")
+                    say(f"training {name} from step {event.first_step:,} on")
                 if isinstance(event, Ended) and not event.finished:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
-            say("stopped; the same command goes on with it")
-            raise typer.Exit(128 + (ending.signal or signal.SIGINT)) from None
+            say("stopped; the same command continues the training")
+            raise typer.Exit(exit_code_after(ending.signal or signal.SIGINT)) from None

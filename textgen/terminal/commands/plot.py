@@ -1,8 +1,6 @@
-"""The command that shows how runs learnt: as text in the terminal, or as a picture."""
+"""The command `plot`: draw the learning curves of runs, as text or as a picture."""
 
 import json
-import shutil
-import string
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -14,19 +12,37 @@ import typer
 from textgen.errors import DamagedError, UsageError
 from textgen.readable import one_line
 from textgen.terminal.commands.options import AsJson, Output, Quiet
-from textgen.terminal.display.chart import ABOVE, STAR, Chart, Line, draw_chart, format_legend
-from textgen.terminal.output import emit, is_plain, say, takes_colours
+from textgen.terminal.commands.picture import check_output, save_output
+from textgen.terminal.display.chart import (
+    ABOVE,
+    FAINT,
+    STAR,
+    Chart,
+    Line,
+    draw_chart,
+    format_legend,
+)
+from textgen.terminal.display.colours import CURVE_COLOURS, CURVE_LETTERS
+from textgen.terminal.output import (
+    emit,
+    is_plain,
+    say,
+    takes_colours,
+    terminal_height,
+    terminal_width,
+)
 
 if TYPE_CHECKING:
     from textgen.evaluation.baselines import Baseline
     from textgen.evaluation.curves import Curve
     from textgen.runs.run import Run
 
-# One for each run; of more than ten the colours of a picture would repeat.
-LETTERS = [*string.ascii_uppercase[:10]]
-COLOURS = ("36", "33", "35", "32", "34", "31")
-# Lines of the chart's field: a quarter of its columns within these; and what stands around it.
-FEWEST_ROWS, MOST_ROWS, AXES_ROWS = 8, 20, 7
+# Most runs in one chart; the colours of a picture would repeat after ten.
+MAX_RUNS = 10
+# The field of the chart is a quarter as high as wide, within these limits, in lines.
+FEWEST_ROWS, MOST_ROWS = 8, 20
+# Lines that the chart takes besides the field and the legend.
+AXES_ROWS = 7
 
 Entry = tuple[str, str, str]
 
@@ -41,22 +57,20 @@ def plot(
     ] = "steps",
     output: Output = None,
     baselines: Annotated[
-        bool, typer.Option(help="Measure n-gram models and xz beside them, which takes seconds.")
+        bool,
+        typer.Option(help="Measure n-gram models and xz for comparison, which takes seconds."),
     ] = True,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show how runs learnt: training and validation loss in bits per character.
+    """Draw the learning curves of runs: training and validation loss in bits per character.
 
-    The curve of validation is measured on a part of the text, if that is long, baselines on all.
+    On a long text, the validation loss is measured on a part of the validation text. Baselines are
+    measured on all of it.
     """
-    if runs is not None and len(runs) > len(LETTERS):
-        raise UsageError(f"{len(runs)} runs are too many for a chart; name at most {len(LETTERS)}")
-    if output is not None:
-        from textgen.pictures.save import check_picture
-
-        check_picture(output)
-
+    if runs is not None and len(runs) > MAX_RUNS:
+        raise UsageError(f"{len(runs)} runs are too many for a chart; name at most {MAX_RUNS}")
+    check_output(output)
     from textgen.evaluation.curves import read_curve, share_a_text
     from textgen.runs.library import find_run
 
@@ -64,7 +78,7 @@ def plot(
     curves = [read_curve(run, by) for run in found]
     is_shared = share_a_text(found)
     if not is_shared and not quiet:
-        say("the runs are on different texts: their losses do not compare; no baselines are drawn")
+        say("the runs have different texts: do not compare their losses; no baselines are drawn")
     levels = list(_baselines(found, quiet=quiet)) if baselines and is_shared else []
     if as_json:
         content = {"by": by, "share_a_text": is_shared, "runs": [asdict(curve) for curve in curves]}
@@ -73,19 +87,15 @@ def plot(
     named = [replace(curve, run=one_line(curve.run)) for curve in curves]
     if output is not None:
         from textgen.pictures.curves import draw_curves
-        from textgen.pictures.save import save_picture
 
-        save_picture(output, draw_curves(named, levels, by))
-        if not quiet:
-            say(f"drawn: {output!s}")
+        save_output(output, draw_curves(named, levels, by), quiet=quiet)
     elif not as_json:
-        size = shutil.get_terminal_size()
         text = format_curves(
             named,
             levels,
             by,
-            columns=size.columns,
-            lines=size.lines if sys.stdout.isatty() else None,
+            columns=terminal_width(),
+            lines=terminal_height(),
             plain=is_plain(),
             colours=takes_colours(sys.stdout),
         )
@@ -93,7 +103,7 @@ def plot(
 
 
 def _baselines(runs: "Sequence[Run]", *, quiet: bool) -> "Iterator[Baseline]":
-    """Measure the baselines of the text that runs share; tell what is being done."""
+    """Measure the baselines of the text that runs share, and say so."""
     from textgen.evaluation.curves import baselines_of, why_no_baselines
 
     reasons = [why_no_baselines(run) for run in runs]
@@ -101,10 +111,10 @@ def _baselines(runs: "Sequence[Run]", *, quiet: bool) -> "Iterator[Baseline]":
         run = runs[reasons.index(None)]
         if not quiet:
             size = run.record().corpus.tokens
-            say(f"measuring n-gram models and xz on {size:,} characters (--no-baselines: without)")
+            say(f"measuring n-gram models and xz on {size:,} characters (or use --no-baselines)")
         try:
             yield from baselines_of(run)
-        except DamagedError as error:  # the curves need no text
+        except DamagedError as error:  # the curves can be drawn without the text
             say(f"no baselines: {error}")
     elif not quiet:
         say(f"no baselines: {reasons[0]}")
@@ -126,16 +136,16 @@ def format_curves(
         curves: at least one and at most 10, each with a name that is safe to show.
         baselines: drawn as horizontal lines.
         by: what the x axis of the curves counts.
-        columns: the most a line may take.
-        lines: the most that the whole should take, if there is a limit.
-        plain: whether there is ASCII only.
+        columns: width of the terminal in columns.
+        lines: height of the terminal in lines; None for no limit.
+        plain: whether to write ASCII only.
         colours: whether to write colours.
     """
     from textgen.evaluation.curves import bits_shown
 
     low, high = bits_shown(curves, baselines)
-    # Letters tell runs apart; of a single one the dots tell validation from training.
-    letters = LETTERS[: len(curves)] if plain or len(curves) > 1 else [""]
+    # A single run needs no letter if dots tell its validation curve from its training curve.
+    letters = CURVE_LETTERS[: len(curves)] if plain or len(curves) > 1 else [""]
     chart = Chart(
         lines=[*_training_lines(curves, letters), *_validation_lines(curves, letters)],
         levels=[(baseline.bits, baseline.name) for baseline in baselines],
@@ -154,13 +164,13 @@ def format_curves(
 
 
 def _training_lines(curves: "Sequence[Curve]", letters: Sequence[str]) -> Iterator[Line]:
-    for curve, letter, colour in zip(curves, letters, cycle(COLOURS), strict=False):
+    for curve, letter, colour in zip(curves, letters, cycle(CURVE_COLOURS), strict=False):
         points = list(zip(curve.x, curve.training, strict=True))
         yield Line(points=points, letter=letter.lower(), is_dotted=True, colour=colour)
 
 
 def _validation_lines(curves: "Sequence[Curve]", letters: Sequence[str]) -> Iterator[Line]:
-    for curve, letter, colour in zip(curves, letters, cycle(COLOURS), strict=False):
+    for curve, letter, colour in zip(curves, letters, cycle(CURVE_COLOURS), strict=False):
         points = list(zip(curve.x, curve.validation, strict=True))
         star = None if curve.best is None else (curve.best.x, curve.best.validation)
         yield Line(points=points, letter=letter, colour=colour, star=star)
@@ -174,7 +184,7 @@ def _entries(
     *,
     plain: bool,
 ) -> "Iterator[Entry]":
-    """Yield what the legend says of each kind of line, each run, each baseline and what is cut."""
+    """Yield the legend's entries: kinds of lines, runs, baselines, and losses above the chart."""
     from textgen.evaluation.curves import losses_above
 
     shown = "".join(letters[:3])
@@ -184,13 +194,13 @@ def _entries(
     yield shown.lower() + dotted, "", "training"
     if shown:
         yield STAR, "", "best checkpoint"
-    for curve, letter, colour in zip(curves, letters, cycle(COLOURS), strict=False):
+    for curve, letter, colour in zip(curves, letters, cycle(CURVE_COLOURS), strict=False):
         best = "no checkpoint yet"
         if curve.best is not None:
             best = f"best {curve.best.validation:.3f} at step {curve.best.step:,}"
         yield letter or STAR, colour, f"{curve.run}: {best}"
     for baseline in baselines:
         above = ", above the chart" if baseline.bits > high else ""
-        yield dash, "2", f"{baseline.title}: {baseline.bits:.3f}{above}"
+        yield dash, FAINT, f"{baseline.title}: {baseline.bits:.3f}{above}"
     if cut := losses_above(curves, high):
         yield ABOVE, "", f"losses above the chart: {len(cut)}, up to {cut[-1]:.3f}"

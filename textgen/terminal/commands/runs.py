@@ -1,16 +1,15 @@
-"""The commands that show what runs are and check them."""
+"""The commands `info`, `runs` and `verify`: show runs and check them."""
 
 import json
-import shutil
 from typing import Annotated
 
 import typer
 
 from textgen.errors import RunError
 from textgen.terminal.commands.options import AsJson, Quiet, RunArgument
-from textgen.terminal.output import emit, fail, say
+from textgen.terminal.output import emit, fail, say, terminal_width
 
-# How many of the most and of the least likely lines `info` shows.
+# Number of most likely lines, and of least likely lines, that `info` shows.
 LINES_SHOWN = 5
 
 
@@ -18,12 +17,12 @@ def info(
     run: RunArgument = None,
     lines: Annotated[
         bool,
-        typer.Option(help="Read the validation text for its most and least likely lines."),
+        typer.Option(help="Find the most and least likely lines of the validation text."),
     ] = True,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what a run is, how far it came and how good it got."""
+    """Show the text, network, plan, progress and best loss of a run."""
     from textgen.runs.library import find_run
     from textgen.runs.summary import summarise
     from textgen.terminal.display.run_tables import format_extremes, format_summary
@@ -41,15 +40,14 @@ def info(
 
         try:
             extremes = extreme_lines(load_model(str(found.path)), LINES_SHOWN)
-        except RunError as error:  # the rest is known all the same
+        except RunError as error:  # the summary is shown without the lines
             if not as_json:
                 raise
             summary["problem"] = str(error)
     if as_json:
         emit(json.dumps(summary | ({"lines": extremes.to_json()} if extremes else {})) + "\n")
     elif extremes:
-        columns = shutil.get_terminal_size().columns
-        emit("\n" + format_extremes(extremes, columns) + "\n")
+        emit("\n" + format_extremes(extremes, terminal_width()) + "\n")
     if "problem" in summary:
         raise RunError(summary["problem"])
 
@@ -71,7 +69,7 @@ def runs(as_json: AsJson = False, quiet: Quiet = False) -> None:
 
 
 def verify(run: RunArgument = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
-    """Check every byte of a run against its checksums; exit with 4 if something is wrong."""
+    """Check every byte of a run against its checksums. The exit code is 4 if something is wrong."""
     from textgen.runs.library import find_run
 
     found = find_run(run)

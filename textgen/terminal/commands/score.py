@@ -1,9 +1,8 @@
-"""The command that says how well a text fits models."""
+"""The command `score`: say how well a text fits one run or several."""
 
 import heapq
 import json
 import math
-import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,39 +14,48 @@ from textgen.errors import UsageError
 from textgen.readable import cut, one_line
 from textgen.settings import check_number
 from textgen.terminal.commands.options import AsJson, FileArgument, Output, Quiet, Scored
-from textgen.terminal.commands.text_input import patiently, refuse_empty, text_chunks
+from textgen.terminal.commands.picture import check_output, save_output
+from textgen.terminal.commands.text_input import refuse_empty, text_chunks, with_progress
 from textgen.terminal.display.score_tables import format_report, tell_unknown
 from textgen.terminal.display.surprise import format_legend, format_text
-from textgen.terminal.output import emit, say, takes_colours
+from textgen.terminal.output import emit, takes_colours, terminal_width
 
 if TYPE_CHECKING:
     from textgen.evaluation.scored_text import Line, Part
 
-# Lines that are shown in order.
+# Number of lines that --sort shows by default.
 TOP = 20
-# Characters of a text that is shown in colours without being asked for.
+# Longest text that is shown without --show, in characters.
 SHOWN = 2000
+# Smallest width in columns of a text that is shown.
+MIN_COLUMNS = 8
 
 
 def score(
     file: FileArgument = None,
     model: Annotated[
         list[str] | None,
-        typer.Option(metavar="RUN", help="A run; the newest by default. Several are compared."),
+        typer.Option(
+            metavar="RUN",
+            help="Run to score with; the newest by default. Give several to compare them.",
+        ),
     ] = None,
-    lines: Annotated[bool, typer.Option("--lines", help="Score every line.")] = False,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="Score each line, with the lines before it as context.")
+    ] = False,
     separate: Annotated[
-        bool, typer.Option("--separate", help="Score every line by itself, from the beginning.")
+        bool, typer.Option("--separate", help="Score each line by itself, without context.")
     ] = False,
     sort: Annotated[
         bool,
         typer.Option(
             "--sort",
-            help="The most surprising lines first; of several runs, those that part them most.",
+            help="Show the most surprising lines first; with several runs, the lines on which they "
+            "differ most.",
         ),
     ] = False,
     top: Annotated[
-        int | None, typer.Option(help="How many lines --sort shows; 20 by default.")
+        int | None, typer.Option(help="Number of lines that --sort shows; 20 by default.")
     ] = None,
     dynamic: Annotated[
         bool, typer.Option("--dynamic", help="Let the runs go on learning as they read.")
@@ -56,7 +64,8 @@ def score(
         bool | None,
         typer.Option(
             "--show/--no-show",
-            help="Show the text with the surprise of each character; a short one by default.",
+            help="Show the text with the surprise of each character. By default a short text is "
+            "shown on a terminal.",
         ),
     ] = None,
     output: Output = None,
@@ -64,19 +73,19 @@ def score(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say how well a text fits a run, in bits per character; of several runs, which fits best."""
+    """Say how well a text fits a run, in bits per character.
+
+    With several runs, say which one fits best.
+    """
     check_number("top", TOP if top is None else top, 1, 10**6, whole=True)
     if top is not None and not sort:
-        raise UsageError("--top is for --sort")
+        raise UsageError("--top needs --sort")
     lines = lines or separate or sort
     if show and (lines or as_json):
         raise UsageError("--show is for a whole text; give it without --lines and --json")
-    if output is not None:
-        from textgen.pictures.save import check_picture
-
-        check_picture(output)
-        if lines or show:
-            raise UsageError("--output draws a whole text; give it without --lines and --show")
+    check_output(output)
+    if output is not None and (lines or show):
+        raise UsageError("--output draws a whole text; give it without --lines and --show")
     if show and len(model or []) > 1:
         raise UsageError("--show is for one run; compare several with --lines")
     if dynamic and separate:
@@ -90,11 +99,11 @@ def score(
     scoring = Scoring(models, on_unknown=on_unknown, dynamic=dynamic)
     if lines:
         found = scoring.read_each_line(chunks) if separate else scoring.read_lines(chunks)
-        found = patiently(found, scoring, quiet=quiet or not sort)
+        found = with_progress(found, scoring, quiet=quiet or not sort)
         shown = heapq.nlargest(top or TOP, _written(found), key=_rank) if sort else found
         _show_lines(scoring.names, shown, as_json=as_json)
     else:
-        parts = patiently(scoring.read(chunks), scoring, quiet=quiet)
+        parts = with_progress(scoring.read(chunks), scoring, quiet=quiet)
         if output is not None:
             parts = _drawn(parts, scoring.names, output, quiet=quiet)
         is_wanted = show or (show is None and sys.stdout.isatty() and len(scoring.models) == 1)
@@ -112,7 +121,7 @@ def score(
 
 
 def _written(lines: "Iterable[Line]") -> "Iterator[Line]":
-    """Leave out lines on which nothing is to be seen."""
+    """Leave out blank lines."""
     return (line for line in lines if line.text.strip())
 
 
@@ -123,8 +132,7 @@ def _rank(line: "Line") -> float:
 def _drawn(
     parts: "Iterator[Part]", names: Sequence[str], output: Path, *, quiet: bool
 ) -> "Iterator[Part]":
-    """Pass on the parts of a text, and draw them when they are all read."""
-    from textgen.pictures.save import save_picture
+    """Pass on the parts of a text, and draw its surprise when all parts are read."""
     from textgen.pictures.scores import Course, draw_course
 
     course = Course()
@@ -132,19 +140,17 @@ def _drawn(
         course.add(part)
         yield part
     if course.bits().size:
-        save_picture(output, draw_course(course, [*map(one_line, names)]))
-        if not quiet:
-            say(f"drawn: {output!s}")
+        save_output(output, draw_course(course, [*map(one_line, names)]), quiet=quiet)
 
 
 def _show_text(parts: "Iterator[Part]", show: bool | None) -> None:
-    """Show a text with its surprise as it is read.
+    """Show a text with its surprise while it is read.
 
     Args:
-        parts: of the text.
-        show: whether to; None to show it if it is short.
+        parts: parts of the text.
+        show: True to show any text, None to show a short one.
     """
-    colours, columns = takes_colours(sys.stdout), max(shutil.get_terminal_size().columns, 8)
+    colours, columns = takes_colours(sys.stdout), terminal_width(MIN_COLUMNS)
     text, bits = "", list[float]()
 
     def flush(end: int) -> None:
@@ -167,12 +173,12 @@ def _show_text(parts: "Iterator[Part]", show: bool | None) -> None:
 
 
 def _show_lines(names: Sequence[str], lines: "Iterable[Line]", *, as_json: bool) -> None:
-    """Print lines as they come: number, bits per character to each run, the likeliest, text."""
+    """Print lines as they come: number, bits per character of each run, the best run, text."""
     heads = [str(number) for number in range(1, len(names) + 1)] if names[1:] else ["bits"]
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    columns = terminal_width() if sys.stdout.isatty() else None
     if not as_json:
         for head, name in zip(heads, names, strict=True) if names[1:] else ():
-            emit(f"{head}: bits per character to {one_line(name)}\n")
+            emit(f"{head}: bits per character of {one_line(name)}\n")
         likeliest = "  best" if names[1:] else ""
         emit(f"   line  {'  '.join(f'{head:>6}' for head in heads)}{likeliest}\n")
     for line in lines:

@@ -1,4 +1,4 @@
-"""What a layer does with a text, for a terminal: a heat map for each gate and state."""
+"""What a layer does at each character of a text, as heat maps of its gates and states."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from textgen.interpretation.gates import GUESSES, QUANTITIES, Guess, reach
 from textgen.readable import one_line, width, wrap
+from textgen.terminal.display.colours import Tile
 from textgen.terminal.display.heat_map import (
     BAR,
     BARS,
@@ -16,7 +17,6 @@ from textgen.terminal.display.heat_map import (
     SHADES,
     SIGNED,
     SIGNED_MARKS,
-    Cell,
     Row,
     Scale,
     coloured,
@@ -30,11 +30,11 @@ from textgen.terminal.display.surprise import colour_of, format_legend, mark
 if TYPE_CHECKING:
     from textgen.workflows.inspect import Inspection
 
-# Characters named as those at which a layer keeps least and most.
+# Number of characters listed at which a layer forgets most, and at which it keeps most.
 NAMED = 4
-# Columns shown before one that is named.
+# Width in columns of the context shown before a listed character.
 BEFORE = 4
-# Foregrounds that can be read on dark and on light greys.
+# Colours of text on dark and on light greys.
 LIGHT, DARK = "97", "30"
 
 
@@ -43,9 +43,9 @@ class Style:
     """What a terminal can show.
 
     Attributes:
-        columns: its width.
-        colours: whether it has 256 colours and they are wanted.
-        is_plain: whether marks should be ASCII.
+        columns: its width in columns.
+        colours: whether it has 256 colours and its user wants them.
+        is_plain: whether marks must be ASCII.
     """
 
     columns: int
@@ -53,22 +53,22 @@ class Style:
     is_plain: bool
 
     def scale(self, low: float, high: float, *, is_signed: bool) -> Scale:
-        """Return a scale of a gate, or of a state, which lies around 0."""
+        """Return the scale of a gate, or of a state if `is_signed`."""
         colours, marks = (SIGNED, SIGNED_MARKS) if is_signed else (GREYS, SHADES)
         steps = coloured(colours) if self.colours else marked(marks, is_plain=self.is_plain)
         return Scale(low, high, steps)
 
 
 def format_inspection(inspection: "Inspection", style: Style) -> str:
-    """Describe what a layer did with a text.
+    """Describe what a layer did at each character of a text.
 
     Args:
-        inspection: the text, and what is to be shown.
-        style: of the terminal.
+        inspection: the text, and what to show of the layer.
+        style: what the terminal can show.
 
     Returns:
-        Lines: a heading, a block for each quantity with the text above a row for each unit, and a
-        block of how surprising each character was and what was expected in its place.
+        Lines of text: a heading; for each quantity a block with the text above a row for each unit;
+        a block with the surprise of each character and the characters that were expected.
     """
     blocks = [_heading(inspection, style)]
     blocks += [_quantity(inspection, name, style) for name in inspection.names]
@@ -100,7 +100,7 @@ def _quantity(inspection: "Inspection", name: str, style: Style) -> Iterator[str
     )
     signs = [sign(character) for character in inspection.watched.text]
     rows = [
-        Row(str(unit), _cells(scale, row, signs))
+        Row(str(unit), _tiles(scale, row, signs))
         for unit, row in zip(inspection.units, values, strict=True)
     ]
     kept = inspection.watched.kept(name)
@@ -109,7 +109,7 @@ def _quantity(inspection: "Inspection", name: str, style: Style) -> Iterator[str
         return
     least, most = float(kept.min()), float(kept.max())
     bars = Scale(least, most, marked(BARS, is_plain=style.is_plain))
-    rows.append(Row("all", _cells(bars, kept, signs)))
+    rows.append(Row("all", _tiles(bars, kept, signs)))
     yield from format_rows(signs, rows, style.columns)
     units = inspection.model.config.settings.hidden_size
     mean = f"all: the mean of the {units} units, {least:.2f} {bars.bar()} {most:.2f}"
@@ -119,26 +119,26 @@ def _quantity(inspection: "Inspection", name: str, style: Style) -> Iterator[str
     yield from _named("keeps most at", order[::-1][:NAMED], kept, inspection.watched.text, style)
 
 
-def _cells(scale: Scale, values: NDArray[np.floating], signs: Sequence[str]) -> list[Cell]:
+def _tiles(scale: Scale, values: NDArray[np.floating], signs: Sequence[str]) -> list[Tile]:
     pairs = zip(values.tolist(), signs, strict=True)
-    return [scale.cell(value, width(shown)) for value, shown in pairs]
+    return [scale.tile(value, width(shown)) for value, shown in pairs]
 
 
 def _named(
-    what: str, places: Sequence[int], kept: NDArray[np.float64], text: str, style: Style
+    what: str, positions: Sequence[int], kept: NDArray[np.float64], text: str, style: Style
 ) -> Iterator[str]:
-    """Name some characters with what stands before them, and how much is kept at each."""
+    """List some characters, each with its context and the share of the state that is kept."""
     parts = _words(what)
-    for place in places:
-        part = f"{_before(text, place)}[{sign(text[place])}] {kept[place]:.2f}"
+    for position in positions:
+        part = f"{_before(text, position)}[{sign(text[position])}] {kept[position]:.2f}"
         parts.append((part, width(part)))
     yield from flow(parts, style.columns, indent="  ")
 
 
-def _before(text: str, place: int) -> str:
-    """Return what stands before a character, as far as it fits into a few columns."""
+def _before(text: str, position: int) -> str:
+    """Return as many of the characters before a position as fit into a few columns."""
     shown = ""
-    for character in reversed(text[max(place - BEFORE, 0) : place]):
+    for character in reversed(text[max(position - BEFORE, 0) : position]):
         if width(sign(character) + shown) > BEFORE:
             break
         shown = sign(character) + shown
@@ -146,7 +146,7 @@ def _before(text: str, place: int) -> str:
 
 
 def _title(before: str, scale: Scale, after: str, style: Style) -> Iterator[str]:
-    """Yield the line that says what the cells of a block mean."""
+    """Yield the title of a block with its scale."""
     bar = scale.bar() if style.colours else f"[{scale.bar()}]"
     size = BAR if style.colours else len(bar)
     yield from flow([*_words(before), (bar, size), *_words(after)], style.columns)
@@ -158,26 +158,26 @@ def _words(text: str) -> list[tuple[str, int]]:
 
 def _expectations(inspection: "Inspection", style: Style) -> Iterator[str]:
     watched = inspection.watched
-    title = f"SURPRISE of each character, and the {GUESSES} expected most in its place"
+    title = f"SURPRISE of each character, and the {GUESSES} characters expected most"
     yield from wrap(title, style.columns)
     signs = [sign(character) for character in watched.text]
-    # Each place is as wide as the widest of what stands in it.
+    # Each position is as wide as the widest sign in it.
     widths = [
         max(width(shown), *(width(sign(guess.character)) for guess in guesses))
         for shown, guesses in zip(signs, watched.guesses, strict=False)
     ]
     scale = style.scale(0, 1, is_signed=False)
     bits = [
-        Cell(_fill(mark(value), size), colour_of(value) if style.colours else "")
+        Tile(_fill(mark(value), size), colour_of(value) if style.colours else "")
         for value, size in zip(watched.bits.tolist(), widths, strict=True)
     ]
     rows = [Row("bits", bits)]
     for rank in range(max(map(len, watched.guesses))):
         column = [guesses[rank] for guesses in watched.guesses[:-1]]
-        rows.append(Row(str(rank + 1), _guess_cells(column, widths, scale, style)))
+        rows.append(Row(str(rank + 1), _guess_tiles(column, widths, scale, style)))
         if not style.colours:
             tenths = [
-                Cell(_fill(_tenths(guess.probability), size))
+                Tile(_fill(_tenths(guess.probability), size))
                 for guess, size in zip(column, widths, strict=True)
             ]
             rows.append(Row("", tenths))
@@ -188,27 +188,28 @@ def _expectations(inspection: "Inspection", style: Style) -> Iterator[str]:
         yield from _title("probability 0", scale, "1", style)
     else:
         yield from wrap(format_legend(colours=False), style.columns)
-        yield from wrap("below a guess its probability in tenths, if it has one", style.columns)
+        tenths_note = "below each guess: its probability in tenths, if it is at least one tenth"
+        yield from wrap(tenths_note, style.columns)
     mean = f"{watched.bits.mean():.3f} bits per character"
     yield from wrap(mean, style.columns)
-    parts = _words("after the text comes")
+    parts = _words("expected after the text:")
     for guess in watched.guesses[-1]:
         part = f"[{sign(guess.character)}] {guess.probability:.1%}"
         parts.append((part, width(part)))
     yield from flow(parts, style.columns, indent="  ")
 
 
-def _guess_cells(
+def _guess_tiles(
     guesses: Sequence[Guess], widths: Sequence[int], scale: Scale, style: Style
-) -> list[Cell]:
-    cells = []
+) -> list[Tile]:
+    tiles = []
     for guess, size in zip(guesses, widths, strict=True):
         text = _fill(sign(guess.character), size)
-        colour = scale.cell(guess.probability, 1).colour
+        colour = scale.tile(guess.probability, 1).colour
         if style.colours:
             colour = f"{colour};{DARK if guess.probability > 0.5 else LIGHT}"
-        cells.append(Cell(text, colour))
-    return cells
+        tiles.append(Tile(text, colour))
+    return tiles
 
 
 def _tenths(probability: float) -> str:

@@ -1,10 +1,8 @@
-"""Training as it goes: a live display on a terminal, a line for each evaluation elsewhere."""
+"""The progress of training: live lines on a terminal, and a line for each evaluation elsewhere."""
 
-from contextlib import suppress
 from typing import Self
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Group
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +11,7 @@ from textgen.evaluation.protocols import bits_per_character
 from textgen.network.cells import CELLS
 from textgen.network.parameters import parameter_count
 from textgen.readable import one_line
+from textgen.terminal.display.live import LiveView
 from textgen.terminal.display.render import format_bits, format_duration
 from textgen.terminal.output import say
 from textgen.training.loop import Report
@@ -20,10 +19,10 @@ from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved
 
 
 def format_plan(event: Planned) -> str:
-    """Describe a plan: characters, split, parameters, steps, passes over the text, minutes."""
+    """Describe a plan: text, split, network, steps, epochs, expected time and reasons."""
     record, plan = event.record, event.record.plan
     corpus, model = record.corpus, record.config.settings
-    passes = plan.steps * plan.characters_per_step / corpus.training_characters
+    epochs = plan.steps * plan.characters_per_step / corpus.training_characters
     size = f"{model.num_layers}x{model.hidden_size}"
     lines = [
         f"run      {one_line(str(event.run.path))}",
@@ -33,7 +32,7 @@ def format_plan(event: Planned) -> str:
         f"network  {CELLS[model.cell].title} {size}, {parameter_count(model):,} parameters, "
         f"dropout {model.dropout_rate:g}",
         f"plan     {plan.steps:,} steps of {plan.batch_size} x {plan.sequence_length} characters, "
-        f"{passes:.1f} passes over the text",
+        f"{epochs:.1f} epochs",
         f"         learning rate {plan.learning_rate:g}, "
         f"{plan.devices} {'device' if plan.devices == 1 else 'devices'}, seed {plan.seed}",
     ]
@@ -47,7 +46,7 @@ def format_plan(event: Planned) -> str:
 
 
 def format_report(report: Report, last_step: int) -> str:
-    """Describe an evaluation on one line; losses are in bits per character."""
+    """Describe an evaluation on one line, with losses in bits per character."""
     loss = report.validation_loss
     return (
         f"step {report.step}/{last_step}  "
@@ -58,7 +57,7 @@ def format_report(report: Report, last_step: int) -> str:
 
 
 def format_end(event: Ended) -> str:
-    """Describe how a training ended and how to go on."""
+    """Describe how training ended, and which command to use next."""
     best = ""
     if event.best_loss is not None:
         bits = bits_per_character(event.best_loss)
@@ -78,32 +77,21 @@ def format_end(event: Ended) -> str:
 
 
 class TrainingDisplay:
-    """What is shown of a training: a context in which `show` takes one event after the other."""
+    """Shows the events of a training. Use it as a context, and give each event to `show`."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        self._live: Live | None = None
+        self._live = LiveView(quiet=quiet)
         self._planned: Planned | None = None
         self._report: Report | None = None
         self._validation: float | None = None
         self._sample = ""
 
-    @property
-    def _is_live(self) -> bool:
-        return self._console.is_terminal and not self._console.is_dumb_terminal and not self._quiet
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._stop()
-
-    def _stop(self) -> None:
-        if self._live is not None:
-            with suppress(OSError):  # the terminal is gone
-                self._live.stop()
-            self._live = None
+        self._live.stop()
 
     def show(self, event: Event) -> None:
         """Show one event."""
@@ -113,11 +101,7 @@ class TrainingDisplay:
             case Planned():
                 self._print(format_plan(event))
                 self._planned = event
-                if self._is_live:
-                    live = Live(console=self._console, refresh_per_second=4, transient=True)
-                    with suppress(OSError):
-                        live.start()
-                        self._live = live
+                self._live.start()
             case Report():
                 self._show_report(event)
             case Sampled(text):
@@ -125,7 +109,7 @@ class TrainingDisplay:
             case Saved():
                 pass
             case Ended():
-                self._stop()
+                self._live.stop()
                 self._print(format_end(event))
 
     def _show_report(self, report: Report) -> None:
@@ -133,13 +117,12 @@ class TrainingDisplay:
         self._report = report
         if report.validation_loss is not None:
             self._validation = report.validation_loss
-            if self._live is None:
+            if not self._live.is_on:
                 self._print(format_report(report, self._planned.record.plan.last_step))
-        if self._live is not None:
-            with suppress(OSError):
-                self._live.update(self._picture())
+        if self._live.is_on:
+            self._live.update(self._live_lines())
 
-    def _picture(self) -> Group:
+    def _live_lines(self) -> Group:
         assert self._planned is not None
         assert self._report is not None
         report, last = self._report, self._planned.record.plan.last_step
@@ -158,12 +141,12 @@ class TrainingDisplay:
             overflow="ellipsis",
             no_wrap=True,
         )
-        # A Text is never read as markup, and the sample has no control characters by now.
+        # Rich does not read a Text as markup, and `show` has removed control characters.
         sample = Text(self._sample, style="italic", overflow="ellipsis", no_wrap=True)
         return Group(bar, losses, sample)
 
     def _seconds_per_step(self) -> float:
-        """Return the measured pace; until the first evaluation that of the plan, if it has one."""
+        """Return the pace: that of the plan until the first evaluation, then the measured one."""
         assert self._planned is not None
         assert self._report is not None
         plan = self._planned.record.plan

@@ -14,7 +14,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_bytes(count: int) -> str:
-    """Write a size: `512 bytes`, `4.2 MB`, in thousands as disks are sold.
+    """Write a size in decimal units.
 
     >>> format_bytes(512), format_bytes(4_200_000)
     ('512 bytes', '4.2 MB')
@@ -27,16 +27,21 @@ def format_bytes(count: int) -> str:
 
 
 def format_bits(bits: float | None) -> str:
-    """Write a loss in bits per character, or a dash where there is none."""
+    """Write a loss in bits per character, or a dash if there is none."""
     return "-" if bits is None else f"{bits:.3f}"
 
 
 def format_table(rows: Sequence[Sequence[str]]) -> str:
-    """Lay out rows in columns, the first row being the head; numbers stand to the right."""
+    """Lay out rows in columns.
+
+    Args:
+        rows: the head and the other rows, all of the same length. Columns of numbers are aligned
+            to the right, all others to the left.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     right = [
-        all(row[place][:1].isdecimal() or row[place] == "-" for row in rows[1:])
-        for place in range(len(widths))
+        all(row[index][:1].isdecimal() or row[index] == "-" for row in rows[1:])
+        for index in range(len(widths))
     ]
     lines = (
         "  ".join(

@@ -8,15 +8,15 @@ from textgen.readable import cut, one_line, visible
 from textgen.terminal.display.render import format_bits, format_bytes, format_duration, format_table
 
 if TYPE_CHECKING:
-    from textgen.workflows.bench import Speeds  # which imports JAX
+    from textgen.workflows.bench import Speeds  # an import of JAX
     from textgen.workflows.extreme_lines import ExtremeLines
 
-# Characters of a text's alphabet that are listed.
+# Number of characters of the alphabet that are listed.
 ALPHABET_SHOWN = 100
 
 
 def format_summary(summary: dict[str, Any]) -> str:
-    """Describe a run on several lines, from what `textgen.runs.summary` says of it."""
+    """Describe a run on several lines, given its summary from `textgen.runs.summary`."""
     rows = [
         ("run", summary["path"]),
         ("created", summary["created"]),
@@ -27,7 +27,7 @@ def format_summary(summary: dict[str, Any]) -> str:
         ("disk", format_bytes(summary["bytes_on_disk"])),
         ("made with", ", ".join(f"{k} {v}" for k, v in summary["versions"].items())),
     ]
-    # Each on one line, with the spaces that align columns.
+    # Each row is one line, whatever the text holds; spaces that align columns stay.
     safe = ((label, " ".join(visible(text).splitlines())) for label, text in rows)
     return "\n".join(f"{label:<10}{text}".rstrip() for label, text in safe)
 
@@ -37,7 +37,7 @@ def _corpus_rows(corpus: dict[str, Any]) -> Iterator[tuple[str, str]]:
     parts = f"{corpus['training_characters']:,} to train on"
     yield "", f"{corpus['characters']:,} characters, {parts}"
     yield "", f"SHA-256 {corpus['sha256']}"
-    # Spaces and new lines by name, since they would be lost at the end of a line.
+    # White space is named, since it would be lost at the end of a line.
     names = {"\n": "\\n", "\t": "\\t", " ": "space"}
     alphabet = corpus["alphabet"]
     shown = [names.get(character, character) for character in alphabet[:ALPHABET_SHOWN]]
@@ -61,8 +61,9 @@ def _network_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"  {layer['name']:{widest}}  {layer['parameters']:{most},}  {shapes}"
     yield (
         "memory",
-        f"weights {format_bytes(memory['weights'])}, state of a text "
-        f"{format_bytes(memory['state'])}, training {format_bytes(memory['training'])} and a batch",
+        f"weights {format_bytes(memory['weights'])}, state of one text "
+        f"{format_bytes(memory['state'])}, training {format_bytes(memory['training'])} plus the "
+        "batch",
     )
 
 
@@ -82,10 +83,7 @@ def _plan_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         + (", finished" if summary["finished"] else "")
         + (f", roll-backs: {summary['rollbacks']}" if summary["rollbacks"] else ""),
     )
-    yield (
-        "",
-        f"{summary['passes']:.1f} passes over the text, {summary['evaluations']} evaluations",
-    )
+    yield "", f"{summary['passes']:.1f} epochs, {summary['evaluations']} evaluations"
     pace = f", {speed:,.0f} characters/s" if speed else ""
     yield "time", format_duration(summary["seconds"]) + pace
     at = summary["best_step"]
@@ -96,10 +94,10 @@ def _plan_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def format_extremes(extremes: "ExtremeLines", columns: int) -> str:
-    """Describe the most and least likely lines of a text, cut to a width."""
+    """Describe the most and least likely lines of a text, each cut to the width `columns`."""
     titles = (("most likely", extremes.likely), ("least likely", extremes.unlikely))
     rows = [
-        f"lines of the validation text ({extremes.characters:,} characters of it were read), "
+        f"lines in the first {extremes.characters:,} characters of the validation text, "
         "bits/character"
     ]
     for title, lines in titles:
@@ -109,7 +107,7 @@ def format_extremes(extremes: "ExtremeLines", columns: int) -> str:
 
 
 def format_speeds(speeds: "Sequence[Speeds]") -> str:
-    """Describe what was measured in a table, one network a line."""
+    """Describe speeds in a table with one line for each network."""
     head = ("network", "batch", "training", "of peak", "start", "writing", "JAX", "64 texts")
     rows = [
         (
@@ -124,16 +122,19 @@ def format_speeds(speeds: "Sequence[Speeds]") -> str:
         )
         for speed in speeds
     ]
-    note = (
-        "Characters per second. Of peak: what training's products reach of this machine's fastest "
-        "product.\nStart: until the first step was made. Writing: one text with NumPy, one with "
-        "JAX, 64 together."
+    notes = (
+        "training  characters per second in training",
+        "of peak   speed of the matrix products in training, as a share of the fastest one here",
+        "start     time until the first step and the first evaluation of training were done",
+        "writing   characters per second, one text with NumPy",
+        "JAX       characters per second, one text with JAX",
+        "64 texts  characters per second, 64 texts side by side with JAX",
     )
-    return f"{format_table([head, *rows])}\n\n{note}"
+    return "\n".join([format_table([head, *rows]), "", *notes])
 
 
 def format_summaries(summaries: Sequence[dict[str, Any]]) -> str:
-    """Describe runs in a table, one a line."""
+    """Describe runs in a table with one line for each."""
     rows: list[tuple[str, ...]] = [("run", "network", "characters", "step", "of", "bits/char", "")]
     for summary in summaries:
         name = one_line(summary["name"])

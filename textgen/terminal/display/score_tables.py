@@ -1,4 +1,4 @@
-"""How well texts fit models, as tables and lines."""
+"""The scores of texts as tables and lines."""
 
 import json
 import math
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def format_report(report: dict[str, Any]) -> str:
-    """Write what `Scoring.report` returns as a table, and which run fits best."""
+    """Write a report of `Scoring.report` as a table, and name the run that fits best."""
     rows = [("run", "bits/char", "perplexity", "characters", "bits")]
     rows += [
         (
@@ -30,18 +30,18 @@ def format_report(report: dict[str, Any]) -> str:
 
 
 def _verdict(report: dict[str, Any]) -> str:
-    """Name the run that fits best, and by how much."""
+    """Name the run that fits best, and say how far ahead it is."""
     if len(report["runs"]) < 2:
         return ""
     first, second = sorted(report["runs"], key=lambda run: run["bits"])[:2]
     lead = second["bits"] - first["bits"]
     if not lead:
-        return "\nthe text fits them alike"
+        return "\nthe text fits the best two runs equally well"
     return f"\n{one_line(first['run'])} fits best, {lead:,.1f} bits ahead of the next"
 
 
 def format_posteriors(report: dict[str, Any]) -> str:
-    """Write the probability of each run as a table; each run of the report has a label too."""
+    """Write the probability of each run as a table; in the report each run has a label too."""
     rows = [("label", "posterior", "bits/char", "run")]
     rows += [
         (
@@ -54,12 +54,12 @@ def format_posteriors(report: dict[str, Any]) -> str:
     ]
     first, second = sorted(run["bits"] for run in report["runs"])[:2]
     lead = f"{one_line(report['label'])}, by {second - first:,.1f} bits"
-    verdict = lead if second > first else "no label is likelier than the next"
+    verdict = lead if second > first else "the best two labels are equally probable"
     return f"{format_table(rows)}\n{verdict} over {report['characters']:,} characters"
 
 
 def format_judged(line: "Line", labels: Sequence[str], *, as_json: bool) -> str:
-    """Write to which label a line most probably belongs, and how probably."""
+    """Write the most probable label of a line and its probability."""
     from textgen.evaluation.scoring import posteriors
 
     shares = posteriors(line.nats).tolist()
@@ -74,7 +74,7 @@ def format_judged(line: "Line", labels: Sequence[str], *, as_json: bool) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a probability, and never 100 % for less.
+    """Write a probability, without rounding it to 0 % or 100 %.
 
     >>> percent(0.99999), percent(0.5), percent(1e-9)
     ('>99.9 %', '50.0 %', '<0.1 %')
@@ -85,13 +85,14 @@ def percent(share: float) -> str:
 
 
 def tell_unknown(report: dict[str, Any]) -> None:
-    """Say how characters were scored that a run does not know."""
+    """Say how the characters were scored that a run does not know."""
     for run in report["runs"]:
         unknown = run["unknown"]
         if count := unknown["count"]:
             examples = " ".join(map(repr, unknown["examples"]))
             what = "character is" if count == 1 else "characters are"
             say(
-                f"{run['run']}: {count:,} {what} unknown to it, such as {examples}; each counts "
-                f"as one of the rest of Unicode, {unknown['bits'] / count:.1f} bits on average"
+                f"{run['run']}: {count:,} {what} unknown to it, such as {examples}; each counts as "
+                "one of the other characters of Unicode, "
+                f"{unknown['bits'] / count:.1f} bits on average"
             )

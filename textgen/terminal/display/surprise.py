@@ -1,34 +1,34 @@
-"""A text with how surprising each character is: in colours, or as marks below the lines."""
+"""A text with the surprise of each character: in colours, or as marks below the lines."""
 
 import math
 from collections.abc import Iterator, Sequence
 
 from textgen.readable import visible, width
+from textgen.terminal.display.colours import Tile, paint
 
-# Bits from which a step begins, and how it is coloured: codes that every colour terminal knows.
+# Smallest number of bits of each step, and the colour of the step on any colour terminal.
 STEPS = (0.0, 1.0, 2.0, 4.0, 7.0)
 COLOURS = ("", "30;46", "30;42", "30;43", "37;41")
-RESET = "\x1b[0m"
 
 
 def format_text(text: str, bits: Sequence[float], columns: int, *, colours: bool) -> str:
-    """Write a text with its surprise alone; see `format_surprise`."""
+    """Write a text with its surprise, without a legend; see `format_surprise`."""
     return _coloured(text, bits) if colours else "\n".join(_marked(text, bits, columns))
 
 
 def format_legend(*, colours: bool) -> str:
-    """Say what the colours or the marks mean."""
+    """Explain the colours or the marks."""
     return _legend() if colours else "bits below each character: . less than 1, + 10 or more"
 
 
 def format_surprise(text: str, bits: Sequence[float], columns: int, *, colours: bool) -> str:
-    """Write a text with its surprise.
+    """Write a text with its surprise, a legend and the mean.
 
     Args:
-        text: any text; nothing of it can drive a terminal.
-        bits: of each character.
-        columns: width of the terminal, at least 2.
-        colours: whether to write colours, and not marks.
+        text: any text; its control characters are made visible.
+        bits: surprise of each character in bits.
+        columns: width of the terminal in columns, at least 2.
+        colours: whether to write colours instead of marks.
     """
     total = math.fsum(bits)
     summary = f"{total / max(len(text), 1):.3f} bits per character, {len(text):,} characters"
@@ -39,34 +39,25 @@ def format_surprise(text: str, bits: Sequence[float], columns: int, *, colours: 
 def _legend() -> str:
     ends = [f"-{high:g}" for high in STEPS[1:]] + [" or more"]
     parts = [
-        _paint(f" {low:g}{end} ", colour)
+        paint([Tile(f" {low:g}{end} ", colour)])
         for low, end, colour in zip(STEPS, ends, COLOURS, strict=True)
     ]
     return f"bits: {' '.join(parts)}"
 
 
-def _paint(text: str, colour: str) -> str:
-    return f"\x1b[{colour}m{text}{RESET}" if colour and text else text
-
-
 def _coloured(text: str, bits: Sequence[float]) -> str:
-    painted, run, before = [], "", ""
+    tiles = []
     for character, surprise in zip(text, bits, strict=True):
-        colour = colour_of(surprise)
-        if colour != before:
-            painted.append(_paint(run, before))
-            run, before = "", colour
         if character == "\n":
-            # A colour that is on at the end of a line would fill the rest of it.
-            painted.append(_paint(run + "\u21b5", before) + "\n")
-            run = ""
+            # The end of the line has no colour: a terminal would fill the rest of the line with it.
+            tiles += [Tile("\u21b5", colour_of(surprise)), Tile("\n")]
         else:
-            run += _shown(character)
-    return "".join(painted) + _paint(run, before)
+            tiles.append(Tile(_shown(character), colour_of(surprise)))
+    return paint(tiles)
 
 
 def colour_of(surprise: float) -> str:
-    """Return the code of the colour of a number of bits; none for less than 1."""
+    """Return the code of the colour of a number of bits; empty for less than 1 bit."""
     return COLOURS[sum(surprise >= low for low in STEPS[1:])]
 
 

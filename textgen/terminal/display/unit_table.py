@@ -1,4 +1,4 @@
-"""Which unit follows what in a text, as a table for a terminal."""
+"""The units that follow features of a text, as a table."""
 
 import shlex
 from typing import TYPE_CHECKING
@@ -12,20 +12,20 @@ from textgen.terminal.display.render import format_table
 if TYPE_CHECKING:
     from textgen.workflows.find_units import Search
 
-# Columns from which on the table fits.
+# Smallest width of a terminal for the table, in columns.
 WIDE = 80
 
 
 def format_search(search: "Search", columns: int) -> str:
-    """Describe which unit follows each feature best, the closest first, and how to look at it.
+    """Describe which unit follows each feature best, and how to look at the first unit.
 
     Args:
-        search: what was found.
-        columns: width of the terminal; a narrow one gets lines instead of a table.
+        search: result of the search. The features are listed by falling correlation.
+        columns: width of the terminal in columns. A narrow terminal gets lines, not a table.
     """
     pairs = [*zip(FEATURES, search.findings, strict=True)]
     pairs.sort(key=lambda pair: abs(pair[1].tested) if pair[1] else -1, reverse=True)
-    rows = [("feature", "layer", "unit", "r", "which is")]
+    rows = [("feature", "layer", "unit", "r", "meaning")]
     for feature, found in pairs:
         numbers = ("-", "-", "-")
         if found is not None:
@@ -39,9 +39,9 @@ def format_search(search: "Search", columns: int) -> str:
     memory = QUANTITIES[memory_name(CELLS[settings.cell])].title
     first, second = search.halves
     note = (
-        f"r is Pearson's correlation with the {memory} after each character. Each unit was chosen "
-        f"among {settings.num_layers * settings.hidden_size:,} on the first {first:,} characters; "
-        f"r is over the other {second:,}, which had no part in the choice."
+        f"r is Pearson's correlation of the feature with the {memory} after each character. Each "
+        f"unit was chosen among {settings.num_layers * settings.hidden_size:,} on the first "
+        f"{first:,} characters; r was measured on the other {second:,}."
     )
     text = f"{table}\n\n" + "\n".join(wrap(note, max(columns, 8)))
     best = pairs[0][1]
@@ -49,4 +49,4 @@ def format_search(search: "Search", columns: int) -> str:
         return text
     reference = shlex.quote(search.model.run.reference)
     options = f"--layer {best.layer} --units {best.unit}"
-    return f'{text}\n\nlook at the first:\n  textgen inspect {reference} "..." {options}'
+    return f'{text}\n\nlook at the first unit:\n  textgen inspect {reference} "..." {options}'

@@ -1,0 +1,93 @@
+"""Results of an evaluation: live lines while it works, and a table at its end."""
+
+import math
+from collections.abc import Sequence
+from typing import Self
+
+from rich.text import Text
+
+from textgen.evaluation.baselines import Measuring
+from textgen.readable import one_line, wrap
+from textgen.terminal.display.live import LiveView
+from textgen.terminal.display.render import format_table
+from textgen.terminal.output import say
+from textgen.workflows.evaluate import Evaluation, Result
+from textgen.workflows.events import Note
+
+PROTOCOLS = {
+    "window": "windows of 256 characters from the zero state, as nanoGPT measures",
+    "stream": "the whole text once, with the state carried along and fixed weights",
+    "dynamic": "a stream whose predictor learns from what it has read, as xz does",
+}
+
+
+def format_results(results: Sequence[Result], columns: int, *, is_own: bool) -> str:
+    """Write results as a table with a column for each protocol, or as lines if it is too wide.
+
+    Args:
+        results: at least one.
+        columns: width of the terminal in columns.
+        is_own: whether the checkpoint was chosen by its loss on this text.
+    """
+    rows: dict[str, dict[str, str]] = {}
+    for result in results:
+        losses = rows.setdefault(result.title, {})
+        losses[result.protocol] = f"{result.nats:.4f} ({result.bits:.3f})"
+    head = ("nats per character (bits)", *PROTOCOLS)
+    body = [(title, *(found.get(name, "-") for name in PROTOCOLS)) for title, found in rows.items()]
+    table = format_table([head, *body])
+    if max(map(len, table.splitlines())) > columns:
+        lines = [line for result in results for line in wrap(format_result(result), columns)]
+        table = "\n".join(lines)
+    notes = [f"{name}: {what}." for name, what in PROTOCOLS.items()]
+    notes.append("Compare results only within a protocol.")
+    if is_own:
+        notes.append("The checkpoint was chosen by its loss on this text or a part of it.")
+    return f"{table}\n\n" + "\n".join(line for note in notes for line in wrap(note, columns))
+
+
+def format_result(result: Result) -> str:
+    """Write a result on one line."""
+    return f"{result.protocol}, {result.title}: {result.nats:.4f} nats, {result.bits:.3f} bits"
+
+
+class EvaluationDisplay:
+    """Shows the events of an evaluation. Use it as a context, and give each event to `show`.
+
+    On a terminal the results stand in live lines; elsewhere each event is a line of its own.
+
+    Attributes:
+        results: the results so far.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.results: list[Result] = []
+        self._quiet = quiet
+        self._live = LiveView(quiet=quiet)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._live.stop()
+
+    def show(self, event: Evaluation) -> None:
+        """Show one event."""
+        match event:
+            case Note(text):
+                self._say(one_line(text))
+            case Result():
+                self.results.append(event)
+                if not self._live.is_on:
+                    self._say(format_result(event))
+            case Measuring(what, share) if self._live.is_on:
+                percent = f", {math.floor(100 * share)} %" if share else ""
+                lines = [*map(format_result, self.results), f"measuring {what}{percent}"]
+                self._live.update(Text("\n".join(lines)))
+            case Measuring(what, share) if not share:
+                self._say(f"measuring {what}")
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            say(text)
