@@ -222,7 +222,7 @@ class TrainingSettings(Settings):
     first_step: int = 0
     steps: int
     batch_size: int = option("Sequences in a batch.")
-    sequence_length: int = option("Characters in a sequence; gradients reach back as far.")
+    sequence_length: int = option("Characters in a sequence; gradients reach back no further.")
     learning_rate: float = option("Peak of the learning rate.")
     warmup_steps: int
     weight_decay: float = 0.01
@@ -294,10 +294,10 @@ class SamplingSettings(Settings):
             character. A string may also be a ramp over the length, `0.4..1.1`, or a cycle over the
             characters, `1,0.5,0.2`.
         top_k: only the k likeliest characters are drawn; 0 is off.
-        typical_p: only the characters whose surprise is closest to the expected surprise are drawn,
-            as few as reach probability p together; 1 is off.
-        top_p: only the likeliest characters are drawn, as few as reach probability p together; 1
-            is off.
+        typical_p: only the fewest characters that together reach probability p are drawn, those
+            whose surprise is closest to the expected surprise first; 1 is off.
+        top_p: only the fewest characters that together reach probability p are drawn, the
+            likeliest first; 1 is off.
         min_p: only characters at least p times as likely as the likeliest are drawn; 0 is off.
         repetition_penalty: divides the positive logits of recent characters and multiplies their
             negative ones; 1 is off.
@@ -321,14 +321,13 @@ class SamplingSettings(Settings):
     )
     top_k: int = option("Draw only from the k likeliest characters; 0 is off.", 0, is_control=True)
     typical_p: float = option(
-        "Draw only from the characters whose surprise is closest to the expected surprise, as few "
-        "as reach probability p together; 1 is off.",
+        "Draw only from the characters with the most typical surprise that together reach "
+        "probability p; 1 is off.",
         1.0,
         is_control=True,
     )
     top_p: float = option(
-        "Draw only from the likeliest characters, as few as reach probability p together; 1 is "
-        "off.",
+        "Draw only from the likeliest characters that together reach probability p; 1 is off.",
         1.0,
         is_control=True,
     )
@@ -349,7 +348,7 @@ class SamplingSettings(Settings):
         "File with the only words that may be written.", (), metavar="FILE", is_control=True
     )
     starts: tuple[str, ...] = option(
-        "Beginnings of the lines, as in A,B,C; the text ends after as many lines.",
+        "Beginnings of the lines, separated by commas; the text ends after as many lines.",
         (),
         metavar="TEXT",
         is_control=True,

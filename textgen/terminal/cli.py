@@ -1,4 +1,4 @@
-"""The command line: thin commands that parse, call and print. Only here are exit codes known."""
+"""The list of commands, and the exit code of each kind of error."""
 
 import errno
 import sys
@@ -35,6 +35,7 @@ from textgen.terminal.output import (
     silence_stdout,
 )
 
+# Exit codes of the kinds of errors. All other errors have 1.
 EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (StorageError, 5))
 
 app = typer.Typer(
@@ -57,33 +58,39 @@ def options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Show the version and leave."
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
 ) -> None:
-    """Hold the options that come before a command."""
+    """Declare the options that come before a command."""
 
 
-app.command()(train)
-app.command()(sample)
-app.command()(inspect)
-app.command()(gradient)
-app.command()(score)
-app.command()(classify)
-app.command()(corpora)
-app.command()(evaluate)
-app.command()(plot)
-
-
-app.command()(repl)
-app.command()(info)
-app.command()(runs)
-app.command()(verify)
-app.command()(bench)
+# All commands, in the order of the help.
+for command in (
+    train,
+    sample,
+    inspect,
+    gradient,
+    score,
+    classify,
+    corpora,
+    evaluate,
+    plot,
+    repl,
+    info,
+    runs,
+    verify,
+    bench,
+):
+    app.command()(command)
 
 
 def run_command(arguments: list[str]) -> int:
-    """Run a command and return its exit code; every failure a user can cause is one line."""
+    """Run a command and return its exit code. An error that a user can cause is shown in one line.
+
+    Args:
+        arguments: the command line, without the name of the program.
+    """
     try:
         result: Any = app(arguments, prog_name="textgen", standalone_mode=False)
         sys.stdout.flush()
@@ -118,7 +125,7 @@ def run_command(arguments: list[str]) -> int:
 
 
 def run_process() -> int:
-    """Run the command of the process's arguments, and return its exit code."""
+    """Run the command that the process was started with, and return its exit code."""
     prepare_streams()
     code = run_command(sys.argv[1:])
     try:

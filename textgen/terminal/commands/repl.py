@@ -1,40 +1,42 @@
 """The command that opens an interactive session."""
 
 import secrets
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from textgen.settings import MAX_LENGTH, MAX_SEED, SamplingSettings, check_number
+from textgen.settings import MAX_LENGTH, MAX_SEED, check_number
 from textgen.terminal.commands.options import (
-    MinP,
+    SAMPLING_OPTIONS,
     Quiet,
     RunArgument,
     Seed,
-    Temperature,
-    TopK,
-    TopP,
     Unknown,
+    offers,
+    sampling_settings,
 )
 from textgen.terminal.output import say
 
+# Settings of writing that are options; /set changes all of them.
+OFFERED = ("temperature", "top_k", "top_p", "min_p")
 
+
+@offers({name: SAMPLING_OPTIONS[name] for name in OFFERED}, after="length", has_defaults=True)
 def repl(
     run: RunArgument = None,
-    length: Annotated[int, typer.Option(help="Characters that each turn writes.")] = 300,
-    temperature: Temperature = "0.8",
-    top_k: TopK = 0,
-    top_p: TopP = 1.0,
-    min_p: MinP = 0.0,
+    length: Annotated[
+        int, typer.Option(help="Largest number of characters to write in each turn.")
+    ] = 300,
     seed: Seed = None,
     on_unknown: Unknown = "error",
     history: Annotated[
-        bool, typer.Option(help="Keep what is typed, for the next sessions to find by Ctrl-R.")
+        bool, typer.Option(help="Save typed lines, so that later sessions find them with Ctrl-R.")
     ] = True,
     quiet: Quiet = False,
+    **asked: Any,
 ) -> None:
-    """Write with a model in turns: what you type is continued. /help lists the commands."""
-    settings = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
+    """Write in turns with a model, which continues what you type. /help lists the commands."""
+    settings = sampling_settings(asked)
     check_number("length", length, 1, MAX_LENGTH, whole=True)
     if seed is not None:
         check_number("seed", seed, 0, MAX_SEED, whole=True)

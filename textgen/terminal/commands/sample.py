@@ -5,95 +5,57 @@ import secrets
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from textgen.errors import UsageError
 from textgen.readable import unescape
-from textgen.settings import MAX_LENGTH, MAX_SEED, SamplingSettings, check_number
+from textgen.settings import MAX_LENGTH, MAX_SEED, check_number
 from textgen.terminal.commands.options import (
+    SAMPLING_OPTIONS,
     AsJson,
     Engine,
-    Forbid,
-    Lines,
-    MaxCopy,
-    MinP,
-    Only,
     Quiet,
-    RepetitionPenalty,
-    RepetitionWindow,
     RunArgument,
     Seed,
-    Sentences,
-    Starts,
-    Stop,
-    Temperature,
-    TopK,
-    TopP,
-    TypicalP,
     Unknown,
-    Words,
+    offers,
+    sampling_settings,
 )
 from textgen.terminal.output import emit, say
 
 
+@offers(SAMPLING_OPTIONS, after="length", has_defaults=True)
 def sample(
     run: RunArgument = None,
     prompt: Annotated[
-        str | None, typer.Option(help="Text to go on from; \\n is a new line, \\\\ a backslash.")
+        str | None, typer.Option(help="Text to continue; \\n is a newline, \\\\ a backslash.")
     ] = None,
     prompt_file: Annotated[
         Path | None,
-        typer.Option(help="A file with the text to go on from, - for stdin.", metavar="FILE"),
+        typer.Option(help="File with the text to continue; - is standard input.", metavar="FILE"),
     ] = None,
-    length: Annotated[int, typer.Option(help="New characters of each sample, at most.")] = 500,
-    temperature: Temperature = "0.8",
-    top_k: TopK = 0,
-    typical_p: TypicalP = 1.0,
-    top_p: TopP = 1.0,
-    min_p: MinP = 0.0,
-    repetition_penalty: RepetitionPenalty = 1.0,
-    repetition_window: RepetitionWindow = 64,
-    forbid: Forbid = "",
-    only: Only = "",
-    words: Words = None,
-    starts: Starts = "",
-    max_copy: MaxCopy = 0,
-    stop: Stop = None,
-    lines: Lines = 0,
-    sentences: Sentences = 0,
+    length: Annotated[
+        int, typer.Option(help="Largest number of characters to write in each sample.")
+    ] = 500,
     seed: Seed = None,
-    num_samples: Annotated[int, typer.Option(help="How many texts to write.")] = 1,
+    num_samples: Annotated[int, typer.Option(help="Number of samples to write.")] = 1,
     on_unknown: Unknown = "error",
     engine: Engine = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
+    **asked: Any,
 ) -> None:
-    """Write text in the manner of a run's corpus, to stdout as it is drawn."""
+    """Write text in the style of a run's corpus, to standard output as it is generated."""
     if prompt is not None and prompt_file is not None:
         raise UsageError("prompt and prompt-file cannot both be given")
-    settings = SamplingSettings(
-        temperature=temperature,
-        top_k=top_k,
-        typical_p=typical_p,
-        top_p=top_p,
-        min_p=min_p,
-        repetition_penalty=repetition_penalty,
-        repetition_window=repetition_window,
-        forbid=unescape(forbid),
-        only=unescape(only),
-        starts=tuple(unescape(start) for start in starts.split(",")) if starts else (),
-        max_copy=max_copy,
-        stop=tuple(map(unescape, stop or [])),
-        lines=lines,
-        sentences=sentences,
-    )
+    settings = sampling_settings(asked)
     check_number("length", length, 0, MAX_LENGTH, whole=True)
     check_number("num_samples", num_samples, 1, MAX_LENGTH, whole=True)
     if seed is not None:
         check_number("seed", seed, 0, MAX_SEED, whole=True)
-    settings = replace(settings, words=_words(words))
+    settings = replace(settings, words=_words(asked["words"]))
     text = _prompt_text(prompt, prompt_file)
 
     from textgen.terminal.signals import noted_signals

@@ -1,4 +1,4 @@
-"""The command that trains a network, or goes on with a run."""
+"""The command that trains a network, or continues the training of a run."""
 
 import time
 from pathlib import Path
@@ -12,7 +12,7 @@ from textgen.settings import check_number
 from textgen.terminal.commands.options import Quiet, offers
 from textgen.terminal.output import say
 
-# When the command began, but for Python's own start.
+# Time at which the command started, without the start of Python itself.
 STARTED = time.perf_counter()
 
 
@@ -22,36 +22,38 @@ def train(
         list[Path] | None,
         typer.Argument(
             metavar="[CORPUS]...",
-            help="Text files, folders and names of shipped texts; by default fables.",
+            help="Text files, folders or names of shipped texts; fables by default.",
         ),
     ] = None,
     run: Annotated[
         str | None,
-        typer.Option(help="Name or path of the new run; by default the name of its corpus."),
+        typer.Option(help="Name or path of the new run; named after its corpus by default."),
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(help="How long to train; 5 by default. The sizes are chosen to fit."),
+        typer.Option(help="Minutes to train; 5 by default. The network is chosen to fit."),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="How many steps to train instead.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps to train, instead of minutes.")] = None,
     resume: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="Go on with this run instead of beginning one."),
+        typer.Option(metavar="RUN", help="Continue this run instead of starting a new one."),
     ] = None,
     stop_after: Annotated[
         int | None,
-        typer.Option(help="Save and stop after this step; --resume goes on."),
+        typer.Option(help="Save and stop after this step; --resume continues from there."),
     ] = None,
-    keep: Annotated[int, typer.Option(help="Newest checkpoints to keep, beside the best.")] = 3,
+    keep: Annotated[
+        int, typer.Option(help="Number of newest checkpoints to keep, besides the best one.")
+    ] = 3,
     keep_corpus: Annotated[
-        bool, typer.Option(help="Keep the text in the run, so that it can go on without the files.")
+        bool, typer.Option(help="Keep the text in the run; resuming then needs no other files.")
     ] = True,
     quiet: Quiet = False,
     **asked: Any,
 ) -> None:
-    """Train a network on a text, or go on with a run that was interrupted.
+    """Train a network on a text, or continue a run that was interrupted.
 
-    Ctrl-C saves and stops; a second Ctrl-C leaves at once.
+    Ctrl-C saves and stops. A second Ctrl-C stops at once, without saving.
     """
     if minutes is not None and steps is not None:
         raise UsageError("give --minutes or --steps, not both")
@@ -64,7 +66,7 @@ def train(
         given += ["corpus"] * bool(corpus) + ["run"] * (run is not None)
         if given or not keep_corpus:
             names = ", ".join(given or ["no-keep-corpus"]).replace("_", "-")
-            raise UsageError(f"{names} cannot be given with --resume: the run's own plan decides")
+            raise UsageError(f"{names} cannot be given with --resume: a run keeps its plan")
 
     from textgen.runtime.compile_cache import keep_compiled
 
