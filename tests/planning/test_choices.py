@@ -124,7 +124,7 @@ def test_a_batch_that_was_asked_for_is_kept_where_the_text_is_long_enough() -> N
 
 
 def test_a_batch_has_the_reason_that_decided_it() -> None:
-    usual = "batches of 32 x 64: many small steps learn most"
+    usual = "batches of 32 x 64: many small steps reach a lower loss than few large ones"
     assert choose_batch(Request(), 1_000_000).reason == usual
     assert "many small steps" in choose_batch(Request(devices=3), 1_000_000).reason
     short = "batches of 15 x 64: the largest that the short text allows"

@@ -28,7 +28,7 @@ def test_a_batch_that_the_devices_cannot_share_is_refused() -> None:
 
 
 def test_a_name_that_is_no_setting_of_training_is_a_mistake_of_the_code() -> None:
-    with pytest.raises(TypeError, match="no settings of training: weight_decay, width"):
+    with pytest.raises(TypeError, match="unknown settings: weight_decay, width"):
         Request(width=3, weight_decay=0.1)
 
 

@@ -1,1 +1,1 @@
-"""From what was asked, the text and the machine to a plan, with the reason of every choice."""
+"""Make a plan from a request, a text and a machine, with a reason for every choice."""

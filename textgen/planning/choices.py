@@ -26,12 +26,15 @@ CHARACTERS_PER_WEIGHT = 7.0
 MAX_EPOCHS = 24
 # Fewest steps of a plan that is made for a time, however short the text.
 MIN_STEPS = 200
-# Lowest and highest dropout rate; the lowest is for plans of up to so many epochs.
+# Lowest and highest dropout rate.
 DROPOUT_RATES = (0.05, 0.5)
+# Most epochs of a plan with the lowest dropout rate.
 EPOCHS_OF_LEAST_DROPOUT = 2.5
-# Lowest and highest probability of resetting the state, reached at so many and MAX_EPOCHS epochs.
+# Lowest and highest probability of resetting the state. The highest is for MAX_EPOCHS epochs.
 RESET_RATES = (0.02, 0.3)
+# Most epochs of a plan with the lowest probability of resetting the state.
 EPOCHS_OF_LEAST_RESETS = 9
+# Number of evaluations, unless they would be too close together or too far apart.
 EVALUATIONS_PER_PLAN = 15
 # Shortest and longest time between two evaluations, in seconds.
 SECONDS_BETWEEN_EVALUATIONS = (2.0, 120.0)
@@ -39,7 +42,8 @@ SECONDS_BETWEEN_EVALUATIONS = (2.0, 120.0)
 PATIENCE = 5
 # Training texts shorter than this, in characters, are mostly memorised.
 FEW_CHARACTERS = 20_000
-# Part of the remaining time that steps may fill; the rest is for saving and for a slower machine.
+# Part of the remaining time that steps may fill. The rest is for saving, and a reserve in case the
+# machine becomes slower.
 FILL = 0.97
 
 
@@ -48,8 +52,8 @@ class Choice(Generic[Value]):
     """A value of a plan, with the reason for it.
 
     Attributes:
-        value: what was chosen.
-        reason: one line for people; empty where the user asked for the value.
+        value: the chosen value.
+        reason: one line for people; empty if there is nothing to explain.
     """
 
     value: Value
@@ -58,11 +62,11 @@ class Choice(Generic[Value]):
 
 @dataclass(frozen=True, kw_only=True)
 class TextSize:
-    """What a plan must know of a text.
+    """What a plan must know about a text.
 
     Attributes:
-        vocab_size: number of ids V, the unknown character included.
-        training_characters: length of the part that is trained on.
+        vocab_size: number of ids V, including the unknown character.
+        training_characters: length of the training part in characters.
     """
 
     vocab_size: int
@@ -77,15 +81,15 @@ class BatchShape(NamedTuple):
 
 
 def format_minutes(seconds: float) -> str:
-    """Write a time to fill, such as `1 minute` or `0.5 minutes`."""
+    """Return a number of seconds in minutes, such as `1 minute` or `0.5 minutes`."""
     minutes = f"{seconds / 60:g}"
     return f"{minutes} minute{'' if minutes == '1' else 's'}"
 
 
 def choose_batch(request: Request, training_characters: int) -> Choice[BatchShape]:
-    """Choose the shape of a batch, smaller for a short text.
+    """Choose the shape of a batch; it is smaller for a short text.
 
-    A text must hold at least two windows of T characters, and at least B windows.
+    The text must hold at least two windows of T characters, and at least B windows.
     """
     predictions = max(training_characters, MIN_CHARACTERS // 2) - 1
     asked_size, asked_length = (request.asked.get(n) for n in ("batch_size", "sequence_length"))
@@ -96,10 +100,12 @@ def choose_batch(request: Request, training_characters: int) -> Choice[BatchShap
     if devices and fitting_size != asked_size:
         fitting_size = max(fitting_size // devices, 1) * devices
     shape = BatchShape(fitting_size, fitting_length)
-    if shape == (asked_size, asked_length):
+    if [asked_size, asked_length] == list(shape):
         return Choice(shape)
     is_short = fitting_length < length or predictions // fitting_length < size
-    reason = "the largest that the short text allows" if is_short else "many small steps learn most"
+    reason = "many small steps reach a lower loss than few large ones"
+    if is_short:
+        reason = "the largest that the short text allows"
     return Choice(shape, f"batches of {shape.batch_size} x {shape.sequence_length}: {reason}")
 
 
@@ -108,11 +114,11 @@ def choose_width(request: Request, text: TextSize, operations: float) -> Choice[
 
     Args:
         request: what the user asked for.
-        text: to train on.
-        operations: floating-point operations that training can make in the time.
+        text: the size of the text.
+        operations: number of floating-point operations that training can make in the time.
 
     Returns:
-        Units H of each layer.
+        The number of units H of each layer.
     """
     if "hidden_size" in request.asked:
         return Choice(request.asked["hidden_size"])
@@ -136,7 +142,15 @@ def choose_width(request: Request, text: TextSize, operations: float) -> Choice[
 def expected_epochs(
     request: Request, text: TextSize, model: ModelSettings, batch: BatchShape, operations: float
 ) -> float:
-    """Return how many epochs a plan will train for, by the speed that is expected of it."""
+    """Return the expected number of epochs of a plan.
+
+    Args:
+        request: what the user asked for.
+        text: the size of the text.
+        model: the network.
+        batch: the shape of a batch.
+        operations: number of floating-point operations that training can make in the time.
+    """
     if request.steps is not None:
         characters = float(request.steps * batch.batch_size * batch.sequence_length)
         return characters / text.training_characters
@@ -151,12 +165,12 @@ def choose_dropout(
 
     Args:
         request: what the user asked for.
-        epochs: that training is expected to take.
-        model: the network, whatever its dropout rate.
-        training_characters: length of the text trained on.
+        epochs: expected number of epochs.
+        model: the network; its own dropout rate does not matter.
+        training_characters: length of the training part.
 
     Returns:
-        The rate, in [0.05, 0.5].
+        The rate; in [0.05, 0.5] unless the user asked for another.
     """
     if "dropout_rate" in request.asked:
         return Choice(request.asked["dropout_rate"])
@@ -167,7 +181,7 @@ def choose_dropout(
 
 
 def dropout_rate(epochs: float, weights: int, training_characters: int) -> float:
-    """Return the rate that `choose_dropout` takes for a network of so many weights."""
+    """Return the dropout rate for a network with this number of weights, in [0.05, 0.5]."""
     lowest, highest = DROPOUT_RATES
     by_epochs = math.log2(max(epochs, 0.01) / EPOCHS_OF_LEAST_DROPOUT)
     by_size = math.log2(weights / training_characters)
@@ -179,14 +193,15 @@ def dropout_rate(epochs: float, weights: int, training_characters: int) -> float
 def choose_reset_rate(epochs: float) -> Choice[float]:
     """Choose the probability that a sequence starts from the zero state.
 
-    A network must learn how a text begins. Besides, over many epochs a carried state tells the
-    position in the text, and so the next character; without it the network must generalise.
+    Resets teach the network how a text begins. They also make it generalise: over many epochs, a
+    network that always carries its state can recognise the position in the text, and so the next
+    character.
 
     Args:
-        epochs: of all plans of the run together.
+        epochs: number of epochs of all plans of the run together.
 
     Returns:
-        The probability: 0.02 up to nine epochs, then growing with their logarithm to 0.3 at 24.
+        The probability: 0.02 up to 9 epochs, then rising with their logarithm to 0.3 at 24 epochs.
     """
     lowest, highest = RESET_RATES
     growth = math.log(max(epochs, EPOCHS_OF_LEAST_RESETS) / EPOCHS_OF_LEAST_RESETS)
@@ -231,16 +246,16 @@ def choose_schedule(
 ) -> Choice[Schedule]:
     """Choose the number of steps and the intervals.
 
-    Steps fill the time, if no number of steps was asked for, but for no more than 24 epochs.
+    If the user asked for no number of steps, the steps fill the time, but at most 24 epochs.
     Evaluations are at least about 2 seconds and at most 2 minutes apart. A checkpoint is saved with
-    every evaluation, where these are not too close.
+    every evaluation, unless evaluations are closer than that.
 
     Args:
         draft: the plan so far.
         request: what the user asked for.
-        pace: as measured.
-        training_characters: length of the text trained on.
-        first_step: steps that the run has made already.
+        pace: the measured speed of training.
+        training_characters: length of the training part.
+        first_step: number of steps that the run has made already.
     """
     shortest, longest = SECONDS_BETWEEN_EVALUATIONS
     enough = math.ceil(MAX_EPOCHS * training_characters / draft.characters_per_step)
@@ -267,7 +282,7 @@ def choose_schedule(
     evaluations = max(round(steps * pace.seconds_per_step / between), 1)
     eval_every = asked_interval or max(steps // evaluations, 1)
     if request.steps is None and asked_interval is None:
-        # Whole intervals, so that the last evaluation is as far from the one before as the others.
+        # The plan ends with a whole interval, so that its evaluations are equally far apart.
         steps = max(steps - (first_step + steps) % eval_every, 1)
     checkpoint_every = request.asked.get("checkpoint_every") or eval_every * max(
         round(shortest / (eval_every * pace.seconds_per_step)), 1
@@ -279,7 +294,7 @@ def choose_schedule(
 
 
 def text_warning(text: TextSize) -> str:
-    """Return what the user should know of a text that is short, or nothing."""
+    """Return a warning about a short text; empty for any other."""
     if text.training_characters >= FEW_CHARACTERS:
         return ""
     return (

@@ -11,9 +11,9 @@ class Pace:
     """How fast this machine trains one network.
 
     Attributes:
-        seconds_per_step: median of the steps measured.
-        seconds_per_evaluation: of one evaluation.
-        seconds_to_start: spent before the first step of the plan can run.
+        seconds_per_step: median time of a step.
+        seconds_per_evaluation: time of one evaluation.
+        seconds_to_start: time spent before the first step of the plan can run.
     """
 
     seconds_per_step: float
@@ -28,11 +28,11 @@ class Machine(Protocol):
     """
 
     def devices(self, batch_size: int) -> int:
-        """Return how many devices there are that can share a batch evenly."""
+        """Return the largest number of devices here that can share a batch evenly."""
         ...
 
     def elapsed(self) -> float:
-        """Return the seconds since the time to fill began."""
+        """Return the seconds since the user's time began."""
         ...
 
     def product_speed(self, devices: int) -> float:
@@ -40,5 +40,5 @@ class Machine(Protocol):
         ...
 
     def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
-        """Return how fast this network trains; steps and intervals of the draft do not matter."""
+        """Return how fast this network trains; the draft's steps and intervals do not matter."""
         ...

@@ -1,4 +1,4 @@
-"""From what was asked, the text and the machine to a plan."""
+"""Make a plan by the rules of `choices.py`, and complete one when a run is trained further."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,7 +24,8 @@ from textgen.planning.machine import Machine, Pace
 from textgen.planning.request import Request
 from textgen.settings import ModelSettings, TrainingSettings
 
-# Part of the speed of large products that training reaches (two cores, 2x128 to 3x512).
+# Part of the speed of large products that training reaches, as measured on two cores with networks
+# of 2x128 to 3x512.
 TRAINING_SHARE = 0.75
 # Sizes are chosen again if training is faster or slower than predicted by this factor.
 MISPREDICTED = 2.0
@@ -36,10 +37,10 @@ class Plan:
 
     Attributes:
         model: the network's shape.
-        training: all that decides how it is trained.
-        seconds: that its steps are expected to take.
-        choices: what was chosen, by name, in the order in which people are told.
-        warning: what the user should know of the text, or empty.
+        training: how the network is trained.
+        seconds: expected time of all steps.
+        choices: the choices by name, in the order in which they are shown.
+        warning: a warning about the text; empty if there is none.
     """
 
     model: ModelSettings
@@ -50,20 +51,20 @@ class Plan:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """One line for each choice that was not the user's, and the warning."""
+        """One line for each choice that has a reason, and the warning if there is one."""
         lines = [choice.reason for choice in self.choices.values()]
         return tuple(line for line in [*lines, self.warning] if line)
 
 
 def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
-    """Choose all that was not asked for.
+    """Choose everything that the user left open.
 
-    The speed of large products is measured only where a choice depends on it.
+    The speed of large products is measured only if a choice depends on it.
 
     Args:
         request: what the user asked for.
-        text: to train on.
-        machine: to train with.
+        text: the size of the text.
+        machine: the machine that will carry out the plan.
     """
     batch = choose_batch(request, text.training_characters)
     devices = request.asked.get("devices") or machine.devices(batch.value.batch_size)
@@ -108,15 +109,15 @@ def continue_plan(
     pace: Pace,
     first_step: int = 0,
 ) -> Plan:
-    """Complete a plan by what its pace decides: the steps, the intervals and the reset rate.
+    """Complete a plan with what the pace decides: the steps, the intervals and the reset rate.
 
     Args:
         request: what the user asked for.
         model: the network.
         draft: the plan so far.
-        text: to train on.
-        pace: as measured.
-        first_step: steps that the run has made already.
+        text: the size of the text.
+        pace: the measured speed of training.
+        first_step: number of steps that the run has made already.
     """
     characters = text.training_characters
     schedule = choose_schedule(draft, request, pace, characters, first_step)
@@ -156,7 +157,7 @@ def _choose_sizes(
 def _draft(
     request: Request, model: ModelSettings, batch: BatchShape, devices: int
 ) -> TrainingSettings:
-    """Return a plan complete but for what the pace decides."""
+    """Return a plan that lacks only what the pace decides."""
     chosen = {
         "steps": request.steps or 1,
         "batch_size": batch.batch_size,

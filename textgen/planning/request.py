@@ -1,4 +1,4 @@
-"""What a user asked of a training."""
+"""What a user asked for when starting to train."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from textgen.settings import (
 DEFAULT_MINUTES = 5.0
 MAX_MINUTES = 525_600  # a year
 NUM_LAYERS = 2
-# Settings of a network and of its training that a user may give, by name.
+# Settings that a user may give, by name: those of a network, and those of its training.
 MODEL_OPTIONS = setting_options(ModelSettings)
 TRAINING_OPTIONS = setting_options(TrainingSettings)
 
 
 @dataclass(frozen=True, init=False)
 class Request:
-    """What a user asked of a training; what is left out is chosen by the plan.
+    """What a user asked for when starting to train. The plan chooses what is left open.
 
     Attributes:
         minutes: the time to fill, from the start of the command to the last checkpoint.
-        steps: the number of steps instead.
-        asked: settings of the network and of its training that were given, by name.
+        steps: the number of steps, in place of a time.
+        asked: the settings of the network and of its training that were given, by name.
     """
 
     minutes: float | None
@@ -45,11 +45,11 @@ class Request:
 
         Raises:
             SettingError: if a value is out of range.
-            TypeError: if a name is none of these.
+            TypeError: if a name is not one of these options.
         """
         given = {name: value for name, value in asked.items() if value is not None}
         if unknown := asked.keys() - MODEL_OPTIONS.keys() - TRAINING_OPTIONS.keys():
-            raise TypeError(f"no settings of training: {', '.join(sorted(unknown))}")
+            raise TypeError(f"unknown settings: {', '.join(sorted(unknown))}")
         object.__setattr__(self, "minutes", minutes)
         object.__setattr__(self, "steps", steps)
         object.__setattr__(self, "asked", given)
@@ -57,9 +57,9 @@ class Request:
             check_number("minutes", minutes, 0, MAX_MINUTES, open_low=True)
         if "devices" in given:
             check_number("devices", given["devices"], 1, whole=True)
-        # The settings classes check the rest, here with stand-ins for what is still open.
+        # The settings classes check the rest. Placeholders stand for the settings still open.
         self.model_settings(vocab_size=2, hidden_size=1, dropout_rate=0.0)
-        stand_ins = {
+        placeholders = {
             "steps": 1 if steps is None else steps,
             "batch_size": given.get("devices", 1),
             "sequence_length": 1,
@@ -68,22 +68,22 @@ class Request:
             "eval_every": 1,
             "checkpoint_every": 1,
         }
-        TrainingSettings(**(stand_ins | self.training_options))
+        TrainingSettings(**(placeholders | self.training_options))
 
     @property
     def seconds(self) -> float:
-        """The time to fill, from the start of the command to the last checkpoint."""
+        """The time to fill in seconds, from the start of the command to the last checkpoint."""
         return 60 * (DEFAULT_MINUTES if self.minutes is None else self.minutes)
 
     @property
     def training_options(self) -> dict[str, Any]:
-        """The settings of training that were given, by name."""
+        """The training settings that were given, by name."""
         return {name: self.asked[name] for name in TRAINING_OPTIONS if name in self.asked}
 
     def model_settings(
         self, vocab_size: int, hidden_size: int, dropout_rate: float
     ) -> ModelSettings:
-        """Return the shape of a network, with these sizes where none were asked for."""
+        """Return the shape of a network; these values count unless the user gave others."""
         hidden = self.asked.get("hidden_size", hidden_size)
         chosen = {
             "vocab_size": vocab_size,
