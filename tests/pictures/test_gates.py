@@ -32,7 +32,7 @@ def test_there_is_a_panel_for_each_quantity_with_units_and_characters() -> None:
         "cell state",
         "hidden state",
         f"surprise in bits, {found.bits.mean():.3f} per character",
-        "expected in each place; dark is likely",
+        "characters expected at each position; dark is likely",
     ]
     forget, kept, cell, hidden, bits, guesses = figure.axes[:6]
     for axes in (forget, kept, cell, hidden, bits, guesses):

@@ -1,1 +1,1 @@
-"""How well a text is predicted: protocols, baselines, scores, learning curves."""
+"""Measures of how well a text is predicted: protocols, baselines, scores, learning curves."""

@@ -1,4 +1,4 @@
-"""Scorers that are compiled: one for long texts, and one that goes on learning as it reads."""
+"""Compiled scorers: one for long texts, and one that goes on learning while it reads."""
 
 from collections.abc import Sequence
 
@@ -17,10 +17,10 @@ from textgen.training.loss import cross_entropy
 
 
 class JaxScorer:
-    """Reads long pieces in a compiled loop; texts that stand alone, side by side."""
+    """Reads a long text in a compiled loop, and independent texts side by side."""
 
     piece = 4096
-    # Texts side by side, and characters of each at a time.
+    # Number of texts read side by side, and characters of each that a compiled call reads.
     rows = 128
     columns = 16
 
@@ -40,7 +40,7 @@ class JaxScorer:
         self._last, self._states = start, zero_states(settings, 1)
 
     def read(self, tokens: NDArray[np.int32]) -> Nats:
-        """Read on; see `Scorer.read`."""
+        """Read the next piece; see `Scorer.read`."""
         padded = np.zeros((1, self.piece + 1), np.int32)
         padded[0, 0], padded[0, 1 : len(tokens) + 1] = self._last, tokens
         nats, self._states = self._read(
@@ -50,8 +50,8 @@ class JaxScorer:
         return np.asarray(nats)[0, : len(tokens)]
 
     def read_each(self, texts: Sequence[NDArray[np.int32]]) -> list[Nats]:
-        """Read several texts side by side; see `Scorer.read_each`."""
-        # Those of about the same length together.
+        """Read several texts side by side; see `SeparateScorer.read_each`."""
+        # Texts of about the same length are read together.
         order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
         found: dict[int, Nats] = {}
         for begin in range(0, len(order), self.rows):
@@ -76,7 +76,7 @@ class JaxScorer:
 
 
 class DynamicScorer:
-    """Goes on learning from what it reads, as `DynamicEvaluator` does."""
+    """Goes on learning from the text that it reads, as `DynamicEvaluator` does."""
 
     def __init__(
         self, settings: ModelSettings, parameters: Arrays, start: int, training: Tokens
@@ -84,10 +84,10 @@ class DynamicScorer:
         """Begin a text.
 
         Args:
-            settings: the network's shape.
-            parameters: its parameters, which stay as they are.
-            start: the id that is read before the first character.
-            training: ids of the text it was trained on, [N].
+            settings: shape of the network.
+            parameters: parameters of the network, which are not changed.
+            start: id that is read before the first character.
+            training: ids of the training text, [N].
         """
         evaluator = DynamicEvaluator(network_function(settings), settings)
         self.piece = evaluator.piece
@@ -95,7 +95,7 @@ class DynamicScorer:
         self._read, self._last = evaluator.begin(weights, training), start
 
     def read(self, tokens: NDArray[np.int32]) -> Nats:
-        """Read on; see `Scorer.read`."""
+        """Read the next piece; see `Scorer.read`."""
         nats = self._read(np.append(self._last, tokens))
         self._last = int(tokens[-1])
         return nats

@@ -1,8 +1,8 @@
-"""How well a network predicts a text, in nats per character, by three protocols.
+"""Three protocols that measure how well a network predicts a text, in nats per character.
 
-`stream` reads the whole text with the state carried; `window` starts from the zero state every 256
-characters (nanoGPT's protocol); `dynamic` is a stream whose weights go on learning from what has
-been read. Their numbers are never comparable.
+`stream` reads the whole text with the state carried along. `window` starts from the zero state
+every 256 characters, as nanoGPT does. `dynamic` is a stream whose weights go on learning from what
+has been read. Results of different protocols cannot be compared.
 """
 
 import math
@@ -23,20 +23,21 @@ from textgen.runtime.devices import DATA, replicated, shared
 from textgen.settings import ModelSettings
 from textgen.training.loss import cross_entropy
 
+# Characters of each row that a compiled call reads.
 CHUNK = 128
 WINDOW = 256
-# An evaluation during training scores at most this many characters, spread over the text.
+# Most characters scored by an evaluation during training, and the pieces they are spread over.
 PART_CHARACTERS = 2**14
 PART_STREAMS = 64
 
 
 class Learner(NamedTuple):
-    """How fast a copy of the weights learns from a text that is read, and forgets it.
+    """How fast a copy of the weights adapts to the text that it reads, and how fast it forgets.
 
     Attributes:
-        learning_rate: of a step, whose gradient is divided by its root mean square.
-        decay: share of the way back to the trained weights that a step goes, for a weight whose
-            gradients have the mean root mean square.
+        learning_rate: learning rate of a step. Gradients are divided by their root mean square.
+        decay: fraction of the way back to the trained weights that each step takes, for a weight
+            whose gradients have an average root mean square.
     """
 
     learning_rate: float
@@ -48,9 +49,10 @@ class DynamicSettings:
     """How weights go on learning while a text is read.
 
     Attributes:
-        segment: characters between two steps.
-        learners: one copy of the weights for each.
-        switch: chance at each character that the copy to follow is drawn anew; in [0, 1].
+        segment: number of characters between two steps.
+        learners: settings of each copy of the weights.
+        switch: assumed probability, at each character, that another copy, drawn at random, begins
+            to predict best; in [0, 1].
     """
 
     segment: int = 20
@@ -59,12 +61,12 @@ class DynamicSettings:
 
 
 def bits_per_character(nats: float) -> float:
-    """Turn nats per character into bits per character: nats / ln 2."""
+    """Convert nats per character to bits per character: nats / ln 2."""
     return nats / math.log(2)
 
 
 class Evaluator:
-    """Measures the loss of parameters on texts; compiled once for each shape."""
+    """Measures the loss of parameters on texts. Compiled once for each shape of batch."""
 
     def __init__(self, apply: Apply, settings: ModelSettings, mesh: Mesh) -> None:
         self._settings = settings
@@ -99,10 +101,10 @@ class Evaluator:
         """Return the loss with the state carried along the text.
 
         Args:
-            parameters: the network's.
+            parameters: parameters of the network.
             tokens: ids, [N] with N at least 2; every id but the first is predicted.
-            streams: 1 reads the text once from start to end, exactly. More cut it into as many
-                pieces, read side by side, each after the 128 characters before it.
+            streams: number of pieces that are read side by side. One piece is the exact stream. Of
+                several pieces, each is read after the 128 characters before it.
             limit: score about this many characters, spread over the text; None for all.
 
         Returns:
@@ -118,19 +120,19 @@ class Evaluator:
         return self._mean(parameters, tokens, np.maximum(first - lead, 0), first, ends)
 
     def part(self, parameters: Parameters, tokens: Tokens) -> float:
-        """Return the stream loss of a part of a text: 64 pieces, 16,384 characters at most."""
+        """Return the stream loss on a part of a text: 64 pieces, at most 16,384 characters."""
         return self.stream(parameters, tokens, streams=PART_STREAMS, limit=PART_CHARACTERS)
 
     def window(self, parameters: Parameters, tokens: Tokens, *, batch_size: int = 64) -> float:
-        """Return the loss over adjoining windows of 256 characters, each from the zero state.
+        """Return the loss over consecutive windows of 256 characters, each from the zero state.
 
         Args:
-            parameters: the network's.
+            parameters: parameters of the network.
             tokens: ids, [N] with N at least 2.
-            batch_size: windows read side by side.
+            batch_size: number of windows read side by side.
 
         Returns:
-            Nats per character, the mean over all positions of all windows.
+            Nats per character, averaged over all positions of all windows.
         """
         predictions = len(tokens) - 1
         starts = np.arange(0, predictions, WINDOW)
@@ -149,14 +151,22 @@ class Evaluator:
     def _mean(
         self, parameters: Parameters, tokens: Tokens, begins: Any, first: Any, ends: Any
     ) -> float:
-        """Read rows from `begins`, zero state, and average the loss from `first` up to `ends`."""
+        """Read rows from the zero state and average their loss.
+
+        Args:
+            parameters: parameters of the network.
+            tokens: ids, [N].
+            begins: index of the first id that each row reads, int [B].
+            first: index of the first id of each row whose next id is scored, int [B].
+            ends: end of the range of these indices, int [B].
+        """
         states = jax.device_put(zero_states(self._settings, len(first)), shared(self._mesh))
         parameters = jax.device_put(parameters, replicated(self._mesh))
         nats, count = 0.0, 0
         for at in range(0, int(np.max(ends - begins)), CHUNK):
-            places = (begins + at)[:, None] + np.arange(CHUNK)
-            scored = (places >= first[:, None]) & (places < ends[:, None])
-            inside = np.clip(places, 0, len(tokens) - 2)
+            indices = (begins + at)[:, None] + np.arange(CHUNK)
+            scored = (indices >= first[:, None]) & (indices < ends[:, None])
+            inside = np.clip(indices, 0, len(tokens) - 2)
             inputs = tokens[inside].astype(np.int32)
             targets = tokens[inside + 1].astype(np.int32)
             states, chunk_nats = self._total(parameters, states, inputs, targets, scored)
@@ -165,28 +175,29 @@ class Evaluator:
         return nats / count
 
 
-# Added to root mean squares, as a share of their mean: the gradient of a weight that hardly took
-# part in training would be scaled out of all proportion.
+# Added to each root mean square, as a fraction of their mean. Without it, a weight that hardly
+# changed in training would take far too large steps.
 ROOT_FLOOR = 0.1
-# Segments of the training text from which the mean squares of gradients are taken.
+# Number of segments of the training text that give the mean squares of the gradients.
 SQUARES_SEGMENTS = 1024
+# Number of segments that a compiled call reads.
 SEGMENTS_AT_ONCE = 64
 
 
 class DynamicEvaluator:
     """Measures the loss of a network that goes on learning while it reads.
 
-    Copies of it learn side by side, faster and slower ones; the probabilities they give a character
-    are averaged, each copy counting for what it made of the characters before.
+    Several copies of the network learn at different rates. The probabilities that they give to a
+    character are averaged, with more weight for a copy that predicted the text so far better.
 
     Attributes:
-        piece: characters that are read at a time.
+        piece: number of characters that are read at a time.
 
     References:
         Krause, Kahembwe, Murray and Renals (2018), Dynamic Evaluation of Neural Sequence Models:
-        steps scaled by root mean squares that were taken on the training text, and a decay towards
-        the trained weights.
-        Herbster and Warmuth (1998), Tracking the Best Expert: the average, with fixed shares.
+        steps scaled by root mean squares of gradients on the training text, and a decay towards the
+        trained weights.
+        Herbster and Warmuth (1998), Tracking the Best Expert: the weights of the average.
     """
 
     def __init__(
@@ -256,15 +267,15 @@ class DynamicEvaluator:
     def measure(
         self, parameters: Parameters, training: Tokens, tokens: Tokens
     ) -> Iterator[NDArray[np.float32]]:
-        """Read a text once from start to end, learning from each segment after it is predicted.
+        """Read a text once, and learn from each segment after it is predicted.
 
         Args:
-            parameters: the network's; they stay as they are.
-            training: ids of the text it was trained on, [N], for the mean squares.
+            parameters: parameters of the network, which are not changed.
+            training: ids of the training text, [N], for the mean squares.
             tokens: ids, [M] with M at least 2; every id but the first is predicted.
 
         Yields:
-            The losses of the next characters in nats, float32 [K]; M - 1 of them together.
+            The losses of the next K characters in nats, float32 [K]. All K add up to M - 1.
         """
         read = self.begin(parameters, training)
         for at in range(0, len(tokens) - 1, self.piece):
@@ -276,8 +287,9 @@ class DynamicEvaluator:
         """Begin a text that is read piece by piece; see `measure`.
 
         Returns:
-            A function of `piece` + 1 ids, of which the first is the last one of the piece before,
-            and only the last piece has fewer; it returns the losses of all others in nats.
+            A function that reads the next piece. It takes `piece` + 1 ids, the first of which is
+            the last id of the piece before, and returns the losses of all but the first in nats.
+            Only the last piece may be shorter.
         """
         roots = self._roots(parameters, training)
         copies = [
@@ -303,9 +315,9 @@ class DynamicEvaluator:
         return read
 
     def _roots(self, parameters: Parameters, training: Tokens) -> Parameters:
-        """Return the root of the mean square of each gradient, over segments of a text."""
+        """Return the root mean square of the gradient of each weight, over segments of a text."""
         total, count = jax.tree.map(jnp.zeros_like, parameters), 0
-        # In stretches spread over the text, each read from the zero state.
+        # The segments lie in stretches spread over the text. Each is read from the zero state.
         stretch = SEGMENTS_AT_ONCE * self._segment
         last = max(len(training) - 1 - stretch, 0)
         starts = np.linspace(0, last, SQUARES_SEGMENTS // SEGMENTS_AT_ONCE).astype(int)
@@ -317,11 +329,15 @@ class DynamicEvaluator:
         return {name: jnp.sqrt(leaf / count) for name, leaf in total.items()}
 
     def _segments(self, tokens: Tokens) -> Iterator[NDArray[np.int32]]:
-        """Cut a text into overlapping segments [K, S + 1], at most 64 at once; the rest apart."""
+        """Cut a text into segments of S + 1 ids, each beginning with the last id of the one before.
+
+        Yields:
+            At most 64 whole segments, int32 [K, S + 1]; at the end a shorter one, if ids are left.
+        """
         size, predictions = self._segment, len(tokens) - 1
         whole = predictions // size
         for first in range(0, whole, SEGMENTS_AT_ONCE):
-            places = np.arange(first, min(first + SEGMENTS_AT_ONCE, whole))[:, None] * size
-            yield tokens[places + np.arange(size + 1)].astype(np.int32)
+            starts = np.arange(first, min(first + SEGMENTS_AT_ONCE, whole))[:, None] * size
+            yield tokens[starts + np.arange(size + 1)].astype(np.int32)
         if predictions % size:
             yield tokens[None, whole * size :].astype(np.int32)

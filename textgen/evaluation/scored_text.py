@@ -1,4 +1,4 @@
-"""Texts cut into pieces and lines, with how surprising they are to some models."""
+"""Texts in pieces and lines, with their surprise to several models."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from textgen.errors import UsageError
 
-# What is kept of a line to be shown, and of unknown characters.
+# Number of characters of a line that are kept, and number of examples of unknown characters.
 SHOWN_CHARACTERS = 300
 EXAMPLES = 5
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some characters of a text, and how surprising they are.
+    """A piece of a text and its surprise.
 
     Attributes:
-        text: the T characters.
-        nats: the surprise of each to each of the M models, float32 [M, T].
+        text: T characters.
+        nats: surprise of each character to each of M models, float32 [M, T].
     """
 
     text: str
@@ -30,13 +30,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a text, its end included, and how surprising it is.
+    """A line of a text and its surprise.
 
     Attributes:
-        number: counted from 1.
-        text: without its end; of a long line the beginning.
-        characters: how many it has.
-        nats: the surprise of the whole to each of the M models, float64 [M].
+        number: number of the line, counted from 1.
+        text: the line without its newline; the beginning of it if it is long.
+        characters: length of the line in characters, with its newline.
+        nats: surprise of the whole line to each of M models, float64 [M].
     """
 
     number: int
@@ -46,17 +46,17 @@ class Line:
 
     @classmethod
     def of(cls, number: int, line: str, nats: NDArray[np.float32]) -> Self:
-        """Make a line of its characters and their surprise, float32 [M, T]."""
+        """Make a line from its characters and their surprise, float32 [M, T]."""
         return cls(number, _shown(line), len(line), nats.sum(axis=1, dtype=np.float64))
 
     @property
     def bits_per_character(self) -> NDArray[np.float64]:
-        """To each of the models, float64 [M]."""
+        """The mean surprise in bits to each of the models, float64 [M]."""
         return self.nats / math.log(2) / self.characters
 
     @property
     def lead(self) -> float:
-        """By how many bits the likeliest model is ahead of the next; 0 if there is one alone."""
+        """How many bits the best model is ahead of the second best; 0 if there is only one."""
         ahead = np.sort(self.nats)[:2] / math.log(2)
         return float(np.ptp(ahead))
 
@@ -66,9 +66,9 @@ class Unknown:
     """The characters of a text that a model does not know.
 
     Attributes:
-        count: how many there are.
-        nats: their surprise together.
-        examples: the first different ones.
+        count: number of characters.
+        nats: sum of their surprise in nats.
+        examples: the first few different characters.
     """
 
     count: int = 0
@@ -83,7 +83,7 @@ class Unknown:
 
 
 def gather_lines(parts: Iterable[Part]) -> Iterator[Line]:
-    """Put the lines of a text together from its parts."""
+    """Assemble the lines of a text from its parts."""
     number, text, characters, nats = 1, "", 0, np.zeros(1)
     for part in parts:
         begin = 0
@@ -101,7 +101,7 @@ def gather_lines(parts: Iterable[Part]) -> Iterator[Line]:
 
 
 def cut_blocks(chunks: Iterable[str], size: int) -> Iterator[str]:
-    """Cut a text anew, into pieces of one size and the rest."""
+    """Cut a text into pieces of equal size; the last piece may be shorter."""
     held = ""
     for chunk in chunks:
         held += chunk
@@ -114,14 +114,14 @@ def cut_blocks(chunks: Iterable[str], size: int) -> Iterator[str]:
 
 
 def cut_lines(chunks: Iterable[str], longest: int) -> Iterator[str]:
-    """Cut a text into lines, with their ends.
+    """Cut a text into lines, each with its newline.
 
     Args:
         chunks: the text in pieces of any length.
-        longest: characters that a line may have.
+        longest: most characters of a line.
 
     Raises:
-        UsageError: if one has more.
+        UsageError: if a line is longer.
     """
     held, number = "", 1
     for chunk in chunks:
@@ -129,8 +129,8 @@ def cut_lines(chunks: Iterable[str], longest: int) -> Iterator[str]:
         for line in (*whole, held):
             if len(line) >= longest:
                 raise UsageError(
-                    f"line {number} has {longest:,} characters or more, too many to be read by "
-                    "itself; read the text as a whole"
+                    f"line {number} has {longest:,} characters or more, too many for a line that "
+                    "is read by itself; read the text as a whole"
                 )
             number += 1
         number -= 1

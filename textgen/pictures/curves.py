@@ -1,10 +1,11 @@
-"""Learning curves as a drawing; matplotlib, the extra `plot`, is imported only when drawing."""
+"""A drawing of learning curves. Matplotlib, of the extra `plot`, is imported only when drawing."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textgen.evaluation.baselines import Baseline
 from textgen.evaluation.curves import By, Curve, bits_shown, losses_above
+from textgen.pictures.style import GREY, curve_colour, open_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,17 +16,17 @@ X_TITLES: dict[By, str] = {
     "characters": "characters read",
     "minutes": "minutes",
 }
-GREY = "0.4"
 DASHES = ("--", "-.")
-# Characters that leave no room for a second column of the legend.
+# Shortest label, in characters, that leaves no room for a second column of the legend.
 WIDE_LABEL = 60
 
 
 def draw_curves(curves: Sequence[Curve], baselines: Sequence[Baseline], by: By) -> "Figure":
-    """Draw the curves of runs: solid for validation, dotted for training, a star for the best.
+    """Draw learning curves: solid lines for validation, dotted ones for training.
 
     Args:
-        curves: at least one, each with a name that is safe to show.
+        curves: at least one, each with a name that is safe to show. A star marks the best
+            checkpoint.
         baselines: drawn as horizontal lines.
         by: what the x axis of the curves counts.
     """
@@ -41,7 +42,7 @@ def draw_curves(curves: Sequence[Curve], baselines: Sequence[Baseline], by: By) 
     axes.plot([], [], ":", color=GREY, label="training")
     axes.plot([], [], "*", color=GREY, label="best checkpoint")
     for number, curve in enumerate(curves):
-        _draw_curve(axes, curve, f"C{number}", high, top)
+        _draw_curve(axes, curve, curve_colour(number), high, top)
     for baseline, dashes in zip(baselines, DASHES, strict=False):
         label = f"{baseline.title}: {baseline.bits:.3f}"
         axes.axhline(baseline.bits, linestyle=dashes, color=GREY, linewidth=1, label=label)
@@ -59,25 +60,25 @@ def draw_curves(curves: Sequence[Curve], baselines: Sequence[Baseline], by: By) 
     axes.xaxis.set_major_formatter(
         EngFormatter(sep="") if by == "characters" else StrMethodFormatter("{x:,g}")
     )
-    axes.spines[["top", "right"]].set_visible(False)
+    open_frame(axes)
     labels = axes.get_legend_handles_labels()[1]
     columns = 2 if max(map(len, labels)) < WIDE_LABEL else 1
-    place = (0, -0.12)
+    corner = (0, -0.12)
     legend = axes.legend(
-        loc="upper left", bbox_to_anchor=place, ncols=columns, fontsize="small", frameon=False
+        loc="upper left", bbox_to_anchor=corner, ncols=columns, fontsize="small", frameon=False
     )
     for text in legend.get_texts():
-        text.set_parse_math(False)  # a name may hold dollars
+        text.set_parse_math(False)  # the name of a run may hold dollar signs
     return figure
 
 
 def _draw_curve(axes: "Axes", curve: Curve, colour: str, high: float, top: float) -> None:
-    # Words before the name: matplotlib leaves out what begins with an underscore.
+    # The label does not begin with the name: matplotlib skips labels that begin with an underscore.
     label = f"run {curve.run}"
     if curve.best is not None:
         label += f": best {curve.best.validation:.3f} at step {curve.best.step:,}"
         axes.plot(curve.best.x, curve.best.validation, "*", color=colour, markersize=12)
-    # A single evaluation is no line yet.
+    # A single evaluation is drawn as a dot, since it makes no line.
     marker = "." if len(curve.x) == 1 else ""
     axes.plot(curve.x, curve.validation, "-", color=colour, marker=marker, label=label)
     axes.plot(curve.x, curve.training, ":", color=colour, marker=marker)

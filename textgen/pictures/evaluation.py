@@ -1,14 +1,16 @@
-"""How well a text is predicted, as bars; matplotlib is imported only when drawing."""
+"""A drawing of an evaluation as bars. Matplotlib is imported only when drawing."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
+
+from textgen.pictures.style import curve_colour, open_frame
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 class Bar(NamedTuple):
-    """A predictor's bits per character by a protocol, to be drawn."""
+    """The loss of a predictor by one protocol, in bits per character."""
 
     predictor: str
     protocol: str
@@ -16,7 +18,7 @@ class Bar(NamedTuple):
 
 
 def draw_bars(bars: Sequence[Bar]) -> "Figure":
-    """Draw bits per character: a panel for each protocol, since only within one they compare.
+    """Draw losses, with a panel for each protocol, since they compare only within a protocol.
 
     Args:
         bars: at least one.
@@ -30,15 +32,14 @@ def draw_bars(bars: Sequence[Bar]) -> "Figure":
     heights = [len(some) for some in shown]
     panels = figure.subplots(len(protocols), sharex=True, squeeze=False, height_ratios=heights)
     for protocol, axes, some in zip(protocols, panels[:, 0], shown, strict=True):
-        colours = [f"C{predictors.index(bar.predictor) % 10}" for bar in some]
+        colours = [curve_colour(predictors.index(bar.predictor)) for bar in some]
         drawn = axes.barh(
             [bar.predictor for bar in some], [bar.bits for bar in some], color=colours
         )
         axes.bar_label(drawn, fmt="%.3f", padding=3)
         axes.invert_yaxis()
         axes.set_title(protocol, loc="left", fontsize="medium")
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        open_frame(axes)
     panels[-1, 0].set_xlabel("bits per character")
     figure.tight_layout()
     return figure

@@ -1,4 +1,4 @@
-"""What a layer does with a text, as a drawing; matplotlib, the extra `plot`, is imported late."""
+"""A drawing of what a layer does with a text. Matplotlib is imported only when drawing."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Characters that one picture can hold.
+# Longest text in one picture, in characters.
 MAX_DRAWN = 300
-# Inches of a letter, of a row, of a strip of bars, of what stands around the rows of a panel, and
-# of what stands beside them.
+# Sizes in inches: the width of a letter, the heights of a row of a panel and of a strip of bars,
+# the margins above and below a panel together, and the margins beside it together.
 LETTER, ROW, STRIP, AROUND, BESIDE = 0.065, 0.15, 0.45, 0.45, 1.8
-# Black is 0 and white 1 for a gate; white is 0, blue below and red above for a state.
+# Colour maps. A gate is black at 0 and white at 1. A state is white at 0, blue below, red above.
 GATES, STATES, PROBABILITIES = "gray", "RdBu_r", "Greys"
-# It comes with matplotlib.
+# This font comes with matplotlib.
 FONT: dict[str, Any] = {"family": "DejaVu Sans Mono", "size": 7}
 
 
 def draw_gates(
     watched: Watched, units: Sequence[int], names: Sequence[str], title: str
 ) -> "Figure":
-    """Draw a panel for each quantity, and below them what was expected in each place.
+    """Draw a panel for each quantity, and below them the surprise and the guesses.
 
     Args:
-        watched: of at most 300 characters.
-        units: the rows of the panels, counted from 0.
-        names: of the quantities, at least one.
-        title: of the picture.
+        watched: what the layer did, for at most 300 characters.
+        units: units of the layer to draw, counted from 0; each is a row of a panel.
+        names: names of the quantities, at least one.
+        title: title of the picture.
 
     Raises:
         UsageError: if the text is too long.
@@ -47,7 +47,7 @@ def draw_gates(
     for name in names:
         heights += [max(ROW * len(units), STRIP)] + [STRIP] * (watched.kept(name) is not None)
     heights += [STRIP, ROW * GUESSES]
-    # Codes, where the font has no more, are wide.
+    # A character that the font does not have is shown as a code, which is wide.
     shown = {*watched.text, *(guess.character for column in watched.guesses for guess in column)}
     letters = max(2, *(len(label(character)) for character in shown))
     width = max(length * letters * LETTER, 3) + BESIDE
@@ -114,17 +114,17 @@ def _draw_guesses(axes: "Axes", watched: Watched) -> None:
     guesses = watched.guesses[:-1]
     values = np.array([[guess.probability for guess in column] for column in guesses]).T
     _draw_cells(axes, values, PROBABILITIES, 0, 1, "neither")
-    for place, column in enumerate(guesses):
+    for position, column in enumerate(guesses):
         for rank, (character, probability) in enumerate(column):
             style: dict[str, Any] = {
                 "ha": "center",
                 "va": "center",
                 "color": "w" if probability > 0.5 else "k",
             }
-            axes.text(place, rank, label(character), **FONT, **style)
+            axes.text(position, rank, label(character), **FONT, **style)
     axes.set_yticks(range(len(values)), [str(rank + 1) for rank in range(len(values))], **FONT)
     axes.set_ylabel("guess", **FONT)
-    _finish(axes, watched, "expected in each place; dark is likely")
+    _finish(axes, watched, "characters expected at each position; dark is likely")
 
 
 def _finish(axes: "Axes", watched: Watched, title: str) -> None:
@@ -135,10 +135,10 @@ def _finish(axes: "Axes", watched: Watched, title: str) -> None:
 
 
 def label(character: str) -> str:
-    """Return what stands for a character on an axis.
+    """Return the label of a character on an axis.
 
-    Itself if the font has it; a sign for a newline, a tab or a space; else its code, such as
-    `U+4E2D`.
+    It is the character itself if the font has it, a sign for a newline, a tab or a space, and
+    otherwise the code of the character, such as `U+4E2D`.
     """
     known = {"\n": "\u21b5", "\t": "\u21e5", " ": "\u2423"}
     shown = known.get(character, character)
@@ -146,7 +146,7 @@ def label(character: str) -> str:
 
 
 def _printable(character: str) -> str:
-    """Return a character, or a question mark for one that the font cannot draw by itself."""
+    """Return a character, or a question mark if the font cannot draw it by itself."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     font = get_font(findfont(FontProperties(**FONT)))
