@@ -2,7 +2,7 @@
 
     python corpora/generate.py
 
-The first and the last are taken from fables.txt. The same bytes every time.
+narration.txt and speech.txt are taken from fables.txt. Every run writes the same bytes.
 """
 
 import random
@@ -37,7 +37,7 @@ TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "nin
 
 
 def number_to_words(number: int) -> str:
-    """Write a number in [0, 999,999] in British English: 417 is four hundred and seventeen."""
+    """Return a number in [0, 999,999] in British English: 417 is four hundred and seventeen."""
     if number < 20:
         return UNITS[number]
     if number < 100:
@@ -52,12 +52,16 @@ def number_to_words(number: int) -> str:
 
 
 def arithmetic_sequence(start: int, difference: int, terms: int) -> str:
-    """Write the terms from `start` on, separated by spaces: 100 105 110 115 120."""
+    """Return the first terms of a sequence, separated by spaces: 100 105 110 115 120."""
     return " ".join(str(start + difference * term) for term in range(terms))
 
 
 def sequences(lines: int = 12_000, seed: int = 1) -> str:
-    """Write distinct sequences of five terms, starting in [0, 500), with differences in [1, 20]."""
+    """Return distinct sequences of five terms, one per line.
+
+    They start in [0, 500) and have differences in [1, 20], or in [-20, -1] if they start at 100 or
+    above.
+    """
     every = [(start, difference) for start in range(500) for difference in range(1, 21)]
     every += [(start, -difference) for start in range(100, 500) for difference in range(1, 21)]
     chosen = random.Random(seed).sample(every, lines)
@@ -65,7 +69,10 @@ def sequences(lines: int = 12_000, seed: int = 1) -> str:
 
 
 def numerals(lines: int = 4_000, seed: int = 2) -> str:
-    """Write distinct numbers with their words: all below 1,000, the rest from below 10,000."""
+    """Return distinct numbers with their words, one per line, in random order.
+
+    They are all numbers below 1,000, and random ones in [1,000, 9,999].
+    """
     source = random.Random(seed)
     numbers = [*range(1000), *source.sample(range(1000, 10_000), lines - 1000)]
     source.shuffle(numbers)
@@ -73,10 +80,11 @@ def numerals(lines: int = 4_000, seed: int = 2) -> str:
 
 
 def speech(fables: str) -> str:
-    """Write the sentences that are spoken in the fables, without who says them, one a line.
+    """Return the sentences that are spoken in the fables, without their speakers, one per line.
 
-    What is said in a paragraph is put together: `"Late," said he, "very late."` is one sentence,
-    and a comma before words in between and a capital stands for a full stop.
+    The quotations of a paragraph are joined, so that `"Late," said he, "very late."` gives one
+    sentence. A comma that ends a quotation becomes a full stop if the next quotation begins with a
+    capital letter (but not with the word I), or if it is the last of its paragraph.
     """
     paragraphs = ("\n".join(re.findall(r'"([^"]*)"', line)) for line in fables.splitlines())
     stopped = (re.sub(r",(?=\n(?!I\b)[A-Z]|$)", ".", spoken) for spoken in paragraphs)
@@ -84,13 +92,13 @@ def speech(fables: str) -> str:
 
 
 def narration(fables: str) -> str:
-    """Write the sentences of the paragraphs in which nobody speaks, one a line, without titles."""
+    """Return the sentences of paragraphs in which nobody speaks, one per line, without titles."""
     paragraphs = (line for line in fables.splitlines() if not line.isupper())
     return _sentences(line for line in paragraphs if not re.search(r"\"|(?<!\w)'", line))
 
 
 def _sentences(paragraphs: Iterable[str]) -> str:
-    """Write those from a capital to a full stop, a question or an exclamation mark."""
+    """Return the sentences that begin with a capital and end in `.`, `!` or `?`, one per line."""
     ends = re.compile(r"(?<=[.!?])(?<!Mr\.)(?<!Mrs\.) +")
     every = (sentence for text in paragraphs for sentence in ends.split(text))
     return "".join(f"{line}\n" for line in every if re.fullmatch(r"[A-Z].*[.!?]", line))

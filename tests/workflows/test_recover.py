@@ -45,7 +45,7 @@ def test_training_goes_on_when_a_checkpoint_cannot_be_written(
     events = run_out(start(corpus, "r"))
     assert [event.step for event in events if isinstance(event, Saved)] == [3, 9, 12]
     (note,) = (event for event in events if isinstance(event, Note) and event.grave)
-    assert "the run is kept up to step 3, training goes on and tries again" in note.text
+    assert "the last saved step is 3; training continues and will try again" in note.text
     path = Path("checkpoints/r")
     assert content(path, 12) == content(Path("checkpoints/whole"), 12)
     assert rows(path) == rows(Path("checkpoints/whole"))
@@ -73,7 +73,7 @@ def test_a_run_that_cannot_even_be_looked_at_for_a_while_goes_on(
             patch.setattr(os, name, unreachable(getattr(os, name)))
         patch.setattr("io.open", unreachable(open))
         texts = (event.text for event in events if isinstance(event, Note) and event.grave)
-        assert any("training goes on and tries again" in text for text in texts)
+        assert any("training continues and will try again" in text for text in texts)
     ended = run_out(events)[-1]
     assert isinstance(ended, Ended)
     assert ended.finished
@@ -96,7 +96,7 @@ def test_a_checkpoint_is_written_although_the_metrics_cannot_be(
             raise StorageError(self.path, "Input/output error")
 
     monkeypatch.setattr(Run, "add_metrics", fail)
-    with pytest.raises(StorageError, match=r"Input/output error; the run is kept up to step 12"):
+    with pytest.raises(StorageError, match=r"Input/output error; the last saved step is 12"):
         run_out(start(corpus, "r", keep=9))
     assert Run(Path("checkpoints/r")).steps() == [3, 6, 9, 12]
 
@@ -107,7 +107,7 @@ def test_a_last_checkpoint_that_cannot_be_written_ends_it_with_the_one_before_so
 ) -> None:
     with monkeypatch.context() as patch:
         fail_writes(patch, number, range(10, 13))
-        with pytest.raises(StorageError, match=r"step-00000012.*kept up to step 9"):
+        with pytest.raises(StorageError, match=r"step-00000012.*the last saved step is 9"):
             run_out(start(corpus, "r"))
     run = Run(Path("checkpoints/r"))
     assert run.steps()[-1] == 9
@@ -159,7 +159,7 @@ def test_a_run_whose_folder_disappears_is_not_half_made_again(
     events = start(corpus, "r", eval_every=eval_every)
     next(event for event in events if isinstance(event, Saved))
     shutil.rmtree("checkpoints/r")
-    with pytest.raises(StorageError, match="no longer there"):
+    with pytest.raises(StorageError, match="no longer exists"):
         run_out(events)
     assert not Path("checkpoints/r").exists()
 
@@ -206,8 +206,10 @@ def test_a_loss_that_is_no_number_takes_training_back_at_half_the_rate(
         events = run_out(start(corpus, "r", keep=9))
     told = [event.text for event in events if isinstance(event, Note) and event.grave]
     assert told == [
-        "the loss became nan at step 8: back to step 6 and half the learning rate (1 of 5 times)",
-        "the loss became nan at step 8: back to step 6 and half the learning rate (2 of 5 times)",
+        "the loss became nan at step 8; training goes back to step 6 and halves the learning rate "
+        "(roll-back 1 of at most 5)",
+        "the loss became nan at step 8; training goes back to step 6 and halves the learning rate "
+        "(roll-back 2 of at most 5)",
     ]
     run = Run(Path("checkpoints/r"))
     assert run.steps() == [3, 6, 9, 12]
@@ -257,7 +259,7 @@ def test_a_loss_off_before_the_first_checkpoint_begins_the_run_again(
     until_planned(monkeypatch)
     plant(monkeypatch, 2, 0.6)
     events = run_out(start(corpus, "r"))
-    assert "nan at step 2: back to step 0" in notes(events)
+    assert "nan at step 2; training goes back to step 0" in notes(events)
     assert isinstance(events[-1], Ended)
 
 
@@ -307,7 +309,7 @@ def test_a_jump_takes_training_back(corpus: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Trainer, "evaluate", evaluate_badly)
     monkeypatch.setattr(Trainer, "_advance", advance_badly)
     events = run_out(start(corpus, "r"))
-    assert "at step 8: back to step 6" in notes(events)
+    assert "at step 8; training goes back to step 6" in notes(events)
     assert [row["step"] for row in rows(Path("checkpoints/r"))] == [4, 8, 12]
 
 

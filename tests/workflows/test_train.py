@@ -192,7 +192,7 @@ def test_a_finished_run_says_so_and_can_be_trained_further(corpus: Path) -> None
     path = Path("checkpoints/r")
     before = content(path, 12)
     events = run_out(resume_training("r", Supervision()))
-    assert "finished at step 12" in notes(events)
+    assert "finished after 12 steps" in notes(events)
     assert len(events) == 1
     run_out(resume_training("r", Supervision(keep=99), steps=6))
     run = Run(path)
@@ -206,7 +206,7 @@ def test_a_finished_run_says_so_and_can_be_trained_further(corpus: Path) -> None
     assert counts == [12, 6]
     assert [row["step"] for row in run.metrics()][:3] == [4, 8, 12]
     assert run.metrics()[-1]["step"] == 18
-    assert "finished at step 18" in notes(run_out(resume_training("r", Supervision())))
+    assert "finished after 18 steps" in notes(run_out(resume_training("r", Supervision())))
 
 
 def test_a_further_plan_can_be_cut_and_resumed_too(corpus: Path) -> None:
@@ -235,7 +235,7 @@ def test_training_falls_back_from_a_damaged_checkpoint_and_says_so(corpus: Path)
         Run(path).load(6)
     events = run_out(resume_training("r", Supervision()))
     assert "model.safetensors' is damaged" in notes(events)
-    assert "set aside" in notes(events)
+    assert "renamed and not used" in notes(events)
     assert content(Path("checkpoints/whole"), 12) == content(path, 12)
     assert rows(Path("checkpoints/whole")) == rows(path)
 
@@ -368,7 +368,7 @@ def test_a_run_that_ended_early_is_finished_however_it_was_cut(
     assert isinstance(ended, Ended)
     assert (ended.finished, ended.step, ended.best_step) == (True, 16, 8)
     assert "finished at step 16 of 400, since the loss no longer falls" in format_end(ended)
-    assert "finished at step 16" in notes(run_out(resume_training("whole", Supervision())))
+    assert "finished after 16 steps" in notes(run_out(resume_training("whole", Supervision())))
     assert summarise(Run(Path("checkpoints/whole")))["finished"]
 
     cut = run_out(start(corpus, "cut", **plan, stop_after=13))[-1]

@@ -1,4 +1,4 @@
-"""What happens while a command works, for the terminal to show."""
+"""The events of training and other long work, for the terminal to show."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Note:
 
     Attributes:
         text: the line.
-        grave: whether it tells of damage, which even a quiet command shows.
+        grave: whether it reports damage or a failure. A quiet command shows only such notes.
     """
 
     text: str
@@ -25,11 +25,11 @@ class Planned:
     """The plan is made and training begins.
 
     Attributes:
-        run: where.
-        record: with the plan in force.
-        first_step: steps made already.
-        seconds: that training is expected to take, if that was measured.
-        reasons: why the plan is what it is, a line each.
+        run: the run.
+        record: the record of the run, with the plan in force.
+        first_step: number of steps that the run has made already.
+        seconds: expected time of training; None if the pace was not measured.
+        reasons: the reasons for the plan's choices, one line each.
     """
 
     run: Run
@@ -41,7 +41,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Sampled:
-    """A line in the manner of the network as it is now."""
+    """A line of text sampled from the network as it is now."""
 
     text: str
 
@@ -55,15 +55,15 @@ class Saved:
 
 @dataclass(frozen=True)
 class Ended:
-    """Training has ended, with all of it saved.
+    """Training has ended, and everything is saved.
 
     Attributes:
-        run: where.
-        record: of the run.
-        step: the last one made.
-        finished: whether the plan is over: carried out, or ended since nothing more was learnt.
-        best_step: the checkpoint of lowest validation loss.
-        best_loss: that loss in nats per character, if it was ever measured.
+        run: the run.
+        record: the record of the run.
+        step: the last step that was made.
+        finished: whether the plan is complete, or has ended early since the loss no longer fell.
+        best_step: the step of the checkpoint with the lowest validation loss.
+        best_loss: that loss in nats per character; None if it was never measured.
     """
 
     run: Run

@@ -1,4 +1,7 @@
-"""What keeps a run going: the newest sound state, the way back to it, and saving on a bad disk."""
+"""Recover from failures: damaged checkpoints, training that diverges, disks that fail.
+
+A checkpoint is sound if it is complete and undamaged.
+"""
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
@@ -17,9 +20,10 @@ MAX_ROLLBACKS = 5
 
 
 def newest_sound(run: Run) -> tuple[Checkpoint | None, dict[int, DamagedError]]:
-    """Return the newest checkpoint that is whole, if any, and what is wrong with others by step.
+    """Return the newest sound checkpoint, or None, and the problems of damaged ones by step.
 
-    Older ones count as damaged if their manifest cannot be read: the best could not be told then.
+    An older checkpoint counts as damaged only if its manifest cannot be read, because its loss is
+    then unknown.
     """
     newest, damaged = None, dict[int, DamagedError]()
     for step in reversed(run.steps()):
@@ -34,10 +38,10 @@ def newest_sound(run: Run) -> tuple[Checkpoint | None, dict[int, DamagedError]]:
 
 
 def progress_of(run: Run, checkpoint: Checkpoint) -> Progress:
-    """Return where the training of a checkpoint stood.
+    """Return the training progress that a checkpoint holds.
 
     Raises:
-        DamagedError: if its manifest does not say so.
+        DamagedError: if the progress is invalid or belongs to another step.
     """
     path = run.folder(checkpoint.step) / MANIFEST
     try:
@@ -45,12 +49,14 @@ def progress_of(run: Run, checkpoint: Checkpoint) -> Progress:
     except ValueError as error:
         raise DamagedError(path, f"bad content: {error}") from error
     if progress.step != checkpoint.step:
-        raise DamagedError(path, f"its training was at step {progress.step}")
+        raise DamagedError(path, f"its training progress belongs to step {progress.step}")
     return progress
 
 
 def restore(run: Run, trainer: Trainer, checkpoint: Checkpoint) -> None:
-    """Put a checkpoint into a trainer; a plan that begins there takes its weights alone.
+    """Restore a trainer from a checkpoint.
+
+    A plan that begins at the step of the checkpoint takes only its parameters.
 
     Raises:
         DamagedError: if it does not fit the trainer's network and plan.
@@ -70,9 +76,9 @@ def restore(run: Run, trainer: Trainer, checkpoint: Checkpoint) -> None:
 
 
 def lasting_steps(run: Run, plan: TrainingSettings) -> list[int]:
-    """List the checkpoints that the plan provides for, in order, those of a stop left out.
+    """List the steps of the plan's own checkpoints, in order, without those saved at a stop.
 
-    Going back to one of them does not depend on where a run was stopped and resumed.
+    A roll-back to one of these gives the same result no matter where a run was stopped.
     """
     return [
         step
@@ -82,15 +88,15 @@ def lasting_steps(run: Run, plan: TrainingSettings) -> list[int]:
 
 
 def roll_back(run: Run, trainer: Trainer, error: DivergedError) -> Note:
-    """Take a trainer back to the last sound state, to go on from there at half the learning rate.
+    """Take a trainer that diverged back to its last sound checkpoint, and halve the learning rate.
 
     Args:
-        run: where; what it holds of later steps is removed.
-        trainer: whose loss is off.
-        error: at which step, and how.
+        run: the run; its checkpoints and metrics of later steps are removed.
+        trainer: the trainer that diverged.
+        error: the step at which it diverged, and the loss.
 
     Raises:
-        DivergedError: if that was done five times already, or there is no state to go back to.
+        DivergedError: if the plan was rolled back five times already, or no checkpoint is left.
     """
     plan, rollbacks = trainer.plan, trainer.progress.rollbacks
     if len(rollbacks) >= MAX_ROLLBACKS:
@@ -109,14 +115,19 @@ def roll_back(run: Run, trainer: Trainer, error: DivergedError) -> Note:
     run.remove(later for later in run.steps() if later > step)
     run.cut_metrics(step)
     return Note(
-        f"the loss became {error.loss:.4g} at step {error.step}: back to step {step} and half "
-        f"the learning rate ({len(rollbacks)} of {MAX_ROLLBACKS} times)",
+        f"the loss became {error.loss:.4g} at step {error.step}; training goes back to step {step} "
+        f"and halves the learning rate (roll-back {len(rollbacks)} of at most {MAX_ROLLBACKS})",
         grave=True,
     )
 
 
 def prune(run: Run, plan: TrainingSettings, keep: int) -> None:
-    """Remove old checkpoints, but never the latest, the best or the one to go back to.
+    """Remove old checkpoints, except the newest, the best and the one for a roll-back.
+
+    Args:
+        run: the run.
+        plan: the plan in force.
+        keep: number of the newest checkpoints to keep, at least 1.
 
     Raises:
         StorageError: if one cannot be removed.
@@ -135,20 +146,24 @@ def store(
     *,
     must: bool,
 ) -> Generator[Note, None, bool]:
-    """Write what has been measured, and a checkpoint; if the disk is full, make room first.
+    """Write metrics and a checkpoint. If the disk is full, remove old checkpoints and try again.
 
     Args:
-        run: where.
-        plan: in force.
-        rows: of metrics; those that are written are taken out.
-        checkpoint: to write, if any.
-        must: whether there is no later time to try again.
+        run: the run.
+        plan: the plan in force.
+        rows: rows of metrics; the list is emptied once they are written.
+        checkpoint: the checkpoint to write; None for none.
+        must: whether this is the last chance to write.
+
+    Yields:
+        A note if something could not be written.
 
     Returns:
         Whether the checkpoint is on the disk.
 
     Raises:
-        StorageError: if it must be written and cannot, or the run is no longer there.
+        StorageError: if something cannot be written at the last chance, or if the run no longer
+            exists.
     """
     failure = _try(lambda: _write_rows(run, rows))
     if checkpoint is not None:
@@ -161,14 +176,14 @@ def store(
     if failure is None:
         return checkpoint is not None
     if run.is_gone():
-        raise StorageError(run.path, "the run is no longer there") from failure
+        raise StorageError(run.path, "the run no longer exists") from failure
     steps = list[int]()
     with suppress(DamagedError):
         steps = run.steps()
-    kept = f"the run is kept up to step {steps[-1]}" if steps else "nothing of it can be seen"
+    saved = f"the last saved step is {steps[-1]}" if steps else "no saved step can be read"
     if must:
-        raise StorageError(failure.path, f"{failure.problem}; {kept}") from failure
-    yield Note(f"{failure}; {kept}, training goes on and tries again", grave=True)
+        raise StorageError(failure.path, f"{failure.problem}; {saved}") from failure
+    yield Note(f"{failure}; {saved}; training continues and will try again", grave=True)
     return checkpoint is not None and checkpoint.step in steps
 
 
@@ -178,7 +193,7 @@ def _write_rows(run: Run, rows: list[dict[str, float]]) -> None:
 
 
 def _try(work: Callable[[], None]) -> StorageError | None:
-    """Do work; return what kept it from being done."""
+    """Call a function; return the StorageError that it raised, or None."""
     try:
         work()
     except StorageError as error:

@@ -1,4 +1,4 @@
-"""Go on with a run: to the end of its plan, or further under a new one."""
+"""Resume a run: finish its plan, or train it further by a new plan."""
 
 import time
 from collections.abc import Generator, Iterator
@@ -40,24 +40,27 @@ def resume_training(
     devices: int | None = None,
     started: float | None = None,
 ) -> Iterator[Event]:
-    """Go on with a run: to the end of its plan, or further under a new schedule.
+    """Resume a run: finish its plan, or train a finished run further by a new plan.
 
     Args:
         name: name or path of the run; None for the newest.
-        supervision: when to stop and what to keep.
-        steps: train a finished run this many steps further.
-        minutes: or for this long.
-        devices: share batches among so many; None for as many as the plan says.
-        started: when the time to fill began, by `time.perf_counter`; now if None.
+        supervision: when to stop and which checkpoints to keep.
+        steps: number of further steps for a finished run.
+        minutes: time for which to train a finished run further, in place of `steps`.
+        devices: number of devices that share a batch; None for that of the plan, if possible.
+        started: the `time.perf_counter` at which the user's time began; now if None.
 
     Yields:
-        What happens. A finished run that is not to be trained further yields one note.
+        Events: notes, then `Planned`, then the events of `supervise`. A finished run that is not
+        trained further yields one note only.
 
     Raises:
         RunNotFoundError: if there is no such run.
         DamagedError: if run.json or the token file is damaged.
-        LockedError: if another process trains it.
+        LockedError: if another process is training the run.
         UsageError: if `steps` or `minutes` is given for a run that is not finished.
+        StorageError: if the run cannot be written; checkpoints that were saved are sound.
+        DivergedError: if training diverges again after five roll-backs.
     """
     started = time.perf_counter() if started is None else started
     run = find_run(name)
@@ -67,7 +70,7 @@ def resume_training(
         record = run.record()
         checkpoint, damaged = newest_sound(run)
         step = checkpoint.step if checkpoint else 0
-        # Falling back may have gone back past the beginning of the last plan.
+        # The newest sound checkpoint may be older than the last plan.
         plans = tuple(plan for plan in record.plans if plan.first_step <= step)
         record = replace(record, plans=plans)
         waited = progress_of(run, checkpoint).waited if checkpoint else 0
@@ -75,20 +78,20 @@ def resume_training(
         if further and not finished:
             raise UsageError(
                 f"the run {run.name!r} is at step {step} of {record.plan.last_step}; "
-                "finish it first: --steps and --minutes go on only from a finished run"
+                "finish it first, since --steps and --minutes need a finished run"
             )
         if finished and not further:
             yield Note(
-                f"the run {run.name!r} is finished at step {step}; "
+                f"the run {run.name!r} is finished after {step} step{'' if step == 1 else 's'}; "
                 f"train it further with --resume {run.reference} --steps N or --minutes M"
             )
             return
         check_stop_after(supervision, step)
         for number, error in damaged.items():
             run.set_aside(number)
-            yield Note(f"{error}; it is set aside", grave=True)
+            yield Note(f"{error}; this checkpoint is renamed and not used", grave=True)
         if damaged and not checkpoint:
-            yield Note("no sound checkpoint is left: training begins again", grave=True)
+            yield Note("no sound checkpoint is left; training starts again at step 0", grave=True)
         trainer = yield from _trainer_for(run, record, devices, first_step=step * finished)
         if checkpoint:
             restore(run, trainer, checkpoint)
@@ -114,22 +117,35 @@ def resume_training(
 def _trainer_for(
     run: Run, record: RunRecord, devices: int | None, first_step: int
 ) -> Generator[Note, None, Trainer]:
-    """Make the trainer of a run's plan, or of one that begins after it; note what differs."""
+    """Make the trainer that resumes a run, and note what differs from its earlier training.
+
+    Args:
+        run: the run.
+        record: the record of the run.
+        devices: number of devices that share a batch; None for that of the plan, if possible.
+        first_step: the step after which a new plan begins; 0 to keep the plan in force.
+    """
     plan = record.plan
     used = _devices_for(plan, devices)
     if used != plan.devices:
-        yield Note(f"the run used {plan.devices} devices, now {used}: its last bits will differ")
+        yield Note(
+            f"the run was trained on {plan.devices} devices and continues on {used}; "
+            "its results will differ in the last digits"
+        )
     installed = installed_versions()
     for name, old in record.versions.items():
         if installed.get(name) != old:
-            yield Note(f"the run began with {name} {old}: its last bits may differ")
+            yield Note(
+                f"the run began with {name} {old}, not with the version installed now; "
+                "its results may differ in the last digits"
+            )
     plan = replace(plan, devices=used, first_step=first_step or plan.first_step)
     tokens, split = _tokens_of(run, record), record.corpus.training_characters
     return make_trainer(record.config.settings, plan, tokens[:split], tokens[split:])
 
 
 def _tokens_of(run: Run, record: RunRecord) -> Tokens:
-    """Open the token file of a run; make it again from the text if the run did not keep it."""
+    """Open the token file of a run, or write it again if the run did not keep its text."""
     corpus = record.corpus
     if corpus.kept:
         return run.open_tokens(record)
@@ -143,11 +159,12 @@ def _tokens_of(run: Run, record: RunRecord) -> Tokens:
         vocab_size = len(record.config.vocabulary)
         return open_tokens(path, corpus.tokens, vocab_size, corpus.tokens_sha256)
     finally:
-        # The map stays good without the name.
+        # The memory map stays valid after its file is removed.
         path.unlink(missing_ok=True)
 
 
 def _devices_for(plan: TrainingSettings, devices: int | None) -> int:
+    """Return the number of devices to use: as asked, else as planned, else the most that fit."""
     if devices is not None:
         check_devices(devices)
         return devices

@@ -1,4 +1,4 @@
-"""What start and resume share: a training watched over, with its run kept on the disk."""
+"""Supervise training for new and resumed runs: report, evaluate, save, roll back and stop."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -24,18 +24,21 @@ from textgen.training.train_state import state_arrays
 from textgen.workflows.events import Ended, Event, Note, Sampled, Saved
 from textgen.workflows.recover import prune, roll_back, store
 
+# Time for which steps are timed to make a plan.
 SECONDS_TO_MEASURE = 2.0
+# Length of the text that is sampled after each evaluation.
 SAMPLED_CHARACTERS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class Supervision:
-    """How a training is watched over, beside its plan.
+    """When to stop training, and which checkpoints to keep.
 
     Attributes:
-        keep: checkpoints to keep, beside the best.
-        stop_after: a step to stop after, short of the plan's end.
-        should_stop: asked after every report; true ends the training with a checkpoint.
+        keep: number of the newest checkpoints to keep; the best is kept too.
+        stop_after: a step before the plan's end after which to stop.
+        should_stop: function that is called after every report; true saves a checkpoint and ends
+            training.
     """
 
     keep: int = 3
@@ -43,10 +46,10 @@ class Supervision:
     should_stop: Callable[[], bool] = lambda: False
 
     def check(self) -> None:
-        """Give up where there is nothing to save yet.
+        """Stop if asked to. Call this only while there is nothing to save.
 
         Raises:
-            KeyboardInterrupt: if it is asked to stop.
+            KeyboardInterrupt: if `should_stop` returns true.
         """
         if self.should_stop():
             raise KeyboardInterrupt
@@ -55,20 +58,21 @@ class Supervision:
 def supervise(
     run: Run, record: RunRecord, trainer: Trainer, supervision: Supervision
 ) -> Iterator[Event]:
-    """Train to the plan's end, or to a stop; keep the run on the disk as it goes.
+    """Train until the end of the plan or a stop, and save metrics and checkpoints.
 
     Args:
-        run: where; its lock is held by the caller.
-        record: of the run.
-        trainer: in the state to go on from.
-        supervision: when to stop and what to keep.
+        run: the run; the caller holds its lock.
+        record: the record of the run.
+        trainer: the trainer, in the state to continue from.
+        supervision: when to stop and which checkpoints to keep.
 
     Yields:
-        A report every few steps, a sampled line for each evaluation, what is saved, and the end.
+        A report every few steps, a sampled line for each evaluation, `Saved` for each checkpoint,
+        notes about problems, and `Ended`.
 
     Raises:
         StorageError: if the last checkpoint cannot be written; earlier ones are sound.
-        DivergedError: if the loss is off again after five roll-backs.
+        DivergedError: if training diverges again after five roll-backs.
     """
     unsaved = list[dict[str, float]]()
     while True:
@@ -87,7 +91,11 @@ def _train(
     supervision: Supervision,
     unsaved: list[dict[str, float]],
 ) -> Iterator[Event]:
-    """Train until the end, a stop, or a loss that is off; `unsaved` are rows not yet written."""
+    """Train until the end or a stop; `unsaved` holds the rows of metrics not yet written.
+
+    Raises:
+        DivergedError: if training diverges.
+    """
     plan, stop_after = trainer.plan, supervision.stop_after
     for report in trainer.run(stop_after):
         yield report
@@ -116,36 +124,38 @@ def _train(
 
 
 def check_stop_after(supervision: Supervision, step: int) -> None:
-    """Refuse to stop after a step that is past.
+    """Check that the step to stop after is still to come.
 
     Raises:
-        SettingError: if the run has come to the step to stop after already.
+        SettingError: if the run has reached that step already.
     """
     if supervision.stop_after is not None and supervision.stop_after <= step:
-        raise SettingError("stop_after", supervision.stop_after, f"above {step}, where the run is")
+        allowed = f"above {step}, the step that the run has reached"
+        raise SettingError("stop_after", supervision.stop_after, allowed)
 
 
 def make_trainer(
     model: ModelSettings, plan: TrainingSettings, training: Tokens, validation: Tokens
 ) -> Trainer:
-    """Make the trainer of a plan, which evaluates on a part of the validation text.
+    """Make the trainer of a plan. It evaluates on a part of the validation text.
 
     Args:
         model: the network's shape.
         plan: how to train it.
-        training: ids, [N].
-        validation: ids, [M] with M at least 2.
+        training: ids of the training text, unsigned [N].
+        validation: ids of the validation text, unsigned [M] with M at least 2.
 
     Raises:
-        SettingError: as `Trainer`.
+        SettingError: if the network or a batch cannot fit into memory, or there are fewer devices
+            than the plan uses.
     """
     evaluator = Evaluator(network_function(model), model, make_mesh(plan.devices, plan.batch_size))
     return Trainer(model, plan, training, lambda parameters: evaluator.part(parameters, validation))
 
 
 def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -> Pace:
-    """Measure a trainer's pace for what was asked."""
-    # A plan of a few steps should not be measured for longer than it takes.
+    """Measure the pace of a trainer, to make a plan for a request."""
+    # For a plan of few steps, the measurement must not take longer than the plan itself.
     most = 1_000_000 if request.steps is None else max(request.steps // 10, 3)
     return trainer.measure(SECONDS_TO_MEASURE, most, supervision.should_stop)
 
@@ -185,6 +195,6 @@ def _sample_line(trainer: Trainer, config: ModelConfig) -> str:
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions of textgen and of what decides a run's numbers."""
+    """Return the versions of textgen and of the packages that affect the results of a run."""
     names = ("textgen-lstm", "jax", "flax", "optax", "numpy")
     return {name: version(name) for name in names}

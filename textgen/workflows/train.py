@@ -32,7 +32,7 @@ from textgen.workflows.supervise import (
     supervise,
 )
 
-# Characters of all paths together: the record of a run names each.
+# Largest total length of all paths, in characters. The record of a run holds each path.
 MAX_PATHS_LENGTH = 2**20
 
 
@@ -48,41 +48,41 @@ def start_training(
     """Train a new run.
 
     Args:
-        corpus_paths: files and folders, or names of texts that ship with textgen, where no file or
-            folder is called so; none for the shipped fables.
+        corpus_paths: files, folders and names of texts that ship with textgen; none for the shipped
+            fables. A file or folder takes precedence over a shipped text of that name.
         name: name or path of the run; None to name it after its corpus.
         request: what the user asked for.
-        supervision: when to stop and what to keep.
-        keep_corpus: whether the run keeps the text it is trained on.
-        started: when the time to fill began, by `time.perf_counter`; now if None.
+        supervision: when to stop and which checkpoints to keep.
+        keep_corpus: whether the run keeps the text that it is trained on.
+        started: the `time.perf_counter` at which the user's time began; now if None.
 
     Yields:
-        What happens. The run is on the disk when `Planned` comes.
+        Events: notes, then `Planned` once the run is on the disk, then the events of `supervise`.
 
     Raises:
-        RunExistsError: if there is a run of that name.
+        RunExistsError: if a run of that name exists.
         CorpusError: if the text cannot be read or trained on.
-        StorageError: if it cannot be written; earlier checkpoints are sound.
-        DivergedError: if the loss is no longer a number.
-        KeyboardInterrupt: if it is asked to stop before the plan is made; nothing is left behind.
+        StorageError: if the run cannot be written; checkpoints that were saved are sound.
+        DivergedError: if training diverges again after five roll-backs.
+        KeyboardInterrupt: if it is asked to stop before the plan is made; nothing is written then.
     """
     started = time.perf_counter() if started is None else started
     paths = list(corpus_paths) or [shipped_corpus()]
     if sum(len(str(path.absolute())) for path in paths) > MAX_PATHS_LENGTH:
         raise UsageError(f"{len(paths):,} files are too many to name; name their folder instead")
     if name is not None:
-        new_run_path(name, paths[0])  # refuses one that is there, before anything is read
+        new_run_path(name, paths[0])  # raises if the run exists, before any text is read
     if "devices" in request.asked:
         check_devices(request.asked["devices"])
-    for place, given in enumerate(paths):
-        paths[place] = find_corpus(given)
-        if paths[place] != given:
+    for index, given in enumerate(paths):
+        paths[index] = find_corpus(given)
+        if paths[index] != given:
             yield Note(f"{given.name}: the text that ships with textgen")
     corpus = scan_corpus(paths)
     path = new_run_path(name, paths[0])
     supervision.check()
     for skipped in corpus.skipped:
-        yield Note(f"passed over {str(skipped)!r}: not text")
+        yield Note(f"skipped {str(skipped)!r}: not a text file")
     vocabulary = Vocabulary(corpus.alphabet)
     try:
         with whole_folder(path) as folder:
@@ -116,7 +116,7 @@ def start_training(
 
 
 class _ThisMachine:
-    """This machine, training on a text: answers what a plan asks; see `Machine`."""
+    """Measures how fast this machine trains on a text; see `Machine`."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class _ThisMachine:
         return pace
 
     def trainer_of(self, plan: TrainingSettings) -> Trainer:
-        """Return the trainer that was measured last, with a complete plan; it is compiled."""
+        """Give the trainer that was measured last a complete plan, and return it."""
         assert self._trainer is not None
         self._trainer.adopt(plan)
         return self._trainer
