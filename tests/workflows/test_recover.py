@@ -175,7 +175,7 @@ def test_a_manifest_damaged_while_training_does_not_end_it(corpus: Path) -> None
 
 def plant(monkeypatch: pytest.MonkeyPatch, step: int, least_rate_scale: float) -> None:
     """Make the loss of a step NaN, unless the learning rate has been lowered enough."""
-    advance = Trainer._advance
+    advance = Trainer.advance
 
     def advance_badly(self: Trainer, first: int, rates: Any) -> Any:
         losses, norms = advance(self, first, rates)
@@ -186,7 +186,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, step: int, least_rate_scale: float) -
             self.state = self.state._replace(parameters=poison)
         return losses, norms
 
-    monkeypatch.setattr(Trainer, "_advance", advance_badly)
+    monkeypatch.setattr(Trainer, "advance", advance_badly)
 
 
 def until_planned(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +295,7 @@ def test_a_jump_is_both_losses_far_above_their_best() -> None:
 
 def test_a_jump_takes_training_back(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     until_planned(monkeypatch)
-    evaluate, advance = Trainer.evaluate, Trainer._advance
+    evaluate, advance = Trainer.evaluate, Trainer.advance
 
     def evaluate_badly(self: Trainer) -> float:
         far = self.progress.step == 8 and self.progress.rate_scale == 1
@@ -307,7 +307,7 @@ def test_a_jump_takes_training_back(corpus: Path, monkeypatch: pytest.MonkeyPatc
         return [loss + 2 * far for loss in losses], norms
 
     monkeypatch.setattr(Trainer, "evaluate", evaluate_badly)
-    monkeypatch.setattr(Trainer, "_advance", advance_badly)
+    monkeypatch.setattr(Trainer, "advance", advance_badly)
     events = run_out(start(corpus, "r"))
     assert "at step 8; training goes back to step 6" in notes(events)
     assert [row["step"] for row in rows(Path("checkpoints/r"))] == [4, 8, 12]

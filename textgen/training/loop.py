@@ -226,7 +226,7 @@ class Trainer:
         started = time.perf_counter()
         saved = jax.tree.map(np.array, self.state), self.progress
         zero_rates = np.zeros(min(self._at_once, most_steps), np.float32)
-        self._advance(0, zero_rates)
+        self.advance(0, zero_rates)
         self.evaluate()
         begun = time.perf_counter()
         to_start = begun - started
@@ -239,7 +239,7 @@ class Trainer:
             or should_stop()
         ):
             before = time.perf_counter()
-            self._advance(len(durations) * len(zero_rates), zero_rates)
+            self.advance(len(durations) * len(zero_rates), zero_rates)
             durations.append((time.perf_counter() - before) / len(zero_rates))
         self.restore(*saved)
         return Pace(
@@ -276,7 +276,7 @@ class Trainer:
             )
             rates = self._rates_of(progress.step - plan.first_step, count)
             rates = rates * np.float32(progress.rate_scale)
-            losses, norms = self._advance(progress.step, rates)
+            losses, norms = self.advance(progress.step, rates)
             for loss, norm in zip(losses, norms, strict=True):
                 progress.step += 1
                 if not np.isfinite([loss, norm]).all():
@@ -312,7 +312,7 @@ class Trainer:
             self._rates = {begin: learning_rates(self.plan, begin, RATES_PER_CALL + self._at_once)}
         return self._rates[begin][first - begin :][:count]
 
-    def _advance(self, step: int, rates: NDArray[np.float32]) -> tuple[list[float], list[float]]:
+    def advance(self, step: int, rates: NDArray[np.float32]) -> tuple[list[float], list[float]]:
         """Make steps, wait until they are done, and copy their losses to the host.
 
         Args:
