@@ -92,7 +92,7 @@ def test_a_saved_session_goes_on_as_it_went_on(cut_run: Path) -> None:
     typed = "/load session.json\n/more\n/goto tower\n/more\n"
     done = textgen("repl", str(cut_run), "--seed", "2", input=typed)
     assert done.returncode == 0, done.stderr
-    assert "3 turns; at turn 3, which ends:" in done.stderr
+    assert "loaded 3 turns; now at turn 3, which ends with:" in done.stderr
     assert len(done.stdout) == len(EXPECTED["continued"])
     if is_the_machine_of_the_golden_runs():
         assert "another model" not in done.stderr

@@ -86,7 +86,7 @@ def assert_state_after(state: GenerationState, text: str, draws: int | None = No
     if draws is not None:
         assert state.position == draws
     for one, other in zip(
-        jax.tree.leaves(state.recurrent), jax.tree.leaves(read.state.recurrent), strict=True
+        jax.tree.leaves(state.recurrent), jax.tree.leaves(read.settle().recurrent), strict=True
     ):
         np.testing.assert_allclose(one, other, atol=2e-5)
 
@@ -100,8 +100,10 @@ def test_text_in_pieces_is_text_at_once() -> None:
         at_once, in_pieces = generator(engine), generator(engine)
         whole = write(at_once, 600)
         assert "".join(write(in_pieces, n) for n in (1, 255, 256, 88)) == whole
-        assert in_pieces.state.position == 600
-        for one, other in zip(at_once.state.recurrent, in_pieces.state.recurrent, strict=True):
+        assert in_pieces.settle().position == 600
+        for one, other in zip(
+            at_once.settle().recurrent, in_pieces.settle().recurrent, strict=True
+        ):
             np.testing.assert_allclose(one.cell, other.cell, atol=1e-5)
 
 
@@ -151,16 +153,16 @@ def test_what_is_read_changes_what_is_written() -> None:
 def test_an_unknown_character_leaves_the_state_as_it_was() -> None:
     session = generator()
     session.feed("ab")
-    before = session.state
+    before = session.settle()
     with pytest.raises(UnknownCharacterError, match=r"'Z' \(U\+005A\) at position 3"):
         session.feed("abZ")
-    assert session.state is before
+    assert session.settle() is before
 
 
 def test_a_fork_goes_its_own_way_and_a_state_can_be_returned_to() -> None:
     session = generator()
     session.feed("hello")
-    kept = session.state
+    kept = session.settle()
     twin, other = session.fork(), session.fork(sample=9)
     first = write(session, 80)
     assert write(twin, 80) == first
@@ -172,7 +174,7 @@ def test_a_fork_goes_its_own_way_and_a_state_can_be_returned_to() -> None:
 def test_the_unknown_character_is_read_and_never_written() -> None:
     session = generator()
     session.feed("aZb", "replace")
-    assert session.state.characters == 3
+    assert session.settle().characters == 3
     text = write(session, 2000, SamplingSettings(temperature=5))
     assert "\ufffd" not in text
 
@@ -221,8 +223,8 @@ def test_what_is_held_back_for_ever_is_forgotten_as_it_is_given_out() -> None:
     assert len(writing._drawn.tokens) <= 10
     fed = generator()
     fed.feed("\n" + "e" * 398)
-    assert session.state.characters == fed.state.characters
-    for one, other in zip(session.state.recurrent, fed.state.recurrent, strict=True):
+    assert session.settle().characters == fed.settle().characters
+    for one, other in zip(session.settle().recurrent, fed.settle().recurrent, strict=True):
         np.testing.assert_allclose(one.cell, other.cell, atol=1e-5)
 
 
@@ -273,8 +275,8 @@ def test_both_engines_write_the_same_and_end_in_the_state_of_what_they_show(
         session.feed(prompt)
         sample = session.generate(400, SamplingSettings(**settings))
         read = (prompt or "\n") + sample.text
-        assert_state_after(session.state, read, len(sample.text))
-        state = session.state
+        assert_state_after(session.settle(), read, len(sample.text))
+        state = session.settle()
         # Written on with the same settings, from a state that was kept and one that was not.
         found.append((sample, state, write(session, 60, SamplingSettings(**settings))))
         session.state = state
@@ -295,7 +297,7 @@ def test_a_written_text_is_as_surprising_as_the_same_text_read() -> None:
             sample = session.generate(200, settings)
             bits = reader.score(sample.text)
             np.testing.assert_allclose(sample.bits_per_character, bits.mean(), rtol=1e-4)
-            assert_state_after(reader.state, "the " + sample.text)
+            assert_state_after(reader.settle(), "the " + sample.text)
 
 
 def test_a_score_is_the_logarithm_of_the_probability() -> None:
@@ -307,7 +309,7 @@ def test_a_score_is_the_logarithm_of_the_probability() -> None:
     bits = session.score(text)
     np.testing.assert_allclose(bits, expected, rtol=1e-5)
     assert bits.dtype == np.float64
-    assert_state_after(session.state, "\n" + text)
+    assert_state_after(session.settle(), "\n" + text)
     assert session.score("", "skip").shape == (0,)
 
 
@@ -415,7 +417,7 @@ def test_where_nothing_is_permitted_the_text_ends_and_says_so(
         session = generator(engine)
         sample = session.generate(50, SamplingSettings(**settings))
         assert (sample.text, sample.finish_reason) == (text, "stuck")
-        assert_state_after(session.state, "\n" + text, len(text))
+        assert_state_after(session.settle(), "\n" + text, len(text))
         after.append(write(session, 30))
     assert len(set(after)) == 1
 
@@ -452,12 +454,32 @@ def test_a_text_is_the_same_however_long_its_pieces_are(
         assert (found.text, found.finish_reason) == (sample.text, sample.finish_reason)
 
 
+def test_a_state_is_read_once_it_is_settled() -> None:
+    session = generator(PieceEngine())
+    stream = session.stream(300, SamplingSettings(stop=("zzz",)))
+    text = next(stream) + next(stream)
+    assert session.settle() is session.settle() is session.state
+    assert_state_after(session.state, "\n" + text, len(text))
+    sample = session.generate(300, SamplingSettings(only="e", stop=("ef",), lines=1))
+    # The last character of the text may always be the beginning of the stop text.
+    assert len(sample.text) == 300
+    kept = session.settle()
+    cut = session.generate(300, SamplingSettings(temperature=0.9, top_k=20, stop=("e", "a", " ")))
+    assert cut.finish_reason == "stop"
+    with pytest.raises(RuntimeError, match="call settle"):
+        session.state  # noqa: B018
+    assert session.settle().characters == kept.characters + len(cut.text)
+    session.generate(300, SamplingSettings(temperature=0.9, top_k=20, stop=("e", "a", " ")))
+    session.state = kept
+    assert session.settle() is session.state is kept
+
+
 def test_settings_may_change_between_two_texts() -> None:
     hot, cold = SamplingSettings(temperature=2.0), SamplingSettings(temperature=0.2, words=WORDS)
     session, other = generator(), generator()
     texts = [write(session, 60, settings) for settings in (hot, cold, hot)]
     for settings, text in zip((hot, cold, hot), texts, strict=True):
-        kept = other.state
+        kept = other.settle()
         other = generator()
         other.state = kept
         assert write(other, 60, settings) == text
@@ -485,7 +507,7 @@ def test_a_text_broken_off_leaves_the_state_of_what_was_shown(engine: Any) -> No
         text = "".join(islice(stream, count))
         stream.close()
         assert whole.startswith(text)
-        assert_state_after(session.state, "\n" * bool(count) + text, len(text))
+        assert_state_after(session.settle(), "\n" * bool(count) + text, len(text))
         assert text + write(session, 400 - len(text), settings) == whole
 
 
@@ -494,8 +516,8 @@ def test_a_fork_of_a_text_that_was_stopped_goes_on_from_what_was_shown() -> None
     sample = session.generate(300, SamplingSettings(temperature=0.9, top_k=20, stop=("th",)))
     assert sample.finish_reason == "stop"
     twin, other = session.fork(), session.fork(4)
-    assert_state_after(twin.state, "\n" + sample.text, len(sample.text))
-    assert_state_after(other.state, "\n" + sample.text, 0)
+    assert_state_after(twin.settle(), "\n" + sample.text, len(sample.text))
+    assert_state_after(other.settle(), "\n" + sample.text, 0)
     after = write(session, 100)
     assert write(twin, 100) == after
     assert write(other, 100) != after
@@ -512,5 +534,5 @@ def test_samples_side_by_side_end_each_where_they_would_alone(engine: Any) -> No
         pieces = [piece for piece in column if piece is not None]
         assert Sample.of(pieces).text == sample.text
         assert pieces[-1].finish == sample.finish_reason
-        assert_state_after(session.state, "\n" + sample.text, len(sample.text))
+        assert_state_after(session.settle(), "\n" + sample.text, len(sample.text))
     assert len({len(sample.text) for sample in alone}) > 2

@@ -23,10 +23,10 @@ from textgen.generation.sampler import Sampler
 from textgen.network.parameters import parameter_shapes
 from textgen.runs.files import encode_json
 from textgen.session import prefill
-from textgen.session.commands import Session
+from textgen.session.commands import COMMANDS, HELP, Session
 from textgen.session.controls import NAMES, format_control, parse_control
 from textgen.session.conversation import Conversation, Scored
-from textgen.session.messages import HELP, Message, Typed
+from textgen.session.messages import Message, Typed
 from textgen.session.session_file import read_session
 from textgen.settings import MAX_SEED, ModelSettings, OnUnknown, SamplingSettings
 from textgen.terminal.display.surprise import format_surprise
@@ -185,19 +185,19 @@ def test_a_conversation() -> None:
         "> \n"
         "ats.\n"
         "> /undo\n"
-        "[took the last turn back; 1 turn left]\n"
+        "[undid the last turn; 1 turn left]\n"
         "> a dog\n"
         "end.\n"
         "> /regen\n"
         "new.\n"
         "> /set temperature 0.5\n"
-        "[temperature 0.5]\n"
+        "[temperature: 0.5]\n"
         "> /undo\n"
-        "[took the last turn back; 1 turn left]\n"
+        "[undid the last turn; 1 turn left]\n"
         "> /undo\n"
-        "[took the last turn back; 0 turns left]\n"
+        "[undid the last turn; 0 turns left]\n"
         "> /undo\n"
-        "[there is nothing to take back]\n"
+        "[there is no turn to undo]\n"
         "> /clear\n"
         "[forgot all text]\n"
         "> long\n"
@@ -256,20 +256,20 @@ def test_nothing_that_was_written_is_lost() -> None:
         "/branch a b",
         "/redo",
     ) == (
-        "> /redo\n[there is nothing to go forward to]\n"
+        "> /redo\n[there is no turn to redo]\n"
         "> one\naaa.\n"
-        "> /branch first\n[turn 1 is now first]\n"
+        "> /branch first\n[named turn 1 'first']\n"
         "> two\nbbb.\n"
         "> /regen\nccc.\n"
-        "> /undo\n[took the last turn back; 1 turn left]\n"
-        "> /redo\n[at turn 3, which ends: oneaaa. twoccc.]\n"
-        "> /goto 2\n[at turn 2, which ends: oneaaa. twobbb.]\n"
-        "> /undo\n[took the last turn back; 1 turn left]\n"
-        "> /redo\n[at turn 2, which ends: oneaaa. twobbb.]\n"
-        "> /branch old\n[turn 2 is now old]\n"
+        "> /undo\n[undid the last turn; 1 turn left]\n"
+        "> /redo\n[at turn 3, which ends with: oneaaa. twoccc.]\n"
+        "> /goto 2\n[at turn 2, which ends with: oneaaa. twobbb.]\n"
+        "> /undo\n[undid the last turn; 1 turn left]\n"
+        "> /redo\n[at turn 2, which ends with: oneaaa. twobbb.]\n"
+        "> /branch old\n[named turn 2 'old']\n"
         "> three\nddd.\n"
-        "> /goto first\n[at turn 1, which ends: oneaaa.]\n"
-        "> /branch old\n[turn 1 is now old; it was turn 2]\n"
+        "> /goto first\n[at turn 1, which ends with: oneaaa.]\n"
+        "> /branch old\n[named turn 1 'old'; before, turn 2 had this name]\n"
         "> four\neee.\n"
         "> /tree\n"
         "[  0 (beginning)\n"
@@ -278,14 +278,14 @@ def test_nothing_that_was_written_is_lost() -> None:
         "  \u2502 4 three | ddd.\n"
         "  \u251c 3 two | ccc.\n"
         "* \u2514 5 four | eee.]\n"
-        "> /goto frist\n[there is no point 'frist'; did you mean first?]\n"
-        "> /goto 9\n[there is no point '9'; there are first, old]\n"
+        "> /goto frist\n[there is no turn 'frist'; did you mean first?]\n"
+        "> /goto 9\n[there is no turn '9'; choose one of first, old]\n"
         "> /goto 0\n[at the beginning, before any text]\n"
         "> /branch 7\n"
-        "[/branch takes a name without spaces, not a number, as in /branch rain]\n"
+        "[/branch takes a name that has no spaces and is no number, such as rain]\n"
         "> /branch a b\n"
-        "[/branch takes a name without spaces, not a number, as in /branch rain]\n"
-        "> /redo\n[at turn 1, which ends: oneaaa.]\n"
+        "[/branch takes a name that has no spaces and is no number, such as rain]\n"
+        "> /redo\n[at turn 1, which ends with: oneaaa.]\n"
     )
     assert [read for read, _, _ in engine.seen] == [
         "one",
@@ -317,11 +317,11 @@ def test_one_of_several_alternatives_becomes_the_turn() -> None:
     ) == (
         "> /pick 1\n[there are no alternatives; /again writes some]\n"
         "> one\naaa.\n"
-        "> /again 3\n[1  bbb.]\n[2  c c.]\n[3  ddd.]\n[/pick 1 to 3 takes one]\n"
+        "> /again 3\n[1  bbb.]\n[2  c c.]\n[3  ddd.]\n[choose one with /pick 1 to /pick 3]\n"
         "> /pick 4\n[/pick must be a whole number in [1, 3], got '4']\n"
         "> /pick 2\nc\nc.\n"
         "> go\neee.\n"
-        "> /undo\n[took the last turn back; 1 turn left]\n"
+        "> /undo\n[undid the last turn; 1 turn left]\n"
         "> /pick 3\nddd.\n"
     )
     assert [(read, sample) for read, sample, _ in engine.seen] == [
@@ -338,10 +338,10 @@ def test_one_of_several_alternatives_becomes_the_turn() -> None:
 
 def test_looking_at_alternatives_changes_nothing_and_before_any_turn_there_are_some_too() -> None:
     session = random_session()
-    before = session.conversation.generator.state
+    before = session.conversation.generator.settle()
     assert transcript(session, "/again").count("\n[") == 4
-    assert session.conversation.generator.state is not before
-    assert_same(session.conversation.generator.state, before)
+    assert session.conversation.generator.settle() is not before
+    assert_same(session.conversation.generator.settle(), before)
     transcript(session, "/pick 1")
     assert len(text_of(session)) == 12
 
@@ -397,9 +397,9 @@ def test_a_loaded_session_stands_bit_for_bit_where_the_saved_one_stood() -> None
     transcript(session, *STORY)
     assert transcript(session, "/save s.json") == "> /save s.json\n[saved 6 turns to 's.json']\n"
     ending = transcript(other, "lost", "/load s.json")
-    assert "[6 turns; at turn 3, which ends: " in ending
+    assert "[loaded 6 turns; now at turn 3, which ends with: " in ending
     assert "another model" not in ending
-    assert_same(other.conversation.generator.state, session.conversation.generator.state)
+    assert_same(other.conversation.generator.settle(), session.conversation.generator.settle())
     turns = zip(session.conversation.tree.turns, other.conversation.tree.turns, strict=True)
     next(turns)  # the beginning, which has no draws of its own
     for mine, its in turns:
@@ -407,35 +407,38 @@ def test_a_loaded_session_stands_bit_for_bit_where_the_saved_one_stood() -> None
         assert_same(mine.after, its.after)
     going = ("/show", "/tree", "/redo", "more", "/undo", "/regen", "/goto here", "/redo", "/more")
     assert transcript(session, *going) == transcript(other, *going)
-    assert_same(other.conversation.generator.state, session.conversation.generator.state)
+    assert_same(other.conversation.generator.settle(), session.conversation.generator.settle())
 
 
 def test_a_session_that_begins_without_a_prompt_is_loaded_too() -> None:
     session, other = random_session(), random_session()
     transcript(session, "", "and", "/save s.json")
     transcript(other, "/load s.json")
-    assert_same(other.conversation.generator.state, session.conversation.generator.state)
+    assert_same(other.conversation.generator.settle(), session.conversation.generator.settle())
 
 
 def test_another_model_reads_a_saved_text_if_it_knows_its_characters() -> None:
     session, other = random_session(), random_session("random-1")
     transcript(session, "abc", "/save s.json")
     answer = transcript(other, "/load s.json")
-    assert "[the session is of another model, random-0 at step 0: random-1 at step 1 has" in answer
+    assert (
+        "[the session was saved with another model, random-0 at step 0; random-1 at step 1 has"
+        in answer
+    )
     assert text_of(other) == text_of(session)
     fresh = MODELS["random-1"].generator(seed=5)
     fresh.feed(text_of(session))
     assert_same(
-        replace(other.conversation.generator.state, sample=0, position=0),
-        replace(fresh.state, sample=0, position=0),
+        replace(other.conversation.generator.settle(), sample=0, position=0),
+        replace(fresh.settle(), sample=0, position=0),
     )
     transcript(session, "/set starts e", "/clear", "/save s0.json")
     few = random_session("few", length=3)
     transcript(few, "abba", "/branch mine")
-    before, tree = few.conversation.generator.state, few.conversation.tree
+    before, tree = few.conversation.generator.settle(), few.conversation.tree
     assert "[the model does not know the character" in transcript(few, "/load s.json")
     assert "[starts must be left out" in transcript(few, "/load s0.json")
-    assert few.conversation.generator.state is before
+    assert few.conversation.generator.settle() is before
     assert few.conversation.tree is tree
     assert few.conversation.length == 3
 
@@ -469,12 +472,12 @@ def test_files_that_are_no_sessions_are_neither_loaded_nor_overwritten() -> None
 def test_a_load_that_is_stopped_changes_nothing() -> None:
     session = random_session()
     transcript(session, "abc" * 200, "/save s.json", "/clear", "other")
-    tree, state = session.conversation.tree, session.conversation.generator.state
+    tree, state = session.conversation.tree, session.conversation.generator.settle()
     reply = session.respond("/load s.json")
     assert next(reply) == ""
     reply.close()
     assert session.conversation.tree is tree
-    assert session.conversation.generator.state is state
+    assert session.conversation.generator.settle() is state
 
 
 def test_another_run_reads_all_text_again_and_goes_on() -> None:
@@ -489,7 +492,7 @@ def test_another_run_reads_all_text_again_and_goes_on() -> None:
     fresh = MODELS["random-1"].generator(seed=5)
     fresh.feed(text)
     for one, two in zip(
-        session.conversation.generator.state.recurrent, fresh.state.recurrent, strict=True
+        session.conversation.generator.settle().recurrent, fresh.settle().recurrent, strict=True
     ):
         assert one.hidden.tobytes() == two.hidden.tobytes()
     assert "turn 2, which ends" in transcript(session, "/goto here")
@@ -498,7 +501,7 @@ def test_another_run_reads_all_text_again_and_goes_on() -> None:
 def test_what_another_run_cannot_read_is_there_again_after_it() -> None:
     session = random_session()
     transcript(session, "xyz abc", "/more", "/set on_unknown skip")
-    text, state = text_of(session), session.conversation.generator.state
+    text, state = text_of(session), session.conversation.generator.settle()
     transcript(session, "/model few")
     assert set(text) - set(" abcd.") >= set("xyz")
     assert set(text_of(session)) <= set(" abcd.")
@@ -506,7 +509,7 @@ def test_what_another_run_cannot_read_is_there_again_after_it() -> None:
     for _ in range(2):
         assert text_of(session) == text
         for one, two in zip(
-            session.conversation.generator.state.recurrent, state.recurrent, strict=True
+            session.conversation.generator.settle().recurrent, state.recurrent, strict=True
         ):
             assert one.hidden.tobytes() == two.hidden.tobytes()
         transcript(session, "/clear", "/load s.json", "/model random-0")
@@ -515,11 +518,11 @@ def test_what_another_run_cannot_read_is_there_again_after_it() -> None:
 def test_a_run_that_cannot_go_on_leaves_the_old_one() -> None:
     session = random_session()
     transcript(session, "xyz", "/set starts e,f")
-    state = session.conversation.generator.state
+    state = session.conversation.generator.settle()
     answers = transcript(session, "/model few", "/set starts off", "/model few", "/model nope")
     assert answers == (
         "> /model few\n[starts must be left out: the model knows no newline, got ('e', 'f')]\n"
-        "> /set starts off\n[starts off]\n"
+        "> /set starts off\n[starts: off]\n"
         "> /model few\n[the model does not know the character 'x' (U+0078) at position 1; leave it "
         "out, or choose --on-unknown nearest, skip or replace "
         "(in a session: /set on_unknown nearest)]\n"
@@ -527,7 +530,7 @@ def test_a_run_that_cannot_go_on_leaves_the_old_one() -> None:
         "random-0, random-1, few]\n"
     )
     assert session.conversation.model.name == "random-0"
-    assert session.conversation.generator.state is state
+    assert session.conversation.generator.settle() is state
     assert transcript(session, "/set on_unknown skip", "/model few").endswith(
         "[random-2, step 2]\n"
     )
@@ -535,7 +538,7 @@ def test_a_run_that_cannot_go_on_leaves_the_old_one() -> None:
     transcript(session, "abba", "/save s.json")
     again = random_session("few")
     transcript(again, "/load s.json")
-    assert_same(again.conversation.generator.state, session.conversation.generator.state)
+    assert_same(again.conversation.generator.settle(), session.conversation.generator.settle())
 
 
 def test_every_setting_is_changed_shown_and_guarded() -> None:
@@ -571,38 +574,38 @@ def test_every_setting_is_changed_shown_and_guarded() -> None:
         "/set max_copy 5",
         "/set  lines   2",
     ) == (
-        "> /set top_k 5\n[top_k 5]\n"
+        "> /set top_k 5\n[top_k: 5]\n"
         "> /set top_p 1.5\n[top_p must be a number in (0, 1], got 1.5]\n"
         "> /set top_p x\n[top_p must be a number, got 'x']\n"
         "> /set top_k 1.5\n[top_k must be a whole number, got '1.5']\n"
-        "> /set top_k off\n[top_k 0]\n"
+        "> /set top_k off\n[top_k: 0]\n"
         "> /set tempratur 1\n[there is no setting 'tempratur'; did you mean temperature?]\n"
-        "> /set temperature 0.4..1.1\n[temperature 0.4..1.1]\n"
+        "> /set temperature 0.4..1.1\n[temperature: 0.4..1.1]\n"
         "> /set temperature hot\n[temperature must be a number in [0, 100], a ramp 0.4..1.1 or a "
         "cycle 1,0.5,0.2, got 'hot']\n"
         "> /set length 0\n[length must be a whole number in [1, 1000000000], got 0]\n"
-        "> /set length 9\n[length 9]\n"
-        "> /set seed 77\n[seed 77]\n"
-        "> /set on_unknown nearest\n[on_unknown nearest]\n"
+        "> /set length 9\n[length: 9]\n"
+        "> /set seed 77\n[seed: 77]\n"
+        "> /set on_unknown nearest\n[on_unknown: nearest]\n"
         "> /set on_unknown maybe\n"
         "[on_unknown must be error, nearest, skip or replace, got 'maybe']\n"
         "> /set top_k\n[/set takes a name and a value, as in /set top_k 0]\n"
-        "> /set repetition_penalty 1.2\n[repetition_penalty 1.2]\n"
-        "> /set stop end\\n\\u0020 \n[stop end\\n  ]\n"
+        "> /set repetition_penalty 1.2\n[repetition_penalty: 1.2]\n"
+        "> /set stop end\\n\\u0020 \n[stop: end\\n  ]\n"
         "> /set starts a,b\\\\\n[starts must be without '\\\\', which is unknown to the model, "
         "got 'b\\\\']\n"
-        "> /set starts a,\\u002fc\n[starts a,/c]\n"
-        "> /set forbid xyz\n[forbid xyz]\n"
-        "> /set forbid\n[forbid off]\n"
+        "> /set starts a,\\u002fc\n[starts: a,/c]\n"
+        "> /set forbid xyz\n[forbid: xyz]\n"
+        "> /set forbid\n[forbid: off]\n"
         "> /set only Z\n[only must be such that a character the model knows is left to write, "
         "got 'Z']\n"
-        "> /set only off\n[only off]\n"
-        "> /set words list.txt\n[words 3 words]\n"
+        "> /set only off\n[only: off]\n"
+        "> /set words list.txt\n[words: 3 words]\n"
         "> /set words none.txt\n[corpus 'none.txt': there is no such file or folder]\n"
         "> /set words \0\n[/set words takes the name of a file, as in /set words notes.txt]\n"
         "> /set max_copy 5\n[max-copy 5 needs the training text, which the run has not kept "
         "(it was trained with --no-keep-corpus); leave it out]\n"
-        "> /set  lines   2\n[lines 2]\n"
+        "> /set  lines   2\n[lines: 2]\n"
     )
     settings = session.conversation.settings
     assert settings.stop == ("end\n  ",)
@@ -611,16 +614,16 @@ def test_every_setting_is_changed_shown_and_guarded() -> None:
     assert (settings.max_copy, settings.lines, settings.temperature) == (0, 2, "0.4..1.1")
     (table,) = session.respond("/show")
     assert isinstance(table, Message)
-    names = [line.split()[0] for line in table.text.splitlines()]
+    names = [line.split(": ")[0] for line in table.text.splitlines()]
     assert names == [f.name for f in fields(SamplingSettings)] + ["length", "seed", "on_unknown"]
-    assert "on_unknown nearest" in table.text
+    assert "on_unknown: nearest" in table.text
     assert transcript(session, "/set") == f"> /set\n[{table.text}]\n"
 
 
 def test_the_seed_decides_what_is_written() -> None:
     session = random_session()
     assert transcript(session, "/seed", "/seed 9", "/seed -1") == (
-        "> /seed\n[seed 5]\n> /seed 9\n[seed 9]\n"
+        "> /seed\n[seed: 5]\n> /seed 9\n[seed: 9]\n"
         "> /seed -1\n[seed must be a whole number in [0, 9223372036854775807], got -1]\n"
     )
     first = transcript(session, "abc")
@@ -633,7 +636,7 @@ def test_the_seed_decides_what_is_written() -> None:
 def test_commands_begin_with_a_slash_and_nothing_else_does() -> None:
     session, engine = queued("one.", "two.", "tri.")
     text = transcript(session, "help", "/hepl", "/help", "//etc", "/regne", "/")
-    assert "[there is no command /hepl; did you mean /help?; /help lists them]" in text
+    assert "[there is no command /hepl; did you mean /help? (/help lists all)]" in text
     assert f"[{HELP}]" in text
     assert "[there is no command /regne; did you mean /regen?" in text
     assert "".join(shown(session.respond("/etc", is_text=True))) == "tri."
@@ -655,8 +658,9 @@ def test_a_million_characters_that_are_no_command_are_not_repeated() -> None:
 
 def test_every_command_stands_in_the_help() -> None:
     session, _ = queued()
-    for name in session.commands:
-        assert f"  {name} " in HELP
+    assert session.commands == [*COMMANDS]
+    for each in COMMANDS.values():
+        assert f"  {each.name} {each.arguments}".ljust(20) + each.help + "\n" in HELP + "\n"
     assert max(map(len, HELP.splitlines())) <= 100
 
 
@@ -672,14 +676,14 @@ def test_stopped_text_stays_and_the_next_turn_follows_it() -> None:
     reply = session.respond("x")
     assert [next(reply), next(reply), next(reply)] == [Typed("x", True), "ab", "cd"]
     reply.close()
-    assert session.conversation.generator.state.recurrent == ("xabcd",)
+    assert session.conversation.generator.settle().recurrent == ("xabcd",)
     engine.texts.pop(0)
     engine.is_new = True
     session.conversation.length = 4
     transcript(session, "y")
     assert engine.seen[-1][0] == "xabcd\ny"
     transcript(session, "/undo", "/undo")
-    assert session.conversation.generator.state.recurrent == ("",)
+    assert session.conversation.generator.settle().recurrent == ("",)
 
 
 def test_a_long_line_can_be_stopped_while_it_is_read_and_then_leaves_no_trace(
@@ -689,12 +693,12 @@ def test_a_long_line_can_be_stopped_while_it_is_read_and_then_leaves_no_trace(
     session, engine = queued("end.", "end.")
     reply = session.respond("ab" * 600)
     assert [next(reply), next(reply)] == [Typed("ab" * 600, True), ""]
-    read = [len(session.conversation.generator.state.recurrent[0])]
+    read = [len(session.conversation.generator.settle().recurrent[0])]
     assert next(reply) == ""
-    read.append(len(session.conversation.generator.state.recurrent[0]))
+    read.append(len(session.conversation.generator.settle().recurrent[0]))
     assert read == [16, 48]
     reply.close()
-    assert session.conversation.generator.state.recurrent == ("",)
+    assert session.conversation.generator.settle().recurrent == ("",)
     assert session.conversation.tree.current.number == 0
     transcript(session, "ab" * 600)
     assert engine.seen == [("ab" * 600, 0, 0.8)]
@@ -705,7 +709,7 @@ def test_a_text_that_may_not_go_on_says_so() -> None:
     session = random_session()
     Path("list.txt").write_text("b")
     assert transcript(session, "/set words list.txt", "/set starts a", "", "/regen") == (
-        "> /set words list.txt\n[words 1 word]\n> /set starts a\n[starts a]\n"
+        "> /set words list.txt\n[words: 1 word]\n> /set starts a\n[starts: a]\n"
         "> \n[the text ends here: the settings permit no further character]\n"
         "> /regen\n[the text ends here: the settings permit no further character]\n"
     )
@@ -715,11 +719,11 @@ def test_surprise_is_measured_without_a_trace_and_by_the_chain_rule() -> None:
     session = random_session()
     assert transcript(session, "/score") == "> /score\n[there is no text yet]\n"
     transcript(session, "the cat", "sat" * 50)
-    state, count = session.conversation.generator.state, len(session.conversation.tree.turns)
+    state, count = session.conversation.generator.settle(), len(session.conversation.tree.turns)
     (*_, last), (*_, whole) = session.respond("/score"), session.respond("/score all")
     assert isinstance(last, Scored)
     assert isinstance(whole, Scored)
-    assert session.conversation.generator.state is state
+    assert session.conversation.generator.settle() is state
     assert len(session.conversation.tree.turns) == count
     assert whole.text == text_of(session)
     assert last.text == session.conversation.tree.current.text
@@ -738,7 +742,9 @@ def test_surprise_is_measured_without_a_trace_and_by_the_chain_rule() -> None:
     assert turn.nats is not None
     written = last.bits[-len(turn.written) :].sum()
     assert written == pytest.approx(turn.nats / math.log(2), rel=1e-4)
-    assert transcript(session, "/score some") == "> /score some\n[/score takes nothing, or all]\n"
+    assert (
+        transcript(session, "/score some") == "> /score some\n[/score takes no argument, or all]\n"
+    )
 
 
 def test_the_text_ends_inside_a_word_that_began_turns_ago(
@@ -749,12 +755,12 @@ def test_the_text_ends_inside_a_word_that_began_turns_ago(
     session.conversation.settings = SamplingSettings(only="b")
     transcript(session, ". aa", "", "")
     assert text_of(session) == ". aabbb"
-    state = session.conversation.generator.state
+    state = session.conversation.generator.settle()
     words = session.conversation.next_words(50)
     # However slow the machine is, they are the same.
     monkeypatch.setattr(next_words_module, "perf_counter", itertools.count(0, 60).__next__)
     assert words == session.conversation.next_words(50)
-    assert session.conversation.generator.state is state
+    assert session.conversation.generator.settle() is state
     assert all(word.text.startswith("aabbb") for word in words)
     (message,) = session.respond("/words 3")
     assert isinstance(message, Message)
@@ -769,9 +775,9 @@ def test_a_word_being_typed_is_completed_from_the_text_before_it(
     monkeypatch.setattr(next_words_module, "perf_counter", lambda: 0.0)
     session = random_session()
     transcript(session, "abc")
-    state = session.conversation.generator.state
+    state = session.conversation.generator.settle()
     words = session.conversation.complete_word("the ca", 4)
-    assert session.conversation.generator.state is state
+    assert session.conversation.generator.settle() is state
     twin = session.conversation.generator.fork()
     twin.feed("\nthe ca")
     from textgen.generation.next_words import next_words
@@ -902,7 +908,7 @@ def test_characters_that_are_read_with_their_neighbours_are_not_cut_apart(before
         chosen: OnUnknown = "nearest" if rule == "nearest" else "skip"
         twin.feed(typed, chosen)
         assert turn.read == VOCABULARY.decode(VOCABULARY.encode(typed, chosen))
-        for layer, other in zip(turn.prompted.recurrent, twin.state.recurrent, strict=True):
+        for layer, other in zip(turn.prompted.recurrent, twin.settle().recurrent, strict=True):
             assert layer.hidden.tobytes() == other.hidden.tobytes()
 
 
@@ -916,7 +922,7 @@ def test_what_could_not_be_loaded_is_not_saved() -> None:
     session.conversation.length = 5
     session.conversation._writings = MAX_SEED
     transcript(session, "", "/save s.json")
-    assert "[2 turns; " in transcript(random_session(), "/load s.json")
+    assert "[loaded 2 turns; " in transcript(random_session(), "/load s.json")
     assert session.conversation._writings == 0
 
 
@@ -995,21 +1001,22 @@ def test_the_indents_of_a_deep_tree_leave_room_for_its_turns() -> None:
 def test_what_a_command_does_not_take_is_not_passed_over() -> None:
     session, _ = queued("one.", "two.")
     transcript(session, "text", "")
-    alone = ("more", "regen", "edit", "undo", "redo", "tree", "clear", "show", "help", "bye")
+    alone = [each.name for each in COMMANDS.values() if not each.arguments]
+    assert len(alone) == 10
     for name in alone:
-        assert transcript(session, f"/{name} 3") == (
-            f"> /{name} 3\n[/{name} takes nothing after it, got '3']\n"
+        assert transcript(session, f"{name} 3") == (
+            f"> {name} 3\n[{name} takes no argument, got '3']\n"
         )
     assert session.running
     assert session.conversation.tree.current.number == 2
-    assert transcript(session, "/undo ") == "> /undo \n[took the last turn back; 1 turn left]\n"
+    assert transcript(session, "/undo ") == "> /undo \n[undid the last turn; 1 turn left]\n"
 
 
 def test_several_texts_end_a_text_and_a_comma_may_be_one_of_them() -> None:
     session = random_session()
     answer = transcript(session, "/set stop a,b", "/set stop a\\,b,\\u002c,\\\\,c")
-    assert answer.startswith("> /set stop a,b\n[stop a,b]\n")
-    assert answer.endswith("[stop a\\,b,\\,,\\\\,c]\n")
+    assert answer.startswith("> /set stop a,b\n[stop: a,b]\n")
+    assert answer.endswith("[stop: a\\,b,\\,,\\\\,c]\n")
     assert session.conversation.settings.stop == ("a,b", ",", "\\", "c")
 
 

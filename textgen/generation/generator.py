@@ -1,4 +1,7 @@
-"""A session with a model: what it has read is a state that can be kept, forked and rewound."""
+"""A generator: a model with a state, which reads and writes text.
+
+The state can be kept, returned to and forked.
+"""
 
 import math
 import time
@@ -27,28 +30,30 @@ from textgen.settings import (
     check_number,
 )
 
-# Characters of the first piece; the next ones are twice as long each, up to the engine's.
+# Length of the first piece in characters. Each next piece is twice as long while that takes at most
+# the seconds below, and up to the largest piece of the engine.
 FIRST_PIECE = 16
-# ... as long as they take no longer than this, so that writing can be watched and stopped; ...
+# Longest time between two pieces of one text, so that writing can be watched and stopped.
 PIECE_SECONDS = 0.05
-# ... or than this, where several texts are written, which are not shown before they are whole.
+# Longest time between two pieces of several texts, which are not shown before they are complete.
 PIECE_SECONDS_TOGETHER = 0.4
+# Default length of a text, in characters.
 LENGTH = 500
 SETTINGS = SamplingSettings()
 
 
 @dataclass(frozen=True)
 class GenerationState:
-    """All that decides how a session goes on, beside the model and the settings.
+    """The state of a generator: with the model and the settings, it decides what is written next.
 
     Attributes:
-        recurrent: every layer's state, members float32 [H].
-        recent: the last characters read or written, ids int32 [R] with R at most MAX_WINDOW; what
-            penalties and constraints look back on.
-        characters: how many characters were read or written so far.
-        seed: of the draws.
-        sample: index of the draws.
-        position: draws made so far.
+        recurrent: state of every layer, members float32 [H].
+        recent: ids of the last characters read or written, int32 [R] with R at most MAX_WINDOW.
+            Penalties and constraints look back on them.
+        characters: number of characters read or written so far.
+        seed: seed of the draws.
+        sample: index of the sample.
+        position: number of draws made in this sample.
     """
 
     recurrent: States
@@ -59,7 +64,13 @@ class GenerationState:
     position: int
 
     def after(self, recurrent: States, tokens: NDArray[np.int32], draws: int) -> "GenerationState":
-        """Return the state after more characters, of which so many were drawn."""
+        """Return the state after more characters.
+
+        Args:
+            recurrent: state of every layer after them.
+            tokens: their ids, int32 [T].
+            draws: how many of them were drawn.
+        """
         recent = np.concatenate([self.recent, tokens[-MAX_WINDOW:]])[-MAX_WINDOW:]
         return replace(
             self,
@@ -74,9 +85,9 @@ class Piece(NamedTuple):
     """A part of a text as it is written.
 
     Attributes:
-        text: its characters.
-        nats: their surprise under the model itself, before any filter, together; 0 if not wanted.
-        finish: why the text ends with this piece; None if it goes on.
+        text: the characters.
+        nats: their total surprise under the model, before any filter; 0 if it was not asked for.
+        finish: why the text ends with this piece; None if it does not.
     """
 
     text: str
@@ -89,10 +100,10 @@ class Sample:
     """A text that was written.
 
     Attributes:
-        text: without what it went on from.
-        bits_per_character: its surprise under the model itself, before any filter; 0 if empty.
-        finish_reason: why it ends: at its `length`, before a `stop` text, after its `lines` or
-            `sentences`, or `stuck` because the settings permitted no further character.
+        text: the text, without the prompt.
+        bits_per_character: its surprise under the model, before any filter; 0 if it is empty.
+        finish_reason: why it ends: `length`, `stop`, `lines`, `sentences`, or `stuck` if the
+            settings permitted no further character.
     """
 
     text: str
@@ -101,14 +112,24 @@ class Sample:
 
     @classmethod
     def of(cls, pieces: Sequence[Piece]) -> Self:
-        """Put the pieces of a text together."""
+        """Join the pieces of a text."""
         text = "".join(piece.text for piece in pieces)
         bits = sum(piece.nats for piece in pieces) / np.log(2) / max(len(text), 1)
         return cls(text, float(bits), (pieces[-1].finish if pieces else None) or "length")
 
 
 class Generator:
-    """Reads text, writes text, and carries its state from one to the other."""
+    """Reads and writes text, and carries its state from one to the other.
+
+    An engine writes ahead of the text that is given out: the end of a stop text may still be open,
+    and what follows an end is dropped. The state after the text is then not at hand. `settle`
+    computes it, and everything that goes on from the state calls `settle` first.
+
+    Attributes:
+        reader: the engine that reads.
+        engine: the engine that writes.
+        vocabulary: the model's vocabulary.
+    """
 
     def __init__(
         self,
@@ -121,31 +142,46 @@ class Generator:
         engine: Engine | None = None,
         training: Callable[[], Tokens | None] = lambda: None,
     ) -> None:
-        """Begin a session that has read nothing.
+        """Begin before any text.
 
         Args:
             reader: the engine that reads.
-            vocabulary: the model's characters.
-            start: the character that is read first if the session writes before it reads.
-            seed: with `sample`, decides what is drawn; in [0, 2**63).
-            sample: which of a seed's samples this is.
-            engine: the engine that writes; None for the reader.
-            training: gives the ids of the training text, or None if it was not kept.
+            vocabulary: the model's vocabulary.
+            start: the character that is read first if the generator writes before it reads.
+            seed: seed of the draws, in [0, 2**63).
+            sample: index of the sample, in [0, 2**63); each sample of a seed has its own draws.
+            engine: the engine that writes; the reader by default.
+            training: returns the ids of the training text, or None if it was not kept.
         """
         self.reader = reader
         self.engine: Engine = engine or reader
         self.vocabulary = vocabulary
         self._start, self._training = start, training
         self._sampler: Sampler | None = None
+        # Computes the state after the text given out; None if the state is settled.
         self._unsettled: Callable[[], GenerationState] | None = None
         nothing = np.zeros(0, np.int32)
         self._state = GenerationState(reader.zero_states(), nothing, 0, seed, sample, 0)
 
-    @property
-    def state(self) -> GenerationState:
-        """The state after the last character that was read, or given out as text."""
+    def settle(self) -> GenerationState:
+        """Return the state after the last character that was read or given out.
+
+        If the engine has written further than that, it writes the last piece once more, up to
+        there. A state that was settled stays so until more is written.
+        """
         if self._unsettled is not None:
             self.state = self._unsettled()
+        return self._state
+
+    @property
+    def state(self) -> GenerationState:
+        """The state that was settled last. To return to a state, assign it.
+
+        Raises:
+            RuntimeError: if more was written since; `settle` then returns the state.
+        """
+        if self._unsettled is not None:
+            raise RuntimeError("the state is not settled; call settle(), which returns it")
         return self._state
 
     @state.setter
@@ -153,10 +189,10 @@ class Generator:
         self._state, self._unsettled = state, None
 
     def sampler(self, settings: SamplingSettings) -> Sampler:
-        """Return settings made ready for this model; the last ones are kept.
+        """Return settings made ready for this model. Those of the last call are remembered.
 
         Raises:
-            UsageError: if they cannot be used with this model.
+            UsageError: if the settings cannot be used with this model.
         """
         if self._sampler is None or self._sampler.settings != settings:
             self._sampler = Sampler(settings, self.vocabulary, self._training)
@@ -167,31 +203,33 @@ class Generator:
 
         Raises:
             UnknownCharacterError: if a character is not in the vocabulary and `on_unknown` is
-                `error`; the state is then as it was.
+                `error`. The state has not changed then.
         """
         self.feed_tokens(self.vocabulary.encode(text, on_unknown))
 
     def feed_tokens(self, tokens: NDArray[np.int32]) -> None:
         """Read characters by their ids, int32 [T]."""
-        state = self.state
+        state = self.settle()
         self.state = state.after(self.reader.read(tokens, state.recurrent), tokens, 0)
 
     def score(self, text: str, on_unknown: OnUnknown = "error") -> NDArray[np.float64]:
-        """Read text and return how surprising each character is, in bits.
+        """Read text and return the surprise of each character, in bits.
+
+        A generator that has read nothing reads the start of a text first.
 
         Args:
-            text: to read; the state is the one after it.
+            text: the text.
             on_unknown: what to do with characters that the model does not know.
 
         Returns:
-            float64 [T], one number a character, fewer if some were skipped.
+            float64 [T], a number for each character that was not skipped.
 
         Raises:
             UnknownCharacterError: as `feed`.
         """
         tokens = self.vocabulary.encode(text, on_unknown)
-        self._begin()
-        state = self.state
+        self.read_start()
+        state = self.settle()
         nats, recurrent = self.reader.read_scored(tokens, state.recurrent)
         self.state = state.after(recurrent, tokens, 0)
         bits: NDArray[np.float64] = nats.astype(np.float64) / math.log(2)
@@ -201,11 +239,11 @@ class Generator:
         """Write text.
 
         Args:
-            length: characters to write, at most.
-            settings: how to draw them, and where to end before.
+            length: largest number of characters to write.
+            settings: how to draw them, and where to end.
 
         Yields:
-            The text in pieces; `state` is always the one after the last piece.
+            The text in pieces. Between two of them, `settle` returns the state after the last one.
         """
         for (piece,) in write_side_by_side([self], length, settings, is_scored=False):
             if piece is not None:
@@ -214,62 +252,65 @@ class Generator:
     def pieces(
         self, length: int = LENGTH, settings: SamplingSettings = SETTINGS
     ) -> Iterator[Piece]:
-        """Write text as `stream` does, with what is to be known about each piece."""
+        """Write text as `stream` does, with the surprise of each piece and the reason to end."""
         for (piece,) in write_side_by_side([self], length, settings):
             if piece is not None:
                 yield piece
 
     def generate(self, length: int = LENGTH, settings: SamplingSettings = SETTINGS) -> Sample:
-        """Write text, and return it when it is whole.
+        """Write text, and return it when it is complete.
 
         Args:
-            length: characters to write, at most.
-            settings: how to draw them, and where to end before.
+            length: largest number of characters to write.
+            settings: how to draw them, and where to end.
         """
         return Sample.of([*self.pieces(length, settings)])
 
     def fork(self, sample: int | None = None) -> Self:
-        """Return a second session in the same state, which then goes its own way.
+        """Return a second generator in the same state, which shares the model.
 
         Args:
-            sample: another index of draws, begun anew; None to go on with the same.
+            sample: index of the sample that the second one draws, from its first draw on; None to
+                go on with the draws of this one.
         """
         if sample is not None:
             check_number("sample", sample, 0, MAX_SEED, whole=True)
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         if sample is not None:
-            twin.state = replace(self.state, sample=sample, position=0)
+            twin.state = replace(self.settle(), sample=sample, position=0)
         return twin
 
-    def _begin(self) -> None:
+    def read_start(self) -> None:
+        """Read the start of a text, unless something was read or written before."""
         if not self._state.characters:
             self.feed(self._start)
 
 
 class _Writing:
-    """A sample on its way: what was drawn, and how much of it was given out."""
+    """A text that is being written: what was drawn, and how much of it was given out."""
 
     def __init__(self, generator: Generator, sampler: Sampler) -> None:
-        generator._begin()
-        state = generator.state
+        generator.read_start()
+        state = generator.settle()
         self.draws = Draws(state.seed, state.sample, state.position)
         self.standing = Standing(state.recurrent, sampler.begin(state.recent))
         self.is_over = False
         self._generator, self._sampler = generator, sampler
         is_mid_line = not generator.vocabulary.decode(state.recent[-1:]).endswith("\n")
         self._ends = EndFinder(sampler.settings, is_mid_line=is_mid_line)
-        # Where everything drawn was given out, and what was drawn since.
+        # A point at which everything drawn was given out. After it come the characters drawn since,
+        # and the number of them that were given out.
         self._base = (state, self.standing)
         self._drawn = _Drawn.nothing()
         self._given = 0
 
     def take(self, drawn: "_Drawn", standing: Standing, *, is_last: bool) -> Piece:
-        """Take what the engine wrote, and give out what is certain to belong to the text.
+        """Take the characters that the engine drew, and give out those that belong to the text.
 
         Args:
-            drawn: what it wrote.
-            standing: where the sample stands after it.
+            drawn: the characters.
+            standing: the state of the network and of the drawing after them.
             is_last: whether the text has reached its length.
         """
         before, standing_before = len(self._drawn.tokens), self.standing
@@ -297,7 +338,12 @@ class _Writing:
         return Piece(text, nats, finish)
 
     def _begin_again(self, count: int, standing: Standing) -> None:
-        """Let what was drawn begin behind its first characters, where the sample stood then."""
+        """Move the base behind the first `count` drawn characters.
+
+        Args:
+            count: characters that have all been given out.
+            standing: the state of the network and of the drawing after them.
+        """
         tokens, state = self._drawn.tokens[:count], self._base[0]
         self._base = (state.after(standing.recurrent, tokens, count), standing)
         self._drawn, self._given = self._drawn.after(count), self._given - count
@@ -305,7 +351,12 @@ class _Writing:
     def _state_after(
         self, base: tuple[GenerationState, Standing], drawn: "_Drawn"
     ) -> GenerationState:
-        """Write what was given out once more, for the state behind its last character."""
+        """Write characters once more and return the state after the last one.
+
+        Args:
+            base: the states before the first one.
+            drawn: the characters, all of which were given out.
+        """
         (state, standing), piece = base, self._generator.engine.piece
         for begin in range(0, len(drawn.tokens), piece):
             part = slice(begin, begin + piece)
@@ -318,7 +369,14 @@ class _Writing:
 
 
 class _Drawn(NamedTuple):
-    """Characters of one sample and what they were drawn with, each array [T]."""
+    """Characters of one sample and what they were drawn with, each array [T].
+
+    Attributes:
+        tokens: ids.
+        nats: surprise of each character under the model; 0 if it was not asked for.
+        uniforms: random numbers in [0, 1).
+        temperatures: temperatures.
+    """
 
     tokens: NDArray[np.int32]
     nats: NDArray[np.float32]
@@ -348,16 +406,16 @@ def write_side_by_side(
     *,
     is_scored: bool = True,
 ) -> Iterator[tuple[Piece | None, ...]]:
-    """Write with several sessions of one model at once.
+    """Write with several generators of one model at the same time.
 
     Args:
-        generators: the sessions, at least one, with the same engine.
-        length: characters each of them writes, at most.
-        settings: how to draw them, and where to end before.
-        is_scored: whether the surprise of the pieces is wanted.
+        generators: at least one, all with the same engine.
+        length: largest number of characters that each of them writes.
+        settings: how to draw them, and where to end.
+        is_scored: whether to compute the surprise of the pieces.
 
     Yields:
-        The next piece of each session's text; None for those that have ended.
+        The next piece of each generator's text; None for a text that has ended.
 
     Raises:
         UsageError: if the settings cannot be used with the model.
@@ -375,7 +433,7 @@ def write_side_by_side(
         uniforms = np.stack([writing.draws.take(count) for writing in active])
         standings = [writing.standing for writing in active]
         written = engine.write(standings, uniforms, temperatures, sampler, is_scored=is_scored)
-        # The text is the same however it is cut into pieces.
+        # The sizes of the pieces depend on the time, but the text does not depend on the sizes.
         size *= 2 if time.perf_counter() - begun < longest / 2 else 1
         pieces: dict[int, Piece] = {}
         for row, writing in enumerate(active):

@@ -1,4 +1,4 @@
-"""What stands behind the name of a command, and the words for what does not fit."""
+"""The arguments of session commands, and messages about those that are not allowed."""
 
 import difflib
 import os
@@ -7,20 +7,20 @@ from pathlib import Path
 
 from textgen.errors import SettingError, UsageError
 
-# Known names that a message lists.
+# Largest number of known names that a message lists.
 MOST_NAMES = 50
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Return the end of a message about an unknown name: the known one that is like it, or all."""
+    """Return the end of a message about an unknown name: the closest known name, or all of them."""
     close = difflib.get_close_matches(name[:40], known[:MOST_NAMES], n=1)
     more = ", \u2026" if len(known) > MOST_NAMES else ""
     listed = ", ".join(known[:MOST_NAMES]) + more
-    return f"; did you mean {close[0]}?" if close else f"; there are {listed}"
+    return f"; did you mean {close[0]}?" if close else f"; choose one of {listed}"
 
 
 def count_turns(count: int) -> str:
-    """Write a number of turns."""
+    """Return a number of turns in words, such as `1 turn`."""
     return f"{count} {'turn' if count == 1 else 'turns'}"
 
 
@@ -28,13 +28,13 @@ def whole_number(command: str, text: str, allowed: range, default: int | None = 
     """Read a whole number.
 
     Args:
-        command: that it is for.
-        text: as typed.
-        allowed: the numbers it may be.
-        default: what nothing stands for; None if there must be a number.
+        command: name of the command, for the message.
+        text: the argument as typed.
+        allowed: the numbers that are allowed.
+        default: the number if the argument is empty; None if it must not be empty.
 
     Raises:
-        SettingError: if it is no such number.
+        SettingError: if the text is not an allowed number.
     """
     plain = text.strip()
     if not plain and default is not None:
@@ -47,16 +47,20 @@ def whole_number(command: str, text: str, allowed: range, default: int | None = 
 
 
 def file_path(command: str, text: str) -> Path:
-    """Read the name of a file; `~` is the home of the user.
+    """Read the name of a file. A leading `~` stands for the home folder of the user.
+
+    Args:
+        command: name of the command, for the message.
+        text: the argument as typed.
 
     Raises:
-        UsageError: if it cannot be a name.
+        UsageError: if the text cannot be the name of a file.
     """
     name = text.strip()
     try:
         path = Path(name).expanduser()
         is_name = bool(name) and b"\0" not in os.fsencode(path)
-    except (ValueError, RuntimeError):  # half of a surrogate pair, or nobody's home
+    except (ValueError, RuntimeError):  # half of a surrogate pair, or an unknown user
         is_name = False
     if not is_name:
         raise UsageError(f"{command} takes the name of a file, as in {command} notes.txt")

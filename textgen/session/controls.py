@@ -1,4 +1,4 @@
-"""The settings of a session by their names: from what is typed to a value, and back."""
+"""The settings of a session: changed by what is typed, and shown so that it can be typed again."""
 
 import dataclasses
 import re
@@ -11,15 +11,17 @@ from textgen.session.arguments import file_path
 from textgen.session.conversation import Conversation
 from textgen.settings import MAX_LENGTH, MAX_SEED, OnUnknown, SamplingSettings, check_number
 
+# Defaults of the settings of writing, by name.
 DEFAULTS = {
     field.name: field.default for field in dataclasses.fields(SamplingSettings) if field.init
 }
 RULES: tuple[OnUnknown, ...] = get_args(OnUnknown)
+# Settings that belong to the conversation itself.
 OWN = ("length", "seed", "on_unknown")
 NAMES = [*DEFAULTS, *OWN]
 OFF = "off"
 ESCAPES = {"\\": r"\\", "\n": r"\n", "\t": r"\t"}
-# Those that `off` says nothing about: it stands for the default of every other.
+# Settings that cannot be turned off. For every other setting, `off` is the default.
 ALWAYS_ON = ("temperature", "repetition_window", *OWN)
 
 
@@ -28,12 +30,13 @@ def parse_control(name: str, text: str) -> Any:
 
     Args:
         name: one of NAMES.
-        text: numbers; a file for `words`; texts separated by commas for `starts` and `stop`, in
-            which `\,` is a comma; the other texts as they are; all with the escapes of `unescape`.
-            `off`, or nothing for a text, turns a setting off.
+        text: a number; the name of a file for `words`; strings separated by commas for `starts` and
+            `stop`, in which `\,` is a comma; a string for `forbid` and `only`. Strings have the
+            escapes of `unescape`. `off` turns a setting off, and so does an empty text where
+            strings are expected.
 
     Raises:
-        SettingError: if it is not such a value.
+        SettingError: if the text is not a value of this setting.
         CorpusError: if the file of words cannot be read.
     """
     default, plain = DEFAULTS.get(name), text.strip()
@@ -82,7 +85,7 @@ def _parse_rule(text: str) -> OnUnknown:
 
 
 def format_control(name: str, value: Any) -> str:
-    """Write a value so that typed again it is the same; of words only how many there are."""
+    """Return a value as it can be typed again; for words, only their number."""
     if name == "words" and value:
         return f"{len(value):,} {'word' if len(value) == 1 else 'words'}"
     if isinstance(value, str | tuple) and not value:
@@ -101,34 +104,35 @@ def _escape(text: str) -> str:
 def _escape_character(character: str) -> str:
     if character in ESCAPES:
         return ESCAPES[character]
-    # Halves of surrogate pairs have no escape, nor has what lies beyond U+FFFF.
+    # Half of a surrogate pair and a character beyond U+FFFF have no escape.
     code = ord(character)
     has_escape = code < 0xD800 or 0xE000 <= code <= 0xFFFF
     return f"\\u{code:04x}" if has_escape and not character.isprintable() else character
 
 
 def takes_text(name: str) -> bool:
-    """Return whether a setting is a text or several, for which nothing is a value too."""
+    """Return whether the values of a setting are strings, which may be empty."""
     return name != "temperature" and isinstance(DEFAULTS.get(name), str | tuple)
 
 
 def change_control(conversation: Conversation, name: str, text: str) -> None:
-    """Change a setting of a session to what was typed.
+    """Change a setting of a session to a typed value.
 
     Raises:
-        TextgenError: if that cannot be, or the model cannot write so; nothing has changed then.
+        TextgenError: if the value is not allowed, or if the model cannot write with it. Nothing
+            has changed then.
     """
     value = parse_control(name, text)
     if name in OWN:
         setattr(conversation, name, value)
     else:
         settings = dataclasses.replace(conversation.settings, **{name: value})
-        conversation.generator.sampler(settings)  # refuses what the model cannot do
+        conversation.generator.sampler(settings)  # an error if the model cannot write with it
         conversation.settings = settings
 
 
 def show_control(conversation: Conversation, name: str) -> str:
-    """Write a setting of a session."""
+    """Return the value of a setting of a session as it can be typed."""
     return format_control(
         name, getattr(conversation if name in OWN else conversation.settings, name)
     )

@@ -1,4 +1,4 @@
-"""The text of a session: it grows by turns, which are kept with the model's states as a tree."""
+"""The text of a session: a tree of turns, each with the states of the model before and after it."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,51 +18,52 @@ from textgen.session.session_file import SavedSession, SavedTurn
 from textgen.session.turn_tree import Tree, Turn
 from textgen.settings import MAX_SEED, OnUnknown, SamplingSettings
 
-# Of an alternative: long enough to choose by, and short enough to be compared.
+# Most characters of an alternative: enough to choose by, few enough to compare several.
 ALTERNATIVE_LENGTH = 80
-# Beyond this, looking for copies takes seconds.
+# Largest training text, in bytes, and longest turn, in characters, that are searched for copies.
+# Larger ones take seconds.
 MAX_TRAINING_BYTES = 20 * 10**6
 MAX_COMPARED = 10**6
 
-# Of a word that is looked back on.
+# Most characters at the end of the text that are looked at for an unfinished word.
 LONGEST_WORD = 100
-# That a key which completes a word looks ahead, after reading the line.
+# Time limit for finding the words that Tab offers, in seconds.
 COMPLETION_SECONDS = 0.08
 
 
 class LoadedModel(Protocol):
-    """What a session needs of a run: its name and step, the sum of its weights, its generator."""
+    """What a session needs of a model."""
 
     @property
     def name(self) -> str:
-        """Name of the run."""
+        """Name of its run."""
         ...
 
     @property
     def step(self) -> int:
-        """Of its checkpoint."""
+        """Step of its checkpoint."""
         ...
 
     @property
     def sha256(self) -> str:
-        """Of the file of its weights."""
+        """SHA-256 of the file of its parameters."""
         ...
 
     def generator(self, *, seed: int) -> Generator:
-        """Begin a session that has read nothing."""
+        """Return a generator that has read nothing."""
         ...
 
     def training_tokens(self) -> Tokens | None:
-        """Return the ids of its training text, or None."""
+        """Return the ids of its training text; None if the run has not kept it."""
         ...
 
 
 class Scored(NamedTuple):
-    """A text and how surprising it is.
+    """A text and its surprise.
 
     Attributes:
-        text: as the model read it.
-        bits: of each character, float64 [T].
+        text: the text as the model read it.
+        bits: surprise of each character in bits, float64 [T].
     """
 
     text: str
@@ -70,7 +71,17 @@ class Scored(NamedTuple):
 
 
 class Conversation:
-    """What was typed and written, and what the model is to write with."""
+    """The text of a session, the model, and the settings that it writes with.
+
+    Attributes:
+        model: the model that reads and writes.
+        settings: how characters are drawn.
+        length: largest number of characters that a turn writes.
+        on_unknown: what to do with typed characters that the model does not know.
+        generator: the generator of the model, in the state after the current turn.
+        tree: all turns.
+        alternatives: the alternatives that were written last.
+    """
 
     def __init__(
         self,
@@ -84,27 +95,30 @@ class Conversation:
         """Begin without any text.
 
         Args:
-            model: reads and writes.
+            model: the model that reads and writes.
             settings: how characters are drawn.
-            seed: of the draws.
-            length: characters that each turn writes, at most.
+            seed: seed of the draws.
+            length: largest number of characters that a turn writes.
             on_unknown: what to do with typed characters that the model does not know.
+
+        Raises:
+            UsageError: if the settings cannot be used with the model.
         """
         self.model, self.settings = model, settings
         self.length, self.on_unknown = length, on_unknown
         self.generator = model.generator(seed=seed)
-        self.generator.sampler(settings)  # refuses what the model cannot do
-        self.tree = Tree(self.generator.state)
+        self.generator.sampler(settings)  # an error if the model cannot write with them
+        self.tree = Tree(self.generator.settle())
         self.alternatives: list[Turn] = []
         self._seed = seed
-        # Each writing draws with a sample of its own; undoing one does not bring its draws back.
+        # Index of the next sample. Each turn draws a sample of its own, also after an undo.
         self._writings = 0
         self._training: list[Tokens | None] = []
         self._copies: dict[Turn, int | None] = {}
 
     @property
     def seed(self) -> int:
-        """Of the draws; a new one begins its samples anew."""
+        """Seed of the draws. A new seed begins with its first sample."""
         return self._seed
 
     @seed.setter
@@ -118,26 +132,36 @@ class Conversation:
         self.generator.state = replace(turn.after, seed=self._seed)
 
     def continue_text(self, text: str) -> Work[None]:
-        """Read a text and write on; yield what is written. Stopped while reading, nothing stays."""
+        """Read a text and continue it, as a new turn.
+
+        If this is stopped while it reads, nothing has changed.
+
+        Yields:
+            Pieces of text as they are written.
+        """
         parent, rule = self.tree.current, self.on_unknown
-        self.generator.vocabulary.encode(text, rule)  # refuses before anything is read
+        self.generator.vocabulary.encode(text, rule)  # an error before anything is read
         try:
             read = yield from read_typed(self.generator, parent, text, rule, self._seed)
         except GeneratorExit:
             self.go(parent)
             raise
-        prompted = self.generator.state
+        prompted = self.generator.settle()
         turn = Turn(0, parent, text, read, "", "", rule, prompted, prompted)
         yield from self._write(turn, self.length, self.tree.add)
 
     def regenerate(self) -> Iterator[str]:
-        """Write the last turn again, beside it; yield what is written."""
+        """Write the last turn again, as a new turn after the same one; yield pieces of its text."""
         yield from self._write(self.tree.current, self.length, self.tree.add)
 
     def write_alternatives(self, count: int) -> Iterator[Turn | None]:
-        """Write short continuations of what was typed last; yield each turn when it is whole."""
+        """Write alternatives to the last turn, which do not become turns of the text.
+
+        Yields:
+            Each alternative when it is complete; None while it is being written.
+        """
         here = self.tree.current
-        # Before any turn, those of an empty one.
+        # Before any turn, alternatives to an empty turn are written.
         base = here if here.parent else replace(here, parent=here, on_unknown=self.on_unknown)
         self.alternatives, written = [], list[Turn]()
         try:
@@ -151,11 +175,20 @@ class Conversation:
             self.go(here)
 
     def pick(self, alternative: Turn) -> None:
-        """Make an alternative a turn of the text, and go there."""
+        """Make an alternative a turn of the text, and go to it."""
         self.go(self.tree.add(alternative))
 
     def _write(self, turn: Turn, length: int, keep: Callable[[Turn], object]) -> Iterator[str]:
-        """Write on from where a turn was read; hand over the turn, whole or as far as it came."""
+        """Write a turn.
+
+        Args:
+            turn: the turn, whose typed text was read.
+            length: largest number of characters to write.
+            keep: is called with the finished turn, also if the writing was stopped.
+
+        Yields:
+            Pieces of text as they are written.
+        """
         generator, pieces, seconds = self.generator, list[Piece](), 0.0
         sample = self._writings
         generator.state = replace(turn.prompted, seed=self._seed, sample=sample, position=0)
@@ -171,9 +204,9 @@ class Conversation:
             self.go(self.tree.current)
             raise
         except GeneratorExit:
-            keep(_finished(turn, pieces, generator.state, seconds))
+            keep(_finished(turn, pieces, generator.settle(), seconds))
             raise
-        keep(_finished(turn, pieces, generator.state, seconds))
+        keep(_finished(turn, pieces, generator.settle(), seconds))
 
     def clear(self) -> None:
         """Forget all text."""
@@ -185,22 +218,22 @@ class Conversation:
         self.go(tree.current)
 
     def switch(self, model: LoadedModel) -> Work[None]:
-        """Go on with another model, which reads all text again; unknown characters by the rule.
+        """Continue with another model, which reads all text again.
 
         Raises:
-            UsageError: if it cannot use the settings, or does not know a character; nothing has
-                changed then.
+            UsageError: if the model cannot write with the settings, or does not know a character
+                and `on_unknown` is `error`. Nothing has changed then.
         """
         generator = model.generator(seed=self._seed)
         generator.sampler(self.settings)
         turns = [replace(turn, on_unknown=self.on_unknown) for turn in self._saved_turns()]
         tree = yield from reread(generator, turns)
-        self._place(tree, self.tree.names, self.tree.visited, self.tree.current.number)
+        self._complete(tree, self.tree.names, self.tree.visited, self.tree.current.number)
         self.model, self._training = model, []
         self._put(generator, tree)
 
     def saved(self) -> SavedSession:
-        """Return all that is to be saved."""
+        """Return the session as it is saved."""
         return SavedSession(
             run=self.model.name,
             step=self.model.step,
@@ -231,36 +264,37 @@ class Conversation:
         ]
 
     def restore(self, saved: SavedSession) -> Work[None]:
-        """Go on with a saved session: the model reads all its text again.
+        """Continue a saved session: the model reads all of its text again.
 
         Raises:
-            UsageError: if the model cannot use the settings, or does not know a character; nothing
-                has changed then.
+            UsageError: if the model cannot write with the settings, or does not know a character.
+                Nothing has changed then.
         """
         generator = self.model.generator(seed=saved.seed)
         generator.sampler(saved.settings)
         tree = yield from reread(generator, saved.turns)
-        self._place(tree, saved.names, saved.visited, saved.current)
+        self._complete(tree, saved.names, saved.visited, saved.current)
         self.settings, self.length = saved.settings, saved.length
         self.on_unknown = saved.on_unknown
         self._seed, self._writings = saved.seed, saved.writings
         self._put(generator, tree)
 
     @staticmethod
-    def _place(
+    def _complete(
         tree: Tree, names: Mapping[str, int], visited: Mapping[int, int], current: int
     ) -> None:
         tree.names, tree.visited = dict(names), dict(visited)
         tree.go(tree.turns[current])
 
     def score(self, turns: Sequence[Turn]) -> Work[Scored]:
-        """Tell how surprising each character of turns is; the state does not change."""
+        """Return the surprise of each character of some turns; the state does not change."""
         generator, bits = self.generator.fork(), [np.zeros(0)]
         for turn in turns:
             text = turn.text
             generator.state = turn.parent.after if turn.parent else turn.prompted
-            if not generator.state.characters and turn.read:
-                # A first character that was typed is scored after the start, but read without.
+            if not generator.settle().characters and turn.read:
+                # A typed text is read without the start of a text before it. For its first
+                # character to have a probability, a fork reads that start and scores it.
                 bits.append(generator.fork().score(text[:1], "replace"))
                 generator.feed(text[:1], "replace")
                 text = text[1:]
@@ -270,12 +304,12 @@ class Conversation:
         return Scored("".join(turn.text for turn in turns), np.concatenate(bits))
 
     def next_words(self, count: int) -> list[NextWord]:
-        """Return the likeliest words after the text; those that its last word may become."""
+        """Return the likeliest next words; if the text ends in a word, the words it may become."""
         ending = self.tree.current.ending(LONGEST_WORD)
         return next_words(self.generator, count, unfinished_word(ending))
 
     def complete_word(self, typed: str, count: int) -> list[NextWord]:
-        """Return the likeliest words that a line being typed may go on with."""
+        """Return the likeliest next words of a line that is being typed."""
         generator = self.generator.fork()
         rule: OnUnknown = "replace" if self.on_unknown == "error" else self.on_unknown
         generator.feed(join_text(generator, self.tree.current, typed, is_begun=True), rule)
@@ -283,9 +317,11 @@ class Conversation:
         return next_words(generator, count, stem, COMPLETION_SECONDS)
 
     def longest_copy(self, turn: Turn) -> int | None:
-        """Return the longest run of characters of a turn that stands in the training text.
+        """Return the length of a turn's longest run of characters that the training text holds.
 
-        None without a training text, or with one so large that it would take seconds.
+        Returns:
+            The length in characters; None if there is no training text, or if the search would
+            take seconds.
         """
         copies = self._copies
         if turn not in copies:
@@ -298,15 +334,15 @@ class Conversation:
         return copies[turn]
 
     def known_copy(self, turn: Turn) -> int | None:
-        """Return what `longest_copy` found, if it was asked before."""
+        """Return what `longest_copy` found for a turn; None if it was not called."""
         return self._copies.get(turn)
 
     def _training_tokens(self) -> Tokens | None:
-        # The same list to the end: another model, with a list of its own, may come meanwhile.
+        # This runs in another thread, during which `switch` may replace the list.
         kept = self._training
         if not kept:
             tokens = None
-            with suppress(TextgenError, OSError):  # no reason to stop writing
+            with suppress(TextgenError, OSError):  # a session goes on without its training text
                 tokens = self.model.training_tokens()
             is_small = tokens is not None and tokens.nbytes <= MAX_TRAINING_BYTES
             kept.append(tokens if is_small else None)

@@ -86,7 +86,7 @@ def test_without_a_terminal_lines_are_read_and_plain_text_is_written(tiny_run: P
     assert len(first) + len("\n".join(rest)) >= len("the quickthe") + 24
     assert "\nbrown\nfox" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
-    assert "temperature 0.0\n" in done.stderr
+    assert "temperature: 0.0\n" in done.stderr
     assert "there is no command /oops" in done.stderr
     assert "does not know the character 'Z'" in done.stderr
     assert "bits per character, 16 characters" in done.stderr  # a newline, three and twelve
@@ -198,7 +198,7 @@ def test_on_a_terminal_text_is_stopped_completed_scored_and_remembered(tiny_run:
         child.send("/set len\t")
         child.expect_exact("gth")
         child.send(" 5\r")
-        child.expect("length 5")
+        child.expect("length: 5")
         prompted(child)
         child.send("/score\r")
         child.expect_exact("\x1b[30;4")
@@ -251,7 +251,7 @@ def test_one_ctrl_c_too_many_does_not_end_the_session(tiny_run: Path) -> None:
         else:
             pytest.fail("the session was not at its prompt again")
         child.send("/branch here\r")
-        child.expect("turn 1 is now here")
+        child.expect("named turn 1 .here.")
         child.send("/bye\r")
         child.expect(pexpect.EOF)
         child.close()
@@ -287,7 +287,7 @@ def test_a_history_that_cannot_be_kept_does_not_matter(tiny_run: Path) -> None:
     with terminal("--length", "5", TERM="dumb") as child:
         child.expect_exact("> ")
         child.send("/show\r")
-        child.expect("top_k 0")
+        child.expect("top_k: 0")
         child.send("/bye\r")
         child.expect(pexpect.EOF)
         child.close()
