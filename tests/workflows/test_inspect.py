@@ -85,7 +85,7 @@ def test_what_there_is_not_is_named() -> None:
         inspect_text(random_model(), "")
     with pytest.raises(UnknownCharacterError, match="'X'"):
         inspect_text(random_model(), "faXde")
-    with pytest.raises(UsageError, match="no character of the text is known"):
+    with pytest.raises(UsageError, match="the model knows no character of the text"):
         inspect_text(random_model(), "XX", on_unknown="skip")
     with pytest.raises(SettingError, match=r"in \[1, 10000\], got 10001"):
         inspect_text(random_model(), "a" * 10_001)

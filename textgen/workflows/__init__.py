@@ -1,1 +1,1 @@
-"""What a command does from start to end, as generators of events."""
+"""One file for each command: what it does from start to end, as a generator of events."""

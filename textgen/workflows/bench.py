@@ -1,4 +1,4 @@
-"""How fast this machine trains and writes, on networks of several sizes."""
+"""Measure how fast this machine trains and writes with networks of several sizes."""
 
 import time
 from collections.abc import Iterator
@@ -17,27 +17,29 @@ from textgen.runtime.devices import make_mesh, product_speed
 from textgen.settings import CellName, ModelSettings, SamplingSettings, TrainingSettings
 from textgen.workflows.supervise import make_trainer
 
-# Layers, units, sequences and characters of a batch.
+# For each network: num_layers, hidden_size, batch_size and sequence_length.
 SHAPES = ((2, 128, 50, 50), (2, 256, 32, 64), (2, 512, 32, 64))
+# Number of texts written side by side.
 STREAMS = 64
 VOCABULARY = Vocabulary("".join(map(chr, range(32, 96))))
-STEPS = 1_000_000  # more than are ever made
+STEPS = 1_000_000  # more steps than are ever made
 
 
 @dataclass(frozen=True, kw_only=True)
 class Speeds:
-    """What was measured of one network, in characters per second unless said otherwise.
+    """The speeds of one network, in characters per second unless said otherwise.
 
     Attributes:
-        network: its title.
-        batch_size: sequences B of a batch.
-        sequence_length: characters T of a sequence.
-        training: forward, backward and update.
-        share_of_ceiling: of this machine's fastest matrix product, what training's products reach.
-        seconds_to_start: until the first step of training and the first evaluation were made.
-        numpy: writing one text with the NumPy engine.
-        jax: writing one text with the JAX engine.
-        jax_many: writing 64 texts side by side with the JAX engine, all together.
+        network: title of the network.
+        batch_size: number of sequences B of a batch.
+        sequence_length: number of characters T of a sequence.
+        training: speed of training: forward pass, backward pass and update.
+        share_of_ceiling: speed of the matrix products in training, as a share of this machine's
+            fastest product.
+        seconds_to_start: time until the first step and the first evaluation of training were done.
+        numpy: speed of writing one text with the NumPy engine.
+        jax: speed of writing one text with the JAX engine.
+        jax_many: total speed of writing 64 texts side by side with the JAX engine.
     """
 
     network: str
@@ -52,11 +54,12 @@ class Speeds:
 
 
 def measure_machine(cell: CellName, seconds: float) -> Iterator[Speeds]:
-    """Train and write with random weights and a random text.
+    """Train on a random text and write with random weights.
 
     Args:
-        cell: what the networks are made of.
-        seconds: for which each network trains; it writes half as long with each engine.
+        cell: cell of the networks.
+        seconds: time to train each network. Each of the three measurements of writing takes half
+            as long.
 
     Yields:
         The speeds of each network, the smallest first.
@@ -105,7 +108,7 @@ def measure_machine(cell: CellName, seconds: float) -> Iterator[Speeds]:
 def _writing_speed(
     model: ModelSettings, parameters: Arrays, engine: Engine | None, streams: int, seconds: float
 ) -> float:
-    """Return the characters a second that are written, starting and compiling left out."""
+    """Return the characters written per second, without the time to start and to compile."""
     reader = NumpyEngine(model, parameters)
     generators = [
         Generator(reader, VOCABULARY, " ", seed=1, sample=sample, engine=engine)
@@ -113,7 +116,7 @@ def _writing_speed(
     ]
     written, begun = 0, None
     for pieces in write_side_by_side(generators, 10**9, SamplingSettings(), is_scored=False):
-        if begun is None:  # the first pieces pay for compiling
+        if begun is None:  # the first pieces include the time to compile
             begun = time.perf_counter()
             continue
         written += sum(len(piece.text) for piece in pieces if piece)

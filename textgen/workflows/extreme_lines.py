@@ -1,4 +1,4 @@
-"""Which lines of its validation text a model finds most and least likely."""
+"""Find the lines of its validation text that a model finds most and least likely."""
 
 import heapq
 from dataclasses import dataclass
@@ -8,19 +8,20 @@ from textgen.evaluation.scored_text import Line
 from textgen.generation.model import Model
 from textgen.workflows.score import Scoring
 
-# Characters of the validation text that are read, and that a line needs to count.
+# Most characters of the validation text that are read.
 MAX_READ = 100_000
+# Shortest line that is compared, in characters.
 SHORTEST = 20
 
 
 @dataclass(frozen=True)
 class ExtremeLines:
-    """Lines of a text, by how surprising they are for their length.
+    """The lines of a text with the lowest and the highest surprise per character.
 
     Attributes:
-        characters: of the text that were read.
-        likely: the least surprising, that first.
-        unlikely: the most surprising, that first.
+        characters: number of characters of the text that were read.
+        likely: the least surprising lines, the least surprising first.
+        unlikely: the most surprising lines, the most surprising first.
     """
 
     characters: int
@@ -41,16 +42,16 @@ class ExtremeLines:
 def extreme_lines(model: Model, count: int) -> ExtremeLines | None:
     """Find the most and the least likely lines of a model's validation text.
 
-    Lines of fewer than 20 characters do not count, nor the first, which may be half a line, as may
-    be the first of each other file that the text was made of; of equal ones the first does.
+    At most 100,000 characters are read, with the state carried along; a line that the limit cuts
+    is left out. The first line is left out too, since the split may have cut it, and so are lines
+    of fewer than 20 characters. Of equal lines only the first counts.
 
     Args:
-        model: whose text is read with the state carried, its first 100,000 characters or, where
-            these end in a line, what is before it.
-        count: how many of each.
+        model: model whose validation text is read.
+        count: number of most likely lines, and of least likely lines.
 
     Returns:
-        None if the run has not kept its text.
+        The lines; None if the run has not kept its text.
 
     Raises:
         DamagedError: if the token file is damaged.

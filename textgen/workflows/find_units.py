@@ -1,4 +1,4 @@
-"""Look into a model: which of its units follow something in a text."""
+"""Inspect a model: find the units that follow features of a text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from textgen.interpretation.features import FEATURES
 from textgen.interpretation.units import Finding, choose_units, read_halves
 from textgen.workflows.inspect import DECIMALS, origin_of
 
-# Characters: fewer say nothing about what a unit follows.
+# Shortest text to search, in characters; less says nothing about what a unit follows.
 MIN_SEARCHED = 200
 
 
 class Reading(NamedTuple):
-    """How far a text was read.
+    """How far a text is read.
 
     Attributes:
-        characters: so far.
-        total: to be read.
+        characters: number of characters read so far.
+        total: number of characters of the text.
     """
 
     characters: int
@@ -31,11 +31,12 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class Search:
-    """What was found in a text.
+    """The result of a search.
 
     Attributes:
-        model: which read it.
-        halves: characters of the half on which the units were chosen, and of the other.
+        model: model that read the text.
+        halves: number of characters of the half on which the units were chosen, and of the other
+            half.
         findings: for each of `FEATURES` the unit that follows it best; None for a feature that
             does not vary in both halves.
     """
@@ -45,7 +46,7 @@ class Search:
     findings: list[Finding | None]
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything as JSON can hold it; correlations rounded to 4 decimals."""
+        """Return the result as JSON can hold it, with correlations rounded to 4 decimals."""
         rows = []
         for feature, found in zip(FEATURES, self.findings, strict=True):
             row: dict[str, Any] = {"feature": feature.name, "meaning": feature.meaning}
@@ -63,7 +64,7 @@ class Search:
 
 
 def validation_text(model: Model, limit: int) -> NDArray[np.int32]:
-    """Return the beginning of the text that the run has not trained on, ids int32 [T].
+    """Return the beginning of the validation text of a run, at most `limit` ids, int32 [T].
 
     Raises:
         UsageError: if the run has not kept its text.
@@ -71,12 +72,12 @@ def validation_text(model: Model, limit: int) -> NDArray[np.int32]:
     """
     tokens = model.validation_tokens()
     if tokens is None:
-        raise UsageError("the run has not kept its text; name one to read: --text FILE")
+        raise UsageError("the run has not kept its text; name a text to read: --text FILE")
     return np.asarray(tokens[:limit], np.int32)
 
 
 def read_beginning(chunks: Iterator[str], limit: int) -> str:
-    """Return the first characters of a text in pieces, at most so many; the rest is not read."""
+    """Return the first characters of a text in pieces, at most `limit`; the rest is not read."""
     pieces, size = [], 0
     for chunk in chunks:
         pieces.append(chunk[: limit - size])
@@ -87,15 +88,15 @@ def read_beginning(chunks: Iterator[str], limit: int) -> str:
 
 
 def find_units(model: Model, tokens: NDArray[np.int32], name: str) -> Iterator[Reading | Search]:
-    """Look for the units that follow the features of a text.
+    """Find the units that follow the features of a text.
 
     Args:
-        model: reads the text.
-        tokens: of the text, ids int32 [T].
-        name: what messages call the text.
+        model: model that reads the text.
+        tokens: ids of the text, int32 [T].
+        name: name of the text in messages.
 
     Yields:
-        How far it was read, again and again, and at last what was found.
+        How far the text is read, several times, and at the end the result.
 
     Raises:
         CorpusError: if the text is too short.
@@ -103,8 +104,8 @@ def find_units(model: Model, tokens: NDArray[np.int32], name: str) -> Iterator[R
     if len(tokens) < MIN_SEARCHED:
         raise CorpusError(
             name,
-            f"only {len(tokens)} characters, and at least {MIN_SEARCHED} are needed to tell what a "
-            "unit follows; name a longer text: --text FILE",
+            f"the text has {len(tokens)} characters, but at least {MIN_SEARCHED} are needed to say "
+            "what a unit follows; name a longer text: --text FILE",
         )
     yield Reading(0, len(tokens))
     text = model.config.vocabulary.decode(tokens)

@@ -1,4 +1,4 @@
-"""From runs to how much of a gradient survives on its way back through their text."""
+"""Measure how gradients shrink on their way back through the text of runs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,8 @@ from textgen.workflows.resume import resume_training
 from textgen.workflows.supervise import Supervision
 from textgen.workflows.train import start_training
 
-# One small layer is enough to tell the cells apart, and is trained in seconds.
+# Settings of the runs of --compare. One small layer is trained in seconds, and shows how the cells
+# differ.
 COMPARED: dict[str, Any] = {
     "steps": 800,
     "hidden_size": 128,
@@ -38,13 +39,13 @@ COMPARED: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Followed:
-    """A network whose gradients were followed back.
+    """The gradients of a network.
 
     Attributes:
-        run: its name.
-        cell: what its layers are made of.
-        is_trained: whether its parameters are those of its best checkpoint, or as they began.
-        found: the norms.
+        run: name of the run.
+        cell: cell of the network.
+        is_trained: True for the parameters of the best checkpoint, False for the initial ones.
+        found: norms of the gradients.
     """
 
     run: str
@@ -54,12 +55,12 @@ class Followed:
 
     @property
     def title(self) -> str:
-        """What it is called: the run, the cell, and whether it is trained."""
+        """The run, the cell, and whether the network is trained, for people."""
         trained = "trained" if self.is_trained else "untrained"
         return f"{self.run} ({CELLS[self.cell].title}), {trained}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return what was found as JSON can hold it."""
+        """Return the norms as JSON can hold them."""
         half_life, hundredth = (self.found.characters_until(share) for share in (0.5, 0.01))
         return {
             "run": self.run,
@@ -74,18 +75,18 @@ class Followed:
 
 
 def follow_gradients(names: Sequence[str | None], *, reach: int, places: int) -> Iterator[Followed]:
-    """Follow the gradients of runs on their validation text, trained and as they began.
+    """Follow the gradients of runs back through their validation text.
 
     Args:
-        names: of the runs; None for the newest.
-        reach: characters to follow them back.
-        places: of the text from which to follow.
+        names: names of the runs; None for the newest.
+        reach: number of characters to follow the gradients back.
+        places: number of positions of the text to average, at least.
 
     Yields:
-        Each run trained, then untrained.
+        The gradients of each run: of the trained network, then of the network as it began.
 
     Raises:
-        UsageError: if the text of a run was not kept, or is too short for the reach.
+        UsageError: if a run has not kept its text, or the text is too short for the reach.
     """
     for name in names:
         model = load_model(name)
@@ -102,13 +103,13 @@ def follow_gradients(names: Sequence[str | None], *, reach: int, places: int) ->
 def train_cells(supervision: Supervision) -> Iterator[tuple[str, Event]]:
     """Train a small network of each cell on the fables, in the runs that `compared_runs` names.
 
-    A run that is there already is gone on with if it was interrupted.
+    A run that exists and was interrupted is resumed.
 
     Yields:
-        The name of the run, with what happens.
+        The name of the run, and an event of its training.
 
     Raises:
-        KeyboardInterrupt: if it is asked to stop where there is nothing to save yet.
+        KeyboardInterrupt: if training is asked to stop before there is anything to save.
     """
     for cell, name in zip(get_args(CellName), compared_runs(), strict=True):
         try:

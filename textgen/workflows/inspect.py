@@ -1,4 +1,4 @@
-"""Look into a model: what a layer does at each character of a text."""
+"""Inspect a model: record what a layer does at each character of a text."""
 
 import re
 from collections.abc import Sequence
@@ -14,22 +14,22 @@ from textgen.interpretation.gates import ASIDE, QUANTITIES, Watched, quantities_
 from textgen.network.cells import CELLS
 from textgen.settings import OnUnknown, check_number
 
-# Characters of a text that is watched: all that its layer did is held in memory.
+# Longest text that can be inspected, in characters; all values of the layer are held in memory.
 MAX_WATCHED = 10_000
-# Decimals of gates, states and probabilities in JSON.
+# Number of decimals of gates, states and probabilities in JSON.
 DECIMALS = 4
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """A text that was watched, and what of it is to be shown.
+    """What a layer did with a text, and what to show of it.
 
     Attributes:
-        model: which read it.
-        watched: what the layer did.
-        units: to be shown, counted from 0.
-        is_chosen: whether they were chosen because they vary most, and not named.
-        names: of the quantities to be shown.
+        model: model that read the text.
+        watched: values of the layer at each character.
+        units: units to show, counted from 0.
+        is_chosen: whether the units were chosen because they vary most.
+        names: names of the quantities to show.
     """
 
     model: Model
@@ -40,7 +40,7 @@ class Inspection:
 
     @property
     def title(self) -> str:
-        """Which layer of which network is looked at."""
+        """The run, the network and the layer, for people."""
         settings, layer = self.model.config.settings, self.watched.layer
         network = f"{CELLS[settings.cell].title} {settings.num_layers}x{settings.hidden_size}"
         return (
@@ -49,11 +49,11 @@ class Inspection:
         )
 
     def values(self, name: str) -> NDArray[np.float32]:
-        """Return a quantity of the units to be shown, float32 [U, T]."""
+        """Return a quantity of the U units to show, float32 [U, T]."""
         return self.watched.quantities[name][:, self.units].T
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything as JSON can hold it, rounded to 4 decimals."""
+        """Return the inspection as JSON can hold it, rounded to 4 decimals."""
         settings, watched = self.model.config.settings, self.watched
         kept = {name: watched.kept(name) for name in self.names}
         return {
@@ -75,7 +75,7 @@ class Inspection:
 
 
 def origin_of(model: Model) -> dict[str, Any]:
-    """Return what tells in JSON which model was looked into."""
+    """Return what identifies a model in JSON."""
     return {"run": model.name, "step": model.step, "checkpoint": model.sha256}
 
 
@@ -87,7 +87,7 @@ def parse_units(text: str) -> list[range]:
     """Read a list of units: numbers and ranges such as `0-7,12`.
 
     Raises:
-        SettingError: if it is none.
+        SettingError: if the text is not such a list.
     """
     ranges = []
     for part in text.split(","):
@@ -100,10 +100,10 @@ def parse_units(text: str) -> list[range]:
 
 
 def parse_show(text: str) -> list[str]:
-    """Read a list of quantities, such as `forget,cell`.
+    """Read a list of quantities such as `forget,cell`.
 
     Raises:
-        SettingError: if one of them is not known.
+        SettingError: if one of them is unknown.
     """
     names = [name.strip() for name in text.split(",")]
     if not set(names) <= set(QUANTITIES):
@@ -120,19 +120,19 @@ def inspect_text(
     names: Sequence[str] = (),
     on_unknown: OnUnknown = "error",
 ) -> Inspection:
-    """Read a text and note what a layer does at each character.
+    """Read a text and record what a layer does at each character.
 
     Args:
-        model: reads.
-        text: of at most 10,000 characters.
-        layer: counted from 1; None for the last.
-        units: which are to be shown; none for the dozen whose memory varies most.
-        names: of the quantities to be shown; none for the cell's gates and states.
+        model: model that reads the text.
+        text: text of at most 10,000 characters.
+        layer: number of the layer, counted from 1; None for the last.
+        units: units to show; none for the twelve whose memory varies most.
+        names: names of the quantities to show; none for the cell's gates and states.
         on_unknown: what to do with characters that the model does not know.
 
     Raises:
-        UsageError: if there is no text, or no such layer, unit or quantity.
-        UnknownCharacterError: if a character is unknown and that is an error.
+        UsageError: if the text is empty, or a layer, unit or quantity does not exist.
+        UnknownCharacterError: if a character is unknown and `on_unknown` is `error`.
     """
     settings = model.config.settings
     layer = settings.num_layers if layer is None else layer
@@ -147,7 +147,7 @@ def inspect_text(
     tokens = model.config.vocabulary.encode(text, on_unknown)
     if not len(tokens):
         raise UsageError(
-            "no character of the text is known" if text else "the text is empty; give one to read"
+            "the model knows no character of the text" if text else "the text is empty"
         )
     check_number("length of the text", len(tokens), 1, MAX_WATCHED, whole=True)
     watched = watch(model.config, model.parameters, tokens, layer)

@@ -1,4 +1,4 @@
-"""From the name of a run to its model."""
+"""Load the model of a run."""
 
 from textgen.errors import DamagedError
 from textgen.generation.model import Model
@@ -7,14 +7,14 @@ from textgen.runs.library import find_run
 
 
 def load_model(name: str | None) -> Model:
-    """Read the checkpoint of lowest validation loss.
+    """Load the checkpoint with the lowest validation loss.
 
     Args:
         name: name or path of the run; None for the newest.
 
     Raises:
         RunNotFoundError: if there is no such run.
-        DamagedError: if anything that is read is damaged.
+        DamagedError: if the run or the checkpoint is damaged.
     """
     run = find_run(name)
     while True:
@@ -25,5 +25,5 @@ def load_model(name: str | None) -> Model:
         except DamagedError:
             if run.folder(step).exists():
                 raise
-            continue  # its trainer pruned it meanwhile, and there is a better one
+            continue  # its trainer has deleted it meanwhile, since a better one exists
         return Model(run, step, checkpoint.config, checkpoint.parameters, sha256)

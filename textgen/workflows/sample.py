@@ -11,27 +11,27 @@ from textgen.generation.generator import Piece, Sample, write_side_by_side
 from textgen.generation.model import Model
 from textgen.settings import OnUnknown, SamplingSettings
 
-# Side by side, so that the texts of a large order need not all be held at once.
+# Most samples written side by side, which limits how many texts are held in memory.
 SIDE_BY_SIDE = 64
-# Characters of a prompt between two looks at whether to stop.
+# Number of characters of a prompt that are read before `should_stop` is called again.
 READ_AT_ONCE = 1000
-# What a line and a sentence are taken for where they decide how long a text is.
+# Typical lengths of a line and of a sentence, which give the expected length of a text.
 LINE_CHARACTERS = 80
 SENTENCE_CHARACTERS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What is to be written.
+    """What to write.
 
     Attributes:
-        settings: how to draw, and where to end.
-        prompt: what each sample goes on from.
-        length: new characters of each, at most.
-        num_samples: how many.
-        seed: of the draws.
+        settings: sampling settings.
+        prompt: text that each sample continues.
+        length: most new characters of a sample.
+        num_samples: number of samples.
+        seed: seed of the random draws.
         on_unknown: what to do with characters of the prompt that the model does not know.
-        engine: which engine writes.
+        engine: engine that writes.
     """
 
     settings: SamplingSettings
@@ -50,23 +50,24 @@ def write_samples(
     is_scored: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[int, Piece]]:
-    """Write samples; sample i depends only on the seed and i.
+    """Write samples. Sample i depends only on the seed and i.
 
     Args:
-        model: what to write with.
+        model: model that writes.
         order: what to write.
-        is_scored: whether the surprise of the pieces is wanted.
-        should_stop: asked over and over; what was written until then is still handed over.
+        is_scored: whether to compute the surprise of the pieces.
+        should_stop: function that is called again and again; true ends the writing. Everything
+            written until then is yielded.
 
     Yields:
-        The number of a sample and a piece of it: one sample after the other, each with one piece at
-        least, the last one saying why the sample ends, unless it was stopped.
+        The number of a sample and a piece of it, one sample after the other. Each sample has at
+        least one piece; unless it was stopped, the last piece says why the sample ends.
 
     Raises:
-        UnknownCharacterError: if the prompt has an unknown character and that is an error.
+        UnknownCharacterError: if a character of the prompt is unknown and `on_unknown` is `error`.
         UsageError: if the settings cannot be used with this model.
     """
-    # Before JAX is started, so that a setting that cannot be used is told at once.
+    # The settings are checked before JAX is started, so that an error appears at once.
     first = model.generator(seed=order.seed)
     first.sampler(order.settings)
     prompt = first.vocabulary.encode(order.prompt, order.on_unknown)
@@ -106,17 +107,18 @@ def _until(
 def report_samples(
     model: Model, order: Order, *, should_stop: Callable[[], bool] = lambda: False
 ) -> Iterator[dict[str, Any]]:
-    """Write samples, and say of each what is to be known about it.
+    """Write samples and report on each of them.
 
     Args:
-        model: what to write with.
+        model: model that writes.
         order: what to write.
-        should_stop: asked over and over; samples that are not whole then are left out.
+        should_stop: function that is called again and again; true ends the writing. Unfinished
+            samples are left out.
 
     Yields:
-        For each sample what JSON can hold: the text, why it ends, its surprise under the model, how
-        much of it is copied from the training text (None if that was not kept), and what it takes
-        to write it again; of a list of words, how many there are.
+        For each sample, as JSON can hold it: the text, why it ends, its surprise to the model, how
+        much of it is copied from the training text (None if the run has not kept that), and the
+        settings to write it again. Of a list of words only its length is given.
 
     Raises:
         UsageError: as `write_samples`.
@@ -149,7 +151,7 @@ def report_samples(
 
 
 def _groups(pieces: Iterator[tuple[int, Piece]]) -> Iterator[dict[int, list[Piece]]]:
-    # So that the training text is read once for many samples.
+    # The training text is searched for copies once for each group of samples.
     group: dict[int, list[Piece]] = {}
     for number, piece in pieces:
         group.setdefault(number, []).append(piece)
@@ -162,14 +164,14 @@ def _groups(pieces: Iterator[tuple[int, Piece]]) -> Iterator[dict[int, list[Piec
 
 
 def engine_of(model: Model, order: Order) -> Literal["numpy", "jax"]:
-    """Return which engine writes."""
+    """Return the engine that writes an order."""
     length = expected_length(order.settings, order.length)
     shape = model.config.settings
     return choose_engine(order.engine, shape, length, order.num_samples, order.settings)
 
 
 def expected_length(settings: SamplingSettings, length: int) -> int:
-    """Return how long a text may be expected to become, by the settings alone."""
+    """Return the expected length of a text in characters, as far as the settings tell."""
     lines, sentences = settings.last_line, settings.sentences
     return min(
         length,

@@ -1,4 +1,4 @@
-"""From a text and some runs to how well each of them fits it, line by line and as a whole."""
+"""Score how well a text fits each of several models, line by line and as a whole."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,20 +24,20 @@ from textgen.generation.model import Model
 from textgen.runtime.compile_cache import keep_compiled
 from textgen.settings import OnUnknown
 
-# Lines that are read by themselves: how many at a time, and how long each may be.
+# Number of independent lines scored at a time, and the longest of them in characters.
 LINES_AT_ONCE = 1024
 MAX_LINE = 2**16
 
 
 class Scoring:
-    """Reads a text with several models, and adds up.
+    """Reads a text with several models, and sums up its surprise to each of them.
 
     Attributes:
-        models: the M models.
-        names: of their runs; the paths where several runs have one name.
-        characters: read so far.
-        nats: their surprise to each model, float64 [M].
-        unknown: for each model what it does not know.
+        models: M models.
+        names: names of their runs, or the paths if two runs have the same name.
+        characters: number of characters read so far.
+        nats: surprise of these characters to each model, float64 [M].
+        unknown: the characters that each model does not know.
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class Scoring:
 
         Args:
             models: at least one.
-            on_unknown: what to do with characters that a model does not know; `replace` counts each
-                as one of the rest of Unicode (`charge_unknown`), `nearest` and `skip` rewrite the
-                text for all models alike.
+            on_unknown: what to do with characters that a model does not know. `replace` counts each
+                as one of the other characters of Unicode (see `charge_unknown`). `nearest` and
+                `skip` change the text for all models in the same way.
             dynamic: whether the models go on learning from what they read.
 
         Raises:
-            UsageError: if they cannot, or no character is known to all models.
+            UsageError: if no character is known to all models.
         """
         self.models = models
         names = [model.name for model in models]
@@ -67,17 +67,20 @@ class Scoring:
         self._protocol = "dynamic" if dynamic else "stream"
         known = reduce(_common, [model.config.vocabulary.characters for model in models])
         if not known:
-            raise UsageError("no character is known to all of the runs; give runs of like texts")
+            raise UsageError("no character is known to all of the runs; give runs of similar texts")
         self._known = Vocabulary(known)
 
     def read(self, chunks: Iterable[str]) -> Iterator[Part]:
-        """Read a text with the state carried along it.
+        """Read a text with the state carried along.
 
         Args:
             chunks: the text in pieces of any length.
 
         Yields:
-            What was read, a piece at a time.
+            The text with its surprise, part by part.
+
+        Raises:
+            UsageError: if the models go on learning, and a run has not kept its training text.
         """
         text, source = _peek(iter(chunks))
         scorers = self._scorers(text)
@@ -92,7 +95,7 @@ class Scoring:
         return gather_lines(self.read(chunks))
 
     def read_each_line(self, chunks: Iterable[str]) -> Iterator[Line]:
-        """Read each line of a text by itself, from the beginning; the models do not learn.
+        """Read each line of a text by itself, without context; the models do not learn.
 
         Raises:
             UsageError: if a line is longer than 65,536 characters.
@@ -107,36 +110,36 @@ class Scoring:
             for model, scorer in zip(self.models, scorers, strict=True):
                 ids = [model.config.vocabulary.encode(line, "replace") for line in texts]
                 found.append((ids, scorer.read_each(ids)))
-            for place, (number, line) in enumerate(some):
-                ids = [tokens[place] for tokens, _ in found]
-                nats = self._count(line, ids, [scored[place] for _, scored in found])
+            for index, (number, line) in enumerate(some):
+                ids = [tokens[index] for tokens, _ in found]
+                nats = self._count(line, ids, [scored[index] for _, scored in found])
                 yield Line.of(number, line, nats)
 
     def report(self) -> dict[str, Any]:
-        """Return what was found in the text so far, at least one character, as JSON can hold it."""
+        """Return the scores of the text so far as JSON can hold them; it must not be empty."""
         bits = self.nats / math.log(2)
         shares = posteriors(self.nats)
         runs = [
             {
-                "run": self.names[place],
+                "run": self.names[number],
                 "step": model.step,
                 "sha256": model.sha256,
-                "bits_per_character": float(bits[place] / self.characters),
-                "perplexity": float(2 ** (bits[place] / self.characters)),
-                "bits": float(bits[place]),
-                "posterior": float(shares[place]),
+                "bits_per_character": float(bits[number] / self.characters),
+                "perplexity": float(2 ** (bits[number] / self.characters)),
+                "bits": float(bits[number]),
+                "posterior": float(shares[number]),
                 "unknown": {
                     "count": unknown.count,
                     "bits": unknown.nats / math.log(2),
                     "examples": unknown.examples,
                 },
             }
-            for place, (model, unknown) in enumerate(zip(self.models, self.unknown, strict=True))
+            for number, (model, unknown) in enumerate(zip(self.models, self.unknown, strict=True))
         ]
         return {"characters": self.characters, "protocol": self._protocol, "runs": runs}
 
     def _rewritten(self, chunks: Iterable[str]) -> Iterator[str]:
-        """Deal with characters that a model does not know."""
+        """Apply the rule for characters that a model does not know."""
         position = 0
         for chunk in chunks:
             if self._on_unknown == "replace":
@@ -151,13 +154,13 @@ class Scoring:
     def _count(
         self, text: str, ids: Sequence[NDArray[np.int32]], nats: Sequence[NDArray[np.float32]]
     ) -> NDArray[np.float32]:
-        """Add characters to the sums; return their surprise, that of unknown ones included."""
+        """Add characters to the sums, and return their surprise with `charge_unknown` applied."""
         charged = np.zeros((len(self.models), len(text)), np.float32)
-        for place, (tokens, unknown) in enumerate(zip(ids, self.unknown, strict=True)):
-            vocab_size = self.models[place].config.settings.vocab_size
-            charged[place] = charge_unknown(nats[place], tokens, vocab_size)
-            places = np.flatnonzero(tokens == UNKNOWN_ID)
-            unknown.add([text[at] for at in places.tolist()], charged[place, places])
+        for number, (tokens, unknown) in enumerate(zip(ids, self.unknown, strict=True)):
+            vocab_size = self.models[number].config.settings.vocab_size
+            charged[number] = charge_unknown(nats[number], tokens, vocab_size)
+            positions = np.flatnonzero(tokens == UNKNOWN_ID)
+            unknown.add([text[at] for at in positions.tolist()], charged[number, positions])
         self.characters += len(text)
         self.nats += charged.sum(axis=1, dtype=np.float64)
         return charged
@@ -179,7 +182,7 @@ class Scoring:
         return scorers
 
     def _separate_scorers(self, text: str) -> list[SeparateScorer]:
-        """Return NumPy's for so little text that JAX would only just have started."""
+        """Return NumPy scorers for a text so short that starting JAX would take longer."""
         if all(_is_short(text, model) for model in self.models):
             return [NumpyScorer(*_network(model)) for model in self.models]
         keep_compiled()
@@ -202,6 +205,6 @@ def _common(first: str, second: str) -> str:
 
 
 def _peek(chunks: Iterator[str]) -> tuple[str, Iterator[str]]:
-    """Return the first piece of a text, which is all of a short one, and all of the text."""
+    """Return the first piece of a text, which is the whole of a short text, and the whole text."""
     first = next(chunks, "")
     return first, chain([first], chunks)

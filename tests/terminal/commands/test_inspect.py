@@ -106,7 +106,7 @@ def test_units_that_follow_something_are_found(
         (["fox", "--find", "-o", "a.png"], 2, "output cannot be given with --find"),
         (["fox", "--find", "--limit", "10"], 2, "limit must be a whole number in [200, 1000000]"),
         (["fox", "--find", "--text", "none.txt"], 3, "'none.txt': there is no such file"),
-        (["fox", "--find", "--text", "short.txt"], 3, "'short.txt': only 5 characters"),
+        (["fox", "--find", "--text", "short.txt"], 3, "'short.txt': the text has 5 characters"),
         (["fox", "--find", "--text", "greek.txt"], 2, "does not know the character '\u03b1'"),
     ],
 )

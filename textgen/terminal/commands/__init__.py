@@ -1,1 +1,1 @@
-"""One thin file a command: parse the options, call the workflow, show what it yields."""
+"""One file for each command: parse the options, call the workflow, show its events."""

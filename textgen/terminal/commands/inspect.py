@@ -82,6 +82,7 @@ def inspect(
     if run is None or text is None:
         raise UsageError("give a run and a text, as in: textgen inspect RUN TEXT")
     check_output(output)
+
     from textgen.workflows.inspect import inspect_text, parse_show, parse_units
     from textgen.workflows.load import load_model
 

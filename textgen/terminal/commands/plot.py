@@ -71,6 +71,7 @@ def plot(
     if runs is not None and len(runs) > MAX_RUNS:
         raise UsageError(f"{len(runs)} runs are too many for a chart; name at most {MAX_RUNS}")
     check_output(output)
+
     from textgen.evaluation.curves import read_curve, share_a_text
     from textgen.runs.library import find_run
 

@@ -1,1 +1,1 @@
-"""What is shown: numbers, tables, charts, heat maps, surprise, progress."""
+"""What a terminal shows: numbers, tables, charts, heat maps, surprise, progress."""

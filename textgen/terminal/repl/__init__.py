@@ -1,1 +1,1 @@
-"""The interactive session on a terminal: the loop, the line editor, the status line."""
+"""The interactive session on a terminal: the loop, the line editor, the status line, history."""
