@@ -1,4 +1,4 @@
-"""How a session reads: a bit at a time, so that it can be stopped, and once more when needed."""
+"""Reading text into a model in small parts, so that a session can be interrupted meanwhile."""
 
 from collections.abc import Generator as Steps
 from collections.abc import Iterator, Sequence
@@ -14,24 +14,26 @@ from textgen.session.session_file import SavedTurn
 from textgen.session.turn_tree import Tree, Turn
 from textgen.settings import OnUnknown, SamplingSettings
 
-# Characters that are read before the first look at Ctrl-C; then twice as many each time, ...
+# Number of characters read before the first check for Ctrl-C.
 FIRST_PART = 16
-# ... as long as they take less than this, and half as many where they take twice as long.
+# Target time of a part in seconds. A faster part is followed by one of twice the length, a part
+# that takes more than twice this time by one of half the length.
 PART_SECONDS = 0.02
 
 T = TypeVar("T")
-# A long work in small steps, each of which yields nothing; and then its result.
+# A long task in small steps. Each step yields an empty text, and the task returns its result.
 Work = Steps[str, None, T]
 
 
 def join_text(generator: Generator, parent: Turn, text: str, *, is_begun: bool) -> str:
-    """Return what is read of a text: it begins on a new line, where the model knows lines.
+    """Put a newline before a typed text if the text before it ends inside a line.
 
     Args:
-        generator: of the model.
+        generator: generator of the model. No newline is put before the text if the model does not
+            know it.
         parent: the turn before.
-        text: as typed.
-        is_begun: whether there is one, and not the wish to go on.
+        text: the text as typed.
+        is_begun: whether the text begins something new; False to go on where the parent ends.
     """
     begins = is_begun and parent.has_open_line() and "\n" in generator.vocabulary
     return "\n" + text if begins else text
@@ -40,17 +42,17 @@ def join_text(generator: Generator, parent: Turn, text: str, *, is_begun: bool) 
 def read_typed(
     generator: Generator, parent: Turn, text: str, rule: OnUnknown, seed: int
 ) -> Work[str]:
-    """Read a typed text after a turn, and return what the model read.
+    """Read a typed text after a turn, and return what the model has read.
 
     Args:
-        generator: reads; its state is then the one after the text.
+        generator: generator that reads. It is left in the state after the text.
         parent: the turn before.
-        text: as typed.
+        text: the text as typed.
         rule: what to do with characters that the model does not know.
-        seed: of the draws that follow.
+        seed: seed of the random draws that follow.
 
     Raises:
-        UnknownCharacterError: by the rule.
+        UnknownCharacterError: if a character is unknown and the rule is `error`.
     """
     text = join_text(generator, parent, text, is_begun=bool(text))
     tokens = generator.vocabulary.encode(text, rule)
@@ -60,21 +62,22 @@ def read_typed(
 
 
 def _feed(generator: Generator, tokens: NDArray[np.int32]) -> Iterator[str]:
-    # Ids and not text: what stands for a character may depend on those beside it.
+    # Ids are cut, not the text: the id of a character may depend on the characters beside it.
     for part in parts_of(len(tokens)):
         if part.start:
-            yield ""  # a chance to be stopped
+            yield ""  # a chance to stop
         generator.feed_tokens(tokens[part])
 
 
 def parts_of(count: int) -> Iterator[slice]:
-    """Cut a long work into parts, each of which takes about as long as a look at Ctrl-C may wait.
+    """Cut a long task into parts short enough to check for Ctrl-C between them.
 
     Args:
-        count: characters of the whole.
+        count: number of characters of the whole.
 
     Yields:
-        The parts one after the other; what is done between two of them is what a part takes.
+        The parts one after the other. The time that the caller takes between two parts is the time
+        of the part.
     """
     begin, size = 0, FIRST_PART
     while begin < count:
@@ -88,17 +91,17 @@ def parts_of(count: int) -> Iterator[slice]:
 
 
 def reread(generator: Generator, turns: Sequence[SavedTurn]) -> Work[Tree]:
-    """Read turns once more.
+    """Read the turns of a saved session again.
 
     Args:
-        generator: has read nothing.
-        turns: each after its parent.
+        generator: generator that has read nothing yet.
+        turns: saved turns, each after its parent.
 
     Returns:
-        The turns with the states that they had when the model wrote them.
+        The tree of turns, with the states that they had when the model wrote them.
 
     Raises:
-        UnknownCharacterError: by the rule of the turn.
+        UnknownCharacterError: if a character is unknown and the rule of its turn is `error`.
     """
     tree = Tree(generator.state)
     for turn in turns:
@@ -107,7 +110,7 @@ def reread(generator: Generator, turns: Sequence[SavedTurn]) -> Work[Tree]:
         prompted = generator.state
         tokens = generator.vocabulary.encode(turn.written, rule)
         generator.state = replace(prompted, sample=turn.sample, position=0)
-        generator.generate(0, SamplingSettings())  # reads the start, where writing did
+        generator.generate(0, SamplingSettings())  # reads the start character if writing read it
         yield from _feed(generator, tokens)
         after = replace(generator.state, position=len(tokens))
         written = generator.vocabulary.decode(tokens)

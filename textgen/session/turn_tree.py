@@ -1,4 +1,4 @@
-"""The turns of a session as a tree: undoing goes up, and nothing that was written is lost."""
+"""The turns of a session as a tree. Undo goes up to the parent and keeps the turns below."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -8,27 +8,28 @@ from textgen.generation.generator import GenerationState
 from textgen.readable import cut, one_line
 from textgen.settings import OnUnknown
 
-# Of a name, as far as it is shown.
+# Longest name that is shown in full, in characters.
 LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, eq=False)
 class Turn:
-    """A text that was typed and its continuation.
+    """A text that the user typed, and its continuation.
 
     Attributes:
-        number: of the turn, from 1 in the order of writing; 0 is the beginning, before any text.
-        parent: the turn that it follows; None for the beginning.
-        typed: what was typed, as it was typed.
-        read: the ids of it, with those of a newline put before it, as a text; U+FFFD for id 0.
-        original: what was written, whatever model wrote it.
-        written: the ids of it that this model reads, as a text.
+        number: number of the turn, in the order of writing; 0 is the beginning, before any text.
+        parent: the turn before; None for the beginning.
+        typed: the text as the user typed it.
+        read: the typed text as the model read it: perhaps with a newline before it, and with
+            U+FFFD for each unknown character.
+        original: the continuation, as the model that wrote it wrote it.
+        written: the continuation as the current model reads it.
         on_unknown: what was done with characters that the model does not know.
-        prompted: the state after reading, before writing.
+        prompted: the state after reading and before writing.
         after: the state after the turn.
-        nats: the surprise of what was written, together; None if it was read from a file.
-        seconds: that writing took.
-        finish: why the text ends; None if it was stopped, or read from a file.
+        nats: surprise of the whole continuation; None if it was read from a file.
+        seconds: time that writing took.
+        finish: why the continuation ends; None if it was stopped or read from a file.
     """
 
     number: int
@@ -46,11 +47,11 @@ class Turn:
 
     @property
     def text(self) -> str:
-        """What the turn adds to the text."""
+        """The text that the turn adds."""
         return self.read + self.written
 
     def path(self) -> list["Turn"]:
-        """Return the turns that lead here, this one included, the beginning not."""
+        """Return the turns that lead here: this turn included, the beginning excluded."""
         turn, path = self, []
         while turn.parent is not None:
             path.append(turn)
@@ -72,37 +73,43 @@ class Turn:
 
 
 class Tree:
-    """All turns, where the session stands among them, and the names of points."""
+    """All turns of a session, the current turn, and the names of turns.
+
+    Attributes:
+        turns: the turns by number.
+        current: the current turn.
+        names: the number of the turn for each name.
+        visited: for the number of a turn, the number of the next turn that was visited last.
+    """
 
     def __init__(self, beginning: GenerationState) -> None:
         """Begin without any text."""
         root = Turn(0, None, "", "", "", "", "error", beginning, beginning)
         self.turns, self.current = [root], root
         self.names: dict[str, int] = {}
-        # For each turn the number of the next one that was visited last.
         self.visited: dict[int, int] = {}
 
     def add(self, turn: Turn) -> Turn:
-        """Add a turn, give it the next number, and go there."""
+        """Add a turn with the next number, and go to it."""
         numbered = replace(turn, number=len(self.turns))
         self.turns.append(numbered)
         self.go(numbered)
         return numbered
 
     def go(self, turn: Turn) -> None:
-        """Go to a turn; `next` leads back there from every turn before it."""
+        """Go to a turn. From every turn on its path, `next` then leads back towards it."""
         self.current = turn
         while turn.parent is not None:
             self.visited[turn.parent.number] = turn.number
             turn = turn.parent
 
     def next(self) -> Turn | None:
-        """Return the turn after the current one that was visited last; None at an end."""
+        """Return the turn after the current one that was visited last; None if there is none."""
         number = self.visited.get(self.current.number)
         return None if number is None else self.turns[number]
 
     def find(self, name: str) -> Turn | None:
-        """Return the turn of a name or a number; None if there is none."""
+        """Return the turn with a name or a number; None if there is none."""
         number = self.names.get(name)
         if number is None and name.isascii() and name.isdecimal() and len(name) < 10:
             number = int(name)
@@ -110,14 +117,15 @@ class Tree:
 
 
 def draw_tree(tree: Tree, columns: int) -> Iterator[str]:
-    """Draw a tree, a line for each turn, those after it below; branches are indented.
+    """Draw a tree with one line for each turn, the turns after it below, and branches indented.
 
     Args:
-        tree: to draw.
-        columns: width of a line at most. Indents take half of it at most, the outer ones left out.
+        tree: the tree.
+        columns: width of a line in columns. Indents take at most half of it; the outermost indents
+            are left out if there are more.
 
     Yields:
-        The lines, `*` before the current turn.
+        The lines. A `*` marks the current turn.
     """
     children: dict[int, list[Turn]] = {}
     for turn in tree.turns[1:]:
@@ -127,7 +135,7 @@ def draw_tree(tree: Tree, columns: int) -> Iterator[str]:
     for name, number in tree.names.items():
         names.setdefault(number, []).append(name)
     most = max(columns // 4 * 2, 4)
-    # A turn, what stands before its number, and what before those of the turns after it.
+    # Each entry is a turn, the indent of its line, and the indent of the lines of later turns.
     waiting = [(tree.turns[0], "", "")]
     while waiting:
         turn, lead, below = waiting.pop()
@@ -139,19 +147,19 @@ def draw_tree(tree: Tree, columns: int) -> Iterator[str]:
             what = f"{one_line(turn.typed[:200])} | {one_line(turn.written[:200])}".strip()
         yield cut(f"{mark} {lead}{turn.number}{labels} {what}", columns)
         following = children.get(turn.number, [])
-        for place, child in reversed([*enumerate(following, 1)]):
+        for rank, child in reversed([*enumerate(following, 1)]):
             if len(following) == 1:
                 waiting.append((child, below, below))
                 continue
-            step, pillar = ("\u251c ", "\u2502 ") if place < len(following) else ("\u2514 ", "  ")
+            step, pillar = ("\u251c ", "\u2502 ") if rank < len(following) else ("\u2514 ", "  ")
             waiting.append((child, _indent(below + step, most), _indent(below + pillar, most)))
 
 
 def _indent(lead: str, most: int) -> str:
-    """Return an indent; one that is a step longer than it may be loses its outermost one."""
+    """Return an indent of at most a given width: if it is too long, its outermost step is cut."""
     return lead if len(lead) <= most else "\u2026 " + lead[4:]
 
 
 def shown_name(name: str) -> str:
-    """Return a name as it is shown: a session may come from anywhere, and names be anything."""
+    """Return a name safe to show, since a session may come from a stranger's file."""
     return one_line(name)[:LONGEST_NAME]
