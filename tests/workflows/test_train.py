@@ -246,7 +246,7 @@ def test_a_step_damaged_twice_is_set_aside_twice(corpus: Path) -> None:
     for _ in range(2):
         (run.folder(3) / "model.safetensors").write_bytes(b"?")
         events = run_out(resume_training("r", Supervision(stop_after=3)))
-        assert "no sound checkpoint is left" in notes(events)
+        assert "no undamaged checkpoint is left" in notes(events)
         assert run.steps() == [3]
     assert len(list((run.path / "checkpoints").glob("damaged-*"))) == 2
 

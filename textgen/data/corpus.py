@@ -22,7 +22,7 @@ SIGNATURES = {
     b"\x1f\x8b": "it is compressed by gzip; unpack it first",
     b"BZh": "it is compressed by bzip2; unpack it first",
     b"\xfd7zXZ": "it is compressed by xz; unpack it first",
-    b"PK\x03\x04": "it is a zip archive, as office documents are; save its text to a file first",
+    b"PK\x03\x04": "it is a zip archive or an office document; save its text to a file first",
     b"%PDF": "it is a PDF; save its text to a file first",
     b"\xff\xfe": "it is UTF-16; convert the file to UTF-8",
     b"\xfe\xff": "it is UTF-16; convert the file to UTF-8",

@@ -11,7 +11,7 @@ from textgen.errors import CorpusError
 # A short description of each text. corpora/README.md tells where the texts come from.
 TEXTS = {
     "fables": "113 short fables in English, much dialogue",
-    "names": "given names from many languages, one a line",
+    "names": "given names from many languages, one per line",
     "narration": "sentences of the fables in which nobody speaks",
     "numerals": "numbers and their English words",
     "sequences": "arithmetic sequences of five terms",

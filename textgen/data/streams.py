@@ -61,9 +61,8 @@ class Streams:
         """
         self.windows = (len(tokens) - 1) // sequence_length
         if self.windows < 1:
-            raise SettingError(
-                "sequence_length", sequence_length, f"shorter than the text of {len(tokens)}"
-            )
+            allowed = f"shorter than the text of {len(tokens)} characters"
+            raise SettingError("sequence_length", sequence_length, allowed)
         self._tokens = tokens
         self._length, self._seed, self._reset_rate = sequence_length, seed, reset_rate
         self._remainder = (len(tokens) - 1) % sequence_length

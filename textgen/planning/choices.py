@@ -22,9 +22,9 @@ BATCH_SIZE = 32
 SEQUENCE_LENGTH = 64
 # Fewest characters that a network should train on for each weight it multiplies with.
 CHARACTERS_PER_WEIGHT = 7.0
-# More epochs than this, at a dropout rate of a half, only memorise the text.
+# Most epochs of a plan. More would only memorise the text, even at a dropout rate of 0.5.
 MAX_EPOCHS = 24
-# Fewest steps of a plan that is made for a time, however short the text.
+# Fewest steps of a plan that fills a time, even if the text is short.
 MIN_STEPS = 200
 # Lowest and highest dropout rate.
 DROPOUT_RATES = (0.05, 0.5)
@@ -38,7 +38,7 @@ EPOCHS_OF_LEAST_RESETS = 9
 EVALUATIONS_PER_PLAN = 15
 # Shortest and longest time between two evaluations, in seconds.
 SECONDS_BETWEEN_EVALUATIONS = (2.0, 120.0)
-# Evaluations without a lower loss after which a plan made for a time ends early.
+# A plan that fills a time ends early after this many evaluations without a lower loss.
 PATIENCE = 5
 # Training texts shorter than this, in characters, are mostly memorised.
 FEW_CHARACTERS = 20_000
@@ -177,7 +177,7 @@ def choose_dropout(
     rate = dropout_rate(epochs, multiplications_per_character(model), training_characters)
     if rate == DROPOUT_RATES[0]:
         return Choice(rate, f"dropout {rate:g}: the lowest rate, since few epochs are planned")
-    return Choice(rate, f"dropout {rate:g}: for about {epochs:.1f} epochs; more need more dropout")
+    return Choice(rate, f"dropout {rate:g}: for about {epochs:.1f} epochs; more epochs need more")
 
 
 def dropout_rate(epochs: float, weights: int, training_characters: int) -> float:

@@ -25,7 +25,7 @@ def available_cores() -> int:
 
 
 def check_devices(devices: int) -> None:
-    """Check that this machine has a number of devices: cores or accelerators.
+    """Check that this machine has at least this many devices: cores or accelerators.
 
     Raises:
         SettingError: if it has fewer.

@@ -17,8 +17,8 @@ from textgen.runtime.devices import replicated, shared
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.optimizer import make_optimizer
 
-# Smallest parameter, in numbers, whose update the devices share by rows. For a smaller one,
-# exchanging the results would cost more than sharing saves.
+# Fewest numbers in a parameter whose update the devices share by rows. For a smaller parameter, the
+# exchange of the results would take longer than sharing saves.
 SHARED_UPDATE = 2**18
 
 

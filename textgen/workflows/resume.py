@@ -59,7 +59,7 @@ def resume_training(
         DamagedError: if run.json or the token file is damaged.
         LockedError: if another process is training the run.
         UsageError: if `steps` or `minutes` is given for a run that is not finished.
-        StorageError: if the run cannot be written; checkpoints that were saved are sound.
+        StorageError: if the run cannot be written; checkpoints that were saved remain usable.
         DivergedError: if training diverges again after five roll-backs.
     """
     started = time.perf_counter() if started is None else started
@@ -91,7 +91,8 @@ def resume_training(
             run.set_aside(number)
             yield Note(f"{error}; this checkpoint is renamed and not used", grave=True)
         if damaged and not checkpoint:
-            yield Note("no sound checkpoint is left; training starts again at step 0", grave=True)
+            warning = "no undamaged checkpoint is left; training starts again at step 0"
+            yield Note(warning, grave=True)
         trainer = yield from _trainer_for(run, record, devices, first_step=step * finished)
         if checkpoint:
             restore(run, trainer, checkpoint)

@@ -71,7 +71,7 @@ def supervise(
         notes about problems, and `Ended`.
 
     Raises:
-        StorageError: if the last checkpoint cannot be written; earlier ones are sound.
+        StorageError: if the last checkpoint cannot be written; earlier ones remain usable.
         DivergedError: if training diverges again after five roll-backs.
     """
     unsaved = list[dict[str, float]]()

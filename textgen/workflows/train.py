@@ -62,7 +62,7 @@ def start_training(
     Raises:
         RunExistsError: if a run of that name exists.
         CorpusError: if the text cannot be read or trained on.
-        StorageError: if the run cannot be written; checkpoints that were saved are sound.
+        StorageError: if the run cannot be written; checkpoints that were saved remain usable.
         DivergedError: if training diverges again after five roll-backs.
         KeyboardInterrupt: if it is asked to stop before the plan is made; nothing is written then.
     """
