@@ -1,6 +1,6 @@
-"""What a text may consist of: words of a list, and given beginnings of lines.
+"""Constraints on a text: only words of a list, and given beginnings of lines.
 
-Each is a small automaton over characters that NumPy and compiled loops run alike.
+Each is a small automaton over characters, for NumPy and JAX arrays alike.
 """
 
 import unicodedata
@@ -14,19 +14,21 @@ from textgen.errors import SettingError
 
 Array = Any  # numpy.ndarray, jax.Array or a tracer
 
+# Node between two words.
 BETWEEN_WORDS = 0
-# After the beginning of a word that no listed word has.
+# Node inside a word that is not the beginning of any listed word.
 OUTSIDE = 1
+# Entry of a script at which any character may be written.
 FREE = -1
 
 
 class WordTable(NamedTuple):
-    """The words of a list as a double array: the place after node n and character c is base[n] + c.
+    """A list of words as a trie in a double array: node n and character c lead to node base[n] + c.
 
     Attributes:
-        base: int32 [N], where the places after a node begin.
-        owner: int32 [N], the node that a place comes after.
-        is_word: bool [N], whether a word may end here.
+        base: int32 [N], index of a node to which the id of the next character is added.
+        owner: int32 [N], the node before a node; -1 for none.
+        is_word: bool [N], whether a word may end at a node.
         breaks: bool [V], which characters stand between words.
 
     References:
@@ -41,17 +43,17 @@ class WordTable(NamedTuple):
     def permitted(self, node: Array) -> Array:
         """Return which characters may follow, bool [V]."""
         xp = self.base.__array_namespace__()
-        places = self.base[node] + xp.arange(self.breaks.shape[0], dtype=np.int32)
-        return (self.owner[places] == node) | (self.breaks & self.is_word[node])
+        following = self.base[node] + xp.arange(self.breaks.shape[0], dtype=np.int32)
+        return (self.owner[following] == node) | (self.breaks & self.is_word[node])
 
     def advance(self, node: Array, token: Array) -> Array:
-        """Return the node after a character that is permitted."""
+        """Return the node after a permitted character."""
         xp = self.base.__array_namespace__()
         after = xp.where(self.breaks[token], BETWEEN_WORDS, self.base[node] + token)
         return xp.astype(after, np.int32)
 
     def find(self, tokens: Iterable[int]) -> int:
-        """Return the node after a text that may hold any words."""
+        """Return the node after a text, which may contain words that are not listed."""
         node = BETWEEN_WORDS
         for token in tokens:
             if self.breaks[token]:
@@ -63,11 +65,11 @@ class WordTable(NamedTuple):
 
 
 def is_word_character(character: str, in_words: Collection[str] = ()) -> bool:
-    """Return whether a character belongs to words: letters, marks, digits, apostrophes, hyphens do.
+    """Return whether a character belongs to words: a letter, mark, digit, apostrophe or hyphen.
 
     Args:
-        character: one.
-        in_words: further ones that do.
+        character: one character.
+        in_words: further characters that belong to words.
     """
     is_mark = unicodedata.category(character).startswith("M")
     return character.isalnum() or is_mark or character in "'\u2019-" or character in in_words
@@ -79,12 +81,13 @@ def make_word_table(
     """Prepare a list of words.
 
     Args:
-        words: without white space. Those with a character that may not be written are left out.
-        characters: of the vocabulary, those of the ids from 1 on.
-        permitted: bool [V], which may be written at all.
+        words: words without white space. Words with a character that is not permitted are left
+            out.
+        characters: the characters of the ids from 1 on.
+        permitted: bool [V], which characters may be written at all.
 
     Raises:
-        SettingError: if no word is left, or nothing that may stand between two.
+        SettingError: if no word is left, or no permitted character can stand between two words.
     """
     in_words = set("".join(words))
     breaks = [not is_word_character(c, in_words) for c in characters]
@@ -113,13 +116,13 @@ def _double_array(spelled: list[list[int]], vocab_size: int) -> WordTable:
         ends.append(node)
     parent, letter = np.array(parents), np.array(letters)
     begins = _begins(children, parent[1:], letter[1:], vocab_size)
-    places = begins[parent] + letter
-    places[0] = BETWEEN_WORDS
-    size = int(places.max()) + 1 + vocab_size
+    indices = begins[parent] + letter
+    indices[0] = BETWEEN_WORDS
+    size = int(indices.max()) + 1 + vocab_size
     base, owner = np.zeros(size, np.int32), np.full(size, -1, np.int32)
-    base[places], owner[places[1:]] = begins, places[parent[1:]]
+    base[indices], owner[indices[1:]] = begins, indices[parent[1:]]
     is_word = np.zeros(size, bool)
-    is_word[[BETWEEN_WORDS, OUTSIDE, *places[ends]]] = True
+    is_word[[BETWEEN_WORDS, OUTSIDE, *indices[ends]]] = True
     return WordTable(base, owner, is_word, np.zeros(vocab_size, bool))
 
 
@@ -129,20 +132,20 @@ def _begins(
     letter: NDArray[np.int_],
     vocab_size: int,
 ) -> NDArray[np.int32]:
-    """Return where the places after each node begin, so that no two children lie on one."""
-    first = vocab_size + 2  # so that no beginning is negative
+    """Return the base of each node, such that no two nodes have the same index."""
+    first = vocab_size + 2  # the lowest index, such that no base is negative
     begins, lowest = np.zeros(len(children), np.int32), first
     tried: dict[tuple[int, ...], int] = {}
     widths = np.array([len(following) for following in children])
     is_free = np.ones(first + len(children) + 3 * vocab_size, bool)
     is_free[:first] = False
-    # The widest first, while there is room; only children fill what is left between the others.
+    # Nodes with the most children come first. Single children fill the free indices between them.
     order = np.argsort(-widths, kind="stable")
     for node in order[: int((widths > 1).sum())].tolist():
         while not is_free[lowest]:
             lowest += 1
         tokens = tuple(sorted(children[node]))
-        # Where the same children did not fit before, they never will.
+        # A base at which the same children did not fit before need not be tried again.
         begin = _first_fit(is_free, max(lowest - tokens[0], tried.get(tokens, 0)), tokens)
         begins[node] = tried[tokens] = begin
         for token in tokens:
@@ -169,25 +172,25 @@ def _first_fit(is_free: NDArray[np.bool_], begin: int, tokens: Sequence[int]) ->
 
 
 class Script(NamedTuple):
-    """Given beginnings of lines, as one row of what is to be written.
+    """Given beginnings of lines, one after the other.
 
     Attributes:
-        tokens: int32 [S], ids that are to be written, each -1 standing for the rest of a line.
-        newline: its id.
+        tokens: int32 [S], the ids that must be written; FREE stands for the rest of a line.
+        newline: id of the newline.
     """
 
     tokens: Array
     newline: Array
 
-    def required(self, place: Array) -> Array:
-        """Return the id that is to be written at a place of the script, or -1 for any."""
-        return self.tokens[place]
+    def required(self, index: Array) -> Array:
+        """Return the id that must be written at an index of the script, or FREE for any."""
+        return self.tokens[index]
 
-    def advance(self, place: Array, token: Array) -> Array:
-        """Return the place after a character that is permitted."""
+    def advance(self, index: Array, token: Array) -> Array:
+        """Return the index after a permitted character."""
         xp = self.tokens.__array_namespace__()
-        moves = (self.tokens[place] != FREE) | (token == self.newline)
-        after = xp.minimum(place + xp.where(moves, 1, 0), self.tokens.shape[0] - 1)
+        moves = (self.tokens[index] != FREE) | (token == self.newline)
+        after = xp.minimum(index + xp.where(moves, 1, 0), self.tokens.shape[0] - 1)
         return xp.astype(after, np.int32)
 
 
@@ -195,11 +198,11 @@ def make_script(starts: Collection[Iterable[int]], newline: int) -> Script:
     """Prepare beginnings of lines.
 
     Args:
-        starts: the ids of each.
-        newline: its id.
+        starts: ids of the characters of each beginning.
+        newline: id of the newline.
 
     Returns:
-        The script; its place 0 is the rest of a line begun before, place 1 the first beginning.
+        The script. Index 0 is the rest of a line that began before, index 1 the first beginning.
     """
     row = [FREE]
     for start in starts:

@@ -30,8 +30,8 @@ MAX_CHARACTERS = 24
 MAX_SEPARATORS = 2
 # A prefix is not extended if it is less likely than this.
 LEAST = 1e-5
-# Nor if it is less likely than this share of the least likely word that would be returned. After
-# other separators, a prefix may still add to the probability of a likelier word.
+# A prefix is also not extended if it is less likely than this share of the last word that would be
+# returned. It is not 1: after other separators, a prefix may lead to a word that was found before.
 SHARE = 0.02
 
 
