@@ -68,12 +68,14 @@ def test_a_text_that_is_not_kept_or_too_short_is_refused(tiny_run: Path) -> None
 
     model = random_model()
     tokens = np.ones(MIN_SEARCHED - 1, np.int32)
-    with pytest.raises(CorpusError, match=r"'a text': the text has 199 characters, .* 200 .* --text FILE"):
+    with pytest.raises(CorpusError, match=r"'a text': the text has 199 .* 200 .* --text FILE"):
         next(find_units(model, tokens, "a text"))
     record = json.loads((tiny_run / "run.json").read_text())
     record["corpus"]["kept"] = False
     (tiny_run / "run.json").write_bytes(encode_json(record))
-    with pytest.raises(UsageError, match="the run has not kept its text; name one to read: --text"):
+    with pytest.raises(
+        UsageError, match="the run has not kept its text; name a text to read: --text"
+    ):
         validation_text(load_model("fox"), 1000)
 
 

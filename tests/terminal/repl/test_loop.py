@@ -69,7 +69,7 @@ def test_text_between_quotes_or_pasted_in_several_lines_is_one_text(
     assert entries_of('"""', "one", LineCancelledError, "two", LineCancelledError) == [
         ("two", False)
     ]
-    assert capsys.readouterr().err == "Ctrl-D leaves\n" * 2
+    assert capsys.readouterr().err == "press Ctrl-D to leave\n" * 2
     assert entries_of('"""', "one") == [("one", True)]
     assert capsys.readouterr().err == 'the text ends here without """\n'
 
@@ -212,7 +212,7 @@ def test_on_a_terminal_text_is_stopped_completed_scored_and_remembered(tiny_run:
         child.expect("0 turns left")
         prompted(child)
         child.sendintr()
-        child.expect("Ctrl-D leaves")
+        child.expect("press Ctrl-D to leave")
         prompted(child)
         child.send("\x04")
         child.expect(pexpect.EOF)
@@ -229,7 +229,7 @@ def test_on_a_terminal_text_is_stopped_completed_scored_and_remembered(tiny_run:
         child.send("the b\t")
         child.expect_exact("%")  # the candidates stand in the status line
         child.send("\x03")
-        child.expect("Ctrl-D leaves")
+        child.expect("press Ctrl-D to leave")
         prompted(child)
         child.send("/edit\r")
         child.expect("the dog")
@@ -246,7 +246,7 @@ def test_one_ctrl_c_too_many_does_not_end_the_session(tiny_run: Path) -> None:
         # Those that come before the prompt is there again are more than are needed.
         for _ in range(3000):
             child.sendintr()
-            if child.expect(["Ctrl-D leaves", pexpect.TIMEOUT], timeout=0.01) == 0:
+            if child.expect(["press Ctrl-D to leave", pexpect.TIMEOUT], timeout=0.01) == 0:
                 break
         else:
             pytest.fail("the session was not at its prompt again")

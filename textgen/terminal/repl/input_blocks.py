@@ -1,4 +1,4 @@
-"""From lines to what was meant by them: a command or line, or a text of several lines."""
+"""Group typed lines into entries: a command, a line of text, or a text of several lines."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -8,33 +8,33 @@ from textgen.terminal.output import say
 
 PROMPT = "> "
 TEXT_PROMPT = ". "
-# What stands before and after a text of several lines.
+# The marks before and after a text of several lines.
 QUOTES = '"""'
 
 
 class LineCancelledError(Exception):
-    """Ctrl-C was typed in the middle of a line, or of a text of several."""
+    """The user has pressed Ctrl-C while typing a line or a text of several lines."""
 
 
 class ReadLine(Protocol):
-    """What reads a line; it raises EOFError at the end."""
+    """A function that reads a line. It raises EOFError at the end of the input."""
 
     def __call__(self, prompt: str, *, is_text: bool) -> str:
         """Read a line.
 
         Args:
-            prompt: shown before it.
-            is_text: whether it cannot be a command.
+            prompt: text shown before the line.
+            is_text: whether the line is part of a text, and so cannot be a command.
         """
         ...
 
 
 class Entry(NamedTuple):
-    """What was typed.
+    """A line or a text that was typed.
 
     Attributes:
-        line: a line, or a text.
-        is_text: whether it cannot be a command.
+        line: the line or the text.
+        is_text: whether it is a text, and so cannot be a command.
     """
 
     line: str
@@ -42,7 +42,10 @@ class Entry(NamedTuple):
 
 
 def read_entries(read_line: ReadLine) -> Iterator[Entry]:
-    """Yield what is typed, texts between quotes or pasted in several lines as a whole."""
+    """Yield each typed line, and each text of several lines as a whole.
+
+    A text of several lines stands between `QUOTES`, or is pasted at once.
+    """
     waiting = deque[str]()
 
     def next_line(prompt: str, *, is_text: bool) -> str:
@@ -61,11 +64,11 @@ def read_entries(read_line: ReadLine) -> Iterator[Entry]:
                 continue
             pasted = [line, *waiting]
             waiting.clear()
-            if pasted[1:] == [""]:  # a line that was pasted with its end
+            if pasted[1:] == [""]:  # a line was pasted with its newline
                 pasted.pop()
             yield Entry("\n".join(pasted), len(pasted) > 1)
         except LineCancelledError:
-            say("Ctrl-D leaves")
+            say("press Ctrl-D to leave")
         except EOFError:
             return
 

@@ -1,4 +1,4 @@
-"""Lines edited on a terminal: history, completion of commands and words, the status line."""
+"""The line editor: history, completion of commands and words, and the status line."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -21,13 +21,13 @@ from textgen.session.commands import Session
 from textgen.terminal.repl.input_blocks import LineCancelledError
 from textgen.terminal.repl.status_line import status_line
 
-# Commands that are followed by a file.
+# Commands whose argument is the name of a file.
 FILES = ("/save ", "/load ", "/set words ")
-# Of a word being typed.
+# Number of words proposed to complete the word being typed.
 CANDIDATES = 8
-# Characters of a line beyond which reading it at every Tab would be felt.
+# Longest line in which words are completed, in characters. Each Tab reads the whole line.
 MAX_COMPLETED = 1000
-# What is longer is not kept in the history.
+# Longest line that is kept in the history, in characters.
 MAX_KEPT = 100_000
 
 
@@ -38,14 +38,15 @@ class LineEditor:
         """Prepare to read.
 
         Args:
-            session: whose commands and text complete what is typed.
-            history: file of the lines typed before; None to remember only those of this session.
+            session: session whose commands and text complete the line.
+            history: file of the lines typed in earlier sessions; None to keep lines only as long as
+                this session lasts.
         """
         self._session, self._is_text = session, False
         self._prompt = PromptSession[str](
             completer=_LineCompleter(session, self._completes_words),
             complete_while_typing=False,
-            # A menu of completions would reserve lines of the screen below every prompt.
+            # A menu of completions would reserve lines of the screen below each prompt.
             complete_style=CompleteStyle.READLINE_LIKE,
             history=_FileHistory(str(history)) if history else InMemoryHistory(),
             key_bindings=self._bindings(),
@@ -56,8 +57,8 @@ class LineEditor:
         """Read a line, or a text of several lines if it was pasted.
 
         Args:
-            prompt: shown before it.
-            is_text: whether it cannot be a command.
+            prompt: text shown before the line.
+            is_text: whether the line is part of a text, and so cannot be a command.
 
         Raises:
             EOFError: at Ctrl-D.
@@ -66,8 +67,8 @@ class LineEditor:
         self._is_text = is_text
         self._look_for_copies()
         try:
-            # Ctrl-C is a key here. Taking the signal too, prompt_toolkit would put Python's
-            # handler in force for a moment at the end of each line, and that one ends the session.
+            # Ctrl-C is a key here. If prompt_toolkit handled the signal too, it would install
+            # Python's handler for a moment at the end of each line, which ends the session.
             return self._prompt.prompt(prompt, handle_sigint=False)
         except KeyboardInterrupt as error:
             raise LineCancelledError from error
@@ -78,7 +79,7 @@ class LineEditor:
     def _bindings(self) -> KeyBindings:
         bindings = KeyBindings()
 
-        # Candidates stand in the status line: prompt_toolkit's own list would leave that on screen.
+        # The status line shows the candidates. prompt_toolkit's own list would stay on the screen.
         @bindings.add("tab")
         def _complete(event: KeyPressEvent) -> None:
             buffer = event.current_buffer
@@ -95,14 +96,14 @@ class LineEditor:
         columns, state = app.output.get_size().columns, app.current_buffer.complete_state
         line = status_line(self._session.conversation, columns)
         if state and state.completions:
-            # The chosen one first, so that it can be seen however narrow the terminal is.
+            # The chosen candidate comes first, so that a narrow terminal shows it too.
             chosen = state.complete_index or 0
             shown = [*state.completions[chosen:], *state.completions[:chosen]]
             line = cut("  ".join(candidate.display_text for candidate in shown), columns)
         return [("", line)]
 
     def _look_for_copies(self) -> None:
-        """Look in the background for what the last turn copies, and then show it."""
+        """Find in the background the longest copy in the last turn, and then show its length."""
         conversation = self._session.conversation
         turn = conversation.tree.current
         if turn.nats is None or conversation.known_copy(turn) is not None:
@@ -139,7 +140,7 @@ class _LineCompleter(Completer):
         if len(before) > MAX_COMPLETED:
             return
         stem = unfinished_word(before)
-        with suppress(TextgenError):  # a character that the model cannot go on from
+        with suppress(TextgenError):  # the model cannot continue from a character of the line
             for word in self._session.conversation.complete_word(before, CANDIDATES):
                 if word.text != stem:
                     display = f"{word.text} {100 * word.probability:.0f}%"
@@ -147,11 +148,11 @@ class _LineCompleter(Completer):
 
 
 class _FileHistory(FileHistory):
-    """A history that never stands in the way of a line."""
+    """A history in a file. An error of the file never loses a line or ends the session."""
 
     def store_string(self, string: str) -> None:
         if len(string) <= MAX_KEPT:
-            # The disk is full, or the text holds bytes that are none.
+            # The disk may be full, or the line may hold bytes that are not UTF-8.
             with suppress(OSError, UnicodeError):
                 super().store_string(string)
 

@@ -1,4 +1,4 @@
-"""The line below the prompt: what the last turn was written with, and how it came out."""
+"""The line below the prompt: the settings, and the speed and surprise of the last turn."""
 
 import math
 
@@ -7,11 +7,11 @@ from textgen.session.conversation import Conversation
 
 
 def status_line(conversation: Conversation, columns: int) -> str:
-    """Write the state of a session on one line, in the longest words that fit.
+    """Write the state of a session on one line, in short words if the long ones do not fit.
 
     Args:
-        conversation: the session's text, of which the current turn is described.
-        columns: width of the terminal.
+        conversation: conversation of the session; its current turn is described.
+        columns: width of the terminal in columns.
     """
     turn, settings = conversation.tree.current, conversation.settings
     short = [f"T{settings.temperature}", f"seed {conversation.seed}"]
