@@ -18,7 +18,7 @@ from textgen.generation.numpy_engine import NumpyEngine
 from textgen.settings import MAX_SEED, SamplingSettings
 
 PAGE = (Path(__file__).parents[1] / "docs" / "python.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+EXAMPLES = re.findall(r"^```(python|pycon)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 PROGRAM = EXAMPLES[-1][1]
 
 
