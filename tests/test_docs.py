@@ -13,13 +13,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from textgen.session.messages import HELP
+from textgen.session.commands import COMMANDS as SESSION_COMMANDS
 from textgen.terminal.cli import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-SESSION_COMMANDS = set(re.findall(r"^  (/\w+)", HELP, re.MULTILINE))
 BENCHMARK_OPTIONS = {
     option
     for program in (ROOT / "benchmarks").glob("*.py")
@@ -249,6 +248,12 @@ def test_the_readme_shows_every_command() -> None:
     named = {name for name, *_ in commands_of(ROOT / "README.md")}
     named |= {span.split()[1] for span in spans_of(ROOT / "README.md") if " " in span}
     assert {*COMMANDS} <= named
+
+
+def test_the_page_of_the_session_has_all_of_its_commands() -> None:
+    rows = re.findall(r"^\| (`/.*?) \|", text_of(ROOT / "docs" / "session.md"), re.MULTILINE)
+    named = {span.split()[0] for row in rows for span in SPAN.findall(row)}
+    assert named == {*SESSION_COMMANDS}
 
 
 def test_a_quick_command_trains_for_a_few_steps_and_is_otherwise_the_same() -> None:
