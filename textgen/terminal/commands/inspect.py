@@ -44,7 +44,7 @@ def inspect(
         typer.Option(
             metavar="NAMES",
             help="Quantities to show, of forget,input,reset,update,candidate,cell,output,hidden; "
-            "by default all that the network has but candidate.",
+            "by default all that the network has, except candidate.",
         ),
     ] = None,
     on_unknown: Unknown = "error",
