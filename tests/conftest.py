@@ -1,20 +1,26 @@
-"""What the tests share: two CPU devices, signals that are heeded, and a tiny trained run."""
+"""What tests share: two CPU devices, signals, compiled programs, and a small trained run."""
 
+import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
 import jax
 import pytest
 
-# Before JAX starts: tests use one or both of two devices.
+from textgen.runtime.compile_cache import FOLDER, keep_compiled
+
+# Tests use one or both of two devices; JAX fixes their number when it starts.
 jax.config.update("jax_num_cpu_devices", 2)
 jax.devices()
 
-# The same examples in every run, however long one takes on a busy machine.
+# Every test run tries the same examples, and none fails because the machine is busy.
 hypothesis.settings.register_profile(
     "tests",
     derandomize=True,
@@ -24,30 +30,107 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("tests")
 
-# What a script starts in the background, or nohup, ignores these; so would the commands that tests
-# start and send them to.
+# A process started by nohup, or by a script in the background, ignores these signals, and so would
+# the commands that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock that all workers of a test run share; wait for it."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def common_folder(factory: pytest.TempPathFactory) -> Path:
+    """Return the temporary folder that all workers of this test run share."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+class CompiledPrograms:
+    """What XLA compiles for this worker and its commands; workers exchange it between tests.
+
+    Most of the time of the tests goes into compiling, so each program is compiled once for all
+    workers, and kept for the next test run. What is kept is what would be compiled: the name of an
+    entry is a hash of the program, the compiler and its options.
+
+    JAX writes entries in place: another process could read half of one. Each worker therefore has a
+    folder of its own, and passes on what is whole when none of its tests runs.
+    """
+
+    def __init__(self, own: Path, kept: Path) -> None:
+        self._lock, self._own, self._kept = kept / "lock", own, kept
+        self._seen: dict[Path, int] = {}
+        with locked(self._lock):
+            self.folder, self._common = self._tidied(own), self._tidied(kept)
+
+    def fetch(self) -> None:
+        """Take over what other workers have compiled."""
+        self._copy_new(self._common, self.folder)
+
+    def pass_on(self) -> None:
+        """Give other workers what this one has compiled."""
+        if self._has_changed(self.folder):
+            self._tidied(self._own)
+            self._copy_new(self.folder, self._common)
+
+    def _tidied(self, folder: Path) -> Path:
+        """Return where textgen keeps programs in a folder, after removing incomplete entries."""
+        environment = {FOLDER: str(folder)}
+        keep_compiled(environment)
+        return Path(environment["JAX_COMPILATION_CACHE_DIR"])
+
+    def _has_changed(self, folder: Path) -> bool:
+        return folder.stat().st_mtime_ns != self._seen.get(folder)
+
+    def _copy_new(self, source: Path, target: Path) -> None:
+        if not self._has_changed(source):
+            return
+        with locked(self._lock):
+            self._seen[source] = source.stat().st_mtime_ns
+            for name in {*os.listdir(source)} - {*os.listdir(target)}:
+                part = target.parent / name
+                shutil.copy(source / name, part)
+                part.rename(target / name)
+            self._seen[target] = target.stat().st_mtime_ns
+
+
 @pytest.fixture(autouse=True, scope="session")
-def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Compile each network once for all tests; what is compiled is what they would compile."""
+def compiled_programs(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> CompiledPrograms:
+    cache = getattr(pytestconfig, "cache", None)  # None with -p no:cacheprovider
+    kept = cache.mkdir("compiled") if cache else common_folder(tmp_path_factory)
+    programs = CompiledPrograms(tmp_path_factory.mktemp("compiled"), kept)
     settings = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_compilation_cache_dir": str(programs.folder),
         "jax_persistent_cache_min_compile_time_secs": 0,
         "jax_persistent_cache_min_entry_size_bytes": 0,
+        # It would write the folder into the hash of every program; only a GPU makes use of it.
+        "jax_persistent_cache_enable_xla_caches": "none",
     }
     for name, value in settings.items():
         jax.config.update(name, value)
         os.environ[name.upper()] = str(value)  # for the commands that tests run
+    programs.fetch()
+    return programs
+
+
+@pytest.fixture(autouse=True)
+def exchange_programs(compiled_programs: CompiledPrograms) -> Iterator[None]:
+    compiled_programs.fetch()
+    yield
+    compiled_programs.pass_on()
 
 
 TEXT = "the quick brown fox jumps over the lazy dog, and the dog sleeps on.\n" * 40
 
 
 @pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_folder(exchange_programs: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Run each test in an empty folder, with the runs beside it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TEXTGEN_CHECKPOINTS", raising=False)
@@ -95,18 +178,24 @@ TINY = [
 
 
 @pytest.fixture(scope="session")
-def tiny_run_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Train a tiny run once; tests copy it."""
-    folder = tmp_path_factory.mktemp("tiny")
-    (folder / "fox.txt").write_text(TEXT, encoding="utf-8")
-    done = textgen("train", "fox.txt", *TINY, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "checkpoints" / "fox"
+def tiny_run_source(
+    tmp_path_factory: pytest.TempPathFactory, compiled_programs: CompiledPrograms
+) -> Path:
+    """Train a tiny run once for all workers; tests copy it."""
+    common = common_folder(tmp_path_factory) / "tiny-run"
+    common.mkdir(exist_ok=True)
+    run = common / "fox"
+    with locked(common / "lock"):
+        if not run.exists():
+            folder = tmp_path_factory.mktemp("tiny")
+            (folder / "fox.txt").write_text(TEXT, encoding="utf-8")
+            done = textgen("train", "fox.txt", *TINY, cwd=folder)
+            assert done.returncode == 0, done.stderr
+            (folder / "checkpoints" / "fox").rename(run)
+    return run
 
 
 @pytest.fixture
 def tiny_run(tiny_run_source: Path, own_folder: Path) -> Path:
-    """A copy of the tiny run, as checkpoints/fox in the current folder."""
-    import shutil
-
+    """Return a copy of the tiny run, as checkpoints/fox in the current folder."""
     return Path(shutil.copytree(tiny_run_source, own_folder / "checkpoints" / "fox"))
