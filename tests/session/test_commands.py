@@ -920,10 +920,11 @@ def test_what_could_not_be_loaded_is_not_saved() -> None:
     assert "[length must be a whole number" in transcript(session, "/save s.json")
     assert not Path("s.json").exists()
     session.conversation.length = 5
-    session.conversation._writings = MAX_SEED
+    conversation = session.conversation
+    list(conversation.restore(replace(conversation.saved(), writings=MAX_SEED)))
     transcript(session, "", "/save s.json")
     assert "[loaded 2 turns; " in transcript(random_session(), "/load s.json")
-    assert session.conversation._writings == 0
+    assert conversation.saved().writings == 0
 
 
 # What a session from anywhere may hold in the place of anything.
@@ -1065,7 +1066,7 @@ def test_another_run_may_come_while_copies_are_looked_for() -> None:
     conversation = session.conversation
 
     def tokens() -> NDArray[np.int32]:
-        conversation._training = []  # as `switch` does
+        list(conversation.switch(conversation.model))
         return VOCABULARY.encode("the cat sat on the mat")
 
     conversation.model.training_tokens = tokens  # type: ignore[method-assign]
