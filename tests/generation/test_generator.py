@@ -23,7 +23,7 @@ from textgen.generation.generator import (
     _Writing,
     write_side_by_side,
 )
-from textgen.generation.jax_engine import JaxEngine, _sampling_mesh
+from textgen.generation.jax_engine import JaxEngine
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.parameters import parameter_shapes
 from textgen.runs.checkpoint import read_checkpoint
@@ -130,11 +130,6 @@ def test_samples_of_a_large_network_are_written_by_one_loop_and_stay_the_same(
     columns = zip(*write_side_by_side(together, 200, SETTINGS), strict=True)
     texts = ["".join(piece.text for piece in column if piece) for column in columns]
     assert texts == [write(generator(sample=number), 200) for number in range(3)]
-
-
-def test_several_samples_share_the_devices() -> None:
-    assert _sampling_mesh(many=True).size == 2
-    assert _sampling_mesh(many=False).size == 1
 
 
 def test_without_a_prompt_the_start_character_is_read_and_not_written() -> None:
