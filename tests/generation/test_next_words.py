@@ -20,7 +20,10 @@ from textgen.settings import ModelSettings
 VOCABULARY = Vocabulary("\n abc'.")
 
 
-def generator_of(cell: Any = "lstm", seed: int = 0, sharpness: float = 2.0) -> Generator:
+def generator_of(
+    cell: Any = "lstm", seed: int = 0, sharpness: float = 2.0, always: str = ""
+) -> Generator:
+    """Return a generator with random weights; nothing but `always` is likely, if it is given."""
     settings = ModelSettings(
         vocab_size=len(VOCABULARY),
         embedding_size=5,
@@ -34,6 +37,7 @@ def generator_of(cell: Any = "lstm", seed: int = 0, sharpness: float = 2.0) -> G
         name: random.normal(0, sharpness, shape).astype(np.float32)
         for name, shape in parameter_shapes(settings).items()
     }
+    parameters["projection.bias"][VOCABULARY.encode(always)] = 50.0
     return Generator(NumpyEngine(settings, parameters), VOCABULARY, "\n", seed=7)
 
 
@@ -119,9 +123,7 @@ def test_the_work_is_bounded_however_even_the_chances_are(monkeypatch: pytest.Mo
 
 
 def test_a_script_without_spaces_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    generator = generator_of(sharpness=0.0)
-    kernel = generator.reader._folded  # type: ignore[attr-defined]
-    kernel["bias"][VOCABULARY.encode("a")] = 50.0  # nothing but one letter is ever likely
+    generator = generator_of(sharpness=0.0, always="a")
     monkeypatch.setattr(module, "MAX_CHARACTERS", 5)
     generator.feed("a")
     assert next_words(generator, 1, "a") == [NextWord("aaaaaa", pytest.approx(1.0))]
