@@ -68,23 +68,30 @@ def penalise(logits: Array, used: Array, penalty: Array) -> Array:
 
 
 class Candidates:
-    """The characters that may still be drawn, and what the filters share about them.
+    """The characters that may still be drawn, and what several filters need to know of them.
 
     Attributes:
         xp: namespace of the arrays.
         shifted: logits minus the highest one, float32 [..., V].
         kept: bool [..., V], which characters no filter has removed.
-        weights: exp(shifted), float32 [..., V] in [0, 1], and 0 for a removed character: the
-            probabilities of the characters but for a common factor.
     """
 
     def __init__(self, logits: Array) -> None:
         """Begin with all characters whose logits, float32 [..., V], are not minus infinity."""
         self.xp = logits.__array_namespace__()
         self.shifted = logits - _highest(logits)
-        self.weights = self.xp.exp(self.shifted)
-        self.kept = self.weights > 0
+        self._weights = self.xp.exp(self.shifted)
+        self.kept = self._weights > 0
         self._ranking: Ranking | None = None
+        self._is_current = True
+
+    @property
+    def weights(self) -> Array:
+        """float32 [..., V] in [0, 1], in proportion to the probabilities; 0 where not `kept`."""
+        if not self._is_current:
+            self._weights = self.xp.where(self.kept, self._weights, 0)
+            self._is_current = True
+        return self._weights
 
     def ranking(self) -> "Ranking":
         """Rank the characters from the likeliest on. No filter changes this order."""
@@ -95,7 +102,7 @@ class Candidates:
     def keep(self, mask: Array) -> None:
         """Remove the characters where a mask, bool [..., V], is false."""
         self.kept = self.kept & mask
-        self.weights = self.xp.where(self.kept, self.weights, 0)
+        self._is_current = False  # the weights: after the last filter nobody needs them
 
     def total(self) -> Array:
         """Return the sum of the weights, float32 [..., 1]."""
@@ -146,10 +153,10 @@ class Filter(NamedTuple):
 
     Attributes:
         name: name of its setting in `SamplingSettings`.
-        is_on: tells from the value of the setting and the vocabulary's size V whether the filter
-            can remove any character. A filter that is off costs nothing.
-        keep: tells from the candidates and the value, float32, which characters stay, bool
-            [..., V]; characters removed before do not come back.
+        is_on: whether a value of the setting, with a vocabulary of size V, can remove any
+            character. A filter that is off costs nothing.
+        keep: returns which characters stay, bool [..., V], given the candidates and the value,
+            float32. A character that was removed before does not come back.
     """
 
     name: str
