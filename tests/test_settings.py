@@ -94,6 +94,24 @@ def test_sampling_settings_of_the_wrong_kind_are_refused_by_name(
         SamplingSettings.from_json(values)
 
 
+def test_controls_are_counted_where_they_are_on() -> None:
+    controls = {
+        "top_k": 3,
+        "typical_p": 0.9,
+        "top_p": 0.9,
+        "min_p": 0.1,
+        "repetition_penalty": 1.1,
+        "words": ["a"],
+        "starts": ["a"],
+        "max_copy": 5,
+    }
+    others = {"temperature": 0.5, "repetition_window": 9, "forbid": "a", "stop": ["a"], "lines": 2}
+    for name, value in controls.items():
+        assert SamplingSettings(**{name: value}).num_controls == 1, name  # type: ignore[arg-type]
+    assert SamplingSettings(**others).num_controls == 0  # type: ignore[arg-type]
+    assert SamplingSettings(**controls, **others).num_controls == 8  # type: ignore[arg-type]
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         MODEL.hidden_size = 3  # type: ignore[misc]

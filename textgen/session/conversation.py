@@ -151,7 +151,11 @@ class Conversation:
         yield from self._write(turn, self.length, self.tree.add)
 
     def regenerate(self) -> Iterator[str]:
-        """Write the last turn again, as a new turn after the same one; yield pieces of its text."""
+        """Write the last turn again, as another turn after its parent.
+
+        Yields:
+            Pieces of text as they are written.
+        """
         yield from self._write(self.tree.current, self.length, self.tree.add)
 
     def write_alternatives(self, count: int) -> Iterator[Turn | None]:

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import re
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TEXT
+from textgen.settings import SamplingSettings
 from textgen.terminal.cli import run_command
 from textgen.workflows.load import load_model
 
@@ -145,6 +147,16 @@ def test_bad_input_gets_one_line(
     assert (found, out) == (code, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_every_setting_of_writing_is_an_option_with_its_default(sample: Say) -> None:
+    report = json.loads(sample("--json", "--length=5")[1])
+    found, out, _ = sample("--help")
+    assert found == 0
+    for field in dataclasses.fields(SamplingSettings):
+        assert f"  --{field.name.replace('_', '-')} " in out
+        default = list(field.default) if field.default == () else field.default
+        assert report["settings"][field.name] == (0 if field.name == "words" else default)
 
 
 def test_a_text_that_is_stuck_says_so(sample: Say) -> None:
