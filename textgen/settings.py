@@ -194,6 +194,11 @@ class ModelSettings(Settings):
         check_number("num_layers", self.num_layers, 1, 64, whole=True)
         check_number("dropout_rate", self.dropout_rate, 0, 1, open_high=True)
 
+    @property
+    def size(self) -> str:
+        """Layers and units for people, such as `2x192`."""
+        return f"{self.num_layers}x{self.hidden_size}"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Settings):

@@ -128,7 +128,7 @@ def choose_width(request: Request, text: TextSize, operations: float) -> Choice[
         needed = CHARACTERS_PER_WEIGHT * multiplications_per_character(model)
         if operations / operations_per_character(model) >= needed:
             widest = width
-    layers = request.model_settings(text.vocab_size, widest, 0.0).num_layers
+    size = request.model_settings(text.vocab_size, widest, 0.0).size
     goal = (
         f"train on {CHARACTERS_PER_WEIGHT:g} characters per weight "
         f"in {format_minutes(request.seconds)} on this machine"
@@ -136,7 +136,7 @@ def choose_width(request: Request, text: TextSize, operations: float) -> Choice[
     reason = f"the widest network that can {goal}"
     if widest == WIDTHS[0]:
         reason = f"the narrowest network; a wider one could not {goal}"
-    return Choice(widest, f"{layers}x{widest}: {reason}")
+    return Choice(widest, f"{size}: {reason}")
 
 
 def expected_epochs(

@@ -93,7 +93,7 @@ def measure_machine(cell: CellName, seconds: float) -> Iterator[Speeds]:
         parameters = {name: np.asarray(array) for name, array in trainer.state.parameters.items()}
         engine = JaxEngine(model, parameters)
         yield Speeds(
-            network=f"{num_layers}x{hidden_size}",
+            network=model.size,
             batch_size=batch_size,
             sequence_length=length,
             training=training,

@@ -125,7 +125,7 @@ def measure_network(
         What is being measured, and each result. The result of `dynamic` has the losses of all
         characters.
     """
-    title = f"{CELLS[settings.cell].title} {settings.num_layers}x{settings.hidden_size}"
+    title = f"{CELLS[settings.cell].title} {settings.size}"
     apply = network_function(settings)
     mesh = make_mesh(None, WINDOWS_AT_ONCE)
     evaluator, arrays = Evaluator(apply, settings, mesh), dict[str, Any](parameters)

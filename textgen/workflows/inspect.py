@@ -42,7 +42,7 @@ class Inspection:
     def title(self) -> str:
         """The run, the network and the layer, for people."""
         settings, layer = self.model.config.settings, self.watched.layer
-        network = f"{CELLS[settings.cell].title} {settings.num_layers}x{settings.hidden_size}"
+        network = f"{CELLS[settings.cell].title} {settings.size}"
         return (
             f"{self.model.name}, step {self.model.step:,}: {network}, "
             f"layer {layer} of {settings.num_layers}"

@@ -89,7 +89,7 @@ def sample(
                     say(f"sample {number + 1} ends here: the settings permit no further character")
     if sys.stdout.isatty() and not as_json:
         emit("\n")
-    raise typer.Exit(0 if ending.signal is None else 128 + ending.signal)
+    raise typer.Exit(ending.exit_code)
 
 
 def _words(path: Path | None) -> tuple[str, ...]:

@@ -97,4 +97,4 @@ def train(
                 display.show(event)
         except KeyboardInterrupt:
             say("stopped before the first step: nothing was changed")
-    raise typer.Exit(0 if ending.signal is None else 128 + ending.signal)
+    raise typer.Exit(ending.exit_code)

@@ -23,13 +23,12 @@ def format_plan(event: Planned) -> str:
     record, plan = event.record, event.record.plan
     corpus, model = record.corpus, record.config.settings
     epochs = plan.steps * plan.characters_per_step / corpus.training_characters
-    size = f"{model.num_layers}x{model.hidden_size}"
     lines = [
         f"run      {one_line(str(event.run.path))}",
         f"text     {corpus.characters:,} characters, {model.vocab_size - 1} different",
         f"split    {corpus.training_characters:,} to train on, "
         f"{corpus.validation_characters:,} to validate",
-        f"network  {CELLS[model.cell].title} {size}, {parameter_count(model):,} parameters, "
+        f"network  {CELLS[model.cell].title} {model.size}, {parameter_count(model):,} parameters, "
         f"dropout {model.dropout_rate:g}",
         f"plan     {plan.steps:,} steps of {plan.batch_size} x {plan.sequence_length} characters, "
         f"{epochs:.1f} epochs",
