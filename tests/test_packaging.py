@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from textgen import __version__
 from textgen.data.shipped import TEXTS
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +31,7 @@ def test_a_wheel_holds_the_package_and_the_texts_and_nothing_else(wheel: Path) -
     for name in TEXTS:
         assert f"textgen/corpora/{name}.txt" in names
     roots = {name.split("/")[0] for name in names}
-    assert roots == {"textgen", "textgen_lstm-0.1.0.dist-info"}
+    assert roots == {"textgen", f"textgen_lstm-{__version__}.dist-info"}
 
 
 def test_the_package_of_a_wheel_trains_on_its_own_fables(wheel: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textgen.generation.generator import Generator
     from textgen.settings import SamplingSettings
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Generator", "SamplingSettings", "TextgenError", "__version__", "load"]
 
 # Modules that are imported on first use, so that the command line starts without NumPy.

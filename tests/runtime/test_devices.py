@@ -25,5 +25,6 @@ def test_devices_beyond_the_cores_are_refused_before_jax_starts() -> None:
 
 
 def test_more_devices_than_there_are_is_refused() -> None:
-    with pytest.raises(SettingError, match="devices must be at most 2, the number available, got 3"):
+    message = "devices must be at most 2, the number available, got 3"
+    with pytest.raises(SettingError, match=message):
         make_mesh(3, 6)

@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from tests.conftest import TINY, textgen
+from textgen import __version__
 from textgen.terminal.cli import app, run_command
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -52,7 +53,7 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         assert code == 0
         assert f"textgen {name}" in out
     code, out, _ = run(capsys, "--version")
-    assert (code, out) == (0, "textgen 0.1.0\n")
+    assert (code, out) == (0, f"textgen {__version__}\n")
 
 
 @pytest.mark.parametrize(

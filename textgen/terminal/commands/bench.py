@@ -23,7 +23,10 @@ def bench(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure how fast this machine trains and writes, which takes less than a minute."""
+    """Measure how fast this machine trains and writes.
+
+    This takes less than a minute.
+    """
     check_number("seconds", seconds, 0, 3600, open_low=True)
 
     from textgen.runtime.compile_cache import keep_compiled

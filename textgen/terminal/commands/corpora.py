@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def corpora(as_json: AsJson = False, quiet: Quiet = False) -> None:
-    """List the texts that ship with textgen; each can be trained on by its name."""
+    """List the texts that ship with textgen, to train on by name."""
     from textgen.data.shipped import shipped_texts
 
     texts = list(shipped_texts())

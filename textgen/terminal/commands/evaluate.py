@@ -31,9 +31,10 @@ def evaluate(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure how well a run's best checkpoint predicts a text, beside n-gram models and xz.
+    """Measure how well a run predicts a text.
 
-    There are three protocols: window, stream and dynamic. Compare results only within a protocol.
+    The best checkpoint is compared with n-gram models and xz. There are three protocols: window,
+    stream and dynamic. Compare results only within a protocol.
     """
     check_output(output)
     model = _load(run, file)

@@ -59,7 +59,7 @@ def gradient(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show how much of the gradient is left on its way back through a text."""
+    """Show how far gradients reach back through a text."""
     check_number("reach", reach, 2, MAX_REACH, whole=True)
     check_number("places", places, 1, 100_000, whole=True)
     if compare and runs:

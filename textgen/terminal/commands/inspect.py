@@ -68,7 +68,7 @@ def inspect(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show a network's gates, states and predictions at each character of a text."""
+    """Show gates, states and predictions at each character of a text."""
     if find:
         given = {"TEXT": text, "layer": layer, "units": units, "show": show, "output": output}
         _refuse(given, "cannot be given with --find, which looks at all units over a whole text")

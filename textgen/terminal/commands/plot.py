@@ -63,10 +63,10 @@ def plot(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw the learning curves of runs: training and validation loss in bits per character.
+    """Draw the learning curves of runs.
 
-    On a long text, the validation loss is measured on a part of the validation text. Baselines are
-    measured on all of it.
+    Training and validation losses are in bits per character. On a long text, the validation loss
+    is measured on a part of the validation text. Baselines are measured on all of it.
     """
     if runs is not None and len(runs) > MAX_RUNS:
         raise UsageError(f"{len(runs)} runs are too many for a chart; name at most {MAX_RUNS}")

@@ -35,7 +35,10 @@ def repl(
     quiet: Quiet = False,
     **asked: Any,
 ) -> None:
-    """Write in turns with a model, which continues what you type. /help lists the commands."""
+    """Write in turns with a model.
+
+    The model continues what you type. /help lists the commands.
+    """
     settings = sampling_settings(asked)
     check_number("length", length, 1, MAX_LENGTH, whole=True)
     if seed is not None:

@@ -22,7 +22,7 @@ def info(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show the text, network, plan, progress and best loss of a run."""
+    """Show the text, network, plan and best loss of a run."""
     from textgen.runs.library import find_run
     from textgen.runs.summary import summarise
     from textgen.terminal.display.run_tables import format_extremes, format_summary
@@ -69,7 +69,10 @@ def runs(as_json: AsJson = False, quiet: Quiet = False) -> None:
 
 
 def verify(run: RunArgument = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
-    """Check every byte of a run against its checksums. The exit code is 4 if something is wrong."""
+    """Check every byte of a run against its checksums.
+
+    The exit code is 4 if something is wrong.
+    """
     from textgen.runs.library import find_run
 
     found = find_run(run)

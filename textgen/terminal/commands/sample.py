@@ -47,7 +47,10 @@ def sample(
     quiet: Quiet = False,
     **asked: Any,
 ) -> None:
-    """Write text in the style of a run's corpus, to standard output as it is generated."""
+    """Write text in the style of a run's training text.
+
+    The text goes to standard output while it is generated.
+    """
     if prompt is not None and prompt_file is not None:
         raise UsageError("prompt and prompt-file cannot both be given")
     settings = sampling_settings(asked)

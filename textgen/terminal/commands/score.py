@@ -73,9 +73,9 @@ def score(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say how well a text fits a run, in bits per character.
+    """Measure how well a text fits a run.
 
-    With several runs, say which one fits best.
+    The score is in bits per character; lower is better. With several runs, say which one fits best.
     """
     check_number("top", TOP if top is None else top, 1, 10**6, whole=True)
     if top is not None and not sort:

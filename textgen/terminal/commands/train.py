@@ -51,7 +51,7 @@ def train(
     quiet: Quiet = False,
     **asked: Any,
 ) -> None:
-    """Train a network on a text, or continue a run that was interrupted.
+    """Train a network on a text, or resume a run.
 
     Ctrl-C saves and stops. A second Ctrl-C stops at once, without saving.
     """
