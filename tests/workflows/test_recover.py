@@ -3,13 +3,14 @@
 import errno
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.workflows.test_train import content, notes, rows, run_out, start
+from tests.workflows.trainings import FABLES, content, notes, rows, start
 from textgen.errors import DivergedError, StorageError
 from textgen.runs import checkpoint as checkpoint_module
 from textgen.runs.files import write_durably
@@ -38,17 +39,17 @@ FAILURES = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EROFS]
 
 @pytest.mark.parametrize("number", FAILURES)
 def test_training_goes_on_when_a_checkpoint_cannot_be_written(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    whole_run: Callable[..., Path], corpus: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    run_out(start(corpus, "whole"))
+    whole = whole_run()
     fail_writes(monkeypatch, number, range(6, 9))
-    events = run_out(start(corpus, "r"))
+    events = list(start(corpus, "r"))
     assert [event.step for event in events if isinstance(event, Saved)] == [3, 9, 12]
     (note,) = (event for event in events if isinstance(event, Note) and event.grave)
     assert "the last saved step is 3; training continues and will try again" in note.text
     path = Path("checkpoints/r")
-    assert content(path, 12) == content(Path("checkpoints/whole"), 12)
-    assert rows(path) == rows(Path("checkpoints/whole"))
+    assert content(path, 12) == content(whole, 12)
+    assert rows(path) == rows(whole)
     assert Run(path).problems() == []
     assert not list((path / "checkpoints").glob(".tmp-*"))
 
@@ -74,7 +75,7 @@ def test_a_run_that_cannot_even_be_looked_at_for_a_while_goes_on(
         patch.setattr("io.open", unreachable(open))
         texts = (event.text for event in events if isinstance(event, Note) and event.grave)
         assert any("training continues and will try again" in text for text in texts)
-    ended = run_out(events)[-1]
+    ended = list(events)[-1]
     assert isinstance(ended, Ended)
     assert ended.finished
     assert Run(Path("checkpoints/r")).problems() == []
@@ -84,7 +85,7 @@ def test_checkpoints_make_no_room_on_a_disk_that_is_not_full(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_writes(monkeypatch, errno.EIO, range(9, 10))
-    run_out(start(corpus, "r", keep=9))
+    list(start(corpus, "r", keep=9))
     assert Run(Path("checkpoints/r")).steps() == [3, 6, 12]
 
 
@@ -97,24 +98,23 @@ def test_a_checkpoint_is_written_although_the_metrics_cannot_be(
 
     monkeypatch.setattr(Run, "add_metrics", fail)
     with pytest.raises(StorageError, match=r"Input/output error; the last saved step is 12"):
-        run_out(start(corpus, "r", keep=9))
+        list(start(corpus, "r", keep=9))
     assert Run(Path("checkpoints/r")).steps() == [3, 6, 9, 12]
 
 
 @pytest.mark.parametrize("number", FAILURES)
 def test_a_last_checkpoint_that_cannot_be_written_ends_it_with_the_one_before_sound(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    whole_run: Callable[..., Path], corpus: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     with monkeypatch.context() as patch:
         fail_writes(patch, number, range(10, 13))
         with pytest.raises(StorageError, match=r"step-00000012.*the last saved step is 9"):
-            run_out(start(corpus, "r"))
+            list(start(corpus, "r"))
     run = Run(Path("checkpoints/r"))
     assert run.steps()[-1] == 9
     assert run.problems() == []
-    run_out(start(corpus, "whole"))
-    run_out(resume_training("r", Supervision()))
-    assert content(run.path, 12) == content(Path("checkpoints/whole"), 12)
+    list(resume_training("r", Supervision()))
+    assert content(run.path, 12) == content(whole_run(), 12)
 
 
 def test_older_checkpoints_make_room_on_a_full_disk(
@@ -128,7 +128,7 @@ def test_older_checkpoints_make_room_on_a_full_disk(
         write_durably(path, data)
 
     monkeypatch.setattr(checkpoint_module, "write_durably", write)
-    events = run_out(start(corpus, "r", keep=9))
+    events = list(start(corpus, "r", keep=9))
     assert [event.step for event in events if isinstance(event, Saved)] == [3, 6, 9, 12]
     run = Run(Path("checkpoints/r"))
     assert run.steps()[-1] == 12
@@ -137,9 +137,9 @@ def test_older_checkpoints_make_room_on_a_full_disk(
 
 
 def test_rows_of_metrics_that_cannot_be_written_are_written_later(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
+    whole_run: Callable[..., Path], corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_out(start(corpus, "whole"))
+    whole = whole_run()
     add, calls = Run.add_metrics, iter(range(99))
 
     def fail_first(self: Run, added: Any) -> None:
@@ -148,8 +148,8 @@ def test_rows_of_metrics_that_cannot_be_written_are_written_later(
         add(self, added)
 
     monkeypatch.setattr(Run, "add_metrics", fail_first)
-    run_out(start(corpus, "r"))
-    assert rows(Path("checkpoints/r")) == rows(Path("checkpoints/whole"))
+    list(start(corpus, "r"))
+    assert rows(Path("checkpoints/r")) == rows(whole)
 
 
 @pytest.mark.parametrize("eval_every", [4, 100])
@@ -160,7 +160,7 @@ def test_a_run_whose_folder_disappears_is_not_half_made_again(
     next(event for event in events if isinstance(event, Saved))
     shutil.rmtree("checkpoints/r")
     with pytest.raises(StorageError, match="no longer exists"):
-        run_out(events)
+        list(events)
     assert not Path("checkpoints/r").exists()
 
 
@@ -168,7 +168,7 @@ def test_a_manifest_damaged_while_training_does_not_end_it(corpus: Path) -> None
     events = start(corpus, "r", keep=1)
     next(event for event in events if isinstance(event, Saved))
     (Run(Path("checkpoints/r")).folder(3) / "manifest.json").write_text("?")
-    ended = run_out(events)[-1]
+    ended = list(events)[-1]
     assert isinstance(ended, Ended)
     assert ended.finished
 
@@ -198,12 +198,12 @@ def until_planned(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_loss_that_is_no_number_takes_training_back_at_half_the_rate(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
+    whole_run: Callable[..., Path], corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         until_planned(patch)
         plant(patch, 8, 0.3)
-        events = run_out(start(corpus, "r", keep=9))
+        events = list(start(corpus, "r", keep=9))
     told = [event.text for event in events if isinstance(event, Note) and event.grave]
     assert told == [
         "the loss became nan at step 8; training goes back to step 6 and halves the learning rate "
@@ -215,24 +215,34 @@ def test_a_loss_that_is_no_number_takes_training_back_at_half_the_rate(
     assert run.steps() == [3, 6, 9, 12]
     assert [row["step"] for row in run.metrics()] == [4, 8, 12]
     rates = [row["learning_rate"] for row in run.metrics()]
-    run_out(start(corpus, "whole", keep=9))
-    whole = [row["learning_rate"] for row in rows(Path("checkpoints/whole"))]
+    whole = [row["learning_rate"] for row in rows(whole_run())]
     assert rates == pytest.approx([whole[0], whole[1] / 4, whole[2] / 4])
     assert run.problems() == []
     assert [list(pair) for pair in run.load(12).progress["rollbacks"]] == [[8, 6], [8, 6]]
     assert "step 12 of 12, finished, roll-backs: 2" in format_summary(summarise(run))
 
 
+@pytest.fixture(scope="module")
+def rolled_back_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train a run that is rolled back twice."""
+    folder = tmp_path_factory.mktemp("rolled-back")
+    (folder / "fables.txt").write_text(FABLES, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        until_planned(patch)
+        plant(patch, 8, 0.3)
+        list(start(folder / "fables.txt", str(folder / "run"), keep=1))
+    return folder / "run"
+
+
 @pytest.mark.parametrize("cut", [2, 5, 7, 8, 10])
 def test_a_run_that_was_rolled_back_is_the_same_however_it_was_cut(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, cut: int
+    rolled_back_run: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, cut: int
 ) -> None:
     until_planned(monkeypatch)
     plant(monkeypatch, 8, 0.3)
-    run_out(start(corpus, "whole", keep=1))
-    run_out(start(corpus, "cut", keep=1, stop_after=cut))
-    run_out(resume_training("cut", Supervision(keep=1)))
-    whole, parts = Path("checkpoints/whole"), Path("checkpoints/cut")
+    list(start(corpus, "cut", keep=1, stop_after=cut))
+    list(resume_training("cut", Supervision(keep=1)))
+    whole, parts = rolled_back_run, Path("checkpoints/cut")
     assert content(whole, 12) == content(parts, 12)
     assert rows(whole) == rows(parts)
 
@@ -242,14 +252,14 @@ def test_what_came_after_the_state_gone_back_to_is_removed(
 ) -> None:
     until_planned(monkeypatch)
     plant(monkeypatch, 8, 0.6)
-    run_out(start(corpus, "r", eval_every=1, stop_after=7))
+    list(start(corpus, "r", eval_every=1, stop_after=7))
     run = Run(Path("checkpoints/r"))
     assert run.steps() == [3, 6, 7]
     events = resume_training("r", Supervision())
     next(event for event in events if isinstance(event, Note) and event.grave)
     assert run.steps() == [3, 6]
     assert [row["step"] for row in run.metrics()] == [1, 2, 3, 4, 5, 6]
-    run_out(events)
+    list(events)
     assert [row["step"] for row in run.metrics()] == list(range(1, 13))
 
 
@@ -258,7 +268,7 @@ def test_a_loss_off_before_the_first_checkpoint_begins_the_run_again(
 ) -> None:
     until_planned(monkeypatch)
     plant(monkeypatch, 2, 0.6)
-    events = run_out(start(corpus, "r"))
+    events = list(start(corpus, "r"))
     assert "nan at step 2; training goes back to step 0" in notes(events)
     assert isinstance(events[-1], Ended)
 
@@ -308,7 +318,7 @@ def test_a_jump_takes_training_back(corpus: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Trainer, "evaluate", evaluate_badly)
     monkeypatch.setattr(Trainer, "advance", advance_badly)
-    events = run_out(start(corpus, "r"))
+    events = list(start(corpus, "r"))
     assert "at step 8; training goes back to step 6" in notes(events)
     assert [row["step"] for row in rows(Path("checkpoints/r"))] == [4, 8, 12]
 
