@@ -130,11 +130,20 @@ TEXT = "the quick brown fox jumps over the lazy dog, and the dog sleeps on.\n" *
 
 
 @pytest.fixture(autouse=True)
-def own_folder(exchange_programs: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Run each test in an empty folder, with the runs beside it."""
+def own_folder(
+    exchange_programs: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """Run each test in an empty folder, in which runs are written to checkpoints/.
+
+    The environment is restored after the test: commands that run in this process set XLA_FLAGS,
+    which the commands of later tests would inherit, and which are part of the hash of a program.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TEXTGEN_CHECKPOINTS", raising=False)
-    return tmp_path
+    before = dict(os.environ)
+    yield tmp_path
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture
