@@ -8,12 +8,14 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import jaxlib
 import pytest
 
 from tests.conftest import textgen
+from textgen.terminal.cli import run_command
 
 CUT = Path(__file__).parent / "golden" / "cut"
 EXPECTED = json.loads((CUT / "expected.json").read_text(encoding="utf-8"))
@@ -57,22 +59,29 @@ def cut_run(request: pytest.FixtureRequest, own_folder: Path) -> Path:
     return Path(shutil.copytree(CUT / name, own_folder / "checkpoints" / name))
 
 
-def written(run: Path, engine: str) -> str:
-    done = textgen("sample", str(run), *PLAIN, *ENGINES[engine])
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Return a function that runs a command in this process and returns what it prints."""
+
+    def command(*arguments: str) -> str:
+        assert run_command([*arguments]) == 0
+        return capsys.readouterr().out
+
+    return command
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("cut_run", RUNS, indirect=True)
-def test_a_checkpoint_writes_the_text_it_wrote(cut_run: Path, engine: str) -> None:
-    assert written(cut_run, engine) == RUNS[cut_run.name]["cut"][engine]
+def test_a_checkpoint_writes_the_text_it_wrote(
+    cut_run: Path, engine: str, run: Callable[..., str]
+) -> None:
+    written = run("sample", str(cut_run), *PLAIN, *ENGINES[engine])
+    assert written == RUNS[cut_run.name]["cut"][engine]
 
 
 @pytest.mark.parametrize("cut_run", RUNS, indirect=True)
-def test_a_cut_run_ends_as_it_ended(cut_run: Path) -> None:
-    done = textgen("train", "--resume", str(cut_run), "--quiet")
-    assert done.returncode == 0, done.stderr
+def test_a_cut_run_ends_as_it_ended(cut_run: Path, run: Callable[..., str]) -> None:
+    run("train", "--resume", str(cut_run), "--quiet")
     expected = RUNS[cut_run.name]
     lines = (cut_run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     losses = [json.loads(line)["validation_bits_per_character"] for line in lines]
@@ -81,12 +90,14 @@ def test_a_cut_run_ends_as_it_ended(cut_run: Path) -> None:
         last = cut_run / "checkpoints" / "step-00000400"
         for name, digest in expected["sha256"].items():
             assert hashlib.sha256((last / name).read_bytes()).hexdigest() == digest, name
-        for engine in ENGINES:
-            assert written(cut_run, engine) == expected["whole"][engine]
+        for engine, options in ENGINES.items():
+            written = run("sample", str(cut_run), *PLAIN, *options)
+            assert written == expected["whole"][engine]
 
 
 @pytest.mark.parametrize("cut_run", ["lstm"], indirect=True)
 def test_a_saved_session_goes_on_as_it_went_on(cut_run: Path) -> None:
+    # The other tests here run their commands in this process; these are processes of their own.
     assert textgen("train", "--resume", str(cut_run), "--quiet").returncode == 0
     shutil.copy(CUT / "session.json", "session.json")
     typed = "/load session.json\n/more\n/goto tower\n/more\n"
