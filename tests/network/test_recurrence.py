@@ -1,4 +1,4 @@
-"""The recurrence against a plain loop, finite differences and Flax's own cell."""
+"""The recurrence against a plain loop, finite differences and Flax's own cells."""
 
 import subprocess
 import sys
@@ -35,16 +35,15 @@ def problem(cell: Cell, seed: int = 0) -> tuple[Any, ...]:
 
 
 def plain_loop(cell: Cell, projections: Any, bias: Any, kernel: Any, state: Any) -> Any:
-    outputs, scale = [], cell.scale_row(H)
+    outputs = []
     for projection in projections:
-        combined = cell.combine(scale * (projection + bias), scale * (state.hidden @ kernel))
-        state = cell.step(combined, state)
+        state = cell.step(cell.combine(projection + bias, state.hidden @ kernel), state)
         outputs.append(state.hidden)
     return jnp.stack(outputs), state
 
 
 def scalar(run: Any) -> Any:
-    """A loss that every output and all of the last state enter, each with its weight."""
+    """Return a loss that depends on every output and on all of the last state."""
     weights = arrays(np.random.default_rng(9), T, B, H)
 
     def loss(*arguments: Any) -> Any:
@@ -59,7 +58,7 @@ def scalar(run: Any) -> Any:
 def test_outputs_and_gradients_are_those_of_a_plain_loop(
     cell: Cell, large: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if large:  # as if the kernel were, so that products are taken the other way round
+    if large:  # treats the kernel as a large one, so that products are computed transposed
         monkeypatch.setattr(recurrence, "LARGE_KERNEL", 1)
     arguments = problem(cell)
     ours, plain = partial(run_cell, cell), partial(plain_loop, cell)
@@ -91,7 +90,7 @@ def flax_lstm(module: Any, random: Any) -> tuple[Any, Any]:
 
 
 def flax_gru(module: Any, random: Any) -> tuple[Any, Any]:
-    # Flax gives the recurrent part of the candidate a bias of its own; ours has none.
+    # Flax adds a second bias to the recurrent projection of the candidate. It stays 0 here.
     bias = module.dense_i.bias[...] = arrays(random, 3 * H)
     return (module.dense_i.kernel[...], module.dense_h.kernel[...]), bias
 
@@ -113,10 +112,11 @@ def flax_rnn(module: Any, random: Any) -> tuple[Any, Any]:
 def test_copied_weights_give_what_flax_gives(cell: Cell, flax_class: Any, copy: Any) -> None:
     random, width = np.random.default_rng(2), 4
     module = flax_class(width, H, rngs=nnx.Rngs(0))
-    (input_kernel, recurrent_kernel), bias = copy(module, random)  # gates stand in our order
+    # Flax arranges the gates in the same order.
+    (input_kernel, recurrent_kernel), bias = copy(module, random)
     inputs = arrays(random, T, B, width)
     start = cell.state_type(*(arrays(random, B, H) for _ in cell.state_type._fields))
-    # Flax carries an LSTM's (cell, hidden), and the hidden state of the others by itself.
+    # Flax carries (cell, hidden) for an LSTM, and the hidden state alone for the other cells.
     carry = tuple(reversed(start)) if cell is LSTM else start.hidden
     expected = []
     for step in inputs:
@@ -149,13 +149,13 @@ for cell in CELLS.values():
     gradients = jax.grad(loss, argnums=range(len(shapes)))(*map(jnp.asarray, arguments))
     worst = 0.0
     for number, array in enumerate(arguments):
-        for place in np.ndindex(array.shape):
+        for index in np.ndindex(array.shape):
             step, sides = 1e-6, []
             for sign in (1, -1):
                 moved = [a.copy() for a in arguments]
-                moved[number][place] += sign * step
+                moved[number][index] += sign * step
                 sides.append(float(loss(*map(jnp.asarray, moved))))
-            found = float(gradients[number][place])
+            found = float(gradients[number][index])
             worst = max(worst, abs((sides[0] - sides[1]) / (2 * step) - found))
     assert gradients[0].dtype == np.float64
     assert worst < 1e-7, (cell.name, worst)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from textgen.data.tokens import Tokens
 from textgen.evaluation.protocols import DynamicEvaluator
 from textgen.evaluation.scoring import Nats
-from textgen.network.model import Parameters, States, network_function, zero_states
+from textgen.network.inference import States
+from textgen.network.model import Parameters, network_function, zero_states
 from textgen.network.parameters import Arrays
 from textgen.settings import ModelSettings
 from textgen.training.loss import cross_entropy

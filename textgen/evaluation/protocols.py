@@ -18,7 +18,8 @@ from jax.sharding import Mesh, PartitionSpec
 from numpy.typing import NDArray
 
 from textgen.data.tokens import Tokens
-from textgen.network.model import Apply, Parameters, States, zero_states
+from textgen.network.inference import States
+from textgen.network.model import Apply, Parameters, zero_states
 from textgen.runtime.devices import DATA, replicated, shared
 from textgen.settings import ModelSettings
 from textgen.training.loss import cross_entropy

@@ -1,4 +1,4 @@
-"""What an engine is, and which one to take."""
+"""The interface of an engine, and the choice between the two engines."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
@@ -12,17 +12,18 @@ from textgen.network.parameters import multiplications_per_character
 from textgen.settings import ModelSettings, SamplingSettings
 
 EngineName = Literal["auto", "numpy", "jax"]
-# Units of the largest network whose samples are best written by a loop of its own on each core.
-# Measured at 320 and 384 units on two cores, and at 512 in one layer (benchmarks/RESULTS.md).
+# Largest hidden size at which each core writes its own samples. Above it all cores share each
+# product. Measured at 320 and 384 units on two cores, and at 512 in one layer
+# (benchmarks/RESULTS.md).
 LARGEST_OF_A_CORE = 320
 
 
 class Standing(NamedTuple):
-    """Where a sample stands after its last character.
+    """State of a sample after its last character.
 
     Attributes:
-        recurrent: of the network.
-        control: of the drawing.
+        recurrent: state of each layer of the network.
+        control: state of the sampler.
     """
 
     recurrent: States
@@ -33,10 +34,11 @@ class Written(NamedTuple):
     """Characters that an engine wrote.
 
     Attributes:
-        tokens: int32 [B, T]; from the first 0 on, nothing was permitted any more.
-        nats: float32 [B, T], the surprise of each under the model itself, before any filter; 0 if
-            it was not wanted.
-        standings: where the B samples stand after them.
+        tokens: ids, int32 [B, T]. An id of 0 means that no character was permitted there; it and
+            all ids after it in the same sample are to be ignored.
+        nats: surprise of each character under the model's unfiltered distribution, in nats, float32
+            [B, T]; all 0 if it was not requested.
+        standings: states of the B samples after the characters.
     """
 
     tokens: NDArray[np.int32]
@@ -45,11 +47,11 @@ class Written(NamedTuple):
 
 
 class Engine(Protocol):
-    """What can read a text and write on from a state.
+    """A trained network that continues samples from their states.
 
     Attributes:
-        settings: the network's shape.
-        piece: the most characters that are written at a time.
+        settings: shape of the network.
+        piece: largest number of characters that one call writes of each sample.
     """
 
     settings: ModelSettings
@@ -64,25 +66,30 @@ class Engine(Protocol):
         *,
         is_scored: bool,
     ) -> Written:
-        """Write on, for several samples side by side.
+        """Write the next T characters of several samples.
 
         Args:
-            standings: where each of B samples stands.
-            uniforms: the numbers that each draws with, float32 [B, T] with T in [1, piece].
-            temperatures: of the characters, float32 [T].
-            sampler: the settings.
-            is_scored: whether the surprise of the characters is wanted.
+            standings: states of the B samples.
+            uniforms: random numbers to draw with, in [0, 1), float32 [B, T] with T in [1, `piece`].
+            temperatures: temperature of each character, float32 [T].
+            sampler: sampling settings, prepared for the model.
+            is_scored: whether to compute the surprise of each character.
         """
         ...
 
 
-# Measured on two cores (benchmarks/RESULTS.md). A character costs the NumPy engine so much for each
-# layer and for the draw, and for each control, beside its products; ...
+# The speeds below were measured on two cores (benchmarks/RESULTS.md).
+# Time that the NumPy engine spends on a character in each layer, and once more to draw it, besides
+# the matrix products.
 NUMPY_SECONDS_PER_CALL = 24e-6
+# Time that the NumPy engine spends on a character for each control that is on.
 NUMPY_SECONDS_PER_CONTROL = 20e-6
+# Speed of the NumPy engine's matrix products.
 NUMPY_MULTIPLICATIONS_PER_SECOND = 22e9
-# ... JAX must be imported and the loop loaded first. Several samples share the weights.
+# Time to import JAX and to load the compiled loop.
 JAX_SECONDS_TO_START = 0.65
+# Speed of the JAX engine's matrix products: for one sample of a small and of a large network, and
+# for many samples, which share the reading of the weights.
 JAX_MULTIPLICATIONS_PER_SECOND = {"one core": 20e9, "all cores": 32e9, "together": 70e9}
 
 
@@ -93,14 +100,14 @@ def choose_engine(
     num_samples: int,
     settings: SamplingSettings | None = None,
 ) -> Literal["numpy", "jax"]:
-    """Decide which engine writes: NumPy until starting JAX would have paid for itself.
+    """Choose the engine that is estimated to finish first, the start of JAX included.
 
     Args:
-        name: what was asked for; only `auto` leaves a choice.
-        model: the network's shape.
-        length: characters of each sample.
-        num_samples: samples to write.
-        settings: how to draw; at a temperature alone by default.
+        name: engine that the user named, or `auto` for a choice.
+        model: shape of the network.
+        length: number of characters of each sample.
+        num_samples: number of samples.
+        settings: sampling settings; None for a temperature without other controls.
     """
     if name != "auto":
         return name

@@ -1,4 +1,4 @@
-"""The NumPy engine: one character at a time, and ready at once."""
+"""The NumPy engine: it writes one character at a time and needs no compilation."""
 
 from collections.abc import Sequence
 
@@ -9,54 +9,65 @@ from textgen.generation.engine import Standing, Written
 from textgen.generation.filters import surprise
 from textgen.generation.sampler import Sampler, advance, draw
 from textgen.network.cells import CELLS
-from textgen.network.inference import States, fold_scales, next_logits, step_network
+from textgen.network.inference import States, next_logits, prepare_parameters, step_network
 from textgen.network.parameters import Arrays
 from textgen.settings import ModelSettings
 
 
 class NumpyEngine:
-    """A network as NumPy arrays."""
+    """A network that reads and writes with NumPy; see `Engine`."""
 
     piece = 512
 
     def __init__(self, settings: ModelSettings, parameters: Arrays) -> None:
         self.settings = settings
-        self._cell = CELLS[settings.cell]
-        self._folded = fold_scales(settings, parameters)
+        self._prepared = prepare_parameters(parameters)
 
     def zero_states(self) -> States:
-        """Return the states before any text."""
+        """Return the state of each layer before any text: members of zeros, float32 [H]."""
         zero = np.zeros(self.settings.hidden_size, np.float32)
-        return tuple(self._cell.fill_state(zero) for _ in range(self.settings.num_layers))
+        return (CELLS[self.settings.cell].fill_state(zero),) * self.settings.num_layers
 
     def read(self, tokens: NDArray[np.int32], states: States) -> States:
-        """Read characters one after the other, ids int32 [T], or [T, B] for states [B, H]."""
+        """Read characters one after the other.
+
+        Args:
+            tokens: ids, int32 [T], or int32 [T, B] to read B texts side by side.
+            states: state of each layer before the first character, members float32 [H] or [B, H].
+
+        Returns:
+            The state of each layer after the last character.
+        """
         for token in tokens.tolist():
-            states = step_network(self._cell, self._folded, token, states)
+            states = self._step(token, states)
         return states
 
     def read_scored(
         self, tokens: NDArray[np.int32], states: States
     ) -> tuple[NDArray[np.float32], States]:
-        """Read characters one after the other, and say how surprising each is.
+        """Read characters one after the other and measure the surprise of each.
 
         Args:
             tokens: ids, int32 [T].
-            states: before the first of them.
+            states: state of each layer before the first character, members float32 [H].
 
         Returns:
-            The surprise of each in nats, float32 [T], and the states after the last.
+            The surprise of each character in nats, float32 [T], and the state of each layer after
+            the last character.
         """
         nats = np.zeros(len(tokens), np.float32)
-        for place, token in enumerate(tokens.tolist()):
-            nats[place] = surprise(self.logits(states), token)
-            states = step_network(self._cell, self._folded, token, states)
+        for index, token in enumerate(tokens.tolist()):
+            nats[index] = surprise(self.logits(states), token)
+            states = self._step(token, states)
         return nats, states
 
     def logits(self, states: States) -> NDArray[np.float32]:
-        """Return the logits of the next character, float32 [V]."""
-        logits: NDArray[np.float32] = next_logits(self._folded, states)
+        """Return the logits of the next character, float32 [V] or [B, V]."""
+        logits: NDArray[np.float32] = next_logits(self.settings, self._prepared, states)
         return logits
+
+    def _step(self, token: int | list[int], states: States) -> States:
+        return step_network(self.settings, self._prepared, token, states)
 
     def write(
         self,
@@ -67,17 +78,17 @@ class NumpyEngine:
         *,
         is_scored: bool,
     ) -> Written:
-        """Write on, one sample after the other; see `Engine.write`."""
+        """Write the samples one after the other; see `Engine.write`."""
         knobs, after = sampler.knobs, []
         tokens, nats = np.zeros(uniforms.shape, np.int32), np.zeros(uniforms.shape, np.float32)
         for sample, (recurrent, control) in enumerate(standings):
-            for place, temperature in enumerate(temperatures):
+            for index, temperature in enumerate(temperatures):
                 logits = self.logits(recurrent)
-                token = draw(logits, uniforms[sample, place], temperature, control, knobs)
-                tokens[sample, place] = token
+                token = draw(logits, uniforms[sample, index], temperature, control, knobs)
+                tokens[sample, index] = token
                 if is_scored:
-                    nats[sample, place] = surprise(logits, token)
+                    nats[sample, index] = surprise(logits, token)
                 control = advance(control, token, knobs)
-                recurrent = step_network(self._cell, self._folded, token, recurrent)
+                recurrent = self._step(token, recurrent)
             after.append(Standing(recurrent, control))
         return Written(tokens, nats, after)

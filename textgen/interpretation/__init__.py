@@ -1,1 +1,1 @@
-"""What happens inside a trained network: gates, units, features, gradients."""
+"""What a trained network does inside: its gates, units and gradients."""

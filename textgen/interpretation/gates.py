@@ -1,4 +1,4 @@
-"""Watch a layer as it reads: its gates and states at each character, and what it expects next."""
+"""Record a layer's gates and states at each character of a text, and the network's predictions."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -8,24 +8,24 @@ from numpy.typing import NDArray
 
 from textgen.generation.filters import softmax, surprise
 from textgen.network.cells import CELLS, Cell
-from textgen.network.inference import fold_scales, next_logits, step_layers
+from textgen.network.inference import States, next_logits, prepare_parameters, step_layers
 from textgen.network.parameters import Arrays
 from textgen.runs.checkpoint import ModelConfig
 
-# Guesses kept for each place of a text.
+# Number of likeliest characters that are kept at each position.
 GUESSES = 5
-# Units shown where none are named.
+# Number of units shown if the user names none.
 UNITS = 12
 
 
 class Quantity(NamedTuple):
-    """What a gate or state means.
+    """A gate or state, described for people.
 
     Attributes:
-        title: as shown to people.
-        low: what is to be said of the lowest value that is shown.
-        high: what of the highest.
-        is_signed: whether it lies around 0, and not in (0, 1).
+        title: name of the gate or state.
+        low: meaning of the lowest value on its scale.
+        high: meaning of the highest value on its scale.
+        is_signed: whether values lie on both sides of 0; otherwise they lie in (0, 1).
     """
 
     title: str
@@ -34,7 +34,7 @@ class Quantity(NamedTuple):
     is_signed: bool = False
 
 
-# In the order of what happens at a character.
+# All gates and states, in the order in which a cell uses them at a character.
 QUANTITIES = {
     "forget": Quantity("forget gate", "drops the cell", "keeps it"),
     "input": Quantity("input gate", "lets nothing in", "lets all in"),
@@ -45,14 +45,14 @@ QUANTITIES = {
     "output": Quantity("output gate", "hides the cell", "shows it"),
     "hidden": Quantity("hidden state", "", "", is_signed=True),
 }
-# The gates that say how much of the old state stays.
+# Gates whose value is the share of the old state that is kept.
 KEEPING = ("forget", "update")
-# Shown only where it is asked for.
+# Quantities shown only if the user names them.
 ASIDE = ("candidate",)
 
 
 class Guess(NamedTuple):
-    """A character that may come next, and its probability in [0, 1]."""
+    """A possible next character, and its probability in [0, 1]."""
 
     character: str
     probability: float
@@ -60,15 +60,16 @@ class Guess(NamedTuple):
 
 @dataclass(frozen=True)
 class Watched:
-    """What a layer did at each of the T characters of a text.
+    """Record of a layer at each of the T characters of a text.
 
     Attributes:
-        text: as it was read.
-        layer: which one, counted from 1.
-        quantities: by name, what the cell has of `QUANTITIES`, in that order, float32 [T, H] each.
-        bits: how surprising each character was, float64 [T].
-        guesses: the likeliest characters in each place, and after the last, [T + 1] lists of at
-            most 5, likeliest first.
+        text: text that was read.
+        layer: number of the layer, counted from 1.
+        quantities: the cell's gates and states by name, in the order of `QUANTITIES`, each float32
+            [T, H].
+        bits: surprise of each character, in bits, float64 [T].
+        guesses: likeliest characters at each position and after the last character: T + 1 lists of
+            at most 5, likeliest first.
     """
 
     text: str
@@ -79,14 +80,14 @@ class Watched:
 
     @property
     def memory(self) -> str:
-        """The name of the state that is carried on: `cell`, or `hidden` where there is no cell."""
+        """Name of the state that holds the memory: `cell`, or `hidden` without one."""
         return "cell" if "cell" in self.quantities else "hidden"
 
     def kept(self, name: str) -> NDArray[np.float64] | None:
-        """Return a gate's mean over the layer's units, the share of the old state that stays.
+        """Return the mean share of the old state that a gate keeps, over all units of the layer.
 
         Returns:
-            float64 [T] in [0, 1]; None for what is no gate of this kind.
+            float64 [T] in [0, 1]; None for a quantity that is not in `KEEPING`.
         """
         if name not in KEEPING:
             return None
@@ -94,13 +95,13 @@ class Watched:
         return mean
 
     def liveliest(self, count: int = UNITS) -> list[int]:
-        """Return the units whose memory varies most over the text, in their own order.
+        """Return the units whose memory varies most over the text, in ascending order.
 
-        It is the tanh of the cell state that counts, which is all that the network sees of it: else
-        some units that count for long and never change would come before all others.
+        A cell state is compared by its tanh, which is all that the output sees of it. Otherwise
+        units whose cell state grows far beyond 1 would come before all others.
 
         Args:
-            count: how many, at most; of those that vary alike the first.
+            count: largest number of units. Of equally varying units the first are taken.
         """
         memory = self.quantities[self.memory]
         shown = np.tanh(memory) if self.memory == "cell" else memory
@@ -109,21 +110,21 @@ class Watched:
 
 
 def quantities_of(cell: Cell) -> list[str]:
-    """Return the names of what can be watched of a cell, in the order of `QUANTITIES`."""
+    """Return the names of a cell's gates and states, in the order of `QUANTITIES`."""
     known = (*cell.gates_type._fields, *cell.state_type._fields)
     return [name for name in QUANTITIES if name in known]
 
 
 def reach(name: str, values: NDArray[np.floating]) -> float:
-    """Return where the scale of a quantity ends, and begins if it is signed.
+    """Return the upper end of a quantity's scale; a signed scale begins at minus this value.
 
     Args:
-        name: of the quantity.
-        values: what is to be shown, float [...].
+        name: name of the quantity.
+        values: values to be shown, float [...].
 
     Returns:
-        1 for all that lies in [-1, 1]; for the cell state, which is not bounded, what 95 % of the
-        values lie within, since a unit that counts would leave the others without contrast.
+        1 for every quantity in [-1, 1]. The cell state is unbounded: its scale covers 95 % of the
+        values, because a few large values would leave the others without contrast.
     """
     if name != "cell":
         return 1.0
@@ -131,44 +132,45 @@ def reach(name: str, values: NDArray[np.floating]) -> float:
 
 
 def memory_name(cell: Cell) -> str:
-    """Return the name of the state that is carried on: `cell`, or `hidden` where there is none."""
+    """Return the name of the state that holds the memory: `cell`, or `hidden` without one."""
     return "cell" if "cell" in cell.state_type._fields else "hidden"
 
 
 def memory_of(state: Any) -> Any:
-    """Return what a layer carries on: the cell state, or the hidden one where there is no cell."""
+    """Return the state that holds a layer's memory: the cell state, or `hidden` without one."""
     return getattr(state, "cell", state.hidden)
 
 
 def watch(
     config: ModelConfig, parameters: Arrays, tokens: NDArray[np.int32], layer: int
 ) -> Watched:
-    """Read a text from the beginning and note what a layer does at each character.
+    """Read a text from the zero state and record what a layer does at each character.
 
     Args:
-        config: of the model; its start character is read first.
-        parameters: the network's.
+        config: settings and vocabulary of the model. Its start character is read first, and is not
+            recorded.
+        parameters: arrays by name, as in `textgen.network.parameters`.
         tokens: ids, int32 [T] with T at least 1.
-        layer: counted from 1.
+        layer: number of the layer, counted from 1.
     """
     settings, vocabulary = config.settings, config.vocabulary
-    cell, folded = CELLS[settings.cell], fold_scales(settings, parameters)
+    cell, prepared = CELLS[settings.cell], prepare_parameters(parameters)
     zero = cell.fill_state(np.zeros(settings.hidden_size, np.float32))
     names, rows = quantities_of(cell), []
-    states: tuple[Any, ...] = (zero,) * settings.num_layers
+    states: States = (zero,) * settings.num_layers
     bits, guesses = np.zeros(len(tokens)), []
-    for place, token in enumerate([*vocabulary.encode(config.start), *tokens], start=-1):
-        if place >= 0:
-            logits = next_logits(folded, states)
-            bits[place] = surprise(logits, token) / np.log(2)
+    for index, token in enumerate([*vocabulary.encode(config.start), *tokens], start=-1):
+        if index >= 0:
+            logits = next_logits(settings, prepared, states)
+            bits[index] = surprise(logits, token) / np.log(2)
             guesses.append(_guess(vocabulary.characters, logits))
-        steps = list(step_layers(cell, folded, token, states))
+        steps = list(step_layers(settings, prepared, token, states))
         states = tuple(after for _, after in steps)
-        if place >= 0:
+        if index >= 0:
             pre_activations, after = steps[layer - 1]
             values = cell.gates(pre_activations)._asdict() | after._asdict()
             rows.append([values[name] for name in names])
-    guesses.append(_guess(vocabulary.characters, next_logits(folded, states)))
+    guesses.append(_guess(vocabulary.characters, next_logits(settings, prepared, states)))
     arrays = np.asarray(rows, np.float32).transpose(1, 0, 2)
     quantities = dict(zip(names, arrays, strict=True))
     return Watched(vocabulary.decode(tokens), layer, quantities, bits, guesses)

@@ -1,8 +1,9 @@
-"""How much of a gradient is left after a number of characters, on its way back through time."""
+"""How the gradient of the loss shrinks on its way back through time."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,30 +13,31 @@ from numpy.typing import NDArray
 
 from textgen.data.tokens import Tokens
 from textgen.network.cells import CELLS
-from textgen.network.inference import States, fold_scales, next_logits, step_network
+from textgen.network.inference import States, next_logits, prepare_parameters, step_network
 from textgen.network.parameters import Arrays
 from textgen.settings import ModelSettings
 from textgen.training.loss import cross_entropy
 
-# Characters that are read from the zero state before the first whose gradient is looked at.
+# Number of characters read from the zero state before the gradient is followed.
 LEAD = 128
-# Below this float32 loses its digits.
+# Smallest positive number to divide by. Smaller ones lose digits in float32.
 SMALLEST = 1e-37
-# Places of a text that are followed back side by side.
+# Number of positions that are followed back side by side.
 ROWS = 64
 
 
 @dataclass(frozen=True)
 class GradientNorms:
-    """The mean norm of d loss_t / d h_{t-k} over places t of a text.
+    """Mean norm of the gradient d loss_t / d h_{t-k} over positions t of a text.
 
-    h_{t-k} are the hidden states of all layers after the character k before that of t, all else of
-    the state then being left as it is.
+    loss_t is the cross-entropy of one character. h_t are the hidden states of all layers from which
+    that character is predicted, and h_{t-k} those k characters earlier. The gradient holds the rest
+    of the state at that earlier position constant.
 
     Attributes:
-        norms: for k = 0 to K, float64 [K + 1].
-        layers: the same for each layer's hidden state alone, float64 [L, K + 1].
-        places: how many were followed back.
+        norms: mean norms for k = 0 to K, float64 [K + 1].
+        layers: the same for the hidden state of each layer alone, float64 [L, K + 1].
+        places: number of positions t that were followed back.
     """
 
     norms: NDArray[np.float64]
@@ -44,25 +46,25 @@ class GradientNorms:
 
     @property
     def half_life(self) -> float:
-        """Characters back at which half is left of what reaches one character back."""
+        """Number of characters back at which the norm is half of that one character back."""
         return self.characters_until(0.5)
 
     def characters_until(self, share: float) -> float:
-        """Return how far back a share, for the first time, is left of what reaches one character.
+        """Return how far back the norm first falls to a share of its value one character back.
 
-        Between two characters the norm is taken to fall by the same factor at every step.
+        Between two characters the norm is interpolated geometrically.
 
         Args:
-            share: in (0, 1).
+            share: share of the norm one character back, in (0, 1).
 
         Returns:
-            Characters, above 1; infinite if more is left at the end of what was followed.
+            A number of characters above 1; infinity if the norm stays above the share.
         """
         shares = self.norms[1:] / self.norms[1]
         below = np.flatnonzero(shares <= share)
         if not len(below):
             return math.inf
-        last = int(below[0])  # of k - 1; at 0 the share is 1
+        last = int(below[0])  # k - 1 for the first k below the share; at least 1
         before, after = float(shares[last - 1]), max(float(shares[last]), 1e-300)
         return last + math.log(before / share) / math.log(before / after)
 
@@ -70,14 +72,14 @@ class GradientNorms:
 def measure_gradients(
     settings: ModelSettings, parameters: Arrays, tokens: Tokens, *, reach: int, places: int
 ) -> GradientNorms:
-    """Follow gradients of the loss back through time, at places spread over a text.
+    """Follow the gradient of the loss back through time from positions spread over a text.
 
     Args:
-        settings: the network's shape.
-        parameters: its parameters.
-        tokens: ids of a text, [N] with N at least 130 + reach.
-        reach: K, how many characters to follow each of them.
-        places: how many to follow, at least; they are rounded up to a multiple of 64.
+        settings: shape of the network.
+        parameters: arrays by name, as in `textgen.network.parameters`.
+        tokens: ids of a text, [N] with N at least 130 + `reach`.
+        reach: K, the number of characters to follow each gradient back.
+        places: least number of positions, rounded up to a multiple of 64.
 
     Returns:
         The mean norms.
@@ -90,33 +92,41 @@ def measure_gradients(
     rounds = -(-places // ROWS)
     starts = np.linspace(0, len(tokens) - size, rounds * ROWS).astype(int)
     windows = tokens[starts[:, None] + np.arange(size)].astype(np.int32)
-    folded = {name: jnp.asarray(array) for name, array in fold_scales(settings, parameters).items()}
+    prepared = jax.tree.map(jnp.asarray, prepare_parameters(parameters))
     follow = jax.jit(_follow, static_argnums=0)
-    found = [np.asarray(follow(settings, folded, windows[at::rounds])) for at in range(rounds)]
+    found = [np.asarray(follow(settings, prepared, windows[at::rounds])) for at in range(rounds)]
     each = np.concatenate(found, axis=-1).astype(np.float64)  # [K + 1, L, N]
     norms = np.linalg.norm(each, axis=1).mean(axis=-1)
     return GradientNorms(norms, each.mean(axis=-1).T, rounds * ROWS)
 
 
-def _follow(settings: ModelSettings, folded: Any, windows: jax.Array) -> jax.Array:
-    """Return the norms of the gradients of windows, ids [B, T], as float32 [K + 1, L, B]."""
-    cell = CELLS[settings.cell]
-    zero = cell.fill_state(jnp.zeros((len(windows), settings.hidden_size)))
+def _follow(settings: ModelSettings, prepared: Any, windows: jax.Array) -> jax.Array:
+    """Return the norms of the gradients.
+
+    Args:
+        settings: shape of the network.
+        prepared: arrays that `prepare_parameters` returned.
+        windows: ids, int32 [B, T] with T = `LEAD` + K + 2. The loss is that of the last character.
+
+    Returns:
+        float32 [K + 1, L, B].
+    """
+    zero = CELLS[settings.cell].fill_state(jnp.zeros((len(windows), settings.hidden_size)))
     begin: States = (zero,) * settings.num_layers
     inputs, target = windows[:, :-1].T, windows[:, -1]
 
     def read(states: States, token: jax.Array) -> tuple[States, States]:
-        return step_network(cell, folded, token, states), states
+        return step_network(settings, prepared, token, states), states
 
     def loss(states: States) -> jax.Array:
-        return jnp.sum(cross_entropy(next_logits(folded, states), target))
+        return jnp.sum(cross_entropy(next_logits(settings, prepared, states), target))
 
     states, _ = jax.lax.scan(read, begin, inputs[: LEAD + 1])
     last, before = jax.lax.scan(read, states, inputs[LEAD + 1 :])
 
     def back(gradient: States, step: tuple[States, jax.Array]) -> tuple[States, jax.Array]:
         earlier, token = step
-        _, pull_back = jax.vjp(lambda states: step_network(cell, folded, token, states), earlier)
+        _, pull_back = jax.vjp(partial(step_network, settings, prepared, token), earlier)
         (gradient,) = pull_back(gradient)
         return gradient, _norms(gradient)
 
@@ -129,7 +139,7 @@ def _follow(settings: ModelSettings, folded: Any, windows: jax.Array) -> jax.Arr
 def _norms(gradient: Sequence[Any]) -> jax.Array:
     """Return the norm of the gradient of each layer's hidden state, float32 [L, B]."""
     hidden = jnp.stack([layer.hidden for layer in gradient])
-    # Squares of what has nearly vanished would be 0 in float32.
+    # Without this scaling, the squares of tiny gradients would be 0 in float32.
     largest = jnp.maximum(jnp.max(jnp.abs(hidden), axis=-1), SMALLEST)
     norms: jax.Array = largest * jnp.linalg.norm(hidden / largest[..., None], axis=-1)
     return norms

@@ -1,8 +1,8 @@
 """Find the units of a network that follow a feature of the text.
 
-Thousands of pairs of a unit and a feature are tried, some of which go together by chance. So each
-feature's unit is chosen on the first half of the text, and what is reported is how well the two
-agree on the second half, which had no part in the choice.
+Thousands of pairs of a unit and a feature are tried, and some of them correlate by chance. So the
+unit for each feature is chosen on the first half of the text. The correlation that is reported is
+measured on the second half, which had no part in the choice.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,21 +14,22 @@ from numpy.typing import NDArray
 from textgen.interpretation.features import FEATURES, Feature
 from textgen.interpretation.gates import memory_of
 from textgen.network.cells import CELLS
-from textgen.network.inference import fold_scales, step_layers
+from textgen.network.inference import prepare_parameters, step_network
 from textgen.network.parameters import Arrays
 from textgen.runs.checkpoint import ModelConfig
 
-# Streams of each half that are read side by side, and what each reads before it counts.
+# Number of streams into which each half is cut. All streams are read side by side.
 STREAMS = 32
+# Number of characters that each stream reads before its first one that counts.
 LEAD = 128
-# Shares of a mean square below which a variance is nothing but rounding.
+# A variance below this share of the mean square is rounding error.
 ROUNDING = 1e-12
 
 
 class Moments:
-    """Sums over the characters read so far, from which correlations follow.
+    """Sums over the characters of a text, from which correlations are computed.
 
-    Their size is that of features times units, however long the text is.
+    They take memory for F features times U units, however long the text is.
     """
 
     def __init__(self, num_features: int, num_units: int) -> None:
@@ -38,7 +39,12 @@ class Moments:
         self._xy = np.zeros((num_features, num_units))
 
     def add(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
-        """Take in N characters: their features, float64 [N, F], and units, float64 [N, U]."""
+        """Add N characters.
+
+        Args:
+            x: features of the characters, float64 [N, F].
+            y: memory of the units after the characters, float64 [N, U].
+        """
         self.count += len(x)
         self._x += x.sum(axis=0)
         self._xx += (x * x).sum(axis=0)
@@ -47,13 +53,14 @@ class Moments:
         self._xy += x.T @ y
 
     def varies(self) -> NDArray[np.bool_]:
-        """Return which features are not the same everywhere, bool [F]."""
+        """Return which features are not constant, bool [F]."""
         return _variance(self.count, self._x, self._xx) > 0
 
     def correlations(self) -> NDArray[np.float64]:
-        """Return Pearson's r of every feature with every unit, float64 [F, U] in [-1, 1].
+        """Return Pearson's r of every feature with every unit.
 
-        It is 0 where one of the two never varies.
+        Returns:
+            float64 [F, U] in [-1, 1]; 0 where the feature or the unit is constant.
         """
         covariance = self.count * self._xy - np.outer(self._x, self._y)
         squares = np.outer(
@@ -66,7 +73,7 @@ class Moments:
 def _variance(
     count: int, total: NDArray[np.float64], squares: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return count^2 times the variance; exactly 0 where it is nothing but rounding."""
+    """Return count^2 times the variance, or exactly 0 where it is only rounding error."""
     variance = count * squares - total * total
     return np.where(variance > ROUNDING * count * squares, variance, 0.0)
 
@@ -75,11 +82,11 @@ class Finding(NamedTuple):
     """The unit that follows a feature best.
 
     Attributes:
-        feature: which.
-        layer: of the unit, counted from 1.
-        unit: counted from 0.
-        chosen: Pearson's r on the first half of the text, by which it was chosen.
-        tested: Pearson's r on the second half.
+        feature: the feature.
+        layer: number of the unit's layer, counted from 1.
+        unit: number of the unit in its layer, counted from 0.
+        chosen: Pearson's r on the first half of the text, by which the unit was chosen.
+        tested: Pearson's r on the second half of the text.
     """
 
     feature: Feature
@@ -95,23 +102,23 @@ def read_halves(
     tokens: NDArray[np.int32],
     values: NDArray[np.float64],
 ) -> Iterator[tuple[Moments, Moments]]:
-    """Read a text, and take in each character's features and the units' memory after it.
+    """Read a text and sum up the features of its characters and the memory of the units.
 
-    The text is read as streams side by side, each after the 128 characters before it, the first
-    ones after the start character.
+    The text is read as streams side by side. Each stream first reads the 128 characters before its
+    own, or the start character and what follows it if there are fewer.
 
     Args:
-        config: of the model.
-        parameters: the network's.
+        config: settings and vocabulary of the model.
+        parameters: arrays by name, as in `textgen.network.parameters`.
         tokens: ids, int32 [T] with T at least 2.
-        values: of each character, float64 [F, T].
+        values: features of the characters, float64 [F, T].
 
     Yields:
-        The sums over the first and over the second half, which grow from time to time; at last they
-        are whole. The units of all layers stand side by side.
+        After each step the sums over the first and over the second half of the text, with the units
+        of all layers side by side. The same two objects grow until the text has been read.
     """
     settings = config.settings
-    cell, folded = CELLS[settings.cell], fold_scales(settings, parameters)
+    cell, prepared = CELLS[settings.cell], prepare_parameters(parameters)
     starts, ends, halves = _streams(len(tokens))
     shape = (len(values), settings.num_layers * settings.hidden_size)
     moments = Moments(*shape), Moments(*shape)
@@ -119,22 +126,27 @@ def read_halves(
     zero = cell.fill_state(np.zeros((len(starts), settings.hidden_size), np.float32))
     states = (zero,) * settings.num_layers
     for step in range(-LEAD, int(np.max(ends - starts))):
-        places = starts + step
-        begun = (places >= 0)[:, None]
-        if not begun.all():  # the start character is read from the zero state, at place -1
+        positions = starts + step
+        begun = (positions >= 0)[:, None]
+        if not begun.all():  # the start character, at position -1, is read from the zero state
             states = tuple(type(zero)(*(begun * member for member in state)) for state in states)
-        read = given[np.clip(places + 1, 0, len(tokens))]
-        states = tuple(after for _, after in step_layers(cell, folded, read, states))
+        read = given[np.clip(positions + 1, 0, len(tokens))]
+        states = step_network(settings, prepared, read, states)
         if step >= 0:
             memory = np.concatenate([memory_of(state) for state in states], axis=1)
             for number, half in enumerate(moments):
-                rows = np.flatnonzero((halves == number) & (places < ends))
-                half.add(values[:, places[rows]].T, memory[rows].astype(np.float64))
+                rows = np.flatnonzero((halves == number) & (positions < ends))
+                half.add(values[:, positions[rows]].T, memory[rows].astype(np.float64))
             yield moments
 
 
 def _streams(length: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Cut both halves of a text into streams; return where they start, their ends and halves."""
+    """Cut both halves of a text of `length` characters into streams.
+
+    Returns:
+        For each stream the index of its first character, the index after its last one, and the
+        number of its half, 0 or 1; each int64 [S].
+    """
     middle, starts, ends, halves = length // 2, list[int](), list[int](), list[int]()
     for number, (begin, end) in enumerate(((0, middle), (middle, length))):
         size = -(-(end - begin) // STREAMS)
@@ -148,16 +160,16 @@ def _streams(length: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray
 def choose_units(
     first: Moments, second: Moments, hidden_size: int, features: Sequence[Feature] = FEATURES
 ) -> list[Finding | None]:
-    """Choose each feature's unit on one half of a text and test it on the other.
+    """Choose the unit for each feature on one half of a text and test it on the other.
 
     Args:
         first: sums over the half to choose on.
         second: sums over the half to test on.
-        hidden_size: units of a layer.
-        features: of the sums.
+        hidden_size: number of units in a layer.
+        features: the F features that were summed up.
 
     Returns:
-        For each feature a finding; None if it does not vary in both halves.
+        For each feature its finding; None if the feature is constant in one of the halves.
     """
     chosen, tested = first.correlations(), second.correlations()
     findings: list[Finding | None] = []

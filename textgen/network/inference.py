@@ -1,6 +1,7 @@
 """One step of a trained network, for NumPy and JAX arrays alike.
 
-Writing and looking into a network share it. Training has the recurrence over a whole sequence.
+Generation and interpretation share it. Training runs whole sequences in
+`textgen.network.recurrence`.
 """
 
 from collections.abc import Iterator
@@ -9,68 +10,76 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.network.cells import CELLS, Cell
+from textgen.network.cells import CELLS
 from textgen.network.parameters import Arrays
 from textgen.settings import ModelSettings
 
-States = tuple[Any, ...]  # for each layer its cell's named tuple, members float32 [H] or [B, H]
+# Each layer's state: its cell's named tuple, whose members are float32 [H] or [B, H].
+States = tuple[Any, ...]
 
 
-def fold_scales(settings: ModelSettings, parameters: Arrays) -> dict[str, NDArray[np.float32]]:
-    """Prepare parameters for running: the cell's scales folded in, the first product made.
+def prepare_parameters(parameters: Arrays) -> dict[str, NDArray[np.float32]]:
+    """Replace the embedding and the first layer's input projection by their product.
 
-    Returns:
-        For each layer l but the first `input_kernel.l` and `bias.l`; for each `recurrent_kernel.l`;
-        `table` [V, G], the first layer's projection of each character; `kernel` and `bias` of the
-        projection to logits.
-    """
-    scale = CELLS[settings.cell].scale_row(settings.hidden_size)
-    folded = {}
-    for layer in range(settings.num_layers):
-        for part in ("input_kernel", "recurrent_kernel", "bias"):
-            folded[f"{part}.{layer}"] = parameters[f"layers.{layer}.{part}"] * scale
-    kernel, bias = folded.pop("input_kernel.0"), folded.pop("bias.0")
-    folded["table"] = parameters["embedding"] @ kernel + bias
-    folded["kernel"] = parameters["projection.kernel"]
-    folded["bias"] = parameters["projection.bias"]
-    return folded
-
-
-def step_layers(cell: Cell, folded: Any, token: Any, states: States) -> Iterator[tuple[Any, Any]]:
-    """Read one character in one layer after the other, for NumPy and JAX arrays alike.
+    The first layer reads one of V characters, so that its V input projections can be computed once.
 
     Args:
-        cell: of the network.
-        folded: what `fold_scales` returned.
-        token: its id, an integer or int [B].
-        states: every layer's state before, members [H] or [B, H].
+        parameters: arrays by name, as in `textgen.network.parameters`.
+
+    Returns:
+        `table` [V, G], the first layer's input projection of each character with the bias added;
+        and, by their names, all parameters but `embedding`, `layers.0.input_kernel` and
+        `layers.0.bias`.
+    """
+    prepared = dict(parameters)
+    kernel, bias = prepared.pop("layers.0.input_kernel"), prepared.pop("layers.0.bias")
+    prepared["table"] = prepared.pop("embedding") @ kernel + bias
+    return prepared
+
+
+def step_layers(
+    settings: ModelSettings, prepared: Any, token: Any, states: States
+) -> Iterator[tuple[Any, Any]]:
+    """Read one character, layer by layer.
+
+    Args:
+        settings: shape of the network.
+        prepared: arrays that `prepare_parameters` returned.
+        token: id of the character, an integer or int [B].
+        states: state of each layer before the character, members [H] or [B, H].
 
     Yields:
-        Of each layer the pre-activations, which `cell.gates` and `cell.step` take, and the state
-        after.
+        For each layer its pre-activations, which `Cell.gates` takes, and its state after the
+        character.
     """
-    after: Any = None
+    cell, after = CELLS[settings.cell], None
     for layer, state in enumerate(states):
         if after is None:
-            projection = folded["table"][token]
+            projection = prepared["table"][token]
         else:
-            projection = after.hidden @ folded[f"input_kernel.{layer}"]
-            projection = projection + folded[f"bias.{layer}"]
-        recurrent = state.hidden @ folded[f"recurrent_kernel.{layer}"]
-        combined = cell.combine(projection, recurrent)
-        after = cell.step(combined, state)
-        yield combined, after
+            projection = after.hidden @ prepared[f"layers.{layer}.input_kernel"]
+            projection = projection + prepared[f"layers.{layer}.bias"]
+        recurrent = state.hidden @ prepared[f"layers.{layer}.recurrent_kernel"]
+        pre_activations = cell.combine(projection, recurrent)
+        after = cell.step(pre_activations, state)
+        yield pre_activations, after
 
 
-def step_network(cell: Cell, folded: Any, token: Any, states: States) -> States:
-    """Read one character in every layer, as `step_layers` does; return the states after."""
-    return tuple(after for _, after in step_layers(cell, folded, token, states))
+def step_network(settings: ModelSettings, prepared: Any, token: Any, states: States) -> States:
+    """Read one character as `step_layers` does; return the state of each layer after it."""
+    return tuple(after for _, after in step_layers(settings, prepared, token, states))
 
 
-def next_logits(folded: Any, states: States) -> Any:
-    """Return the logits of the character after the states, float32 [V] or [B, V]."""
-    kernel, hidden = folded["kernel"], states[-1].hidden
-    if kernel.shape[0] != hidden.shape[-1]:
-        # The projection reads all layers side by side.
-        hidden = hidden.__array_namespace__().concat([s.hidden for s in states], axis=-1)
-    return hidden @ kernel + folded["bias"]
+def next_logits(settings: ModelSettings, prepared: Any, states: States) -> Any:
+    """Return the logits of the next character, float32 [V] or [B, V].
+
+    Args:
+        settings: shape of the network.
+        prepared: arrays that `prepare_parameters` returned.
+        states: state of each layer after the last character, members [H] or [B, H].
+    """
+    outputs = [state.hidden for state in states]
+    hidden = outputs[-1]
+    if settings.projected == "all" and len(outputs) > 1:
+        hidden = hidden.__array_namespace__().concat(outputs, axis=-1)
+    return hidden @ prepared["projection.kernel"] + prepared["projection.bias"]

@@ -1,4 +1,8 @@
-"""The language model as a Flax NNX module: embedding, stacked recurrent layers, projection."""
+"""The language model as a Flax NNX module: embedding, stacked recurrent layers, projection.
+
+In shapes, G stands for the cell's number of gates times H, I for the input width of a layer, and P
+for the number of inputs of the projection.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,17 +12,17 @@ import jax.numpy as jnp
 from flax import nnx
 
 from textgen.network.cells import CELLS, Cell
+from textgen.network.inference import States
 from textgen.network.parameters import projected_size
 from textgen.network.recurrence import State, look_up, product, run_cell
 from textgen.settings import ModelSettings
 
 Parameters = dict[str, jax.Array]
-States = tuple[State, ...]
 Apply = Callable[..., tuple[jax.Array, States]]
 
 
 class RecurrentLayer(nnx.Module):
-    """The parameters of one layer: W_x [I, G], W_h [H, G] and b [G]."""
+    """One recurrent layer, with the parameters W_x [I, G], W_h [H, G] and b [G]."""
 
     def __init__(self, cell: Cell, input_size: int, hidden_size: int, rngs: nnx.Rngs) -> None:
         self.cell, gates = cell, cell.num_gates
@@ -31,16 +35,24 @@ class RecurrentLayer(nnx.Module):
         self.bias = nnx.Param(jnp.repeat(biases, hidden_size))
 
     def project(self, inputs: jax.Array) -> jax.Array:
-        """Return x W_x of inputs [..., I]."""
+        """Return x W_x, float [..., G], of inputs x, float [..., I]."""
         return product(inputs, self.input_kernel[...])
 
     def run(self, projections: jax.Array, state: State) -> tuple[jax.Array, State]:
-        """Run along projections [T, B, G]; return the outputs [T, B, H] and the last state."""
+        """Run the cell along a sequence.
+
+        Args:
+            projections: x W_x at every time step, float [T, B, G].
+            state: state before the first step, members [B, H].
+
+        Returns:
+            The outputs, float [T, B, H], and the state after the last step.
+        """
         return run_cell(self.cell, projections, self.bias[...], self.recurrent_kernel[...], state)
 
 
 class Projection(nnx.Module):
-    """The parameters of the last product: kernel [P, V] and bias [V]."""
+    """The projection to logits, with the parameters kernel [P, V] and bias [V]."""
 
     def __init__(self, width: int, vocab_size: int, rngs: nnx.Rngs) -> None:
         kernel = nnx.initializers.lecun_normal()
@@ -49,7 +61,7 @@ class Projection(nnx.Module):
 
 
 class LanguageModel(nnx.Module):
-    """Predicts each character of a text from those before it."""
+    """A network that predicts each character of a text from the characters before it."""
 
     def __init__(self, settings: ModelSettings, rngs: nnx.Rngs) -> None:
         shape = (settings.vocab_size, settings.embedding_size)
@@ -69,21 +81,21 @@ class LanguageModel(nnx.Module):
     def __call__(
         self, tokens: jax.Array, states: States, masks: Sequence[jax.Array] | None = None
     ) -> tuple[jax.Array, States]:
-        """Compute the logits of every next character.
+        """Compute the logits of the character after each character.
 
         Args:
             tokens: ids, int32 [B, T].
-            states: each layer's state before the first character, members [B, H].
-            masks: for each layer, what its outputs are multiplied by at every time step,
-                float [B, H] (`dropout_masks`); None for no dropout.
+            states: state of each layer before the first character, members [B, H].
+            masks: for each layer a mask, float [B, H], that multiplies the outputs at every time
+                step, as `dropout_masks` returns; None for no dropout.
 
         Returns:
-            Logits, float32 [T, B, V], and each layer's state after the last character.
+            The logits, float32 [T, B, V], and the state of each layer after the last character.
         """
         tokens = tokens.T
         first, *rest = self.layers
         if self.embedding.shape[0] < tokens.size:
-            # The first layer's product of every character there is: fewer than are read.
+            # The vocabulary is smaller than the batch: project each character of it once.
             projections = look_up(first.project(self.embedding[...]), tokens)
         else:
             projections = first.project(look_up(self.embedding[...], tokens))
@@ -96,7 +108,7 @@ class LanguageModel(nnx.Module):
             every.append(outputs)
             after.append(last)
         read = every if self.projected == "all" else every[-1:]
-        # A sum of products, instead of one of the layers side by side, which would copy them.
+        # One product for each layer: to put the layers side by side would copy them.
         kernels = jnp.split(self.projection.kernel[...], len(read))
         logits = sum(product(one, kernel) for one, kernel in zip(read, kernels, strict=True))
         return logits + self.projection.bias[...], tuple(after)
@@ -105,9 +117,17 @@ class LanguageModel(nnx.Module):
 def dropout_masks(
     key: jax.Array, settings: ModelSettings, batch_size: int
 ) -> tuple[jax.Array, ...] | None:
-    """Draw one mask for each layer, float32 [B, H], the same for all time steps of a batch.
+    """Draw one dropout mask for each layer, the same for all time steps of a batch.
 
-    A kept output is divided by the share that is kept, so that its mean does not change.
+    Args:
+        key: random key, used once.
+        settings: shape of the network, and the dropout rate.
+        batch_size: B.
+
+    Returns:
+        For each layer a mask, float32 [B, H]. Its values are 0 with the probability `dropout_rate`
+        and otherwise 1 / (1 - `dropout_rate`), so that outputs keep their mean. None if the rate
+        is 0.
 
     References:
         Gal and Ghahramani (2016), A Theoretically Grounded Application of Dropout in Recurrent
@@ -121,28 +141,31 @@ def dropout_masks(
 
 
 def zero_states(settings: ModelSettings, batch_size: int) -> States:
-    """Return the state before any text for every layer, members float32 [B, H]."""
+    """Return the state of each layer before any text: members of zeros, float32 [B, H]."""
     zero = jnp.zeros((batch_size, settings.hidden_size))
     return tuple(CELLS[settings.cell].fill_state(zero) for _ in range(settings.num_layers))
 
 
 def random_key(seed: int) -> jax.Array:
-    """Return the key of a seed in [0, 2**63); JAX by itself would drop its upper half."""
+    """Return the key of a seed in [0, 2**63).
+
+    `jax.random.key` drops the upper 32 bits of a seed, which are therefore folded in.
+    """
     low, high = seed % 2**32, seed >> 32
     key = jax.random.key(low)
     return jax.random.fold_in(key, high) if high else key
 
 
 def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]:
-    """Make a network as a function of its parameters.
+    """Create a network as a pure function and its initial parameters.
 
     Args:
-        settings: its shape.
-        seed: decides the parameters.
+        settings: shape of the network.
+        seed: seed of the initial parameters, in [0, 2**63).
 
     Returns:
-        `apply(parameters, tokens, states, masks=None)`, which calls `LanguageModel`, and the
-        parameters at the start, by the names of `textgen.network.parameters`.
+        The function `apply(parameters, tokens, states, masks=None)`, which calls `LanguageModel`;
+        and the initial parameters, by the names of `textgen.network.parameters`.
     """
 
     @jax.jit
@@ -154,7 +177,7 @@ def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]
 
 
 def network_function(settings: ModelSettings) -> Apply:
-    """Return a network as a function of its parameters alone, as `create_model` does."""
+    """Return the function `apply` of `create_model`, without initial parameters."""
     graph, abstract = nnx.split(nnx.eval_shape(lambda: LanguageModel(settings, nnx.Rngs(0))))
     paths = [path for path, _ in nnx.to_flat_state(abstract)]
 

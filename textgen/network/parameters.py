@@ -1,4 +1,7 @@
-"""The names and shapes of a network's parameters, on which model, checkpoint and engines agree."""
+"""Names and shapes of a network's parameters.
+
+The Flax model, checkpoints and both engines use them.
+"""
 
 from collections.abc import Mapping
 
@@ -12,12 +15,14 @@ Arrays = Mapping[str, NDArray[np.float32]]
 
 
 def parameter_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every parameter by its name.
+    """Return the shape of every parameter by name.
 
-    With G = the cell's number of gates * H: `embedding` [V, E]; for each layer l, of input width I,
-    `layers.l.input_kernel` [I, G], `layers.l.recurrent_kernel` [H, G] and `layers.l.bias` [G];
-    `projection.kernel` [P, V] and `projection.bias` [V], with P = H, or num_layers * H where the
-    projection reads all layers. Gates stand side by side in the order of the cell's equations.
+    The names are `embedding` [V, E]; for each layer l of input width I `layers.l.input_kernel`
+    [I, G], `layers.l.recurrent_kernel` [H, G] and `layers.l.bias` [G]; `projection.kernel` [P, V]
+    and `projection.bias` [V].
+
+    G is the cell's number of gates times H, with the gates side by side in the order of the cell's
+    equations. P is H, or num_layers * H if the projection reads all layers.
     """
     hidden = settings.hidden_size
     gates = CELLS[settings.cell].num_gates * hidden
@@ -35,19 +40,19 @@ def parameter_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
 
 
 def projected_size(settings: ModelSettings) -> int:
-    """Return the width P of what the projection to logits reads."""
+    """Return P, the number of inputs of the projection to logits."""
     return settings.hidden_size * (settings.num_layers if settings.projected == "all" else 1)
 
 
 def parameter_count(settings: ModelSettings) -> int:
-    """Return how many numbers a network learns."""
+    """Return the number of values that a network learns."""
     return sum(int(np.prod(shape)) for shape in parameter_shapes(settings).values())
 
 
 def multiplications_per_character(settings: ModelSettings) -> int:
-    """Return the multiplications of the products that predict one character.
+    """Return the number of multiplications in the matrix products that predict one character.
 
-    The first layer has no input product, since it looks up that of each character there is.
+    The first layer looks up its input projection in a table, which needs none.
     """
     hidden = settings.hidden_size
     gates = CELLS[settings.cell].num_gates * hidden
@@ -56,9 +61,10 @@ def multiplications_per_character(settings: ModelSettings) -> int:
 
 
 def operations_per_character(settings: ModelSettings) -> int:
-    """Return the multiplications and additions of the products that train on one character.
+    """Return the number of operations in the matrix products that train on one character.
 
-    Forward, and twice as many backward; the gradient of the first layer's table of projections is a
+    Multiplications and additions count separately. The backward pass has twice as many as the
+    forward pass, and one product more: the gradient of the first layer's table of projections is a
     product with one-hot ids.
     """
     table = settings.vocab_size * CELLS[settings.cell].num_gates * settings.hidden_size
