@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.training.plans import MODEL, plan
+from tests.training.plans import MODEL, batches, plan
 from textgen.network.model import create_model
 from textgen.runtime.devices import make_mesh
 from textgen.training.train_state import (
@@ -13,7 +13,7 @@ from textgen.training.train_state import (
     state_arrays,
     state_from_arrays,
 )
-from textgen.training.train_step import Batch, Recipe, make_train_steps
+from textgen.training.train_step import Recipe, make_train_steps
 
 
 def state_after_a_step() -> TrainState:
@@ -22,15 +22,9 @@ def state_after_a_step() -> TrainState:
     mesh = make_mesh(1, settings.batch_size)
     apply, parameters = create_model(MODEL, seed=3)
     run = make_train_steps(Recipe(apply, MODEL, settings, mesh))
-    tokens = np.random.default_rng(1).integers(1, 9, (2, 4, 11)).astype(np.int32)
-    batches = Batch(
-        tokens[..., :-1],
-        tokens[..., 1:],
-        np.zeros((2, 4), bool),
-        np.arange(2, dtype=np.int32),
-        np.full(2, 0.001, np.float32),
-    )
-    state, _ = run(place(fresh_state(MODEL, settings, parameters), mesh), np.int32(2), batches)
+    tokens = np.random.default_rng(1).integers(1, 9, (5, 4, 11)).astype(np.int32)
+    given = batches(tokens, steps=np.arange(5))
+    state, _ = run(place(fresh_state(MODEL, settings, parameters), mesh), np.int32(2), given)
     return state
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from tests.training.plans import MODEL, plan
+from tests.training.plans import MODEL, batches, plan
 from textgen.network.model import create_model, dropout_masks, zero_states
 from textgen.runtime.devices import make_mesh
 from textgen.training import train_state as train_state_module
@@ -19,7 +19,7 @@ from textgen.training.train_state import (
     fresh_state,
     place,
 )
-from textgen.training.train_step import Batch, Recipe, make_train_steps, steps_per_call
+from textgen.training.train_step import Recipe, make_train_steps, steps_per_call
 
 
 @cache
@@ -35,18 +35,9 @@ def trained(devices: int, steps: int = 3, at_once: int = 1) -> tuple[TrainState,
     losses: list[float] = []
     for begin in range(0, steps, at_once):
         # Five batches are given, of which `at_once` are used.
-        places = np.arange(begin, begin + 5) % 5
-        state, measures = run(
-            state,
-            np.int32(at_once),
-            Batch(
-                tokens[places, :, :-1],
-                tokens[places, :, 1:],
-                resets[places],
-                places.astype(np.int32),
-                np.full(5, 0.001, np.float32),
-            ),
-        )
+        numbers = np.arange(begin, begin + 5) % 5
+        given = batches(tokens[numbers], resets[numbers], numbers)
+        state, measures = run(state, np.int32(at_once), given)
         losses += np.asarray(measures)[:at_once, 0].tolist()
     assert run._cache_size() == 1  # type: ignore[attr-defined]
     return state, losses
@@ -58,20 +49,11 @@ def test_a_step_that_leaves_a_weight_without_a_number_says_so_at_once() -> None:
     apply, parameters = create_model(MODEL, seed=0)
     state = fresh_state(MODEL, settings, parameters)
     run = make_train_steps(Recipe(apply, MODEL, settings, mesh))
-    inputs = np.ones((2, 4, 10), np.int32)
-    still, far = np.float32(0), np.float32(np.inf)
-    for rates, sound in (([still, still], [True, True]), ([still, far], [True, False])):
-        _, measures = run(
-            place(state, mesh),
-            np.int32(2),
-            Batch(
-                inputs,
-                inputs + 1,
-                np.zeros((2, 4), bool),
-                np.arange(2, dtype=np.int32),
-                np.array(rates, np.float32),
-            ),
-        )
+    tokens = np.tile([[1, 2]], (4, 6))[:, :11]
+    for last_rate, sound in ((0, [True, True]), (np.inf, [True, False])):
+        given = batches(tokens, rates=[0, last_rate, 0, 0, 0])
+        _, measures = run(place(state, mesh), np.int32(2), given)
+        measures = measures[:2]
         assert np.isfinite(measures[:, 0]).all()  # the losses do not tell yet
         assert np.isfinite(measures[:, 1]).tolist() == sound
 
@@ -120,7 +102,7 @@ def test_the_first_loss_is_near_that_of_knowing_nothing() -> None:
 
 def test_a_step_resets_drops_and_descends_as_its_parts_do() -> None:
     """Two steps against the model, Optax, clipping and the masks, put together here by hand."""
-    settings = plan(seed=5, max_grad_norm=0.05)
+    settings = plan()
     apply, parameters = create_model(MODEL, seed=0)
     optimizer = make_optimizer(settings)
     recurrent = jax.tree.map(lambda a: a + 0.5, zero_states(MODEL, 4))
@@ -129,36 +111,31 @@ def test_a_step_resets_drops_and_descends_as_its_parts_do() -> None:
     run = make_train_steps(Recipe(apply, MODEL, settings, mesh))
     tokens = np.random.default_rng(2).integers(1, 9, (4, 11)).astype(np.int32)
     resets = np.array([True, False, False, True])
-    state, expected = place(start, mesh), start
-    for number in (7, 8):
-        masks = dropout_masks(jax.random.fold_in(jax.random.key(5), number), MODEL, 4)
-        cleared = jax.tree.map(lambda a: a.at[jnp.array([0, 3])].set(0), expected.recurrent)
 
-        def loss(parameters: Any, cleared: Any = cleared, masks: Any = masks) -> Any:
+    @jax.jit
+    def step_by_hand(before: TrainState, number: Any) -> Any:
+        masks = dropout_masks(jax.random.fold_in(jax.random.key(5), number), MODEL, 4)
+        cleared = jax.tree.map(lambda a: a.at[jnp.array([0, 3])].set(0), before.recurrent)
+
+        def loss(parameters: Any) -> Any:
             logits, after = apply(parameters, tokens[:, :-1], cleared, masks)
             log_probabilities = jax.nn.log_softmax(logits)
             chosen = jnp.take_along_axis(log_probabilities, tokens[:, 1:].T[..., None], axis=-1)
             return -jnp.mean(chosen), after
 
-        (value, after), gradients = jax.value_and_grad(loss, has_aux=True)(expected.parameters)
-        length = float(optax.tree.norm(gradients))
+        (value, after), gradients = jax.value_and_grad(loss, has_aux=True)(before.parameters)
+        length = optax.tree.norm(gradients)
+        gradients = jax.tree.map(lambda g: g * settings.max_grad_norm / length, gradients)
+        updates, moments = optimizer.update(gradients, before.optimizer, before.parameters)
+        moved = jax.tree.map(lambda p, u: p - 0.001 * u, before.parameters, updates)
+        return TrainState(moved, moments, after), value, length
+
+    state, expected = place(start, mesh), start
+    for number in (7, 8):
+        expected, value, length = step_by_hand(expected, number)
         assert length > settings.max_grad_norm  # so that clipping shows
-        gradients = jax.tree.map(lambda g: g * settings.max_grad_norm / length, gradients)  # noqa: B023
-        updates, moments = optimizer.update(gradients, expected.optimizer, expected.parameters)
-        moved = jax.tree.map(lambda p, u: p - 0.001 * u, expected.parameters, updates)
-        expected = TrainState(moved, moments, after)
-        state, measures = run(
-            state,
-            np.int32(1),
-            Batch(
-                tokens[None, :, :-1],
-                tokens[None, :, 1:],
-                resets[None],
-                np.array([number], np.int32),
-                np.array([0.001], np.float32),
-            ),
-        )
+        state, measures = run(state, np.int32(1), batches(tokens, resets, number))
         assert float(measures[0, 0]) == pytest.approx(float(value), abs=1e-6)
-        assert float(measures[0, 1]) == pytest.approx(length, rel=1e-5)
+        assert float(measures[0, 1]) == pytest.approx(float(length), rel=1e-5)
         for left, right in zip(jax.tree.leaves(state), jax.tree.leaves(expected), strict=True):
             np.testing.assert_allclose(left, right, atol=2e-5)
