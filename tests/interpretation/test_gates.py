@@ -93,7 +93,7 @@ def test_gates_states_and_guesses_are_those_of_the_equations(cell: CellName, lay
     assert (watched.text, watched.layer) == (TEXT, layer)
     assert list(watched.quantities) == [name for name in QUANTITIES if name in rows[layer - 1]]
     for name, values in rows[layer - 1].items():
-        # The start character, which is read first, is not shown.
+        # The start character is read first and not recorded.
         np.testing.assert_allclose(watched.quantities[name], values[1:], atol=1e-5)
     bits = [-log[token] / np.log(2) for log, token in zip(logs, tokens, strict=False)]
     np.testing.assert_allclose(watched.bits, bits, atol=1e-5)
@@ -113,10 +113,10 @@ def test_the_states_are_those_of_the_engine_to_the_last_bit(cell: CellName) -> N
     watched = watch(model.config, model.parameters, tokens, 2)
     engine = NumpyEngine(model.config.settings, model.parameters)
     states = engine.read(model.config.vocabulary.encode("\n"), engine.zero_states())
-    for place in range(len(tokens)):
-        states = engine.read(tokens[place : place + 1], states)
+    for index in range(len(tokens)):
+        states = engine.read(tokens[index : index + 1], states)
         for name, values in states[1]._asdict().items():
-            np.testing.assert_array_equal(watched.quantities[name][place], values)
+            np.testing.assert_array_equal(watched.quantities[name][index], values)
 
 
 def test_surprise_is_that_of_a_session() -> None:
@@ -152,7 +152,7 @@ def test_what_is_kept_is_the_mean_over_all_units() -> None:
 
 
 def test_the_liveliest_units_are_those_that_change_what_is_seen_of_their_cell() -> None:
-    # The first counts beyond what its tanh can show; the others change sign.
+    # The first unit grows where its tanh is already 1. The others change sign, except the last.
     cells = [[30.0, 0.5, -2.0, 0.0], [60.0, -0.5, 2.0, 0.0], [90.0, 0.5, -2.0, 0.0]]
     watched = made_up(cell=cells, hidden=[[0.0] * 4] * 3)
     assert watched.liveliest(2) == [1, 2]

@@ -47,7 +47,7 @@ def test_the_norms_are_those_of_automatic_differentiation(
             _, states = read(weights, window[None, :split], zero_states(settings, 1))
             push = jnp.zeros((2, settings.hidden_size))
             expected.append(gradient(push, states, window[split:-1], window[-1]))
-        each = np.linalg.norm(expected, axis=-1)  # [places, layers]
+        each = np.linalg.norm(expected, axis=-1)  # [positions, layers]
         assert found.layers[:, back] == pytest.approx(each.mean(axis=0), rel=1e-4)
         together = np.linalg.norm(each, axis=-1)
         assert found.norms[back] == pytest.approx(together.mean(), rel=1e-4)

@@ -24,8 +24,8 @@ def test_sums_of_pieces_give_the_correlations_of_the_whole() -> None:
 
 
 def test_correlations_worked_by_hand() -> None:
-    # Of (0, 1, 2): with its negative -1, with (0, 1, 0) 0, with what never varies 0 by definition.
-    # Three hundred times, so that sums of 0.1 are not exact.
+    # r of (0, 1, 2) is -1 with its negative, 0 with (0, 1, 0), and 0 by definition with a constant.
+    # The rows are repeated three hundred times, so that sums of 0.1 are not exact.
     x = np.array([[0.0, 0.1], [1.0, 0.1], [2.0, 0.1]] * 300)
     y = np.array([[0.0, 0.0, 0.3], [-1.0, 1.0, 0.3], [-2.0, 0.0, 0.3]] * 300)
     moments = moments_of(x, y)
@@ -35,7 +35,7 @@ def test_correlations_worked_by_hand() -> None:
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_streams_side_by_side_read_what_one_stream_reads(cell: CellName) -> None:
-    # A text no longer than the lead of a stream, so that every stream has read all before it.
+    # The text is shorter than a stream's lead, so that every stream reads it from the beginning.
     random = np.random.default_rng(1)
     model = random_model(cell)
     tokens = random.integers(1, 8, 101, dtype=np.int32)
@@ -72,9 +72,9 @@ def test_a_unit_is_chosen_on_one_half_and_tested_on_the_other() -> None:
         moments_of(x, one), moments_of(varied, other), 1, FEATURES[:3]
     )
     assert found is not None
-    # The second unit follows the second half, of which the choice knows nothing.
+    # The second unit follows the feature in the second half, which the choice does not see.
     assert found == (FEATURES[0], 1, 0, -1.0, 0.0)
-    assert late is early is None  # they vary in one half alone
+    assert late is early is None  # each is constant in one of the halves
     found, *_ = choose_units(moments_of(x, other), moments_of(x, one), 1, FEATURES[:3])
     assert found is not None
     assert (found.layer, found.unit, found.chosen) == (2, 0, 1.0)

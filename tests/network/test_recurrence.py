@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from tests.networks import MINIMAL
 from textgen.network import recurrence
 from textgen.network.cells import CELLS, GRU, LSTM, RNN, Cell
 from textgen.network.recurrence import MAX_ONE_HOT, look_up, product, run_cell
 
 T, B, H = 7, 3, 5
-EVERY_CELL = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+EVERY_CELL = pytest.mark.parametrize("cell", [*CELLS.values(), MINIMAL], ids=lambda cell: cell.name)
 
 
 def arrays(random: Any, *shape: int) -> Any:
