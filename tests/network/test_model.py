@@ -120,24 +120,23 @@ def test_gradients_agree_with_autodiff_through_a_plain_loop(settings: ModelSetti
     apply, parameters = model(0, settings)
 
     def plain(parameters: dict[str, jax.Array]) -> jax.Array:
-        state = [(jnp.zeros((3, 8)), jnp.zeros((3, 8))) for _ in range(2)]
-        total = 0.0
-        for token in TOKENS.T:
-            x, read = parameters["embedding"][token], []
+        def read(state: Any, token: jax.Array) -> tuple[Any, jax.Array]:
+            x, after = parameters["embedding"][token], []
             for layer in range(2):
                 h, c = state[layer]
                 a = x @ parameters[f"layers.{layer}.input_kernel"]
                 a += h @ parameters[f"layers.{layer}.recurrent_kernel"]
                 i, f, g, o = jnp.split(a + parameters[f"layers.{layer}.bias"], 4, axis=-1)
                 c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-                h = jax.nn.sigmoid(o) * jnp.tanh(c)
-                state[layer], x = (h, c), h
-                read.append(h)
+                x = jax.nn.sigmoid(o) * jnp.tanh(c)
+                after.append((x, c))
             if settings.projected == "all":
-                x = jnp.concatenate(read, axis=-1)
+                x = jnp.concatenate([h for h, _ in after], axis=-1)
             logits = x @ parameters["projection.kernel"] + parameters["projection.bias"]
-            total += jnp.sum(jnp.sin(logits))
-        return total
+            return after, jnp.sum(jnp.sin(logits))
+
+        zero = [(jnp.zeros((3, 8)), jnp.zeros((3, 8))) for _ in range(2)]
+        return jnp.sum(jax.lax.scan(read, zero, TOKENS.T)[1])
 
     ours = lambda p: jnp.sum(jnp.sin(apply(p, TOKENS, zero_states(SETTINGS, 3))[0]))  # noqa: E731
     found, expected = jax.jit(jax.grad(ours))(parameters), jax.jit(jax.grad(plain))(parameters)
