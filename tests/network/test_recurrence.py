@@ -36,11 +36,12 @@ def problem(cell: Cell, seed: int = 0) -> tuple[Any, ...]:
 
 
 def plain_loop(cell: Cell, projections: Any, bias: Any, kernel: Any, state: Any) -> Any:
-    outputs = []
-    for projection in projections:
+    def step(state: Any, projection: Any) -> tuple[Any, Any]:
         state = cell.step(cell.combine(projection + bias, state.hidden @ kernel), state)
-        outputs.append(state.hidden)
-    return jnp.stack(outputs), state
+        return state, state.hidden
+
+    state, outputs = jax.lax.scan(step, state, projections)
+    return outputs, state
 
 
 def scalar(run: Any) -> Any:
@@ -61,14 +62,15 @@ def test_outputs_and_gradients_are_those_of_a_plain_loop(
 ) -> None:
     if large:  # treats the kernel as a large one, so that products are computed transposed
         monkeypatch.setattr(recurrence, "LARGE_KERNEL", 1)
-    arguments = problem(cell)
-    ours, plain = partial(run_cell, cell), partial(plain_loop, cell)
-    for left, right in zip(
-        jax.tree.leaves(ours(*arguments)), jax.tree.leaves(plain(*arguments)), strict=True
-    ):
+
+    def run_and_differentiate(run: Any) -> Any:
+        gradient = jax.grad(scalar(run), argnums=(0, 1, 2, 3))
+        return jax.jit(lambda *arguments: (run(*arguments), gradient(*arguments)))(*problem(cell))
+
+    ours, found = run_and_differentiate(partial(run_cell, cell))
+    plain, expected = run_and_differentiate(partial(plain_loop, cell))
+    for left, right in zip(jax.tree.leaves(ours), jax.tree.leaves(plain), strict=True):
         np.testing.assert_allclose(left, right, atol=1e-6)
-    found = jax.grad(scalar(ours), argnums=(0, 1, 2, 3))(*arguments)
-    expected = jax.grad(scalar(plain), argnums=(0, 1, 2, 3))(*arguments)
     for left, right in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         assert float(jnp.abs(right).max()) > 1e-3
         np.testing.assert_allclose(left, right, atol=1e-5)
