@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.workflows.trainings import FABLES, NETWORK
 from textgen.planning.request import Request
 from textgen.runs.run import Run
 from textgen.terminal.cli import run_command
@@ -50,20 +51,21 @@ def test_a_run_is_shown_trained_and_as_it_began(
 
 
 def test_a_picture_takes_the_place_of_the_table(gradient: Say) -> None:
-    code, out, err = gradient("--reach=5", "--places=1", "-o", "g.svg", "-q")
+    code, out, err = gradient("--reach=20", "--places=1", "-o", "g.svg", "-q")
     assert (code, out, err) == (0, "", "")
     assert Path("g.svg").read_text().startswith("<?xml")
 
 
 def test_the_cells_are_trained_once_to_be_compared(
-    gradient: Say, monkeypatch: pytest.MonkeyPatch, corpus: Path
+    gradient: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes = {"hidden_size": 16, "num_layers": 1, "batch_size": 4, "sequence_length": 16}
-    tiny = {"steps": 2, "devices": 1, "seed": 0, "dropout_rate": 0.1, **sizes}
+    corpus = Path("fables.txt")
+    corpus.write_text(FABLES, encoding="utf-8")
+    tiny = NETWORK | {"steps": 2}
     monkeypatch.setattr(workflow, "COMPARED", tiny)
     monkeypatch.setattr(workflow, "shipped_corpus", lambda: corpus)
     # One of the three was begun and interrupted.
-    request = Request(**tiny, cell="gru")  # type: ignore[arg-type]
+    request = Request(**tiny, cell="gru")
     events = start_training([corpus], "compare-gru", request, Supervision(stop_after=1))
     assert [event.step for event in events if isinstance(event, Ended)] == [1]
     code, out, err = gradient("--compare", "--reach=5", "--places=1")
