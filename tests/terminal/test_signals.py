@@ -10,6 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests.conftest import TINY
 from textgen.runs.run import Run
 from textgen.terminal.signals import ENDING, Ending, noted_signals
 
@@ -93,7 +94,7 @@ def test_an_interrupt_while_the_command_starts_ends_it_without_a_traceback() -> 
 
 
 def test_a_terminal_that_goes_away_ends_a_training_saved(corpus: Path) -> None:
-    options = ["--hidden-size", "16", "--devices", "1", "--steps", "10000000", "--eval-every", "20"]
+    options = [*TINY, "--steps", "10000000", "--eval-every", "20"]
     child = pexpect.spawn(
         sys.executable,
         ["-m", "textgen", "train", str(corpus), *options],

@@ -8,13 +8,16 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.conftest import TINY
+from tests.conftest import TEXT, TINY
 
 
 @pytest.mark.parametrize("columns", [80, 20])
 def test_a_training_is_shown_as_it_goes(corpus: Path, columns: int) -> None:
-    # A text whose every line holds an escape sequence: the sampled line would show it.
-    corpus.write_text("the \x1b[2J fox\n" * 200, encoding="utf-8")
+    # A text whose every line holds an escape sequence, which the sampled line would show, and as
+    # many different characters as that of the tiny run, so that the same network is trained.
+    line = "the \x1b[2J fox abcdgijklmnpqrsuvw\n"
+    assert len({*line}) == len({*TEXT})
+    corpus.write_text(line * 100, encoding="utf-8")
     options = [*TINY, "--steps", "600", "--eval-every", "100", "--learning-rate", "0.02"]
     child = pexpect.spawn(
         sys.executable,
