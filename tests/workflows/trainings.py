@@ -22,6 +22,9 @@ NETWORK: dict[str, Any] = {
     "devices": 1,
     "seed": 5,
 }
+OPTIONS = [
+    f"--{name.removesuffix('_rate').replace('_', '-')}={value}" for name, value in NETWORK.items()
+]
 SIZES = NETWORK | {"steps": 12, "eval_every": 4, "checkpoint_every": 3}
 
 
