@@ -2,7 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo stories test clean
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+.PHONY: demo stories test quick lint clean
 
 demo: .venv/installed
 	$(BIN)/textgen train --minutes 2
@@ -15,11 +17,17 @@ demo: .venv/installed
 stories: .venv/installed
 	$(BIN)/python benchmarks/stories.py
 
-test: .venv/installed
+test: lint
+	$(PYTEST)
+
+# All but the tests that take over a second: for use after each change.
+quick: lint
+	$(PYTEST) -m 'not slow'
+
+lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "textgen needs Python >= 3.11; name one: make PYTHON=python3.11")'
