@@ -56,7 +56,7 @@ def test_a_plan_is_made_and_explained_without_training() -> None:
     assert (made.model.num_layers, made.model.hidden_size) == (2, 256)
     assert (made.training.batch_size, made.training.devices) == (32, 2)
     for beginning, reason in zip(
-        ("2x256: the widest", "batches of 32 x 64", "dropout 0.", "learning rate 0.006", None),
+        ("2x256: the largest", "batches of 32 x 64", "dropout 0.", "learning rate 0.006", None),
         made.reasons,
         strict=False,
     ):
@@ -114,7 +114,7 @@ def test_dropout_follows_the_steps_that_are_asked_for() -> None:
 def test_a_short_text_is_told() -> None:
     made = plan(Request(minutes=5), TextSize(vocab_size=66, training_characters=1_000))
     assert "the largest that the short text allows" in made.reasons[1]
-    assert made.reasons[-1].startswith("1,000 characters are few")
+    assert made.reasons[-1].startswith("the training text is short (1,000 characters)")
 
 
 def test_patience_goes_with_minutes_and_is_asked_for_with_steps() -> None:

@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from tests.conftest import TINY, textgen
+from tests.workflows.trainings import FABLES, OPTIONS
 from textgen import __version__
 from textgen.terminal.cli import app, run_command
 
@@ -227,7 +228,9 @@ def test_a_reader_that_leaves_early_is_no_error(tiny_run: Path) -> None:
     assert done.stderr == ""
 
 
-def test_closed_streams_and_readers_that_leave_harm_nothing(tiny_run: Path, corpus: Path) -> None:
+def test_closed_streams_and_readers_that_leave_harm_nothing(
+    tiny_run: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     program = f"{sys.executable} -m textgen"
     options = " ".join(TINY)
     for command, code in (
@@ -243,10 +246,12 @@ def test_closed_streams_and_readers_that_leave_harm_nothing(tiny_run: Path, corp
         done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=300)
         assert (str(done.returncode), done.stderr) == (code, ""), command
     for name in ("a", "b"):
-        assert textgen("info", name, "--json").stdout.count('"finished": true') == 1
+        assert run(capsys, "info", name, "--json")[1].count('"finished": true') == 1
 
 
-def test_a_log_that_cannot_be_written_does_not_end_a_training(corpus: Path) -> None:
+def test_a_log_that_cannot_be_written_does_not_end_a_training(
+    corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     with open("/dev/full", "w") as full:
@@ -254,7 +259,7 @@ def test_a_log_that_cannot_be_written_does_not_end_a_training(corpus: Path) -> N
             "train", "fox.txt", *TINY, stderr=full, stdout=subprocess.PIPE, capture_output=False
         )
     assert done.returncode == 0
-    assert '"finished": true' in textgen("info", "fox", "--json").stdout
+    assert '"finished": true' in run(capsys, "info", "fox", "--json")[1]
 
 
 def test_a_sample_that_is_interrupted_ends_with_code_130(tiny_run: Path) -> None:
@@ -321,7 +326,7 @@ def test_no_runs_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
 @contextmanager
 def training(corpus: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Begin a training that would take hours; it has begun when its first evaluation is shown."""
-    options = ["--hidden-size", "16", "--devices", "1", "--steps", "10000000", "--eval-every", "20"]
+    options = [*TINY, "--steps", "10000000", "--eval-every", "20"]
     command = [sys.executable, "-m", "textgen", "train", str(corpus), *options, *arguments]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -337,7 +342,7 @@ def training(corpus: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143 - 14)]
 )
 def test_a_signal_saves_the_run_and_says_how_to_go_on(
-    corpus: Path, number: signal.Signals, code: int
+    corpus: Path, capsys: pytest.CaptureFixture[str], number: signal.Signals, code: int
 ) -> None:
     with training(corpus) as process:
         process.send_signal(number)
@@ -346,16 +351,19 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(
     *_, stopped, advice = err.splitlines()
     step = re.match(r"stopped and saved at step (\d+)", stopped)
     assert step
-    assert advice == "go on with it: textgen train --resume fox"
+    assert advice == "continue it with: textgen train --resume fox"
     assert Path(f"checkpoints/fox/checkpoints/step-{int(step[1]):08d}").is_dir()
-    assert textgen("verify", "fox").returncode == 0
+    assert run(capsys, "verify", "fox")[0] == 0
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code", "options"),
+    [(signal.SIGINT, 130, []), (signal.SIGTERM, 143, [*TINY, "--steps", "10000000"])],
+)
 def test_a_signal_before_the_first_step_leaves_nothing_behind(
-    corpus: Path, number: signal.Signals, code: int
+    corpus: Path, number: signal.Signals, code: int, options: list[str]
 ) -> None:
-    command = [sys.executable, "-m", "textgen", "train", str(corpus)]
+    command = [sys.executable, "-m", "textgen", "train", str(corpus), *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert "measuring" in process.stderr.readline()
@@ -366,14 +374,19 @@ def test_a_signal_before_the_first_step_leaves_nothing_behind(
     assert list(Path("checkpoints").iterdir()) == []
 
 
-def test_names_from_the_command_line_cannot_drive_the_terminal(corpus: Path) -> None:
-    done = textgen("train", "fox.txt", "--run", "a\x1b[31mb", *TINY)
-    assert done.returncode == 0
-    assert "\x1b" not in done.stderr
-    assert "a\u241b[31mb" in done.stderr
+def test_names_from_the_command_line_cannot_drive_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("fables.txt").write_text(FABLES, encoding="utf-8")
+    code, _, err = run(capsys, "train", "fables.txt", "--run", "a\x1b[31mb", *OPTIONS, "--steps=2")
+    assert code == 0
+    assert "\x1b" not in err
+    assert "a\u241b[31mb" in err
 
 
-def test_from_a_text_to_a_model_to_text_end_to_end(corpus: Path) -> None:
+def test_from_a_text_to_a_model_to_text_end_to_end(
+    corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     begun = textgen("train", "fox.txt", *TINY, "--stop-after", "7")
     assert begun.returncode == 0, begun.stderr
     assert "2,720 characters" in begun.stderr
@@ -382,11 +395,11 @@ def test_from_a_text_to_a_model_to_text_end_to_end(corpus: Path) -> None:
     resumed = textgen("train", "--resume", "fox")
     assert resumed.returncode == 0, resumed.stderr
     assert "resumed  after step 7 of 20" in resumed.stderr
-    assert re.search(r"finished at step 20; best \d\.\d{3} bits/char", resumed.stderr)
-    assert "is finished" in textgen("train", "--resume", "fox").stderr
+    assert re.search(r"at step 20; lowest validation loss \d\.\d{3} bits/char", resumed.stderr)
+    assert "is finished" in run(capsys, "train", "--resume", "fox")[2]
     again = textgen("train", "fox.txt", *TINY, "-q")
     assert (again.returncode, again.stderr) == (0, "")
-    listed = textgen("runs").stdout
+    _, listed, _ = run(capsys, "runs")
     assert {line.split()[0] for line in listed.splitlines()} == {"run", "fox", "fox-2"}
     sampled = textgen("sample", "fox", "--prompt", "the quick", "--length", "50", "--seed", "1")
     assert len(sampled.stdout) == 59

@@ -322,7 +322,7 @@ def test_a_machine_much_faster_than_its_large_products_promised_is_measured_agai
     assert width > min(WIDTHS)
     (planned,) = (event for event in events if isinstance(event, Planned))
     assert any(f"1x{width}" in reason for reason in planned.reasons)
-    assert f"1x{width}: the widest" in format_plan(planned)
+    assert f"1x{width}: the largest network" in format_plan(planned)
 
 
 def test_a_run_that_ended_early_is_finished_however_it_was_cut(
@@ -334,7 +334,9 @@ def test_a_run_that_ended_early_is_finished_however_it_was_cut(
     ended = list(start(corpus, "whole", **plan))[-1]
     assert isinstance(ended, Ended)
     assert (ended.finished, ended.step, ended.best_step) == (True, 16, 8)
-    assert "finished at step 16 of 400, since the loss no longer falls" in format_end(ended)
+    assert "finished at step 16 of 400, since the validation loss no longer falls" in format_end(
+        ended
+    )
     assert "finished after 16 steps" in notes(list(resume_training("whole", Supervision())))
     assert summarise(Run(Path("checkpoints/whole")))["finished"]
 

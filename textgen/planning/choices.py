@@ -131,11 +131,11 @@ def choose_width(request: Request, text: TextSize, operations: float) -> Choice[
     size = request.model_settings(text.vocab_size, widest, 0.0).size
     goal = (
         f"train on {CHARACTERS_PER_WEIGHT:g} characters per weight "
-        f"in {format_minutes(request.seconds)} on this machine"
+        f"in {format_minutes(request.seconds)}"
     )
-    reason = f"the widest network that can {goal}"
+    reason = f"the largest network that this machine can {goal}"
     if widest == WIDTHS[0]:
-        reason = f"the narrowest network; a wider one could not {goal}"
+        reason = f"the smallest network; a larger one could not {goal} on this machine"
     return Choice(widest, f"{size}: {reason}")
 
 
@@ -177,7 +177,8 @@ def choose_dropout(
     rate = dropout_rate(epochs, multiplications_per_character(model), training_characters)
     if rate == DROPOUT_RATES[0]:
         return Choice(rate, f"dropout {rate:g}: the lowest rate, since few epochs are planned")
-    return Choice(rate, f"dropout {rate:g}: for about {epochs:.1f} epochs; more epochs need more")
+    reason = f"chosen for about {epochs:.1f} epochs; more epochs need a higher rate"
+    return Choice(rate, f"dropout {rate:g}: {reason}")
 
 
 def dropout_rate(epochs: float, weights: int, training_characters: int) -> float:
@@ -212,7 +213,7 @@ def choose_reset_rate(epochs: float) -> Choice[float]:
     return Choice(
         rate,
         f"reset rate {rate:g}: the probability that a sequence starts from the zero state; "
-        "more epochs need more resets",
+        "it rises with the number of epochs",
     )
 
 
@@ -226,7 +227,8 @@ def choose_learning_rate(request: Request, hidden_size: int) -> Choice[float]:
     if "learning_rate" in request.asked:
         return Choice(request.asked["learning_rate"])
     rate = peak_learning_rate(hidden_size)
-    return Choice(rate, f"learning rate {rate:g}: the peak for {hidden_size} units; it falls to 0")
+    reason = f"the peak for layers of {hidden_size} units; the rate then falls to 0"
+    return Choice(rate, f"learning rate {rate:g}: {reason}")
 
 
 class Schedule(NamedTuple):
@@ -298,6 +300,6 @@ def text_warning(text: TextSize) -> str:
     if text.training_characters >= FEW_CHARACTERS:
         return ""
     return (
-        f"{text.training_characters:,} characters are few: the network will memorise this text "
-        "more than it learns to write others like it"
+        f"the training text is short ({text.training_characters:,} characters): the network will "
+        "mostly memorise it, not learn to write similar texts"
     )

@@ -8,11 +8,16 @@ from rich.table import Table
 from rich.text import Text
 
 from textgen.evaluation.protocols import bits_per_character
-from textgen.network.cells import CELLS
 from textgen.network.parameters import parameter_count
 from textgen.readable import one_line
 from textgen.terminal.display.live import LiveView
-from textgen.terminal.display.render import format_bits, format_duration
+from textgen.terminal.display.render import (
+    format_batch,
+    format_bits,
+    format_count,
+    format_duration,
+)
+from textgen.terminal.display.run_tables import format_network
 from textgen.terminal.output import say
 from textgen.training.loop import Report
 from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved
@@ -25,19 +30,21 @@ def format_plan(event: Planned) -> str:
     epochs = plan.steps * plan.characters_per_step / corpus.training_characters
     lines = [
         f"run      {one_line(str(event.run.path))}",
-        f"text     {corpus.characters:,} characters, {model.vocab_size - 1} different",
-        f"split    {corpus.training_characters:,} to train on, "
-        f"{corpus.validation_characters:,} to validate",
-        f"network  {CELLS[model.cell].title} {model.size}, {parameter_count(model):,} parameters, "
-        f"dropout {model.dropout_rate:g}",
-        f"plan     {plan.steps:,} steps of {plan.batch_size} x {plan.sequence_length} characters, "
-        f"{epochs:.1f} epochs",
-        f"         learning rate {plan.learning_rate:g}, "
-        f"{plan.devices} {'device' if plan.devices == 1 else 'devices'}, seed {plan.seed}",
+        f"text     {corpus.characters:,} characters, "
+        f"alphabet of {format_count(model.vocab_size - 1, 'character')}",
+        f"split    {corpus.training_characters:,} characters for training, "
+        f"{corpus.validation_characters:,} for validation",
+        f"network  {format_network(model.cell, model.num_layers, model.hidden_size)}, "
+        f"{parameter_count(model):,} parameters, dropout {model.dropout_rate:g}",
+        f"plan     {format_count(plan.steps, 'step')}, {epochs:.1f} epochs, "
+        f"{format_batch(plan.batch_size, plan.sequence_length)}",
+        f"         peak learning rate {plan.learning_rate:g}, "
+        f"{format_count(plan.devices, 'device')}, seed {plan.seed}",
     ]
     if event.seconds is not None:
-        lines.append(f"time     about {format_duration(event.seconds)}")
-    labels = ["why", *[""] * len(event.reasons)]
+        about = f"about {format_duration(event.seconds)}"
+        lines.append(f"time     {about if event.seconds >= 1 else 'less than 1 s'}")
+    labels = ["reasons", *[""] * len(event.reasons)]
     lines += [f"{label:<9}{why}" for label, why in zip(labels, event.reasons, strict=False)]
     if event.first_step > plan.first_step:
         lines.append(f"resumed  after step {event.first_step:,} of {plan.last_step:,}")
@@ -60,10 +67,12 @@ def format_end(event: Ended) -> str:
     best = ""
     if event.best_loss is not None:
         bits = bits_per_character(event.best_loss)
-        best = f"; best {bits:.3f} bits/char at step {event.best_step}"
+        best = f"; lowest validation loss {bits:.3f} bits/char, at step {event.best_step}"
     if event.finished:
         last = event.record.plan.last_step
-        early = "" if event.step == last else f" of {last}, since the loss no longer falls"
+        early = (
+            "" if event.step == last else f" of {last}, since the validation loss no longer falls"
+        )
         return (
             f"finished at step {event.step}{early}{best}\n"
             f"write with it: textgen sample {event.run.reference}   "
@@ -71,7 +80,7 @@ def format_end(event: Ended) -> str:
         )
     return (
         f"stopped and saved at step {event.step}{best}\n"
-        f"go on with it: textgen train --resume {event.run.reference}"
+        f"continue it with: textgen train --resume {event.run.reference}"
     )
 
 

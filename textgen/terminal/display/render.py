@@ -13,6 +13,17 @@ def format_duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def format_count(count: int, noun: str) -> str:
+    """Write a number with a noun, such as `1 step` or `2,145 steps`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def format_batch(batch_size: int, sequence_length: int) -> str:
+    """Describe the shape of a batch, such as `batches of 32 sequences of 64 characters`."""
+    sequences = format_count(batch_size, "sequence")
+    return f"batches of {sequences} of {format_count(sequence_length, 'character')}"
+
+
 def format_bytes(count: int) -> str:
     """Write a size in decimal units.
 

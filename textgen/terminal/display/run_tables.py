@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from textgen.network.cells import CELLS
 from textgen.readable import cut, one_line, visible
-from textgen.terminal.display.render import format_bits, format_bytes, format_duration, format_table
+from textgen.terminal.display.render import (
+    format_batch,
+    format_bits,
+    format_bytes,
+    format_count,
+    format_duration,
+    format_table,
+)
 
 if TYPE_CHECKING:
     from textgen.workflows.bench import Speeds  # an import of JAX
@@ -23,7 +30,7 @@ def format_summary(summary: dict[str, Any]) -> str:
         *_corpus_rows(summary["corpus"]),
         *_network_rows(summary),
         *_plan_rows(summary),
-        ("saved", ", ".join(map(str, summary["checkpoints"])) or "no checkpoint yet"),
+        ("saved", _checkpoints(summary["checkpoints"])),
         ("disk", format_bytes(summary["bytes_on_disk"])),
         ("made with", ", ".join(f"{k} {v}" for k, v in summary["versions"].items())),
     ]
@@ -32,9 +39,22 @@ def format_summary(summary: dict[str, Any]) -> str:
     return "\n".join(f"{label:<10}{text}".rstrip() for label, text in safe)
 
 
+def format_network(cell: str, num_layers: int, hidden_size: int) -> str:
+    """Describe the size of a network, such as `LSTM 2x96 (2 layers of 96 units)`."""
+    layers = f"{format_count(num_layers, 'layer')} of {format_count(hidden_size, 'unit')}"
+    return f"{CELLS[cell].title} {num_layers}x{hidden_size} ({layers})"
+
+
+def _checkpoints(steps: Sequence[int]) -> str:
+    if not steps:
+        return "no checkpoint yet"
+    plural = "s" if len(steps) > 1 else ""
+    return f"checkpoint{plural} at step{plural} {', '.join(map(str, steps))}"
+
+
 def _corpus_rows(corpus: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "text", ", ".join(corpus["origin"])
-    parts = f"{corpus['training_characters']:,} to train on"
+    parts = f"{corpus['training_characters']:,} of them for training"
     yield "", f"{corpus['characters']:,} characters, {parts}"
     yield "", f"SHA-256 {corpus['sha256']}"
     # White space is named, since it would be lost at the end of a line.
@@ -42,14 +62,15 @@ def _corpus_rows(corpus: dict[str, Any]) -> Iterator[tuple[str, str]]:
     alphabet = corpus["alphabet"]
     shown = [names.get(character, character) for character in alphabet[:ALPHABET_SHOWN]]
     more = " ..." if len(alphabet) > ALPHABET_SHOWN else ""
-    yield "", f"{corpus['distinct_characters']} different: {' '.join(shown)}{more}"
+    size = format_count(corpus["distinct_characters"], "character")
+    yield "", f"alphabet of {size}: {' '.join(shown)}{more}"
 
 
 def _network_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     model, memory = summary["model"], summary["memory"]
     yield (
         "network",
-        f"{CELLS[model['cell']].title} {model['num_layers']}x{model['hidden_size']}, "
+        f"{format_network(model['cell'], model['num_layers'], model['hidden_size'])}, "
         f"{model['parameters']:,} parameters, dropout {model['dropout_rate']:g}",
     )
     widest = max(len(layer["name"]) for layer in summary["layers"])
@@ -61,9 +82,8 @@ def _network_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"  {layer['name']:{widest}}  {layer['parameters']:{most},}  {shapes}"
     yield (
         "memory",
-        f"weights {format_bytes(memory['weights'])}, state of one text "
-        f"{format_bytes(memory['state'])}, training {format_bytes(memory['training'])} plus the "
-        "batch",
+        f"parameters {format_bytes(memory['weights'])}, state {format_bytes(memory['state'])} for "
+        f"each text, training {format_bytes(memory['training'])} and the batch",
     )
 
 
@@ -73,9 +93,13 @@ def _plan_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     )
     yield (
         "plan",
-        f"{summary['steps']:,} steps of {plan['batch_size']} x {plan['sequence_length']} "
-        f"characters, learning rate {plan['learning_rate']:g}, seed {plan['seed']}, "
-        f"{plan['devices']} {'device' if plan['devices'] == 1 else 'devices'}",
+        f"{format_count(summary['steps'], 'step')}, "
+        f"{format_batch(plan['batch_size'], plan['sequence_length'])}",
+    )
+    yield (
+        "",
+        f"peak learning rate {plan['learning_rate']:g}, "
+        f"{format_count(plan['devices'], 'device')}, seed {plan['seed']}",
     )
     yield (
         "progress",
@@ -83,13 +107,16 @@ def _plan_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         + (", finished" if summary["finished"] else "")
         + (f", roll-backs: {summary['rollbacks']}" if summary["rollbacks"] else ""),
     )
-    yield "", f"{summary['passes']:.1f} epochs, {summary['evaluations']} evaluations"
+    evaluations = format_count(summary["evaluations"], "evaluation")
+    yield "", f"{summary['passes']:.1f} epochs, {evaluations}"
     pace = f", {speed:,.0f} characters/s" if speed else ""
     yield "time", format_duration(summary["seconds"]) + pace
     at = summary["best_step"]
     yield (
         "best",
-        "not measured yet" if best is None else f"{best:.3f} bits per character at step {at:,}",
+        "not measured yet"
+        if best is None
+        else f"validation loss {best:.3f} bits per character, at step {at:,}",
     )
 
 
@@ -97,8 +124,8 @@ def format_extremes(extremes: "ExtremeLines", columns: int) -> str:
     """Describe the most and least likely lines of a text, each cut to the width `columns`."""
     titles = (("most likely", extremes.likely), ("least likely", extremes.unlikely))
     rows = [
-        f"lines in the first {extremes.characters:,} characters of the validation text, "
-        "bits/character"
+        f"bits per character of lines in the first {extremes.characters:,} characters of the "
+        "validation text"
     ]
     for title, lines in titles:
         rows.append(title)
@@ -123,19 +150,23 @@ def format_speeds(speeds: "Sequence[Speeds]") -> str:
         for speed in speeds
     ]
     notes = (
-        "training  characters per second in training",
-        "of peak   speed of the matrix products in training, as a share of the fastest one here",
-        "start     time until the first step and the first evaluation of training were done",
-        "writing   characters per second, one text with NumPy",
-        "JAX       characters per second, one text with JAX",
-        "64 texts  characters per second, 64 texts side by side with JAX",
+        "network   layers x units in each layer",
+        "batch     sequences x characters in each sequence",
+        "training  training speed in characters per second",
+        "of peak   speed of matrix products in training, relative to the fastest measured",
+        "start     time that compiling, the first step and the first evaluation took",
+        "writing   writing speed with NumPy in characters per second",
+        "JAX       writing speed with JAX in characters per second",
+        "64 texts  total writing speed of 64 texts at once with JAX, in characters per second",
     )
     return "\n".join([format_table([head, *rows]), "", *notes])
 
 
 def format_summaries(summaries: Sequence[dict[str, Any]]) -> str:
     """Describe runs in a table with one line for each."""
-    rows: list[tuple[str, ...]] = [("run", "network", "characters", "step", "of", "bits/char", "")]
+    rows: list[tuple[str, ...]] = [
+        ("run", "network", "characters", "step", "planned", "bits/char", "")
+    ]
     for summary in summaries:
         name = one_line(summary["name"])
         if "problem" in summary:
