@@ -74,7 +74,7 @@ def test_the_program_writes_an_acrostic(fables: Path) -> None:
     failed = run("FOX")
     assert failed.returncode == 1
     assert failed.stderr == (
-        "acrostic: starts must be without 'F', which is unknown to the model, got 'F'\n"
+        "acrostic: starts must be a text without 'F', which the model does not know, got 'F'\n"
     )
 
 

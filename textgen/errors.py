@@ -133,9 +133,9 @@ class DivergedError(TextgenError):
 
     def __init__(self, step: int, loss: float, rollbacks: int = 0) -> None:
         self.step, self.loss, self.rollbacks = step, loss, rollbacks
-        tried = f", with the learning rate halved {rollbacks} times" if rollbacks else ""
+        halved = f", although the learning rate was halved {rollbacks} times" if rollbacks else ""
         super().__init__(
-            f"the loss became {loss:.4g} at step {step}{tried}; "
+            f"the loss became {loss:.4g} nats per character at step {step}{halved}; "
             "train again with a lower --learning-rate"
         )
 

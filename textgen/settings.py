@@ -240,7 +240,9 @@ class TrainingSettings(Settings):
     eval_every: int = option("Steps between evaluations.")
     checkpoint_every: int = option("Steps between checkpoints.")
     patience: int = option(
-        "Evaluations without a lower validation loss after which training ends; 0 for never.", 0
+        "Number of evaluations without a lower validation loss after which training ends; "
+        "0 is off.",
+        0,
     )
 
     def __post_init__(self) -> None:
@@ -353,7 +355,7 @@ class SamplingSettings(Settings):
         "File with the only words that may be written.", (), metavar="FILE", is_control=True
     )
     starts: tuple[str, ...] = option(
-        "Beginnings of the lines, separated by commas; the text ends after as many lines.",
+        "Beginnings of the lines, separated by commas; the text ends after the last line.",
         (),
         metavar="TEXT",
         is_control=True,
@@ -388,7 +390,7 @@ class SamplingSettings(Settings):
         check_number("sentences", self.sentences, 0, MAX_LENGTH, whole=True)
         for name in ("words", "starts", "stop"):
             if "" in getattr(self, name):
-                raise SettingError(name, "", "without empty texts")
+                raise SettingError(name, "", "one or more texts that are not empty")
         for start in self.starts:
             if "\n" in start:
                 raise SettingError("starts", start, "without a newline, since each begins a line")

@@ -122,12 +122,12 @@ def test_what_listed_words_hold_belongs_to_words_beside_what_always_does() -> No
             ["xyz", "Q"],
             "abc ",
             "",
-            "words must be a list with words the model can write, got '2 words'",
+            "words must be a list with a word that the model can write, got '2 words'",
         ),
-        (["ab"], "abc ", "b", "words the model can write"),
-        (["ab"], "abc", "", "given with something to put between"),
-        (["ab"], "abc .", " .", "given with something to put between"),
-        (["a b"], "ab ", "", "given with something to put between"),
+        (["ab"], "abc ", "b", "a word that the model can write"),
+        (["ab"], "abc", "", "given with a character that can separate them"),
+        (["ab"], "abc .", " .", "given with a character that can separate them"),
+        (["a b"], "ab ", "", "given with a character that can separate them"),
     ],
 )
 def test_a_list_with_which_nothing_can_be_written_is_refused(

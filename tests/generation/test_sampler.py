@@ -147,13 +147,22 @@ def test_what_is_off_costs_nothing() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"only": "xyz"}, "only must be such that a character the model knows is left .* 'xyz'"),
-        ({"forbid": CHARACTERS}, "forbid must be such that a character the model knows is left"),
-        ({"only": "ab", "forbid": "ba"}, "only must be such that"),
-        ({"words": ("xyz",)}, "words must be a list with words the model can write"),
-        ({"words": ("ab",), "only": "ab"}, "words must be given with something to put between"),
-        ({"starts": ("ab", "ax")}, "starts must be without 'x', which is unknown to the model"),
-        ({"starts": ("ab",), "forbid": "b"}, "starts must be without 'b', which is forbidden"),
+        ({"only": "xyz"}, "only must be a choice that leaves the model a character .* 'xyz'"),
+        ({"forbid": CHARACTERS}, "forbid must be a choice that leaves the model a character"),
+        ({"only": "ab", "forbid": "ba"}, "only must be a choice that"),
+        ({"words": ("xyz",)}, "words must be a list with a word that the model can write"),
+        (
+            {"words": ("ab",), "only": "ab"},
+            "words must be given with a character that can separate them",
+        ),
+        (
+            {"starts": ("ab", "ax")},
+            "starts must be a text without 'x', which the model does not know",
+        ),
+        (
+            {"starts": ("ab",), "forbid": "b"},
+            "starts must be a text without 'b', which may not be written",
+        ),
     ],
 )
 def test_settings_that_leave_nothing_to_write_are_refused(

@@ -16,7 +16,7 @@ def test_a_list_of_units_is_read() -> None:
     assert parse_units("0-7, 12") == [range(8), range(12, 13)]
     assert parse_units("3") == [range(3, 4)]
     for text in ("", "a", "3-1", "1,,2", "-1", "1-", "1.5", "\u0663", "9" * 12):
-        with pytest.raises(SettingError, match="units must be numbers from 0 and ranges"):
+        with pytest.raises(SettingError, match="units must be unit numbers and ranges"):
             parse_units(text)
 
 

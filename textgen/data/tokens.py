@@ -70,7 +70,7 @@ def open_tokens(path: Path, characters: int, vocab_size: int, sha256: str) -> To
         if (size := path.stat().st_size) != expected:
             raise DamagedError(path, f"{size} bytes, expected {expected}")
         if file_sha256(path) != sha256:
-            raise DamagedError(path, "its SHA-256 is not the recorded one")
+            raise DamagedError(path, "its SHA-256 differs from the recorded one")
         return np.memmap(path, dtype=dtype, mode="r")
     except OSError as error:
         raise DamagedError(path, error.strerror or str(error)) from error

@@ -94,11 +94,15 @@ def make_word_table(
     ids = {c: number for number, c in enumerate(characters, 1) if permitted[number]}
     spelled = [[ids[c] for c in word] for word in words if all(c in ids for c in word)]
     if not spelled:
-        raise SettingError("words", f"{len(words)} words", "a list with words the model can write")
+        raise SettingError(
+            "words", f"{len(words)} words", "a list with a word that the model can write"
+        )
     table = _double_array(spelled, len(characters) + 1)
     breaks_or_unknown = np.array([True, *breaks])
     if not (breaks_or_unknown & permitted).any():
-        raise SettingError("words", f"{len(words)} words", "given with something to put between")
+        raise SettingError(
+            "words", f"{len(words)} words", "given with a character that can separate them"
+        )
     return table._replace(breaks=breaks_or_unknown)
 
 

@@ -180,8 +180,8 @@ class Sampler:
             for character in start:
                 known = character in self.vocabulary
                 if not known or not permitted[self.vocabulary.encode(character)[0]]:
-                    why = "forbidden" if known else "unknown to the model"
-                    allowed = f"without {character!r}, which is {why}"
+                    why = "may not be written" if known else "the model does not know"
+                    allowed = f"a text without {character!r}, which {why}"
                     raise SettingError("starts", start, allowed)
         starts = [self.vocabulary.encode(start).tolist() for start in settings.starts]
         newline = int(self.vocabulary.encode("\n")[0])
@@ -219,6 +219,6 @@ def _permitted_characters(settings: SamplingSettings, vocabulary: Vocabulary) ->
     permitted[UNKNOWN_ID] = False
     if not permitted.any():
         name = "only" if settings.only else "forbid"
-        allowed = "such that a character the model knows is left to write"
+        allowed = "a choice that leaves the model a character to write"
         raise SettingError(name, getattr(settings, name), allowed)
     return permitted

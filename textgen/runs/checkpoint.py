@@ -256,7 +256,7 @@ def _read_listed(folder: Path, name: str, manifest: Mapping[str, Any], most: int
     if len(data) != recorded["bytes"]:
         raise DamagedError(path, f"{len(data)} bytes, expected {recorded['bytes']}")
     if hashlib.sha256(data).hexdigest() != recorded["sha256"]:
-        raise DamagedError(path, "its SHA-256 is not the recorded one")
+        raise DamagedError(path, "its SHA-256 differs from the recorded one")
     return data
 
 

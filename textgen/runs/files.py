@@ -57,9 +57,9 @@ def decode_json(path: Path, data: bytes) -> dict[str, Any]:
         # Comparing the bytes, not only the values, detects every flipped bit.
         sound = isinstance(content, dict) and encode_json(content) == data
     except (ValueError, RecursionError) as error:
-        raise DamagedError(path, "not JSON") from error
+        raise DamagedError(path, "it is not valid JSON") from error
     if not sound:
-        raise DamagedError(path, "its SHA-256 is not the recorded one")
+        raise DamagedError(path, "its SHA-256 differs from the recorded one")
     return content  # type: ignore[no-any-return]
 
 

@@ -94,7 +94,7 @@ def parse_units(text: str) -> list[range]:
         match = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", part.strip(), re.ASCII)
         found = range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
         if not found:
-            raise SettingError("units", text, "numbers from 0 and ranges such as 0-7,12")
+            raise SettingError("units", text, "unit numbers and ranges of them, such as 0-7,12")
         ranges.append(found)
     return ranges
 

@@ -93,7 +93,7 @@ def test_units_that_follow_something_are_found(
         (["fix", "the"], 4, "no run named 'fix' in 'checkpoints'; known runs: fox"),
         (["fox", "the \u4e2d"], 2, "does not know the character '\u4e2d' (U+4E2D) at position 5"),
         (["fox", "the", "--units", "900"], 2, "unit 900 does not exist; layer 1 has units 0 to 15"),
-        (["fox", "the", "--units", "3-x"], 2, "units must be numbers from 0 and ranges"),
+        (["fox", "the", "--units", "3-x"], 2, "units must be unit numbers and ranges"),
         (["fox", "the", "--layer", "2"], 2, "layer must be a whole number in [1, 1], got 2"),
         (["fox", "the", "--show", "froget"], 2, "show must be some of forget,input"),
         (["fox", "the", "--show", "reset"], 2, "an LSTM has no reset gate; it has forget, input"),
