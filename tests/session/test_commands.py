@@ -278,13 +278,13 @@ def test_nothing_that_was_written_is_lost() -> None:
         "  \u2502 4 three | ddd.\n"
         "  \u251c 3 two | ccc.\n"
         "* \u2514 5 four | eee.]\n"
-        "> /goto frist\n[there is no turn 'frist'; did you mean first?]\n"
-        "> /goto 9\n[there is no turn '9'; choose one of first, old]\n"
+        "> /goto frist\n[there is no turn 'frist'; did you mean first? (/tree shows all turns)]\n"
+        "> /goto 9\n[there is no turn '9'; choose one of first, old (/tree shows all turns)]\n"
         "> /goto 0\n[at the beginning, before any text]\n"
         "> /branch 7\n"
-        "[/branch takes a name that has no spaces and is no number, such as rain]\n"
+        "[/branch takes a name without spaces that is not a number, as in /branch rain]\n"
         "> /branch a b\n"
-        "[/branch takes a name that has no spaces and is no number, such as rain]\n"
+        "[/branch takes a name without spaces that is not a number, as in /branch rain]\n"
         "> /redo\n[at turn 1, which ends with: oneaaa.]\n"
     )
     assert [read for read, _, _ in engine.seen] == [
@@ -422,8 +422,8 @@ def test_another_model_reads_a_saved_text_if_it_knows_its_characters() -> None:
     transcript(session, "abc", "/save s.json")
     answer = transcript(other, "/load s.json")
     assert (
-        "[the session was saved with another model, random-0 at step 0; random-1 at step 1 has"
-        in answer
+        "[the session was saved with another model, random-0 at step 0; "
+        "the session continues with random-1 at step 1" in answer
     )
     assert text_of(other) == text_of(session)
     fresh = MODELS["random-1"].generator(seed=5)
@@ -454,8 +454,8 @@ def test_files_that_are_no_sessions_are_neither_loaded_nor_overwritten() -> None
         session, "/load s.json", "/load notes", "/load none", "/load", "/save s.json", "/save notes"
     )
     assert answers == (
-        "> /load s.json\n['s.json' is damaged: its SHA-256 is not the recorded one]\n"
-        "> /load notes\n['notes' is damaged: not JSON]\n"
+        "> /load s.json\n['s.json' is damaged: its SHA-256 differs from the recorded one]\n"
+        "> /load notes\n['notes' is damaged: it is not valid JSON]\n"
         "> /load none\n[there is no file 'none']\n"
         "> /load\n[/load takes the name of a file, as in /load notes.txt]\n"
         "> /save s.json\n['s.json' exists and is not a session; choose another name]\n"
@@ -592,12 +592,12 @@ def test_every_setting_is_changed_shown_and_guarded() -> None:
         "> /set top_k\n[/set takes a name and a value, as in /set top_k 0]\n"
         "> /set repetition_penalty 1.2\n[repetition_penalty: 1.2]\n"
         "> /set stop end\\n\\u0020 \n[stop: end\\n  ]\n"
-        "> /set starts a,b\\\\\n[starts must be without '\\\\', which is unknown to the model, "
-        "got 'b\\\\']\n"
+        "> /set starts a,b\\\\\n[starts must be a text without '\\\\', which the model does not "
+        "know, got 'b\\\\']\n"
         "> /set starts a,\\u002fc\n[starts: a,/c]\n"
         "> /set forbid xyz\n[forbid: xyz]\n"
         "> /set forbid\n[forbid: off]\n"
-        "> /set only Z\n[only must be such that a character the model knows is left to write, "
+        "> /set only Z\n[only must be a choice that leaves the model a character to write, "
         "got 'Z']\n"
         "> /set only off\n[only: off]\n"
         "> /set words list.txt\n[words: 3 words]\n"
@@ -743,7 +743,8 @@ def test_surprise_is_measured_without_a_trace_and_by_the_chain_rule() -> None:
     written = last.bits[-len(turn.written) :].sum()
     assert written == pytest.approx(turn.nats / math.log(2), rel=1e-4)
     assert (
-        transcript(session, "/score some") == "> /score some\n[/score takes no argument, or all]\n"
+        transcript(session, "/score some")
+        == "> /score some\n[/score takes no argument or the word all]\n"
     )
 
 
@@ -863,7 +864,7 @@ def test_surprise_is_shown_in_marks_or_colours_and_drives_no_terminal() -> None:
     text, bits = "ab\u754c\tc\n\x1bd", [0.5, 1.5, 3.0, 5.0, 9.0, 12.0, 0.0, 2.0]
     assert format_surprise(text, bits, 80, colours=False) == (
         "ab\u754c\u2409c\u21b5\n.13 59+\n\u241bd\n.2\n"
-        "bits below each character: . less than 1, + 10 or more\n"
+        "below each character: its surprise in bits (. is less than 1, + is 10 or more)\n"
         "4.125 bits per character, 8 characters"
     )
     narrow = format_surprise("abcdef", [1.0] * 6, 4, colours=False)
@@ -871,7 +872,7 @@ def test_surprise_is_shown_in_marks_or_colours_and_drives_no_terminal() -> None:
     coloured = format_surprise(text, bits, 80, colours=True)
     assert coloured.startswith(
         "a\x1b[30;46mb\x1b[0m\x1b[30;42m\u754c\x1b[0m\x1b[30;43m\u2409\x1b[0m"
-        "\x1b[37;41mc\u21b5\x1b[0m\n\u241b\x1b[30;42md\x1b[0m\nbits:"
+        "\x1b[37;41mc\u21b5\x1b[0m\n\u241b\x1b[30;42md\x1b[0m\nsurprise in bits:"
     )
     assert "0-1" in coloured
     assert "7 or more" in coloured

@@ -34,12 +34,18 @@ def whole_number(command: str, text: str, allowed: range, default: int | None = 
         default: the number if the argument is empty; None if it must not be empty.
 
     Raises:
+        UsageError: if there is no text and no default.
         SettingError: if the text is not an allowed number.
     """
     plain = text.strip()
     if not plain and default is not None:
         return default
     number = int(plain) if plain.isascii() and plain.isdecimal() and len(plain) < 9 else -1
+    if not plain:
+        example = f"{command} {allowed[0]}"
+        raise UsageError(
+            f"{command} takes a whole number in [{allowed[0]}, {allowed[-1]}], as in {example}"
+        )
     if number not in allowed:
         kind = f"a whole number in [{allowed[0]}, {allowed[-1]}]"
         raise SettingError(command, plain[:40], kind)

@@ -27,10 +27,11 @@ LONG_TEXT = 20_000
 LONG_MESSAGE = 1000
 
 INTRODUCTION = '''\
-Type text, and the model continues it. Each text begins on a new line; an empty line continues the
-text where it ends. Ctrl-C stops the writing, Ctrl-D ends the session. Type // to begin a text with
-/, and type a text of several lines between """ and """. Tab completes words and commands, Ctrl-R
-searches the lines that were typed before.
+Type text, and the model continues it. Each text begins on a new line; an
+empty line continues the text where it ends. Ctrl-C stops the writing, Ctrl-D
+ends the session. Type // to begin a text with /, and type a text of several
+lines between """ and """. Tab completes words and commands, Ctrl-R searches
+the lines that were typed before.
 '''
 
 
@@ -147,7 +148,7 @@ class Session:
 
     def _regen(self, rest: str) -> Iterator[Reply]:
         if self.conversation.tree.current.parent is None:
-            yield Message("there is no turn to write again yet")
+            yield Message("there is no turn to regenerate yet")
             return
         yield from self.conversation.regenerate()
         yield from self._reason()
@@ -208,7 +209,9 @@ class Session:
     def _branch(self, rest: str) -> Iterator[Reply]:
         name, tree = rest.strip(), self.conversation.tree
         if not name or len(name.split()) > 1 or name.isdecimal() or len(name) > 40:
-            yield Message("/branch takes a name that has no spaces and is no number, such as rain")
+            yield Message(
+                "/branch takes a name without spaces that is not a number, as in /branch rain"
+            )
             return
         before = tree.names.get(name)
         tree.names[name] = tree.current.number
@@ -221,7 +224,8 @@ class Session:
         turn = tree.find(name)
         if turn is None:
             known = [*map(shown_name, tree.names)]
-            hint = did_you_mean(name, known) if known else "; /tree shows all turns"
+            hint = did_you_mean(name, known) if known else ""
+            hint += " (/tree shows all turns)"
             yield Message(
                 f"there is no turn {name[:40]!r}{hint}"
                 if name
@@ -247,7 +251,7 @@ class Session:
     def _score(self, rest: str) -> Iterator[Reply]:
         path = self.conversation.tree.current.path()
         if rest.strip() not in ("", "all"):
-            yield Message("/score takes no argument, or all")
+            yield Message("/score takes no argument or the word all")
         elif not path:
             yield Message("there is no text yet")
         else:
@@ -297,7 +301,7 @@ class Session:
             yield Message(
                 "the session was saved with another model, "
                 f"{shown_name(saved.run)} at step {saved.step}; "
-                f"{shown_name(model.name)} at step {model.step} has read its text"
+                f"the session continues with {shown_name(model.name)} at step {model.step}"
             )
         yield Message(f"loaded {count_turns(len(saved.turns))}; now {self._where()}")
 
@@ -340,7 +344,7 @@ COMMANDS = {
     each.name: each
     for each in (
         Command("/more", "", "continue the text, as an empty line does", Session._more),
-        Command("/regen", "", "write the last turn again, differently", Session._regen),
+        Command("/regen", "", "write another text in place of the last turn", Session._regen),
         Command(
             "/again", "[N]", "write N short alternatives to the last turn, 2 to 9", Session._again
         ),
@@ -348,11 +352,11 @@ COMMANDS = {
         Command(
             "/edit",
             "",
-            "edit the last typed text in $VISUAL or $EDITOR, and continue it",
+            "edit and continue the last typed text ($VISUAL or $EDITOR)",
             Session._edit,
         ),
         Command("/undo", "", "go back to the point before the last turn", Session._undo),
-        Command("/redo", "", "go forward again", Session._redo),
+        Command("/redo", "", "go forward to the turn that was undone", Session._redo),
         Command("/branch", "NAME", "give the last turn a name", Session._branch),
         Command(
             "/goto",
@@ -367,7 +371,7 @@ COMMANDS = {
         Command(
             "/score",
             "[all]",
-            "show how surprising the last turn, or all text, is to the model",
+            "show how well the model predicts the last turn, or all text",
             Session._score,
             lambda session: ["all"],
         ),
@@ -383,7 +387,7 @@ COMMANDS = {
         Command(
             "/model",
             "[RUN]",
-            "show the run, or continue with another one",
+            "show the run, or change to another one",
             Session._model,
             lambda session: session._run_names(),
         ),

@@ -187,7 +187,7 @@ def prompted(child: Any) -> None:
 
 def test_on_a_terminal_text_is_stopped_completed_scored_and_remembered(tiny_run: Path) -> None:
     with terminal("--length", "1000000000") as child:
-        child.expect("/help for help")
+        child.expect("/help shows the commands")
         prompted(child)
         child.expect_exact("temperature 0.8 | seed 1")
         child.send("the dog\r")
@@ -273,7 +273,7 @@ def test_a_dumb_terminal_gets_no_escapes_and_nothing_is_kept_unless_wanted(tiny_
         child.expect_exact("> ")
         assert re.search("the dog[a-z. ]", child.before) is None  # it stands there already
         child.send("/score\r")
-        child.expect("bits below each character")
+        child.expect("below each character: its surprise")
         assert "\x1b[3" not in child.before
         assert "temperature" not in child.before
         child.expect_exact("> ")

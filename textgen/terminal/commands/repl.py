@@ -50,7 +50,10 @@ def repl(
     model = load_model(run)
     seed = secrets.randbelow(2**31) if seed is None else seed
     if not quiet:
-        say(f"{model.run.name}, step {model.step}, seed {seed}; /help for help, Ctrl-D to leave")
+        say(
+            f"model {model.run.name} at step {model.step}, seed {seed}; "
+            "/help shows the commands, Ctrl-D ends the session"
+        )
     start_repl(
         model, settings, seed=seed, length=length, on_unknown=on_unknown, keeps_history=history
     )

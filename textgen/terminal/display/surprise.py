@@ -18,7 +18,11 @@ def format_text(text: str, bits: Sequence[float], columns: int, *, colours: bool
 
 def format_legend(*, colours: bool) -> str:
     """Explain the colours or the marks."""
-    return _legend() if colours else "bits below each character: . less than 1, + 10 or more"
+    return (
+        _legend()
+        if colours
+        else "below each character: its surprise in bits (. is less than 1, + is 10 or more)"
+    )
 
 
 def format_surprise(text: str, bits: Sequence[float], columns: int, *, colours: bool) -> str:
@@ -42,7 +46,7 @@ def _legend() -> str:
         paint([Tile(f" {low:g}{end} ", colour)])
         for low, end, colour in zip(STEPS, ends, COLOURS, strict=True)
     ]
-    return f"bits: {' '.join(parts)}"
+    return f"surprise in bits: {' '.join(parts)}"
 
 
 def _coloured(text: str, bits: Sequence[float]) -> str:
