@@ -86,7 +86,7 @@ def test_a_text_from_a_file_or_a_pipe_is_measured_as_the_model_reads_it(
     code, out, err = run(capsys, "fox", "a.txt", "--on-unknown", "nearest", "--json")
     assert code == 0
     assert measured == [vocabulary.encode("the\nfex").tolist()]
-    assert err.startswith("unknown to the model: 1 of 7 characters (nearest)\n")
+    assert err.startswith("the model does not know 1 of 7 characters (--on-unknown nearest)\n")
     content = json.loads(out)
     assert (content["run"], content["text"], content["unknown"]) == ("fox", "a.txt", 1)
     assert [one["protocol"] for one in content["results"]] == ["window", "stream", "dynamic"]

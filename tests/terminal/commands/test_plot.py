@@ -149,7 +149,7 @@ def test_runs_are_told_apart_by_letters_and_what_is_cut_is_told() -> None:
     assert "A one: best 0.800 at step 9" in text
     assert "B two: no checkpoint yet" in text
     assert "xz -9e: 5.000, above the chart" in text
-    assert "^ losses above the chart: 4, up to 6.200" in text
+    assert "^ 4 losses above the chart, the highest 6.200" in text
 
 
 @pytest.mark.parametrize("plain", [True, False])

@@ -81,8 +81,8 @@ def test_a_text_is_shown_with_marks_that_need_no_colours(say: Say) -> None:
     assert text == "the \u241b]0;x\u2407dog\u21b5"
     assert re.fullmatch(r"[.0-9]{4}[+.0-9]{6}[.0-9]{4}", marks)
     assert marks[4] == "+"
-    assert legend.startswith("bits below each character")
-    assert re.search(r"5 characters are unknown to it, such as '\\x1b' '\]'.*bits on average", err)
+    assert legend.startswith("below each character: its surprise in bits")
+    assert re.search(r"does not know 5 characters, such as '\\x1b' '\]'.*bits on average", err)
     assert "\x1b" not in err
 
 
@@ -146,7 +146,7 @@ def test_a_text_is_given_to_the_likelier_of_two_runs(say: Say, tiny_run: Path) -
     Path("a=b").write_text("the \u2603\n")
     code, out, err = say("classify", "old=early", "new=fox", "a=b", "--lines")
     assert code == 0
-    assert "fox: 1 character is unknown to it, such as '\u2603'" in err
+    assert "the run fox does not know 1 character, such as '\u2603'" in err
     _, out, _ = say("classify", "old=early", "new=fox", "text.txt")
     assert out.splitlines()[0].split() == ["label", "posterior", "bits/char", "run"]
 

@@ -27,13 +27,14 @@ def handmade() -> Inspection:
 def test_a_heat_map_says_what_is_kept_where() -> None:
     lines = format_inspection(handmade(), PLAIN).split("\n")
     assert lines[0] == "made-up, step 12: LSTM 2x2, layer 2 of 2"
-    begin = lines.index("FORGET GATE drops the cell 0 [ \u2591\u2592\u2593\u2588] 1 keeps it")
+    begin = lines.index("FORGET GATE 0 drops the cell [ \u2591\u2592\u2593\u2588] 1 keeps it")
     assert lines[begin + 1 : begin + 8] == [
         "     ab\u21b5c",
         "   0 \u2588\u2588 \u2592",
         "   1 \u2592\u2588 \u2591",
         " all \u2587\u2588\u2581\u2584",
-        "all: the mean of the 2 units, 0.05 \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588 0.90",
+        "all: the mean of the 2 units, from 0.05 "
+        "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588 to 0.90",
         "forgets most at ab[\u21b5] 0.05 ab\u21b5[c] 0.40 [a] 0.75 a[b] 0.90",
         "keeps most at a[b] 0.90 [a] 0.75 ab\u21b5[c] 0.40 ab[\u21b5] 0.05",
     ]
@@ -49,7 +50,7 @@ def test_a_heat_map_says_what_is_kept_where() -> None:
 def test_guesses_stand_below_the_characters_they_were_for() -> None:
     found = inspect_text(random_model(), "fade", names=["hidden"])
     lines = format_inspection(found, PLAIN).split("\n")
-    begin = lines.index("SURPRISE of each character, and the 5 characters expected most")
+    begin = lines.index("SURPRISE of each character, and the 5 most probable characters")
     guesses = found.watched.guesses
     for rank in range(5):
         row = next(line for line in lines[begin:] if line.startswith(f"   {rank + 1} "))
@@ -61,7 +62,7 @@ def test_guesses_stand_below_the_characters_they_were_for() -> None:
     last = lines[-1]
     character, probability = guesses[-1][0]
     shown = character.replace("\n", "\u21b5")
-    assert last.startswith(f"expected after the text: [{shown}] {probability:.1%}")
+    assert last.startswith(f"most probable after the text: [{shown}] {probability:.1%}")
 
 
 def test_the_same_in_colours_has_the_same_text() -> None:

@@ -29,7 +29,7 @@ def classify(
 ) -> None:
     """Say which of several runs most probably wrote a text.
 
-    Before the text is read, all runs count as equally probable.
+    All runs have the same prior probability.
     """
     labels, file = _split_labels(runs)
 

@@ -52,7 +52,10 @@ def evaluate(
         name, vocabulary = _name(file), model.config.vocabulary
         tokens, unknown = evaluate.encode_text(text, name, vocabulary, on_unknown)
         if unknown and not quiet:
-            say(f"unknown to the model: {unknown:,} of {len(text):,} characters ({on_unknown})")
+            say(
+                f"the model does not know {unknown:,} of {len(text):,} characters "
+                f"(--on-unknown {on_unknown})"
+            )
     with noted_signals() as ending, EvaluationDisplay(quiet=quiet) as display:
         for event in evaluate.evaluate(model, tokens):
             display.show(event)

@@ -53,7 +53,7 @@ def gradient(
     ] = 200,
     places: Annotated[
         int,
-        typer.Option(help="Number of positions of the validation text to average, at least."),
+        typer.Option(help="Smallest number of positions of the validation text to average over."),
     ] = 256,
     output: Output = None,
     as_json: AsJson = False,
@@ -106,9 +106,9 @@ def format_gradients(followed: "Sequence[Followed]") -> str:
         rows.append((letter, one_line(one.title), *lives, *left))
     columns = terminal_width(MIN_COLUMNS)
     note = wrap(
-        "The last columns are the norm of d loss(t) / d h(t-k), k characters back, averaged over "
-        "the validation text, as a share of its value at k = 1. The half-life is the first k at "
-        "which half is left.",
+        "The last columns show the norm of the gradient d loss(t) / d h(t-k) at k characters back. "
+        "It is averaged over the validation text and divided by its value at k = 1. The half-life "
+        'is the distance k at which half of that value is left; "1 % left" is that for 1 %.',
         columns,
     )
     chart = _chart(followed, columns)
@@ -131,7 +131,7 @@ def _chart(followed: "Sequence[Followed]", columns: int) -> str:
         lines=lines,
         levels=[(math.log10(0.5), "half")],
         x_title="characters back",
-        y_title="share left, as a power of ten",
+        y_title="gradient norm relative to k = 1, as a power of ten",
         low=-DECADES,
         high=max(highest, 0.2),
     )

@@ -63,7 +63,7 @@ def inspect(
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(help="Number of characters that --find reads at most; 100,000 by default."),
+        typer.Option(help="Largest number of characters that --find reads; 100,000 by default."),
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,

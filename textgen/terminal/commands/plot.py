@@ -79,7 +79,7 @@ def plot(
     curves = [read_curve(run, by) for run in found]
     is_shared = share_a_text(found)
     if not is_shared and not quiet:
-        say("the runs have different texts: do not compare their losses; no baselines are drawn")
+        say("the runs have different texts, so their losses do not compare; no baselines are drawn")
     levels = list(_baselines(found, quiet=quiet)) if baselines and is_shared else []
     if as_json:
         content = {"by": by, "share_a_text": is_shared, "runs": [asdict(curve) for curve in curves]}
@@ -112,7 +112,9 @@ def _baselines(runs: "Sequence[Run]", *, quiet: bool) -> "Iterator[Baseline]":
         run = runs[reasons.index(None)]
         if not quiet:
             size = run.record().corpus.tokens
-            say(f"measuring n-gram models and xz on {size:,} characters (or use --no-baselines)")
+            say(
+                f"measuring n-gram models and xz on {size:,} characters (--no-baselines skips this)"
+            )
         try:
             yield from baselines_of(run)
         except DamagedError as error:  # the curves can be drawn without the text
@@ -204,4 +206,5 @@ def _entries(
         above = ", above the chart" if baseline.bits > high else ""
         yield dash, FAINT, f"{baseline.title}: {baseline.bits:.3f}{above}"
     if cut := losses_above(curves, high):
-        yield ABOVE, "", f"losses above the chart: {len(cut)}, up to {cut[-1]:.3f}"
+        what = f"{len(cut)} {'loss' if len(cut) == 1 else 'losses'}"
+        yield ABOVE, "", f"{what} above the chart, the highest {cut[-1]:.3f}"

@@ -174,13 +174,14 @@ def _show_text(parts: "Iterator[Part]", show: bool | None) -> None:
 
 def _show_lines(names: Sequence[str], lines: "Iterable[Line]", *, as_json: bool) -> None:
     """Print lines as they come: number, bits per character of each run, the best run, text."""
-    heads = [str(number) for number in range(1, len(names) + 1)] if names[1:] else ["bits"]
+    heads = [str(number) for number in range(1, len(names) + 1)] if names[1:] else ["bits/char"]
+    room = max(6, *map(len, heads))
     columns = terminal_width() if sys.stdout.isatty() else None
     if not as_json:
         for head, name in zip(heads, names, strict=True) if names[1:] else ():
             emit(f"{head}: bits per character of {one_line(name)}\n")
         likeliest = "  best" if names[1:] else ""
-        emit(f"   line  {'  '.join(f'{head:>6}' for head in heads)}{likeliest}\n")
+        emit(f"   line  {'  '.join(f'{head:>{room}}' for head in heads)}{likeliest}\n")
     for line in lines:
         bits = line.bits_per_character.tolist()
         best = names[bits.index(min(bits))]
@@ -189,7 +190,7 @@ def _show_lines(names: Sequence[str], lines: "Iterable[Line]", *, as_json: bool)
             also = {"likeliest": best, "lead": line.lead} if len(names) > 1 else {}
             emit(json.dumps(found | {"bits_per_character": bits} | also) + "\n")
             continue
-        numbers = "  ".join(f"{number:6.3f}" for number in bits)
+        numbers = "  ".join(f"{number:{room}.3f}" for number in bits)
         likeliest = f"  {heads[bits.index(min(bits))]:>4}" if names[1:] else ""
         row = f"{line.number:7}  {numbers}{likeliest}  {one_line(line.text)}"
         emit((row if columns is None else cut(row, columns)).rstrip() + "\n")

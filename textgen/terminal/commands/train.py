@@ -31,7 +31,9 @@ def train(
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(help="Minutes to train; 5 by default. The network is chosen to fit."),
+        typer.Option(
+            help="Minutes to train; 5 by default. The size of the network is chosen to fit."
+        ),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps to train, instead of minutes.")] = None,
     resume: Annotated[

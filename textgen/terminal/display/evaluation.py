@@ -15,9 +15,9 @@ from textgen.workflows.evaluate import Evaluation, Result
 from textgen.workflows.events import Note
 
 PROTOCOLS = {
-    "window": "windows of 256 characters from the zero state, as nanoGPT measures",
-    "stream": "the whole text once, with the state carried along and fixed weights",
-    "dynamic": "a stream whose predictor learns from what it has read, as xz does",
+    "window": "each window of 256 characters starts from the zero state, as in nanoGPT",
+    "stream": "the state is carried through the whole text; the weights are fixed",
+    "dynamic": "like stream, but the model also learns from what it has read, as xz does",
 }
 
 

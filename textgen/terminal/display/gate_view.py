@@ -82,8 +82,8 @@ def _heading(inspection: "Inspection", style: Style) -> Iterator[str]:
     if inspection.is_chosen and len(inspection.units) < settings.hidden_size:
         memory = QUANTITIES[watched.memory].title
         chosen = (
-            f"the {len(inspection.units)} units whose {memory} varies most here, counted from 0; "
-            "see --units"
+            f"showing the {len(inspection.units)} units whose {memory} varies most in this text, "
+            "numbered from 0; --units shows others"
         )
         yield from wrap(chosen, style.columns)
 
@@ -96,7 +96,7 @@ def _quantity(inspection: "Inspection", name: str, style: Style) -> Iterator[str
     ends = (f"{low:.2f}", f"{high:+.2f}") if quantity.is_signed else ("0", "1")
     title = quantity.title.upper()
     yield from _title(
-        f"{title}  {quantity.low} {ends[0]}", scale, f"{ends[1]} {quantity.high}", style
+        f"{title}  {ends[0]} {quantity.low}", scale, f"{ends[1]} {quantity.high}", style
     )
     signs = [sign(character) for character in inspection.watched.text]
     rows = [
@@ -112,7 +112,7 @@ def _quantity(inspection: "Inspection", name: str, style: Style) -> Iterator[str
     rows.append(Row("all", _tiles(bars, kept, signs)))
     yield from format_rows(signs, rows, style.columns)
     units = inspection.model.config.settings.hidden_size
-    mean = f"all: the mean of the {units} units, {least:.2f} {bars.bar()} {most:.2f}"
+    mean = f"all: the mean of the {units} units, from {least:.2f} {bars.bar()} to {most:.2f}"
     yield from wrap(mean, style.columns)
     order = np.argsort(kept, kind="stable").tolist()
     yield from _named("forgets most at", order[:NAMED], kept, inspection.watched.text, style)
@@ -158,7 +158,7 @@ def _words(text: str) -> list[tuple[str, int]]:
 
 def _expectations(inspection: "Inspection", style: Style) -> Iterator[str]:
     watched = inspection.watched
-    title = f"SURPRISE of each character, and the {GUESSES} characters expected most"
+    title = f"SURPRISE of each character, and the {GUESSES} most probable characters"
     yield from wrap(title, style.columns)
     signs = [sign(character) for character in watched.text]
     # Each position is as wide as the widest sign in it.
@@ -188,11 +188,11 @@ def _expectations(inspection: "Inspection", style: Style) -> Iterator[str]:
         yield from _title("probability 0", scale, "1", style)
     else:
         yield from wrap(format_legend(colours=False), style.columns)
-        tenths_note = "below each guess: its probability in tenths, if it is at least one tenth"
+        tenths_note = "below each of them: its probability in tenths, if it is at least 0.1"
         yield from wrap(tenths_note, style.columns)
     mean = f"{watched.bits.mean():.3f} bits per character"
     yield from wrap(mean, style.columns)
-    parts = _words("expected after the text:")
+    parts = _words("most probable after the text:")
     for guess in watched.guesses[-1]:
         part = f"[{sign(guess.character)}] {guess.probability:.1%}"
         parts.append((part, width(part)))

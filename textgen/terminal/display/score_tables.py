@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from textgen.readable import one_line
-from textgen.terminal.display.render import format_table
+from textgen.terminal.display.render import format_count, format_table
 from textgen.terminal.output import say
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def format_posteriors(report: dict[str, Any]) -> str:
         for run in sorted(report["runs"], key=lambda run: run["bits"])
     ]
     first, second = sorted(run["bits"] for run in report["runs"])[:2]
-    lead = f"{one_line(report['label'])}, by {second - first:,.1f} bits"
+    lead = f"{one_line(report['label'])} fits best, {second - first:,.1f} bits ahead of the next"
     verdict = lead if second > first else "the best two labels are equally probable"
-    return f"{format_table(rows)}\n{verdict} over {report['characters']:,} characters"
+    return f"{format_table(rows)}\n{verdict}, over {report['characters']:,} characters"
 
 
 def format_judged(line: "Line", labels: Sequence[str], *, as_json: bool) -> str:
@@ -90,9 +90,8 @@ def tell_unknown(report: dict[str, Any]) -> None:
         unknown = run["unknown"]
         if count := unknown["count"]:
             examples = " ".join(map(repr, unknown["examples"]))
-            what = "character is" if count == 1 else "characters are"
             say(
-                f"{run['run']}: {count:,} {what} unknown to it, such as {examples}; each counts as "
-                "one of the other characters of Unicode, "
+                f"the run {run['run']} does not know {format_count(count, 'character')}, such as "
+                f"{examples}; each counts as one of all other Unicode characters and costs "
                 f"{unknown['bits'] / count:.1f} bits on average"
             )
