@@ -36,7 +36,7 @@ def test_the_table_holds_the_first_projection_of_each_character() -> None:
 
 @pytest.mark.parametrize("cell", list(CELLS))
 def test_each_layer_steps_from_the_projections_of_the_layer_below(cell: str) -> None:
-    settings, parameters = random_network(cell=cell)
+    settings, parameters = random_network(cell=cell, num_layers=3)
     states, prepared = random_states(settings), prepare_parameters(parameters)
     inputs = parameters["embedding"][4]
     steps = list(step_layers(settings, prepared, 4, states))
@@ -49,7 +49,7 @@ def test_each_layer_steps_from_the_projections_of_the_layer_below(cell: str) -> 
         for found, member in zip(after, CELLS[cell].step(expected, states[layer]), strict=True):
             np.testing.assert_allclose(found, member, atol=1e-5)
         inputs = after.hidden
-    assert step_network(settings, prepared, 4, states)[1].hidden.tolist() == inputs.tolist()
+    assert step_network(settings, prepared, 4, states)[2].hidden.tolist() == inputs.tolist()
 
 
 @pytest.mark.parametrize("cell", list(CELLS))

@@ -78,7 +78,8 @@ class Engine(Protocol):
         ...
 
 
-# The speeds below were measured on two cores (benchmarks/RESULTS.md).
+# The times and speeds below were measured on two cores (benchmarks/RESULTS.md).
+
 # Time that the NumPy engine spends on a character in each layer, and once more to draw it, besides
 # the matrix products.
 NUMPY_SECONDS_PER_CALL = 24e-6

@@ -80,7 +80,7 @@ class Watched:
 
     @property
     def memory(self) -> str:
-        """Name of the state that holds the memory: `cell`, or `hidden` without one."""
+        """Name of the state that holds the memory: `cell` if there is one, else `hidden`."""
         return "cell" if "cell" in self.quantities else "hidden"
 
     def kept(self, name: str) -> NDArray[np.float64] | None:
@@ -132,12 +132,12 @@ def reach(name: str, values: NDArray[np.floating]) -> float:
 
 
 def memory_name(cell: Cell) -> str:
-    """Return the name of the state that holds the memory: `cell`, or `hidden` without one."""
+    """Return the name of the state that holds the memory: `cell` if it has one, else `hidden`."""
     return "cell" if "cell" in cell.state_type._fields else "hidden"
 
 
 def memory_of(state: Any) -> Any:
-    """Return the state that holds a layer's memory: the cell state, or `hidden` without one."""
+    """Return the state that holds the memory: the cell state if there is one, else the hidden."""
     return getattr(state, "cell", state.hidden)
 
 

@@ -31,8 +31,8 @@ class GradientNorms:
     """Mean norm of the gradient d loss_t / d h_{t-k} over positions t of a text.
 
     loss_t is the cross-entropy of one character. h_t are the hidden states of all layers from which
-    that character is predicted, and h_{t-k} those k characters earlier. The gradient holds the rest
-    of the state at that earlier position constant.
+    that character is predicted, and h_{t-k} those k characters earlier. All other parts of the
+    state at that earlier position are held constant.
 
     Attributes:
         norms: mean norms for k = 0 to K, float64 [K + 1].

@@ -20,7 +20,7 @@ from textgen.runs.checkpoint import ModelConfig
 
 # Number of streams into which each half is cut. All streams are read side by side.
 STREAMS = 32
-# Number of characters that each stream reads before its first one that counts.
+# Number of characters that each stream reads before the first one that is counted.
 LEAD = 128
 # A variance below this share of the mean square is rounding error.
 ROUNDING = 1e-12

@@ -108,7 +108,7 @@ class LanguageModel(nnx.Module):
             every.append(outputs)
             after.append(last)
         read = every if self.projected == "all" else every[-1:]
-        # One product for each layer: to put the layers side by side would copy them.
+        # One product for each layer: putting the layers side by side first would copy them.
         kernels = jnp.split(self.projection.kernel[...], len(read))
         logits = sum(product(one, kernel) for one, kernel in zip(read, kernels, strict=True))
         return logits + self.projection.bias[...], tuple(after)
