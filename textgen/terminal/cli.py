@@ -102,7 +102,10 @@ def run_command(arguments: list[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message())
         else:
-            fail(f"{error.format_message()} (see textgen --help)")
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else "textgen"
+            problem = error.format_message().removesuffix(".").replace("Value error, ", "")
+            fail(f"{problem} (see {command} --help)")
         return 2
     except ReaderGoneError:
         silence_stdout()

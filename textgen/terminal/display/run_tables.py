@@ -82,8 +82,8 @@ def _network_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"  {layer['name']:{widest}}  {layer['parameters']:{most},}  {shapes}"
     yield (
         "memory",
-        f"parameters {format_bytes(memory['weights'])}, state {format_bytes(memory['state'])} for "
-        f"each text, training {format_bytes(memory['training'])} and the batch",
+        f"parameters {format_bytes(memory['weights'])}, state {format_bytes(memory['state'])} "
+        f"per text, training {format_bytes(memory['training'])} and the batch",
     )
 
 
@@ -152,12 +152,12 @@ def format_speeds(speeds: "Sequence[Speeds]") -> str:
     notes = (
         "network   layers x units in each layer",
         "batch     sequences x characters in each sequence",
-        "training  training speed in characters per second",
+        "training  speed of training, in characters/s",
         "of peak   speed of matrix products in training, relative to the fastest measured",
         "start     time that compiling, the first step and the first evaluation took",
-        "writing   writing speed with NumPy in characters per second",
-        "JAX       writing speed with JAX in characters per second",
-        "64 texts  total writing speed of 64 texts at once with JAX, in characters per second",
+        "writing   speed of writing one text with NumPy, in characters/s",
+        "JAX       speed of writing one text with JAX, in characters/s",
+        "64 texts  total speed of writing 64 texts at once with JAX, in characters/s",
     )
     return "\n".join([format_table([head, *rows]), "", *notes])
 
