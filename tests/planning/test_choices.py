@@ -177,7 +177,7 @@ def test_the_lowest_dropout_rate_is_told_as_such() -> None:
     low = choose_dropout(Request(), 0.2, model, LONG)
     assert low == Choice(0.05, "dropout 0.05: the lowest rate, since few epochs are planned")
     high = choose_dropout(Request(), 21.5, model, 200_000)
-    assert high.reason.startswith(f"dropout {high.value:g}: chosen for about 21.5 epochs")
+    assert high.reason.startswith(f"dropout {high.value:g}: chosen for an estimated 21.5 epochs")
     assert choose_dropout(Request(dropout_rate=0.0), 21.5, model, 200_000) == Choice(0.0)
 
 

@@ -177,7 +177,7 @@ def choose_dropout(
     rate = dropout_rate(epochs, multiplications_per_character(model), training_characters)
     if rate == DROPOUT_RATES[0]:
         return Choice(rate, f"dropout {rate:g}: the lowest rate, since few epochs are planned")
-    reason = f"chosen for about {epochs:.1f} epochs; more epochs need a higher rate"
+    reason = f"chosen for an estimated {epochs:.1f} epochs; more epochs need a higher rate"
     return Choice(rate, f"dropout {rate:g}: {reason}")
 
 
