@@ -93,7 +93,7 @@ def test_a_loss_that_is_not_a_number_ends_the_training() -> None:
     broken = dict(learner.state.parameters)
     broken["projection.bias"] = np.full_like(broken["projection.bias"], np.nan)
     learner.restore(learner.fresh_state(broken), learner.progress)
-    with pytest.raises(DivergedError, match="nan at step 1") as caught:
+    with pytest.raises(DivergedError, match="nan nats per character at step 1") as caught:
         next(learner.run())
     assert caught.value.step == 1
 
