@@ -4,6 +4,7 @@ import dataclasses
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,11 @@ import pytest
 
 from textgen.runs.run import Run
 
+ROOT = Path(__file__).parents[1]
+
 
 def killed_at(number: int, work: Callable[[], None]) -> bool:
-    """Do work in a child that is killed before its Nth call into the system; was it?"""
+    """Work in a child that is killed before its Nth call into the system; return whether it was."""
     child = os.fork()
     if not child:
         calls = 0
@@ -41,17 +44,17 @@ def killed_at(number: int, work: Callable[[], None]) -> bool:
     return os.WIFSIGNALED(status)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_a_save_killed_at_any_call_loses_and_damages_nothing(tiny_run: Path) -> None:
-    source = Run(tiny_run).load(20, train_state=True)
+def kill_saves(folder: Path) -> None:
+    """Kill a save of a run at each call, and check what is left; then save again."""
+    source = Run(folder).load(20, train_state=True)
     progress = dict(source.progress) | {"step": 30}
     checkpoint = dataclasses.replace(source, step=30, progress=progress)
-    kept = Path(shutil.copytree(tiny_run, "kept"))
+    kept = Path(shutil.copytree(folder, "kept"))
     seen, number, killed = set[tuple[int, ...]](), 0, True
     while killed:
         number += 1
-        shutil.rmtree(tiny_run)
-        run = Run(Path(shutil.copytree(kept, tiny_run)))
+        shutil.rmtree(folder)
+        run = Run(Path(shutil.copytree(kept, folder)))
 
         def save(run: Run = run) -> None:
             run.add_metrics([{"step": 30}])
@@ -69,7 +72,15 @@ def test_a_save_killed_at_any_call_loses_and_damages_nothing(tiny_run: Path) -> 
         run.save(checkpoint)
         assert run.steps()[-1] == 30
         assert run.problems() == []
-        assert not list(tiny_run.rglob(".tmp-*"))
+        assert not list(folder.rglob(".tmp-*"))
     assert number > 40
     # Killed before the checkpoint had its name, before old ones were removed, and after.
     assert seen == {(10, 20), (10, 20, 30), (20, 30)}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_save_killed_at_any_call_loses_and_damages_nothing(tiny_run: Path) -> None:
+    # In a process without JAX, which is small, so that it forks quickly.
+    code = "import sys, pathlib, tests.test_kill as t; t.kill_saves(pathlib.Path(sys.argv[1]))"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code, str(tiny_run)], env=environment, check=True)
