@@ -358,7 +358,10 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(
 
 @pytest.mark.parametrize(
     ("number", "code", "options"),
-    [(signal.SIGINT, 130, []), (signal.SIGTERM, 143, [*TINY, "--steps", "10000000"])],
+    [
+        (signal.SIGINT, 130, ["--minutes", "0.1"]),
+        (signal.SIGTERM, 143, [*TINY, "--steps", "10000000"]),
+    ],
 )
 def test_a_signal_before_the_first_step_leaves_nothing_behind(
     corpus: Path, number: signal.Signals, code: int, options: list[str]

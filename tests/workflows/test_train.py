@@ -303,9 +303,10 @@ def test_dropout_and_steps_are_chosen_where_nothing_is_asked_for(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The highest number of epochs takes far less than ten minutes, so that no clock decides.
-    sizes = {"hidden_size": 8, "num_layers": 1, "batch_size": 4, "sequence_length": 16}
-    request = Request(minutes=10, **sizes)
+    sizes = {"hidden_size": 8, "num_layers": 1, "batch_size": 8, "sequence_length": 16}
+    request = Request(minutes=10, devices=1, **sizes)
     speed_of_products(monkeypatch, 1e9)
+    monkeypatch.setattr(sys.modules["textgen.workflows.supervise"], "SECONDS_TO_MEASURE", 0.1)
     list(start_training([corpus], "r", request, Supervision()))
     record = Run(Path("checkpoints/r")).record()
     assert record.plan.steps > 50
