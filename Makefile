@@ -20,7 +20,7 @@ stories: .venv/installed
 test: lint
 	$(PYTEST)
 
-# All but the tests that take over a second: for use after each change.
+# For use after each change: all but the tests that are marked as slow.
 quick: lint
 	$(PYTEST) -m 'not slow'
 

@@ -89,6 +89,7 @@ def test_the_page_shows_each_addition() -> None:
     assert [*ADDITIONS] == [*LIMITS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copy", ["A cell"], indirect=True)
 def test_a_cell(copy: Copy, corpus: Path) -> None:
     size = ["--hidden-size", "8", "--num-layers", "1", "--batch-size", "4", "--devices", "1"]
@@ -102,6 +103,7 @@ def test_a_cell(copy: Copy, corpus: Path) -> None:
     assert numpy == jax
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copy", ["A filter"], indirect=True)
 def test_a_filter(copy: Copy, run: Path) -> None:
     plain, numpy, jax = (
@@ -132,6 +134,7 @@ def test_a_session_command(copy: Copy, run: Path) -> None:
     assert "\n  /count            show the length of the text\n" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copy", ["A setting of training"], indirect=True)
 def test_a_setting_of_training(copy: Copy, corpus: Path) -> None:
     copy.run("train", "fox.txt", "-q", *TINY, "--label-smoothing", "1")

@@ -63,6 +63,7 @@ def test_commands_work_in_odd_environments(tiny_run: Path, odd: dict[str, str]) 
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", done.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", ODD, ids=str)
 def test_what_is_drawn_as_text_fits_odd_environments(
     tiny_run: Path,
@@ -97,6 +98,7 @@ ESCAPES = (
 FORBIDDEN = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
+@pytest.mark.slow
 def test_a_model_of_escape_sequences_drives_a_pipe_but_no_terminal(tmp_path: Path) -> None:
     Path("escapes.txt").write_text(ESCAPES * 60, encoding="utf-8", newline="")
     assert len({*ESCAPES}) == len({*TEXT})
@@ -118,6 +120,7 @@ def test_a_model_of_escape_sequences_drives_a_pipe_but_no_terminal(tmp_path: Pat
         assert not FORBIDDEN.search(re.sub(r"\x1b\[[0-9;]*m", "", shown)), command
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
 def test_a_training_is_shown_in_twenty_columns_and_through_a_resize(
     corpus: Path, term: str
@@ -139,6 +142,7 @@ def test_a_training_is_shown_in_twenty_columns_and_through_a_resize(
     assert "Traceback" not in (child.before or "")
 
 
+@pytest.mark.slow
 def test_a_reader_of_one_line_ends_a_sample_without_a_word(tiny_run: Path) -> None:
     command = f"{sys.executable} -m textgen sample -q --length 200000 | head -1"
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True)

@@ -37,6 +37,7 @@ def test_a_checkpoint_of_an_older_textgen_writes_what_it_wrote(name: str) -> Non
     assert written == WRITTEN[name]
 
 
+@pytest.mark.slow
 def test_a_run_of_an_older_textgen_goes_on(tmp_path: Path) -> None:
     run = Run(Path(shutil.copytree(GOLDEN / "format-2", tmp_path / "old")))
     assert run.problems() == []

@@ -70,6 +70,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     return command
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("cut_run", RUNS, indirect=True)
 def test_a_checkpoint_writes_the_text_it_wrote(
@@ -79,6 +80,7 @@ def test_a_checkpoint_writes_the_text_it_wrote(
     assert written == RUNS[cut_run.name]["cut"][engine]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut_run", RUNS, indirect=True)
 def test_a_cut_run_ends_as_it_ended(cut_run: Path, run: Callable[..., str]) -> None:
     run("train", "--resume", str(cut_run), "--quiet")
@@ -95,6 +97,7 @@ def test_a_cut_run_ends_as_it_ended(cut_run: Path, run: Callable[..., str]) -> N
             assert written == expected["whole"][engine]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut_run", ["lstm"], indirect=True)
 def test_a_saved_session_goes_on_as_it_went_on(cut_run: Path) -> None:
     # The other tests here run their commands in this process; these are processes of their own.

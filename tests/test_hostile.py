@@ -123,6 +123,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system has no /proc")
 @pytest.mark.parametrize("name", [MODEL, TRAIN_STATE])
 def test_hostile_files_take_little_memory(tiny_run: Path, tmp_path: Path, name: str) -> None:
@@ -312,6 +313,7 @@ def settings() -> Any:
     return SamplingSettings()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [CONFIG, MANIFEST, RECORD, "metrics.jsonl"])
 def test_no_value_of_any_field_ends_in_a_traceback(tiny_run: Path, name: str) -> None:
     inside = name in (CONFIG, MANIFEST)

@@ -78,6 +78,7 @@ def kill_saves(folder: Path) -> None:
     assert seen == {(10, 20), (10, 20, 30), (20, 30)}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_a_save_killed_at_any_call_loses_and_damages_nothing(tiny_run: Path) -> None:
     # In a process without JAX, which is small, so that it forks quickly.

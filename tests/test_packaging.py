@@ -34,6 +34,7 @@ def test_a_wheel_holds_the_package_and_the_texts_and_nothing_else(wheel: Path) -
     assert roots == {"textgen", f"textgen_lstm-{__version__}.dist-info"}
 
 
+@pytest.mark.slow
 def test_the_package_of_a_wheel_trains_on_its_own_fables(wheel: Path, tmp_path: Path) -> None:
     # Unpacked, and put before everything else: the checkout is out of reach.
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")

@@ -66,6 +66,7 @@ def test_the_page_has_the_stories_that_the_program_tells(monkeypatch: pytest.Mon
     assert "python benchmarks/stories.py" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_story_is_trained_measured_and_printed_as_a_table(own_folder: Path) -> None:
     runs = own_folder / "runs"
     script = [sys.executable, str(ROOT / "benchmarks" / "stories.py"), "--quick", "--runs"]

@@ -48,6 +48,7 @@ def test_the_mean_is_that_of_the_stream_protocol() -> None:
     assert scorer.read(TOKENS).mean() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_learning_while_reading_is_that_of_dynamic_evaluation() -> None:
     settings, parameters = random_network()
     training = np.tile(TOKENS, 30).astype(np.uint8)

@@ -40,6 +40,7 @@ def nats(tokens: np.ndarray) -> np.ndarray:
     return -np.asarray(log_probabilities(inputs))[np.arange(len(tokens) - 1), tokens[1:]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("devices", [1, 2])
 @pytest.mark.parametrize("length", [2, CHUNK, CHUNK + 1, 700])
 def test_the_stream_loss_is_the_mean_over_the_whole_text(devices: int, length: int) -> None:
@@ -158,6 +159,7 @@ def dynamic_loss(settings: DynamicSettings, training: np.ndarray, text: np.ndarr
 TRAINING, TEXT = TOKENS[:300], TOKENS[300:520]
 
 
+@pytest.mark.slow
 def test_dynamic_evaluation_is_that_of_its_papers() -> None:
     learners = Learner(3e-3, 0.05), Learner(0.02, 0.0), Learner(1e-3, 0.2)
     settings = DynamicSettings(segment=7, learners=learners, switch=0.1)
@@ -178,6 +180,7 @@ def test_dynamic_evaluation_that_does_not_move_is_the_stream_loss() -> None:
     assert found == pytest.approx(float(nats(TEXT).mean()), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_dynamic_evaluation_learns_what_a_text_repeats() -> None:
     # Two calls of 64 whole segments, so that one program is compiled.
     again = np.resize(TOKENS[:12], 1 + 2 * 64 * 6)

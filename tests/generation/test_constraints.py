@@ -73,6 +73,7 @@ def test_after_a_word_that_is_not_listed_only_its_end_is_permitted() -> None:
     assert table.find([4, 4, 0, 1]) == table.find([1])
 
 
+@pytest.mark.slow
 def test_both_engines_walk_the_same_nodes() -> None:
     table = table_of(random_words(0, LETTERS, 300), f"{LETTERS} ")
     traced = WordTable(*map(jnp.asarray, table))
@@ -137,6 +138,7 @@ def test_a_list_with_which_nothing_can_be_written_is_refused(
         table_of(words, characters, forbidden)
 
 
+@pytest.mark.slow
 def test_a_table_of_100_000_words() -> None:
     random = np.random.default_rng(0)
     parts = [f"{a}{b}{c}" for a in "bcdfghlmnprst" for b in "aeiou" for c in ("", "n", "r", "s")]

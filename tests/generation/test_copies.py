@@ -137,6 +137,7 @@ def test_a_training_text_shorter_than_a_run_forbids_nothing() -> None:
         assert not np.any(states_along(np.tile(text, 3), 10, 4, text[:size]))
 
 
+@pytest.mark.slow
 def test_both_engines_forbid_the_same() -> None:
     training, text = random_tokens(1, 300), random_tokens(2, 50)
     table = make_copy_table(training, 5, 6)

@@ -106,6 +106,7 @@ def test_a_number_next_to_one_never_leaves_the_vocabulary() -> None:
         assert choose(logits, np.float32(0), np.float32(1)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vocab_size", [6, COMPARED + 88])
 @pytest.mark.parametrize(
     "settings",

@@ -111,6 +111,7 @@ def test_the_engines_agree() -> None:
     assert write(generator(), 1000) == write(generator(JAX), 1000)
 
 
+@pytest.mark.slow
 def test_a_sample_depends_on_its_index_and_not_on_its_neighbours() -> None:
     alone = [write(generator(sample=number), 300) for number in range(5)]
     for engine in (None, JaxEngine(MODEL, PARAMETERS)):
@@ -121,6 +122,7 @@ def test_a_sample_depends_on_its_index_and_not_on_its_neighbours() -> None:
     assert len(set(alone)) == 5
 
 
+@pytest.mark.slow
 def test_samples_of_a_large_network_are_written_by_one_loop_and_stay_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -260,6 +262,7 @@ MANY = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("prompt", "settings"), MANY, ids=["filters", "words", "starts", "copies"])
 def test_both_engines_write_the_same_and_end_in_the_state_of_what_they_show(
     prompt: str, settings: dict[str, Any]
@@ -361,6 +364,7 @@ def test_only_listed_words_are_written(engine: Any) -> None:
     assert write(session, 1, settings) in " .\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prompt", "before"), [("", ""), ("ab\n", ""), ("ab", "[^\n]*\n"), ("a\nb", "[^\n]*\n")]
 )
@@ -403,6 +407,7 @@ STUCK = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("settings", "text"), STUCK)
 def test_where_nothing_is_permitted_the_text_ends_and_says_so(
     settings: dict[str, Any], text: str

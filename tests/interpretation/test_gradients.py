@@ -18,6 +18,7 @@ def norms(values: list[float]) -> GradientNorms:
     return GradientNorms(np.array(values), np.array([values]), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cell", "projected"), [("lstm", "all"), ("gru", "last"), ("rnn", "last")])
 def test_the_norms_are_those_of_automatic_differentiation(
     cell: str, projected: str, monkeypatch: pytest.MonkeyPatch
@@ -53,6 +54,7 @@ def test_the_norms_are_those_of_automatic_differentiation(
         assert found.norms[back] == pytest.approx(together.mean(), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_at_its_own_character_the_gradient_is_that_of_the_softmax() -> None:
     settings, parameters = random_network(num_layers=1)
     tokens = np.zeros(LEAD + 4, np.uint8)

@@ -28,6 +28,7 @@ def model(seed: int, settings: ModelSettings = SETTINGS) -> Any:
     return jax.jit(apply), parameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS], ids=["last", "all"])
 def test_parameters_have_the_names_and_shapes_that_checkpoints_expect(
     settings: ModelSettings,
@@ -42,12 +43,14 @@ def test_the_forget_gate_starts_open_and_the_other_biases_at_zero() -> None:
     np.testing.assert_array_equal(bias, [[0.0] * 8, [1.0] * 8, [0.0] * 8, [0.0] * 8])
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_parameters() -> None:
     one, same, other = (create_model(SETTINGS, seed)[1] for seed in (0, 0, 2**32))
     np.testing.assert_array_equal(one["embedding"], same["embedding"])
     assert not np.array_equal(one["embedding"], other["embedding"])
 
 
+@pytest.mark.slow
 def test_two_halves_of_a_text_with_the_states_carried_equal_the_whole() -> None:
     apply, parameters = model(0)
     whole, last = apply(parameters, TOKENS, zero_states(SETTINGS, 3))
@@ -79,6 +82,7 @@ def assert_logits_are_those_of_the_numpy_engine(
         np.testing.assert_allclose(found, expected[1], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_new_cell_needs_only_its_definition_and_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textgen.settings.CellName", Literal["lstm", "minimal"])
     monkeypatch.setitem(CELLS, "minimal", MINIMAL)
@@ -115,6 +119,7 @@ def test_a_mask_multiplies_the_outputs_of_its_layer_at_every_step() -> None:
     assert float(jnp.abs(after[1].hidden).max()) > 0  # the state itself is not dropped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS], ids=["last", "all"])
 def test_gradients_agree_with_autodiff_through_a_plain_loop(settings: ModelSettings) -> None:
     apply, parameters = model(0, settings)

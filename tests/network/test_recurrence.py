@@ -55,6 +55,7 @@ def scalar(run: Any) -> Any:
     return loss
 
 
+@pytest.mark.slow
 @EVERY_CELL
 @pytest.mark.parametrize("large", [False, True])
 def test_outputs_and_gradients_are_those_of_a_plain_loop(
@@ -103,6 +104,7 @@ def flax_rnn(module: Any, random: Any) -> tuple[Any, Any]:
     return (module.dense_i.kernel[...], module.dense_h.kernel[...]), bias
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "flax_class", "copy"),
     [
@@ -131,6 +133,7 @@ def test_copied_weights_give_what_flax_gives(cell: Cell, flax_class: Any, copy: 
     np.testing.assert_allclose(last[-1], carry[0] if cell is LSTM else carry, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_gradients_equal_finite_differences_in_float64() -> None:
     code = """
 import jax; jax.config.update("jax_enable_x64", True)

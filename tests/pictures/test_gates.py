@@ -51,6 +51,7 @@ def test_there_is_a_panel_for_each_quantity_with_units_and_characters() -> None:
     assert drawn[2, 0] == label(found.guesses[2][0].character)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_any_text_can_be_drawn(cell: CellName) -> None:
     found = watched(cell, HARD)

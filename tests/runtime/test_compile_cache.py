@@ -35,6 +35,7 @@ def compile_once(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_what_is_compiled_is_kept_and_a_torn_entry_is_removed(tmp_path: Path) -> None:
     first = compile_once(tmp_path)
     (folder,) = tmp_path.iterdir()

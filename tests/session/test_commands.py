@@ -943,6 +943,7 @@ def places(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
             yield from places(value, (*path, key))
 
 
+@pytest.mark.slow
 def test_a_session_with_anything_in_any_place_gives_a_message() -> None:
     session = random_session(length=3)
     transcript(session, "abc", "/branch here", "", "/undo", "/set stop xy,z", "/save s.json")

@@ -181,6 +181,7 @@ def test_a_text_that_cannot_be_written_ends_with_code_5(tiny_run: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_samples_have_the_form_of_the_design(tiny_run: Path) -> None:
     one = textgen("sample", "fox", "--prompt", "the ", "--length", "30", "--seed", "4")
     assert one.returncode == 0
@@ -200,6 +201,7 @@ def test_samples_have_the_form_of_the_design(tiny_run: Path) -> None:
     assert textgen("sample", "-q", "--length", "30").stderr == ""
 
 
+@pytest.mark.slow
 def test_unknown_characters_of_a_prompt_can_be_skipped(tiny_run: Path) -> None:
     arguments = ("sample", "--length", "30", "--seed", "4")
     plain = textgen(*arguments, "--prompt", "the ")
@@ -219,6 +221,7 @@ assert "jax" not in sys.modules and "flax" not in sys.modules
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_error(tiny_run: Path) -> None:
     command = (
         f"{sys.executable} -m textgen sample -q --length 50000 | head -c 5; echo ${{PIPESTATUS[0]}}"
@@ -228,6 +231,7 @@ def test_a_reader_that_leaves_early_is_no_error(tiny_run: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_closed_streams_and_readers_that_leave_harm_nothing(
     tiny_run: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -249,6 +253,7 @@ def test_closed_streams_and_readers_that_leave_harm_nothing(
         assert run(capsys, "info", name, "--json")[1].count('"finished": true') == 1
 
 
+@pytest.mark.slow
 def test_a_log_that_cannot_be_written_does_not_end_a_training(
     corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -262,6 +267,7 @@ def test_a_log_that_cannot_be_written_does_not_end_a_training(
     assert '"finished": true' in run(capsys, "info", "fox", "--json")[1]
 
 
+@pytest.mark.slow
 def test_a_sample_that_is_interrupted_ends_with_code_130(tiny_run: Path) -> None:
     command = [sys.executable, "-m", "textgen", "sample", "-q", "--length", "1000000000"]
     for engine in ("numpy", "jax"):
@@ -338,6 +344,7 @@ def training(corpus: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143 - 14)]
 )
@@ -356,6 +363,7 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(
     assert run(capsys, "verify", "fox")[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code", "options"),
     [
@@ -377,6 +385,7 @@ def test_a_signal_before_the_first_step_leaves_nothing_behind(
     assert list(Path("checkpoints").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_names_from_the_command_line_cannot_drive_the_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -387,6 +396,7 @@ def test_names_from_the_command_line_cannot_drive_the_terminal(
     assert "a\u241b[31mb" in err
 
 
+@pytest.mark.slow
 def test_from_a_text_to_a_model_to_text_end_to_end(
     corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

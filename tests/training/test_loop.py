@@ -40,6 +40,7 @@ def trainer(steps: int, validation: Any = None, **changes: Any) -> Trainer:
     )
 
 
+@pytest.mark.slow
 def test_a_small_network_learns_a_short_text_by_heart_and_writes_it_out() -> None:
     learner = trainer(
         400, embedding_size=64, hidden_size=64, num_layers=2, devices=1, sequence_length=40
@@ -56,6 +57,7 @@ def test_a_small_network_learns_a_short_text_by_heart_and_writes_it_out() -> Non
     assert TEXT[:8] + written == TEXT
 
 
+@pytest.mark.slow
 def test_evaluations_and_stops_keep_their_steps_and_a_call_fills_what_lies_between() -> None:
     learner = trainer(40, eval_every=17)
     reports = list(learner.run(stop_after=36))
@@ -66,6 +68,7 @@ def test_evaluations_and_stops_keep_their_steps_and_a_call_fills_what_lies_betwe
     assert [report.step for report in learner.run()] == [40]
 
 
+@pytest.mark.slow
 def test_how_steps_are_grouped_changes_no_number() -> None:
     apart, together = trainer(10, eval_every=1), trainer(10, eval_every=5)
     losses = [report.loss for report in apart.run()]
@@ -80,6 +83,7 @@ def test_how_steps_are_grouped_changes_no_number() -> None:
         np.testing.assert_array_equal(left, right)
 
 
+@pytest.mark.slow
 def test_measuring_leaves_the_training_as_it_was() -> None:
     plain, measured = trainer(5), trainer(5)
     pace = measured.measure(0.01, 3)

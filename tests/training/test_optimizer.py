@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
 from tests.training.plans import plan
 from textgen.training.optimizer import learning_rates, make_optimizer
@@ -27,6 +28,7 @@ def test_the_optimizer_is_optax_adamw_with_decay_of_the_kernels_alone() -> None:
         assert not np.allclose(ours[name], parameters[name])
 
 
+@pytest.mark.slow
 def test_the_rate_rises_to_its_peak_and_falls_to_zero_along_a_cosine() -> None:
     rates = learning_rates(plan(), 0, 100)
     assert len(rates) == 100

@@ -28,6 +28,7 @@ def state_after_a_step() -> TrainState:
     return state
 
 
+@pytest.mark.slow
 def test_a_state_written_as_arrays_comes_back_the_same() -> None:
     state = state_after_a_step()
     arrays = state_arrays(state)
@@ -40,6 +41,7 @@ def test_a_state_written_as_arrays_comes_back_the_same() -> None:
         np.testing.assert_array_equal(left, right)
 
 
+@pytest.mark.slow
 def test_a_state_that_does_not_fit_names_every_mismatch() -> None:
     state = state_after_a_step()
     arrays = state_arrays(state)

@@ -58,6 +58,7 @@ def test_a_step_that_leaves_a_weight_without_a_number_says_so_at_once() -> None:
         assert np.isfinite(measures[:, 1]).tolist() == sound
 
 
+@pytest.mark.slow
 def test_one_and_two_devices_agree() -> None:
     (one, losses), (two, other_losses) = trained(1), trained(2)
     np.testing.assert_allclose(losses, other_losses, atol=1e-5)
@@ -66,6 +67,7 @@ def test_one_and_two_devices_agree() -> None:
         np.testing.assert_allclose(left, right, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_how_many_steps_a_call_makes_changes_no_bit() -> None:
     (one, losses), (other, same) = trained(1, steps=4), trained(1, steps=4, at_once=2)
     assert len(losses) == 4
@@ -81,6 +83,7 @@ def test_a_call_makes_fewer_steps_of_a_larger_network() -> None:
     assert 2 < steps_per_call(large, plan(batch_size=8, sequence_length=64)) < 16
 
 
+@pytest.mark.slow
 def test_the_devices_share_the_update_of_a_large_parameter(monkeypatch: Any) -> None:
     whole, losses = trained(2)
     monkeypatch.setattr(train_state_module, "SHARED_UPDATE", 64)
@@ -100,6 +103,7 @@ def test_the_first_loss_is_near_that_of_knowing_nothing() -> None:
     assert abs(trained(1)[1][0] - math.log(9)) < 0.5
 
 
+@pytest.mark.slow
 def test_a_step_resets_drops_and_descends_as_its_parts_do() -> None:
     """Two steps against the model, Optax, clipping and the masks, put together here by hand."""
     settings = plan()

@@ -21,6 +21,7 @@ def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "product_speed", partial(product_speed, repeats=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_speed_is_measured_for_every_network(
     cell: str, monkeypatch: pytest.MonkeyPatch
@@ -36,6 +37,7 @@ def test_every_speed_is_measured_for_every_network(
     assert all(speed.network in format_speeds(speeds) for speed in speeds)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_or_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["bench", "--quiet", "--seconds", str(SECONDS)]) == 0
     shown = capsys.readouterr()

@@ -73,6 +73,7 @@ def slow_nats(model: Model, text: str) -> np.ndarray:
     return -np.asarray(scores)[np.arange(len(text) - 1), ids[1:]]
 
 
+@pytest.mark.slow
 def test_the_network_is_measured_on_the_validation_text_by_each_protocol(
     model: Model, events: list[Evaluation]
 ) -> None:

@@ -37,6 +37,7 @@ def fail_writes(monkeypatch: pytest.MonkeyPatch, number: int, steps: range) -> N
 FAILURES = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EROFS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", FAILURES)
 def test_training_goes_on_when_a_checkpoint_cannot_be_written(
     whole_run: Callable[..., Path], corpus: Path, monkeypatch: pytest.MonkeyPatch, number: int
@@ -54,6 +55,7 @@ def test_training_goes_on_when_a_checkpoint_cannot_be_written(
     assert not list((path / "checkpoints").glob(".tmp-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE])
 def test_a_run_that_cannot_even_be_looked_at_for_a_while_goes_on(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, number: int
@@ -102,6 +104,7 @@ def test_a_checkpoint_is_written_although_the_metrics_cannot_be(
     assert Run(Path("checkpoints/r")).steps() == [3, 6, 9, 12]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", FAILURES)
 def test_a_last_checkpoint_that_cannot_be_written_ends_it_with_the_one_before_sound(
     whole_run: Callable[..., Path], corpus: Path, monkeypatch: pytest.MonkeyPatch, number: int
@@ -234,6 +237,7 @@ def rolled_back_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [2, 5, 7, 8, 10])
 def test_a_run_that_was_rolled_back_is_the_same_however_it_was_cut(
     rolled_back_run: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, cut: int
@@ -247,6 +251,7 @@ def test_a_run_that_was_rolled_back_is_the_same_however_it_was_cut(
     assert rows(whole) == rows(parts)
 
 
+@pytest.mark.slow
 def test_what_came_after_the_state_gone_back_to_is_removed(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,6 +268,7 @@ def test_what_came_after_the_state_gone_back_to_is_removed(
     assert [row["step"] for row in run.metrics()] == list(range(1, 13))
 
 
+@pytest.mark.slow
 def test_a_loss_off_before_the_first_checkpoint_begins_the_run_again(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,7 @@ def texts(num_samples: int, engine: str, length: int = 40, prompt: str = "the ")
     return found
 
 
+@pytest.mark.slow
 def test_samples_are_the_same_alone_together_and_on_both_engines(tiny_run: Path) -> None:
     three = texts(3, "numpy")
     assert [len(text) for text in three] == [40] * 3

@@ -20,6 +20,7 @@ def pieces(text: str, size: int = 70) -> list[str]:
     return [text[at : at + size] for at in range(0, len(text), size)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [TEXT[:500], LONG], ids=["numpy", "jax"])
 def test_a_text_its_lines_and_its_characters_add_up_to_the_same(tiny_run: Path, text: str) -> None:
     model = load_model("fox")
@@ -86,6 +87,7 @@ def test_how_much_there_is_to_read_decides_and_not_what_is_left_of_the_first_pie
     assert seen == ["\u2603" * 9]
 
 
+@pytest.mark.slow
 def test_models_that_learn_need_the_text_they_were_trained_on(tiny_run: Path) -> None:
     scoring = Scoring([load_model("fox")], dynamic=True)
     list(scoring.read([LONG]))
@@ -101,6 +103,7 @@ def test_models_that_learn_need_the_text_they_were_trained_on(tiny_run: Path) ->
         list(Scoring([load_model("fox")], dynamic=True).read(["the dog"]))
 
 
+@pytest.mark.slow
 def test_the_memory_does_not_grow_with_the_text(tiny_run: Path) -> None:
     import tracemalloc
 

@@ -68,6 +68,7 @@ def test_a_shipped_text_is_trained_on_by_its_name_where_no_file_is_called_so(cor
     assert said_first(1) == "read 2,400 characters; measuring this machine"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("devices", [1, 2])
 @pytest.mark.parametrize("cut", [1, 5, 6, 11])
 def test_a_run_cut_and_resumed_equals_one_uncut_to_the_last_bit(
@@ -83,6 +84,7 @@ def test_a_run_cut_and_resumed_equals_one_uncut_to_the_last_bit(
     assert Run(parts).problems() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["gru", "rnn"])
 def test_every_cell_trains_resumes_and_writes_alike_on_both_engines(
     whole_run: Callable[..., Path], corpus: Path, cell: str
@@ -105,6 +107,7 @@ def test_every_cell_trains_resumes_and_writes_alike_on_both_engines(
     assert texts[0] == texts[1]
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_starts_again(
     whole_run: Callable[..., Path], corpus: Path
 ) -> None:
@@ -137,6 +140,7 @@ def test_a_stop_while_the_machine_is_measured_leaves_nothing_behind(corpus: Path
     assert list(Path("checkpoints").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_stop_while_a_further_plan_is_measured_changes_nothing(finished_run: Path) -> None:
     # As if this process had trained it: the lock names the last process that did.
     (finished_run / "lock").write_text(str(os.getpid()))
@@ -168,6 +172,7 @@ def test_a_finished_run_says_so_and_can_be_trained_further(finished_run: Path) -
     assert "finished after 18 steps" in notes(list(resume_training("r", Supervision())))
 
 
+@pytest.mark.slow
 def test_a_further_plan_can_be_cut_and_resumed_too(finished_run: Path) -> None:
     for name in ("one", "two"):
         shutil.copytree(finished_run, finished_run.with_name(name))
@@ -184,6 +189,7 @@ def test_an_unfinished_run_takes_no_new_plan(corpus: Path) -> None:
         list(resume_training("r", Supervision(), steps=10))
 
 
+@pytest.mark.slow
 def test_training_falls_back_from_a_damaged_checkpoint_and_says_so(
     whole_run: Callable[..., Path], corpus: Path
 ) -> None:
@@ -200,6 +206,7 @@ def test_training_falls_back_from_a_damaged_checkpoint_and_says_so(
     assert rows(whole_run()) == rows(path)
 
 
+@pytest.mark.slow
 def test_a_step_damaged_twice_is_set_aside_twice(corpus: Path) -> None:
     list(start(corpus, "r", stop_after=3, eval_every=3))
     run = Run(Path("checkpoints/r"))
@@ -220,6 +227,7 @@ def test_a_command_that_is_refused_sets_nothing_aside(finished_run: Path) -> Non
     assert run.problems()
 
 
+@pytest.mark.slow
 def test_an_old_manifest_that_is_damaged_does_not_end_a_training(corpus: Path) -> None:
     list(start(corpus, "r", stop_after=6))
     run = Run(Path("checkpoints/r"))
@@ -237,6 +245,7 @@ def test_a_stop_that_is_past_is_refused_before_the_run_is_changed(finished_run: 
     assert (finished_run / "run.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_without_the_kept_text_the_files_are_read_again(
     whole_run: Callable[..., Path], corpus: Path
 ) -> None:
@@ -266,6 +275,7 @@ def test_a_run_is_not_trained_twice_at_once(corpus: Path) -> None:
         list(resume_training("r", Supervision()))
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind_by_a_start_that_fails(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,6 +300,7 @@ def speed_of_products(monkeypatch: pytest.MonkeyPatch, operations: float) -> Non
     monkeypatch.setattr(module, "product_speed", lambda *_, **__: operations)
 
 
+@pytest.mark.slow
 def test_a_text_of_a_hundred_characters_can_be_trained_on(tmp_path: Path) -> None:
     path = tmp_path / "short.txt"
     path.write_text("a short text, and no more of it. " * 3 + "x", encoding="utf-8")
@@ -299,6 +310,7 @@ def test_a_text_of_a_hundred_characters_can_be_trained_on(tmp_path: Path) -> Non
     assert events[-1].finished
 
 
+@pytest.mark.slow
 def test_dropout_and_steps_are_chosen_where_nothing_is_asked_for(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,6 +325,7 @@ def test_dropout_and_steps_are_chosen_where_nothing_is_asked_for(
     assert record.config.settings.dropout_rate > 0.2  # for many epochs of a short text
 
 
+@pytest.mark.slow
 def test_a_machine_much_faster_than_its_large_products_promised_is_measured_again(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,6 +342,7 @@ def test_a_machine_much_faster_than_its_large_products_promised_is_measured_agai
     assert f"1x{width}: the largest network" in format_plan(planned)
 
 
+@pytest.mark.slow
 def test_a_run_that_ended_early_is_finished_however_it_was_cut(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -102,6 +102,7 @@ def test_a_text_from_a_file_or_a_pipe_is_measured_as_the_model_reads_it(
     assert "The checkpoint was chosen" not in out
 
 
+@pytest.mark.slow
 def test_a_run_that_has_kept_no_text_is_measured_on_a_file(
     tiny_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

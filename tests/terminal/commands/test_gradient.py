@@ -30,6 +30,7 @@ def gradient(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> Say:
     return run
 
 
+@pytest.mark.slow
 def test_a_run_is_shown_trained_and_as_it_began(
     gradient: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,12 +51,14 @@ def test_a_run_is_shown_trained_and_as_it_began(
     assert trained["norms"] != untrained["norms"]
 
 
+@pytest.mark.slow
 def test_a_picture_takes_the_place_of_the_table(gradient: Say) -> None:
     code, out, err = gradient("--reach=20", "--places=1", "-o", "g.svg", "-q")
     assert (code, out, err) == (0, "", "")
     assert Path("g.svg").read_text().startswith("<?xml")
 
 
+@pytest.mark.slow
 def test_the_cells_are_trained_once_to_be_compared(
     gradient: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:

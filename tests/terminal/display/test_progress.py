@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import TEXT, TINY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [80, 20])
 def test_a_training_is_shown_as_it_goes(corpus: Path, columns: int) -> None:
     # A text whose every line holds an escape sequence, which the sampled line would show, and as

@@ -74,6 +74,7 @@ def test_text_between_quotes_or_pasted_in_several_lines_is_one_text(
     assert capsys.readouterr().err == 'the text ends here without """\n'
 
 
+@pytest.mark.slow
 def test_without_a_terminal_lines_are_read_and_plain_text_is_written(tiny_run: Path) -> None:
     lines = (
         "the quick\n/set temperature 0\nthe\n/oops\nZ\n/score\n/words 2\n"
@@ -185,6 +186,7 @@ def prompted(child: Any) -> None:
     child.expect_exact(">")
 
 
+@pytest.mark.slow
 def test_on_a_terminal_text_is_stopped_completed_scored_and_remembered(tiny_run: Path) -> None:
     with terminal("--length", "1000000000") as child:
         child.expect("/help shows the commands")
