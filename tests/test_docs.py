@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from tests.fork_server import fork_server, write_client
 from textgen.session.commands import COMMANDS as SESSION_COMMANDS
 from textgen.terminal.cli import app
 
@@ -113,28 +114,21 @@ def quick(arguments: list[str]) -> list[str]:
     return kept
 
 
-def make_program(folder: Path) -> None:
-    """Write a program `textgen` that is the real one but for `quick`."""
-    program = folder / "textgen"
-    lines = (
-        f"#!{sys.executable}",
-        "import sys",
-        inspect.getsource(quick),
-        "sys.argv[1:] = quick(sys.argv[1:])",
-        f"sys.path.insert(0, {str(ROOT)!r})",
-        "from textgen.__main__ import main",
-        "main()",
-    )
-    program.write_text("\n".join(lines), encoding="utf-8")
-    program.chmod(0o755)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Run textgen from a process that has imported it, with the arguments of `quick`."""
+    address = tmp_path_factory.mktemp("server") / "socket"
+    prepare = f"{inspect.getsource(quick)}\nprepare = quick"
+    with fork_server(address, prepare):
+        yield address
 
 
-def run_page(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+def run_page(page: Path, folder: Path, server: Path) -> subprocess.CompletedProcess[str]:
     """Have bash run the blocks of a page one after the other, in an empty folder."""
     programs, work = folder / "programs", folder / "work"
     programs.mkdir()
     work.mkdir()
-    make_program(programs)
+    write_client(programs / "textgen", server)
     for name, content in SAVED.findall(text_of(page)):
         (work / name).write_text(content, encoding="utf-8")
     typed, script = folder / "typed.txt", folder / "page.sh"
@@ -157,9 +151,10 @@ def run_page(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=name_of)
-def test_bash_runs_every_command_of_a_page(page: Path, own_folder: Path) -> None:
-    done = run_page(page, own_folder)
+def test_bash_runs_every_command_of_a_page(page: Path, own_folder: Path, server: Path) -> None:
+    done = run_page(page, own_folder, server)
     assert done.returncode == 0, done.stderr
     assert "event not found" not in done.stderr, done.stderr
 

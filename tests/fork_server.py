@@ -1,0 +1,112 @@
+"""Processes that begin with everything imported: a fork of one that has imported it.
+
+Half of a short command's time goes into importing JAX and Flax. The server imports them once and
+forks for each command, before JAX has started, so that a command is still a process of its own with
+its own folder, environment, streams and exit code.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# A client needs only built-in modules, so that it starts within a few hundredths of a second.
+CLIENT = f"""#!{sys.executable} -IS
+import json, os, socket, sys
+connection = socket.socket(socket.AF_UNIX)
+connection.connect({{address!r}})
+request = {{{{"arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ)}}}}
+socket.send_fds(connection, [json.dumps(request).encode() + b"\\0"], [0, 1, 2])
+sys.exit(int(connection.makefile().read()))
+"""
+
+
+def write_client(program: Path, address: Path) -> None:
+    """Write a program that has the server at an address run its arguments as a command."""
+    program.write_text(CLIENT.format(address=str(address)), encoding="utf-8")
+    program.chmod(0o755)
+
+
+@contextmanager
+def fork_server(address: Path, prepare: str) -> Iterator[None]:
+    """Run a server at an address.
+
+    Args:
+        address: of a socket that it makes.
+        prepare: source of a function `prepare` of the arguments of a command, which returns the
+            arguments to run.
+    """
+    code = f"{prepare}\nfrom tests.fork_server import serve\nserve({str(address)!r}, prepare)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"ready\n"
+        try:
+            yield
+        finally:
+            server.terminate()
+
+
+def serve(address: str, prepare: object) -> None:
+    """Import textgen, then fork for each connection until the process is ended."""
+    import flax.nnx
+    import matplotlib.figure
+    import optax
+
+    import textgen.terminal.cli
+    import textgen.workflows.evaluate
+    import textgen.workflows.gradient
+    import textgen.workflows.inspect
+    import textgen.workflows.train  # noqa: F401
+
+    assert flax.nnx
+    assert matplotlib.figure
+    assert optax
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen(8)
+    print("ready", flush=True)
+    while True:
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            if os.fork() == 0:  # a grandchild, which nobody has to wait for
+                listener.close()
+                _run(connection, prepare)
+            os._exit(0)
+        os.wait()
+        connection.close()
+
+
+def _run(connection: socket.socket, prepare: object) -> None:
+    """Run the command of a connection and answer with its exit code, as a process of its own."""
+    message, streams, _, _ = socket.recv_fds(connection, 2**20, 3)
+    while not message.endswith(b"\0"):
+        message += connection.recv(2**20)
+    request = json.loads(message[:-1])
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.stdin, sys.stdout, sys.stderr = (
+        os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww")
+    )
+    sys.argv[1:] = prepare(request["arguments"])  # type: ignore[operator]
+    code: object = 1
+    try:
+        from textgen.__main__ import main
+
+        main()
+    except SystemExit as ending:
+        code = ending.code or 0
+    finally:
+        connection.sendall(str(code).encode())
+        connection.close()
+        os._exit(0)
