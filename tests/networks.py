@@ -7,7 +7,7 @@ import numpy as np
 
 from textgen.data.vocabulary import Vocabulary
 from textgen.generation.model import Model
-from textgen.network.cells import Cell, HiddenState, activate, identity, sigmoid, tanh
+from textgen.network.cells import Cell, HiddenState, sigmoid, split, tanh
 from textgen.network.parameters import parameter_shapes
 from textgen.runs.checkpoint import ModelConfig
 from textgen.runs.run import Run
@@ -27,7 +27,8 @@ class MinimalGates(NamedTuple):
 
 def minimal_gates(pre_activations: Any) -> MinimalGates:
     """Compute f = sigmoid(a_f) and n = tanh(x_n + f * h_n)."""
-    f, x_n, h_n = activate(pre_activations, (sigmoid, identity, identity))
+    a_f, x_n, h_n = split(pre_activations, 3)
+    f = sigmoid(a_f)
     return MinimalGates(f, tanh(x_n + f * h_n))
 
 

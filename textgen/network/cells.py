@@ -85,14 +85,8 @@ def sigmoid(array: Array) -> Array:
     return 0.5 + 0.5 * tanh(0.5 * array)
 
 
-def identity(array: Array) -> Array:
-    """Return the array itself."""
-    return array
-
-
-# The factor s of each activation: `sigmoid` and `tanh` are s * tanh(s * a) + 1 - s, and `identity`
-# is s * a.
-SCALES: dict[Activation, float] = {sigmoid: 0.5, tanh: 1.0, identity: 1.0}
+# Both activations are s * tanh(s * a) + 1 - s, with this factor s.
+SCALES: dict[Activation, float] = {sigmoid: 0.5, tanh: 1.0}
 
 
 def split(array: Array, count: int) -> Sequence[Array]:
@@ -105,44 +99,32 @@ def split(array: Array, count: int) -> Sequence[Array]:
     return parts
 
 
-def split_at(array: Array, index: int) -> Sequence[Array]:
-    """Split the last axis of an array into the part before an index and the rest, as `split`."""
-    if isinstance(array, np.ndarray):
-        return array[..., :index], array[..., index:]
-    parts: Sequence[Array] = array.__array_namespace__().split(array, [index], axis=-1)
-    return parts
-
-
 def activate(pre_activations: Array, activations: tuple[Activation, ...]) -> Sequence[Array]:
     """Apply to each block of columns its own activation.
 
-    A single tanh computes all sigmoids and hyperbolic tangents. In a training step this takes two
-    thirds of the time of one tanh for each block, because XLA does not vectorise slices.
+    A single tanh of the whole array computes all of them. In a training step this takes two thirds
+    of the time of one tanh for each block, because XLA does not vectorise slices.
 
     Args:
         pre_activations: K blocks of H columns side by side, float [..., K * H].
-        activations: `sigmoid`, `tanh` or `identity` for each block; `identity` only at the end.
+        activations: `sigmoid` or `tanh` for each block.
 
     Returns:
         The K activated blocks, each float [..., H].
     """
-    count, num_identities = len(activations), activations.count(identity)
+    count = len(activations)
     size = pre_activations.shape[-1] // count
-    scale, factor, offset = _rows(activations, size, pre_activations.dtype)
-    scaled = scale * pre_activations
-    if not num_identities:
-        return split(factor * tanh(scaled) + offset, count)
-    first, last = split_at(scaled, len(factor))
-    activated = factor * tanh(first) + offset
-    return [*split(activated, count - num_identities), *split(last, num_identities)]
+    scale, offset = _scale_and_offset(activations, size, pre_activations.dtype)
+    return split(scale * tanh(scale * pre_activations) + offset, count)
 
 
 @cache
-def _rows(activations: tuple[Activation, ...], size: int, dtype: Any) -> Sequence[NDArray[Any]]:
-    """Return s for all columns, and s and 1 - s for the columns that are not `identity`."""
+def _scale_and_offset(
+    activations: tuple[Activation, ...], size: int, dtype: Any
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return s and 1 - s of each column, both [K * H]."""
     scale = np.repeat(np.asarray([SCALES[each] for each in activations], dtype), size)
-    factor = scale[: size * (len(activations) - activations.count(identity))]
-    return scale, factor, 1 - factor
+    return scale, 1 - scale
 
 
 def lstm_gates(pre_activations: Array) -> LSTMGates:
@@ -180,9 +162,9 @@ def gru_gates(pre_activations: Array) -> GRUGates:
         pre_activations: a_r, a_z, x_n and h_n side by side, float [..., 4H]. The last two are the
             input projection and the recurrent projection of the candidate.
     """
-    # Splitting the array before it is scaled would change how XLA rounds the gradients. A resumed
-    # run would then end with other weights.
-    r, z, x_n, h_n = activate(pre_activations, (sigmoid, sigmoid, identity, identity))
+    gates, candidate = split(pre_activations, 2)
+    r, z = split(sigmoid(gates), 2)
+    x_n, h_n = split(candidate, 2)
     return GRUGates(r, z, tanh(x_n + r * h_n))
 
 
