@@ -126,9 +126,6 @@ def exchange_programs(compiled_programs: CompiledPrograms) -> Iterator[None]:
     compiled_programs.pass_on()
 
 
-# For commands that a test runs without looking at their numbers: XLA compiles twice as fast.
-COMPILED_QUICKLY = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
-
 TEXT = "the quick brown fox jumps over the lazy dog, and the dog sleeps on.\n" * 40
 
 

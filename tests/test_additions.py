@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import COMPILED_QUICKLY, TEXT, TINY, textgen
+from tests.conftest import TEXT, TINY, textgen
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -65,8 +65,7 @@ class Copy:
         shutil.copytree(ROOT / "textgen", folder / "textgen", ignore=ignored)
         paths = apply_change(ADDITIONS[addition], folder)
         assert len(paths) <= LIMITS[addition]
-        changes = COMPILED_QUICKLY | {"COLUMNS": "100", "PYTHONPATH": str(folder)}
-        self._environment = os.environ | changes
+        self._environment = os.environ | {"COLUMNS": "100", "PYTHONPATH": str(folder)}
 
     def run(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         done = textgen(*arguments, env=self._environment, input=typed)

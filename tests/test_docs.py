@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import typer
 
-from tests.conftest import COMPILED_QUICKLY
 from tests.fork_server import fork_server, write_client
 from textgen.session.commands import COMMANDS as SESSION_COMMANDS
 from textgen.terminal.cli import app
@@ -145,7 +144,7 @@ def run_page(page: Path, folder: Path, server: Path) -> subprocess.CompletedProc
     return subprocess.run(
         ["bash", *options, str(script)],
         cwd=work,
-        env=os.environ | COMPILED_QUICKLY | {"PATH": path, "COLUMNS": "100", "HISTFILE": ""},
+        env=os.environ | {"PATH": path, "COLUMNS": "100", "HISTFILE": ""},
         capture_output=True,
         encoding="utf-8",
         timeout=600,

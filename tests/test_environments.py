@@ -80,7 +80,7 @@ def test_what_is_drawn_as_text_fits_odd_environments(
         ["classify", "a=fox", "b=fox", "text.txt"],
         ["inspect", "fox", "the dog\\n\x1b[2J\u202eback", "--on-unknown", "replace"],
         ["plot", "fox", "--no-baselines"],
-        ["gradient", "fox", "--reach", "20", "--places", "1"],
+        ["gradient", "fox", "--reach", "5", "--places", "1"],
         ["info"],
     ):
         assert run_command(command) == 0, command

@@ -331,8 +331,8 @@ def test_no_runs_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
 
 @contextmanager
 def training(corpus: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Begin a training of many seconds; it has begun when its first evaluation is shown."""
-    options = [*TINY, "--steps", "30000", "--eval-every", "20"]
+    """Begin a training that would take hours; it has begun when its first evaluation is shown."""
+    options = [*TINY, "--steps", "10000000", "--eval-every", "20"]
     command = [sys.executable, "-m", "textgen", "train", str(corpus), *options, *arguments]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -368,7 +368,7 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(
     ("number", "code", "options"),
     [
         (signal.SIGINT, 130, ["--minutes", "0.1"]),
-        (signal.SIGTERM, 143, [*TINY, "--steps", "30000"]),
+        (signal.SIGTERM, 143, [*TINY, "--steps", "10000000"]),
     ],
 )
 def test_a_signal_before_the_first_step_leaves_nothing_behind(

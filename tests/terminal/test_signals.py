@@ -95,7 +95,7 @@ def test_an_interrupt_while_the_command_starts_ends_it_without_a_traceback() -> 
 
 @pytest.mark.slow
 def test_a_terminal_that_goes_away_ends_a_training_saved(corpus: Path) -> None:
-    options = [*TINY, "--steps", "30000", "--eval-every", "20"]
+    options = [*TINY, "--steps", "10000000", "--eval-every", "20"]
     child = pexpect.spawn(
         sys.executable,
         ["-m", "textgen", "train", str(corpus), *options],

@@ -2,35 +2,12 @@
 
 import shutil
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
-import jax.numpy as jnp
 import pytest
 
 from tests.conftest import common_folder, locked
 from tests.workflows.trainings import FABLES, start
-from textgen.network.model import Apply, Parameters, create_model
-from textgen.settings import ModelSettings
-from textgen.training import loop
-
-
-@pytest.fixture(autouse=True)
-def networks_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let trainers copy the first parameters of a network that one before them has made.
-
-    Making them takes a third of the time of a short training.
-    """
-
-    def create(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]:
-        apply, parameters = made(settings, seed)
-        # Training consumes the arrays that it is given.
-        return apply, {name: jnp.array(array) for name, array in parameters.items()}
-
-    monkeypatch.setattr(loop, "create_model", create)
-
-
-made = cache(create_model)
 
 
 @pytest.fixture
