@@ -40,7 +40,8 @@ from textgen.data.tokens import Tokens, open_tokens, write_tokens
 from textgen.data.vocabulary import Vocabulary
 from textgen.evaluation.protocols import Evaluator
 from textgen.network.cells import CELLS
-from textgen.network.model import Parameters, States, create_model, random_key, zero_states
+from textgen.network.inference import States
+from textgen.network.model import Parameters, create_model, random_key, zero_states
 from textgen.network.recurrence import look_up, product, run_cell
 from textgen.runtime.devices import DATA, make_mesh, replicated, shared
 from textgen.settings import ModelSettings
