@@ -15,6 +15,9 @@ CellName = Literal["lstm", "gru", "rnn"]
 Projected = Literal["last", "all"]
 # What to do with a character that is not in the vocabulary.
 OnUnknown = Literal["error", "nearest", "skip", "replace"]
+# What is done by default with such a character of a prompt, and of a text that is scored.
+PROMPT_UNKNOWN: OnUnknown = "nearest"
+TEXT_UNKNOWN: OnUnknown = "replace"
 MAX_SEED = 2**63 - 1
 MAX_STEPS = 10**9
 MAX_DEVICES = 256
