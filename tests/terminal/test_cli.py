@@ -419,3 +419,19 @@ def test_from_a_text_to_a_model_to_text_end_to_end(
     conversation = textgen("repl", "fox", "--seed", "1", "--length", "50", input="the quick\n")
     assert conversation.stdout.startswith(sampled.stdout[:20])
     assert conversation.stdout == sampled.stdout + "\n"
+
+
+def test_with_json_an_error_is_a_line_of_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, code, message in (
+        ("score missing.txt --json", 3, "missing.txt"),
+        ("info --json", 4, "make one: textgen train"),
+        ("sample --json --top-k x", 2, "top-k"),
+        ("trian --json", 2, "trian"),
+    ):
+        found, out, err = run(capsys, *command.split())
+        told = json.loads(out)
+        assert list(told) == ["type", "message", "exit_code"]
+        assert (found, told["type"], told["exit_code"]) == (code, "error", code)
+        assert message in told["message"]
+        assert err == f"textgen: {told['message']}\n"
+    assert run(capsys, "train", "--", "--json")[1] == ""

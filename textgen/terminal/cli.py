@@ -2,6 +2,8 @@
 
 import errno
 import sys
+from contextlib import suppress
+from itertools import takewhile
 from typing import Annotated, Any
 
 import typer
@@ -30,6 +32,7 @@ from textgen.terminal.commands.score import score
 from textgen.terminal.commands.train import train
 from textgen.terminal.output import (
     ReaderGoneError,
+    emit_json,
     fail,
     prepare_streams,
     silence_stdout,
@@ -86,11 +89,22 @@ for command in (
 
 
 def run_command(arguments: list[str]) -> int:
-    """Run a command and return its exit code. An error that a user can cause is shown in one line.
+    """Run a command and return its exit code.
+
+    An error that a user can cause is shown in one line. With `--json`, stdout gets it as JSON too.
 
     Args:
         arguments: the command line, without the name of the program.
     """
+    as_json = "--json" in takewhile(lambda argument: argument != "--", arguments)
+
+    def end(message: str, code: int) -> int:
+        fail(message)
+        if as_json:
+            with suppress(ReaderGoneError, OSError):  # the human line is on stderr
+                emit_json("error", {"message": message, "exit_code": code})
+        return code
+
     try:
         result: Any = app(arguments, prog_name="textgen", standalone_mode=False)
         sys.stdout.flush()
@@ -101,29 +115,24 @@ def run_command(arguments: list[str]) -> int:
     except typer.TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message())
-        else:
-            context = getattr(error, "ctx", None)
-            command = context.command_path if context else "textgen"
-            problem = error.format_message().removesuffix(".").replace("Value error, ", "")
-            fail(f"{problem} (see {command} --help)")
-        return 2
+            return 2
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "textgen"
+        problem = error.format_message().removesuffix(".").replace("Value error, ", "")
+        return end(f"{problem} (see {command} --help)", 2)
     except ReaderGoneError:
         silence_stdout()
         return 0
     except SettingError as error:
-        fail(str(error).replace(error.name, option_name(error.name), 1))
-        return 2
+        return end(str(error).replace(error.name, option_name(error.name), 1), 2)
     except TextgenError as error:
-        fail(str(error))
-        return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+        return end(str(error), next((n for kind, n in EXIT_CODES if isinstance(error, kind)), 1))
     except OSError as error:
-        fail(str(error))
-        return 5 if error.errno == errno.ENOSPC else 1
+        return end(str(error), 5 if error.errno == errno.ENOSPC else 1)
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
-        fail("not enough memory; choose a smaller network, batch or number of samples")
-        return 1
+        return end("not enough memory; choose a smaller network, batch or number of samples", 1)
     return result if isinstance(result, int) else 0
 
 

@@ -1,12 +1,14 @@
 """What a command prints: generated text alone to stdout, everything else to stderr."""
 
 import io
+import json
 import math
 import os
 import shutil
 import sys
 import time
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 from textgen.readable import one_line, visible
 
@@ -66,6 +68,19 @@ def emit(text: str, *, is_safe: bool = False) -> None:
         sys.stdout.flush()
     except BrokenPipeError as error:
         raise ReaderGoneError from error
+
+
+def emit_json(kind: str, content: Mapping[str, Any]) -> None:
+    """Write one line of JSON to stdout: an object whose first key, `type`, says what it is.
+
+    Args:
+        kind: the value of `type`, such as `sample`.
+        content: the other keys and their values.
+
+    Raises:
+        ReaderGoneError: if the reader is gone.
+    """
+    emit(json.dumps({"type": kind, **content}) + "\n")
 
 
 def prepare_streams() -> None:

@@ -21,8 +21,16 @@ RunArgument = Annotated[
     str | None,
     typer.Argument(metavar="[RUN]", help="Name or path of a run; the newest run by default."),
 ]
+Model = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        metavar="RUN",
+        help="Name or path of a run, as the first argument; repeat it where several make sense.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors to standard error.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print lines of JSON, for programs.")]
 Seed = Annotated[
     int | None,
     typer.Option(help="Seed of the draws: the same seed gives the same text. Random by default."),

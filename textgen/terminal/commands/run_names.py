@@ -1,0 +1,87 @@
+"""How a command names runs: by its first argument, by `--model`, or the newest if it names none."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from textgen.errors import CorpusError, RunNotFoundError, UsageError
+
+
+def one_run(run: str | None, model: Sequence[str] | None) -> str | None:
+    """Return the name of the run that a command for one run uses; None for the newest.
+
+    Args:
+        run: the argument of the command.
+        model: the values of `--model`.
+
+    Raises:
+        UsageError: if more than one is named.
+    """
+    named = [*([] if run is None else [run]), *(model or ())]
+    if len(named) > 1:
+        raise UsageError(f"this command is for one run, got {len(named)}: {', '.join(named)}")
+    return named[0] if named else None
+
+
+def several_runs(
+    runs: Sequence[str] | None, model: Sequence[str] | None, most: int | None = None
+) -> list[str | None]:
+    """Return the names of the runs that a command for several uses; [None] is the newest.
+
+    Args:
+        runs: the arguments of the command.
+        model: the values of `--model`.
+        most: largest number of runs that the command takes.
+
+    Raises:
+        UsageError: if there are more.
+    """
+    named = list[str | None]([*(runs or ()), *(model or ())])
+    if most is not None and len(named) > most:
+        raise UsageError(f"name at most {most} runs, got {len(named)}")
+    return named or [None]
+
+
+def runs_and_sources(
+    arguments: Sequence[str] | None, model: Sequence[str] | None
+) -> tuple[list[str | None], list[Path]]:
+    """Tell the run from the texts in the arguments of a command that reads texts with a run.
+
+    With `--model`, all arguments are texts. Otherwise the first argument is the run if it names
+    one. A run takes precedence over a shipped text of its name.
+
+    Args:
+        arguments: the arguments of the command.
+        model: the values of `--model`.
+
+    Returns:
+        The names of the runs, [None] for the newest, and the texts; `-` is standard input.
+
+    Raises:
+        UsageError: if the first argument names a run, and a file or folder besides.
+        RunNotFoundError: if it names neither a run nor a text, and looks like the name of a run.
+        CorpusError: if it names neither, and looks like the path of a text.
+    """
+    given = list(arguments or ())
+    if model or not given or given[0] == "-":
+        return several_runs(None, model), [*map(Path, given)]
+
+    from textgen.data.shipped import TEXTS
+    from textgen.runs.library import find_run
+    from textgen.runs.run import Run
+
+    first = Path(given[0])
+    is_text = first.exists() and not Run(first).exists()
+    try:
+        find_run(given[0])
+    except RunNotFoundError as error:
+        if is_text or given[0] in TEXTS:
+            return [None], [*map(Path, given)]
+        if first.suffix or first.name != given[0]:
+            raise CorpusError(first, "there is no such file, folder or run") from error
+        raise
+    if is_text:
+        raise UsageError(
+            f"{given[0]!r} is a run and a text; name the run with --model, as in: "
+            f"--model {given[0]} [TEXT]..., or write the path of the text: ./{given[0]}"
+        )
+    return [given[0]], [*map(Path, given[1:])]
