@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import cache
 
 # Code points that can reorder or hide the characters around them.
 _DIRECTIONS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
@@ -58,7 +59,11 @@ def width(text: str) -> int:
     return sum(map(_width, text))
 
 
+@cache
 def _width(character: str) -> int:
+    # The vowels and final consonants of decomposed Korean are drawn into the syllable before them.
+    if "\u1160" <= character <= "\u11ff" or "\ud7b0" <= character <= "\ud7fb":
+        return 0
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
@@ -84,17 +89,94 @@ def cut(text: str, columns: int) -> str:
 def wrap(text: str, columns: int) -> list[str]:
     """Break a text into lines of a width in columns, inside a word only if it is too long.
 
+    White space becomes single spaces, or the end of a line.
+
     >>> wrap("one two seventeen", 7)
     ['one two', 'sevente', 'en']
     """
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and width(f"{lines[-1]} {word}") <= columns:
-            lines[-1] += f" {word}"
-            continue
-        lines += [""] * bool(lines[-1])
-        for character in word:
-            if width(lines[-1] + character) > columns:
-                lines.append("")
-            lines[-1] += character
-    return lines
+    return wrap_lines(" ".join(text.split()), columns).split("\n")
+
+
+def wrap_lines(text: str, columns: int) -> str:
+    """Break the lines of a text at a width in columns, as `StreamWrapper` does."""
+    wrapper = StreamWrapper(columns)
+    return wrapper.feed(text) + wrapper.flush()
+
+
+class StreamWrapper:
+    """Breaks a text into lines while it arrives, piece by piece.
+
+    Lines are broken between words, and before or after a wide character, such as a Chinese one. A
+    word is broken only if it is wider than a line. Where a line is broken, the white space between
+    the words is left out, and the next line has the same indentation. The newlines of the text
+    stay; tabs become spaces.
+
+    Attributes:
+        columns: width of a line in columns. It may change between two calls.
+    """
+
+    def __init__(self, columns: int) -> None:
+        self.columns = columns
+        self._start_line()
+        self._word = ""
+
+    def _start_line(self) -> None:
+        # Width of what is written on the line, and whether this includes a word.
+        self._column, self._has_word = 0, False
+        # White space before the first word, and since the last word.
+        self._indent = self._spaces = ""
+
+    def feed(self, text: str) -> str:
+        """Return what can be written after the next piece of a text. A word waits for its end."""
+        return "".join(map(self._take, text))
+
+    def flush(self) -> str:
+        """Return what is left, as at the end of the text. More of the line may follow."""
+        written = self._write_word()
+        spaces, self._spaces = self._spaces[: max(self.columns - self._column, 0)], ""
+        self._column += len(spaces)
+        return written + spaces
+
+    def _take(self, character: str) -> str:
+        if character == "\n":
+            written = self.flush()
+            self._start_line()
+            return written + "\n"
+        if character in " \t":
+            written = self._write_word()
+            missing = 8 - (self._column + len(self._spaces)) % 8
+            self._spaces += " " * (missing if character == "\t" else 1)
+            return written
+        written = ""
+        if self._word and _may_break_between(self._word[-1], character):
+            written = self._write_word()
+        if not (self._has_word or self._word or self._column):
+            # An indentation of more than half the width would leave too little room.
+            self._indent = self._spaces = self._spaces[: self.columns // 2]
+        if self._word and width(self._word + character) > self.columns - len(self._indent):
+            written += self._write_word()
+        self._word += character
+        return written
+
+    def _write_word(self) -> str:
+        if not self._word:
+            return ""
+        written, taken = "", width(self._word)
+        if self._has_word and self._column + len(self._spaces) + taken > self.columns:
+            written, self._column = f"\n{self._indent}", len(self._indent)
+        else:
+            written, self._column = self._spaces, self._column + len(self._spaces)
+        written += self._word
+        self._column += taken
+        self._word = self._spaces = ""
+        self._has_word = True
+        return written
+
+
+def _may_break_between(before: str, after: str) -> bool:
+    """Return whether a line may be broken between two characters that are no white space."""
+    if 2 not in (_width(before), _width(after)) or not _width(after) or before == "\u200d":
+        return False
+    # No line begins with a closing sign or a modifier, and none ends with an opening sign.
+    joins_left = unicodedata.category(after) in ("Pe", "Pf", "Po", "Lm", "Sk")
+    return not joins_left and unicodedata.category(before) not in ("Ps", "Pi")
