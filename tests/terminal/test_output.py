@@ -1,9 +1,110 @@
+"""What is printed: on a terminal of several widths, and in a pipe."""
+
+import os
 import sys
 
+import pexpect
 import pytest
 
 from textgen.terminal import output
-from textgen.terminal.output import ProgressLine, terminal_height, terminal_width
+from textgen.terminal.output import (
+    ProgressLine,
+    columns_of,
+    progress_form,
+    terminal_height,
+    terminal_width,
+)
+
+SENTENCE = "the quick brown fox jumps over the lazy dog and sleeps"
+
+
+def on_terminal(code: str, columns: int = 80, **environment: str) -> str:
+    """Return what a program that has imported the module writes to a terminal."""
+    child = spawn(code, columns, **environment)
+    child.expect(pexpect.EOF)
+    child.close()
+    return str(child.before)
+
+
+def spawn(code: str, columns: int = 80, **environment: str) -> "pexpect.spawn[str]":
+    setting_up = "import sys, time\nfrom textgen.terminal.output import *\n"
+    # A terminal in which a notebook or a variable says nothing else.
+    names = ("COLUMNS", "JPY_PARENT_PID", "MPLBACKEND")
+    kept = {name: value for name, value in os.environ.items() if name not in names}
+    return pexpect.spawn(
+        sys.executable,
+        ["-c", setting_up + code],
+        encoding="utf-8",
+        timeout=60,
+        dimensions=(24, columns),
+        env=kept | {"TERM": "xterm-256color"} | environment,
+    )
+
+
+def screen(written: str, columns: int) -> list[str]:
+    """Return the lines that a terminal shows after some text, carriage returns and erased lines."""
+    lines, column = [""], 0
+    for part in written.replace("\x1b[K", "\0"):
+        if part == "\n":
+            lines.append("")
+            column = 0
+        elif part == "\r":
+            column = 0
+        elif part == "\0":
+            lines[-1] = lines[-1][:column]
+        else:
+            if column == columns:
+                lines.append("")
+                column = 0
+            lines[-1] = lines[-1][:column] + part + lines[-1][column + 1 :]
+            column += 1
+    return lines
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 100])
+def test_messages_and_errors_are_wrapped_at_the_words_of_any_terminal(columns: int) -> None:
+    written = on_terminal(f"say({SENTENCE!r})\nfail({SENTENCE!r})", columns)
+    lines = written.split("\r\n")
+    assert max(map(len, lines)) <= columns
+    assert " ".join(lines).split() == [*SENTENCE.split(), "textgen:", *SENTENCE.split()]
+
+
+def test_a_pipe_and_a_terminal_too_narrow_for_words_get_lines_as_they_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    output.say(SENTENCE)
+    writer = output.Writer()
+    writer.write("the quick \x1b brown ")
+    writer.write("fox jumps over")
+    assert capsys.readouterr() == ("the quick \x1b brown fox jumps over", f"{SENTENCE}\n")
+    assert columns_of(sys.stderr) is None
+    assert on_terminal(f"say({SENTENCE!r})", 19) == f"{SENTENCE}\r\n"
+
+
+def test_generated_text_is_wrapped_while_it_is_written() -> None:
+    code = "writer = Writer(wraps={})\nfor c in {!r}: writer.write(c)\nwriter.flush()"
+    written = on_terminal(code.format(True, f"  {SENTENCE}\n\x1b[2J"), 20)
+    assert written.split("\r\n") == [
+        "  the quick brown",
+        "  fox jumps over the",
+        "  lazy dog and",
+        "  sleeps",
+        "\u241b[2J",
+    ]
+    assert on_terminal(code.format(False, SENTENCE), 20) == SENTENCE
+
+
+def test_the_width_is_read_again_for_each_line() -> None:
+    code = f"writer = Writer()\nfor _ in input, input: writer.write({SENTENCE + chr(10)!r}); _()"
+    child = spawn(code, 30)
+    child.expect("sleeps\r\n")
+    assert max(map(len, child.before.split("\r\n"))) in range(20, 31)
+    child.setwinsize(24, 60)
+    child.sendline()
+    child.expect("sleeps\r\n")
+    assert child.before.endswith(SENTENCE.removesuffix("sleeps"))
+    child.close()
 
 
 def test_progress_is_said_every_few_seconds(
@@ -11,17 +112,81 @@ def test_progress_is_said_every_few_seconds(
 ) -> None:
     now = 100.0
     monkeypatch.setattr(output.time, "monotonic", lambda: now)
-    patient, at_once = ProgressLine(quiet=False), ProgressLine(quiet=False, first_at_once=True)
+    patient, at_once = ProgressLine(), ProgressLine(first_at_once=True)
     quiet = ProgressLine(quiet=True, first_at_once=True)
     for now in (100.5, 104.9, 105.1, 105.6, 107.0):
         patient.show(f"patient {now}")
         at_once.show(f"at once {now}")
         quiet.show("quiet")
+    patient.close()
+    patient.show("late")
     assert capsys.readouterr().err.splitlines() == [
         "at once 100.5",
         "patient 105.1",
         "at once 105.6",
     ]
+
+
+@pytest.mark.parametrize("ending", ["", "; raise KeyboardInterrupt", "; sys.exit('failed')"])
+def test_a_line_appears_after_a_second_and_none_is_left(ending: str) -> None:
+    code = (
+        "output = sys.modules[ProgressLine.__module__]\n"
+        "output.LIVE_SECONDS = 0.2\n"
+        "with ProgressLine() as progress:\n"
+        "    progress.show('reading ' + 9 * 'the long prompt ')\n"
+        f"    time.sleep(0.5); say('told'); time.sleep(0.3){ending}"
+    )
+    written = on_terminal(code, 40)
+    assert "\rreading the long prompt the long promp\u2026\x1b[K" in written
+    shown = [line for line in screen(written, 40) if "reading" in line]
+    assert shown == []
+    assert screen(written, 40)[0] == "told"
+    before, after = written.split("told")
+    assert "reading" in before
+    assert "reading" in after
+
+
+def test_short_work_shows_no_line() -> None:
+    code = "with ProgressLine() as progress: progress.show('reading'); time.sleep(0.1)"
+    assert on_terminal(code) == ""
+
+
+def test_no_line_is_drawn_into_an_unfinished_one() -> None:
+    code = (
+        "output = sys.modules[ProgressLine.__module__]\n"
+        "output.LIVE_SECONDS = 0.1\n"
+        "with ProgressLine() as progress:\n"
+        "    emit('half a li'); progress.show('reading'); time.sleep(0.3)\n"
+        "    emit('ne\\n'); time.sleep(0.3)\n"
+    )
+    written = on_terminal(code)
+    assert written.startswith("half a line\r\n\rreading")
+    assert screen(written, 80) == ["half a line", ""]
+
+
+@pytest.mark.parametrize(
+    ("environment", "form"),
+    [
+        ({}, "live"),
+        ({"TERM": "dumb"}, "plain"),
+        ({"JPY_PARENT_PID": "12"}, "plain"),
+        ({"MPLBACKEND": "module://matplotlib_inline.backend_inline"}, "plain"),
+        ({"MPLBACKEND": "agg"}, "live"),
+    ],
+)
+def test_progress_changes_in_place_on_a_terminal_that_can(
+    environment: dict[str, str], form: str
+) -> None:
+    code = (
+        "print(*(progress_form(mode, quiet=False) for mode in ('auto', 'live', 'plain', 'none')))"
+    )
+    assert on_terminal(code, **environment).split() == [form, "live", "plain", "none"]
+
+
+def test_progress_in_a_pipe_is_printed_and_a_quiet_command_shows_none() -> None:
+    assert progress_form("auto", quiet=False) == "plain"
+    assert progress_form("live", quiet=False) == "live"
+    assert {progress_form(mode, quiet=True) for mode in ("auto", "live", "plain")} == {"none"}
 
 
 def test_a_narrow_terminal_counts_as_wide_as_a_command_needs(

@@ -6,20 +6,50 @@ import math
 import os
 import shutil
 import sys
+import threading
 import time
-from collections.abc import Mapping
-from typing import Any, TextIO
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from typing import Any, ClassVar, Literal, Self, TextIO
 
-from textgen.readable import one_line, visible
+from textgen.readable import StreamWrapper, cut, one_line, visible, wrap_lines
 
-# Seconds between two lines of progress.
-PROGRESS_SECONDS = 5.0
+# Smallest width of a terminal at which text is wrapped, in columns.
+LEAST_COLUMNS = 20
+# Seconds between two lines of progress, and until the first one appears at the foot of a terminal.
+PLAIN_SECONDS, LIVE_SECONDS = 5.0, 1.0
+# Seconds between two looks at whether the line at the foot of a terminal is still right.
+REDRAW_SECONDS = 0.1
+ERASE_LINE = "\r\x1b[K"
+
+ProgressMode = Literal["auto", "live", "plain", "none"]
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """Return the width of the terminal behind a stream in columns.
+
+    None if the stream is no terminal, or if the terminal is too narrow for words to be kept whole:
+    text is then written as it is. The variable COLUMNS comes before the terminal's own answer.
+    """
+    if not stream.isatty():
+        return None
+    try:
+        columns = int(os.environ.get("COLUMNS") or 0)
+        columns = columns or os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return None
+    return columns if columns >= LEAST_COLUMNS else None
 
 
 def say(message: str) -> None:
-    """Print lines to stderr, safe for a terminal. A stderr that is gone is no reason to stop."""
+    """Print lines to stderr, safe for a terminal and wrapped to its width.
+
+    A stderr that is gone is no reason to stop.
+    """
+    columns, text = columns_of(sys.stderr), visible(message)
     try:
-        print(visible(message), file=sys.stderr, flush=True)
+        with ProgressLine.out_of_the_way():
+            print(wrap_lines(text, columns) if columns else text, file=sys.stderr, flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
@@ -29,24 +59,128 @@ def fail(message: str) -> None:
     say(f"textgen: {one_line(message)}")
 
 
-class ProgressLine:
-    """Says how far a long work is, on a new line of stderr every few seconds."""
+def progress_form(mode: ProgressMode, *, quiet: bool) -> Literal["live", "plain", "none"]:
+    """Return how to show progress: in lines that change, in lines one after the other, or not.
 
-    def __init__(self, *, quiet: bool, first_at_once: bool = False) -> None:
+    Args:
+        mode: what the user asked for; `auto` is `live` on a terminal and `plain` elsewhere.
+        quiet: whether to show nothing, whatever the mode is.
+    """
+    if quiet:
+        return "none"
+    if mode != "auto":
+        return mode
+    can_change = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return "live" if can_change and not _is_in_notebook() else "plain"
+
+
+def _is_in_notebook() -> bool:
+    """Return whether a cell of a notebook runs this process.
+
+    The cell looks like a terminal, but shows lines that change one below the other. Jupyter sets
+    the first variable for each of its kernels, Colab's among them; a kernel that another program
+    has started, such as VS Code, sets the second one.
+    """
+    backend = os.environ.get("MPLBACKEND", "")
+    return "JPY_PARENT_PID" in os.environ or backend.startswith("module://matplotlib_inline")
+
+
+class ProgressLine:
+    """Says how far a long work is. Use it as a context, and give each message to `show`.
+
+    On a terminal, one line appears after a second, changes in place, and is gone at the end,
+    however the work ends. A thread draws it, so that it appears while the work is in compiled code.
+    Elsewhere, a line is printed every few seconds.
+    """
+
+    # The line that is now on the terminal, and what protects the terminal from two writers.
+    _drawn: ClassVar["ProgressLine | None"] = None
+    _lock: ClassVar = threading.RLock()
+    # Whether the cursor is at the beginning of a line of the terminal.
+    _is_free: ClassVar[bool] = True
+
+    def __init__(
+        self, mode: ProgressMode = "auto", *, quiet: bool = False, first_at_once: bool = False
+    ) -> None:
         """Start the clock.
 
         Args:
-            quiet: whether to say nothing at all.
-            first_at_once: whether the first line does not wait.
+            mode: how to show progress; see `progress_form`.
+            quiet: whether to show nothing at all.
+            first_at_once: whether the first of several printed lines does not wait.
         """
-        self._quiet = quiet
-        self._last = -math.inf if first_at_once else time.monotonic()
+        self._form = progress_form(mode, quiet=quiet)
+        self._begun = time.monotonic()
+        self._last = -math.inf if first_at_once else self._begun
+        self._message = self._shown = ""
+        self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def show(self, message: str) -> None:
-        """Print a line, unless the last one was printed only a moment ago."""
-        if time.monotonic() - self._last > PROGRESS_SECONDS and not self._quiet:
+        """Say how far the work is now."""
+        self._message = message
+        if self._form == "live" and self._thread is None:
+            self._thread = threading.Thread(target=self._draw_until_ended, daemon=True)
+            self._thread.start()
+        elif self._form == "plain" and time.monotonic() - self._last > PLAIN_SECONDS:
             self._last = time.monotonic()
             say(message)
+
+    def close(self) -> None:
+        """Remove the line from the terminal; nothing more will be shown."""
+        self._form = "none"
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        with self.out_of_the_way():
+            pass
+
+    def _draw_until_ended(self) -> None:
+        wait = self._begun + LIVE_SECONDS - time.monotonic()
+        while not self._ended.wait(max(wait, 0)):
+            wait = REDRAW_SECONDS
+            with self._lock, suppress(OSError):
+                self._draw()
+
+    def _draw(self) -> None:
+        seconds = int(time.monotonic() - self._begun)
+        line = cut(f"{one_line(self._message)}, {seconds} s", (columns_of(sys.stderr) or 80) - 1)
+        is_new = line != self._shown or ProgressLine._drawn is not self
+        if is_new and ProgressLine._is_free and not self._ended.is_set():
+            sys.stderr.write(f"\r{line}\x1b[K")
+            sys.stderr.flush()
+            self._shown, ProgressLine._drawn = line, self
+
+    @classmethod
+    @contextmanager
+    def out_of_the_way(cls, *, ends_line: bool = True) -> Iterator[None]:
+        """Remove the line from the terminal while something else is written to it.
+
+        Args:
+            ends_line: whether the cursor is at the beginning of a line afterwards. If it is not, no
+                progress is shown until it is.
+        """
+        with cls._lock:
+            if cls._drawn is not None:
+                cls._drawn = None
+                with suppress(OSError):
+                    sys.stderr.write(ERASE_LINE)
+                    sys.stderr.flush()
+            yield
+            cls._is_free = ends_line
+
+    @classmethod
+    def erase_at_once(cls) -> None:
+        """Remove the line before the process ends, whoever writes to the terminal meanwhile."""
+        if cls._drawn is not None:
+            os.write(sys.stderr.fileno(), ERASE_LINE.encode())
 
 
 class ReaderGoneError(Exception):
@@ -63,9 +197,12 @@ def emit(text: str, *, is_safe: bool = False) -> None:
     Raises:
         ReaderGoneError: if the reader is gone.
     """
+    on_terminal = sys.stdout.isatty()
+    aside = ProgressLine.out_of_the_way(ends_line=text.endswith("\n"))
     try:
-        sys.stdout.write(visible(text) if sys.stdout.isatty() and not is_safe else text)
-        sys.stdout.flush()
+        with aside if on_terminal and text else nullcontext():
+            sys.stdout.write(visible(text) if on_terminal and not is_safe else text)
+            sys.stdout.flush()
     except BrokenPipeError as error:
         raise ReaderGoneError from error
 
@@ -81,6 +218,38 @@ def emit_json(kind: str, content: Mapping[str, Any]) -> None:
         ReaderGoneError: if the reader is gone.
     """
     emit(json.dumps({"type": kind, **content}) + "\n")
+
+
+class Writer:
+    """Writes generated text to stdout: wrapped at words on a terminal, unchanged for a pipe.
+
+    Attributes:
+        wraps: whether text is wrapped on a terminal; it may change between two lines.
+    """
+
+    def __init__(self, *, wraps: bool = True) -> None:
+        self.wraps = wraps
+        self._wrapper = StreamWrapper(LEAST_COLUMNS)
+
+    def write(self, text: str) -> None:
+        """Write the next piece of the text. On a terminal, the last word may wait for its end.
+
+        Raises:
+            ReaderGoneError: if the reader is gone.
+        """
+        # The width is read each time, since a window changes its size.
+        columns = columns_of(sys.stdout) if self.wraps else None
+        if columns is None:
+            self.flush()
+            self._wrapper = StreamWrapper(LEAST_COLUMNS)
+            emit(text)
+        else:
+            self._wrapper.columns = columns
+            emit(self._wrapper.feed(visible(text)), is_safe=True)
+
+    def flush(self) -> None:
+        """Write the word that waits for its end."""
+        emit(self._wrapper.flush(), is_safe=True)
 
 
 def prepare_streams() -> None:

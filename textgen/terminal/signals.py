@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from textgen.terminal.output import ProgressLine
+
 ENDING = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
@@ -50,6 +52,7 @@ class Ending:
 def leave_at_once(number: int, frame: object = None) -> NoReturn:
     """End the process at once with the exit code of a signal."""
     if sys.stderr is not None and sys.stderr.isatty():
+        ProgressLine.erase_at_once()
         os.write(sys.stderr.fileno(), SHOW_CURSOR)
     os._exit(exit_code_after(number))
 

@@ -10,6 +10,7 @@ import typer
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS
 from textgen.readable import unescape
 from textgen.settings import OnUnknown, SamplingSettings, SettingOption, setting_options
+from textgen.terminal.output import ProgressMode
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -30,6 +31,20 @@ Model = Annotated[
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors to standard error.")]
+Progress = Annotated[
+    ProgressMode,
+    typer.Option(
+        help="How to show progress: in a line that changes (live), in lines one below the other "
+        "(plain), or not at all. auto is live on a terminal, and plain in a pipe or a notebook.",
+    ),
+]
+Wrap = Annotated[
+    bool,
+    typer.Option(
+        help="Break the lines of the text between words on a terminal. A pipe gets the text as it "
+        "is."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print lines of JSON, for programs.")]
 Seed = Annotated[
     int | None,
