@@ -12,9 +12,11 @@ value, what is allowed, what to do. Any other exception is a bug.
     |-- RunError                    a run or checkpoint that cannot be used
     |   |-- RunNotFoundError
     |   `-- DamagedError            bytes on disk are not the bytes that were written
+    |       `-- UnreadableError     the system cannot read a file of a run
     |-- LockedError                 another process trains this run
     |-- StorageError                a file cannot be written: no space, no permission, a bad disk
-    `-- DivergedError               the loss is not finite, or far above its best value
+    |-- DivergedError               the loss is not finite, or far above its best value
+    `-- ThresholdError              a text fits a run worse than was allowed
 """
 
 import errno
@@ -25,6 +27,10 @@ from pathlib import Path
 
 class TextgenError(Exception):
     """Base class of every error a user can cause."""
+
+
+class TextgenWarning(UserWarning):
+    """What a user should know although nothing failed. A command shows it as a line, once."""
 
 
 class UsageError(TextgenError):
@@ -74,11 +80,20 @@ class RunExistsError(UsageError):
 
 
 class CorpusError(TextgenError):
-    """A text cannot be read, or cannot be trained on."""
+    """A text cannot be read, or cannot be trained on.
 
-    def __init__(self, path: Path | str, problem: str) -> None:
-        self.path, self.problem = path, problem
-        super().__init__(f"corpus {str(path)!r}: {problem}")
+    Attributes:
+        path: the text.
+        problem: what is wrong with it.
+        what: what the text is to the command, such as a corpus or a prompt.
+    """
+
+    def __init__(self, path: Path | str, problem: str, what: str = "corpus") -> None:
+        self.path, self.problem, self.what = path, problem, what
+        super().__init__(path, problem, what)
+
+    def __str__(self) -> str:
+        return f"{self.what} {str(self.path)!r}: {self.problem}"
 
 
 class RunError(TextgenError):
@@ -101,6 +116,16 @@ class DamagedError(RunError):
     def __init__(self, path: Path, problem: str) -> None:
         self.path, self.problem = path, problem
         super().__init__(f"{str(path)!r} is damaged: {problem}")
+
+
+class UnreadableError(DamagedError):
+    """The system cannot read a file or folder of a run; the message says why."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(path, reason(error))
+
+    def __str__(self) -> str:
+        return f"cannot read {str(self.path)!r}: {self.problem}"
 
 
 class LockedError(TextgenError):
@@ -140,6 +165,75 @@ class DivergedError(TextgenError):
         )
 
 
+class ThresholdError(TextgenError):
+    """A text fits a run worse than was allowed; both are in bits per character."""
+
+    def __init__(self, measured: float, allowed: float) -> None:
+        self.measured, self.allowed = measured, allowed
+        super().__init__(
+            f"the text has {measured:.4f} bits per character; at most {allowed:g} are allowed "
+            "(--fail-above)"
+        )
+
+
+# What to say of the errors that a system reports.
+REASONS = {
+    errno.ENOENT: "there is no such file or folder",
+    errno.EACCES: "no permission; change the permissions, or choose another path",
+    errno.EPERM: "no permission; change the permissions, or choose another path",
+    errno.EISDIR: "it is a folder, not a file",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.ELOOP: "it is a link that leads to no file",
+    errno.EROFS: "the disk is read-only; choose another folder",
+    errno.ENOSPC: "no space left on the disk; free some space and try again",
+    errno.EDQUOT: "no space left on the disk; free some space and try again",
+    errno.EFBIG: "the file is larger than the disk or `ulimit -f` permits",
+    errno.EIO: "the disk reports an error; check the disk and try again",
+    errno.EMFILE: "too many files are open; raise the limit with `ulimit -n`",
+    errno.ENFILE: "too many files are open; end other programs and try again",
+    errno.ENXIO: "it is a socket or a device, not a file",
+    errno.ESTALE: "the file server no longer has it; connect the drive again",
+}
+
+
+def reason(error: OSError) -> str:
+    """Return why the system could not read or write a file, and what to do about it.
+
+    >>> reason(IsADirectoryError(errno.EISDIR, "Is a directory"))
+    'it is a folder, not a file'
+    """
+    if error.errno in REASONS:
+        return REASONS[error.errno]
+    return f"the system says: {error.strerror or error}"
+
+
+@contextmanager
+def read_as(what: str) -> Iterator[None]:
+    """Let every CorpusError say what its text is to the command, such as a prompt."""
+    try:
+        yield
+    except CorpusError as error:
+        error.what = what
+        raise
+
+
+@contextmanager
+def reading_errors(path: Path) -> Iterator[None]:
+    """Turn the OSError of a failed read into an UnreadableError.
+
+    Args:
+        path: the file or folder of a run that the message names.
+
+    Raises:
+        UnreadableError: in place of every OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UnreadableError(path, error) from error
+
+
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Turn the OSError of a failed write into a StorageError.
@@ -156,6 +250,4 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        problem = "no space left on the disk; free some space and try again"
-        reason = problem if is_full else error.strerror or str(error)
-        raise StorageError(path, reason, is_full=is_full) from error
+        raise StorageError(path, reason(error), is_full=is_full) from error

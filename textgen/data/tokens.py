@@ -1,7 +1,6 @@
 """The token file: a corpus as ids, read through a memory map."""
 
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,7 +9,14 @@ from numpy.typing import NDArray
 
 from textgen.data.corpus import Corpus, read_part
 from textgen.data.vocabulary import Vocabulary
-from textgen.errors import CorpusError, DamagedError, UnknownCharacterError, storage_errors
+from textgen.errors import (
+    CorpusError,
+    DamagedError,
+    UnknownCharacterError,
+    reading_errors,
+    storage_errors,
+)
+from textgen.storage import sync
 
 Tokens = NDArray[np.unsignedinteger]
 
@@ -43,7 +49,7 @@ def write_tokens(path: Path, corpus: Corpus, vocabulary: Vocabulary) -> str:
             digest.update(data)
             file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        sync(file.fileno())
     return digest.hexdigest()
 
 
@@ -64,7 +70,7 @@ def open_tokens(path: Path, characters: int, vocab_size: int, sha256: str) -> To
     """
     dtype = token_dtype(vocab_size)
     expected = characters * dtype.itemsize
-    try:
+    with reading_errors(path):
         if not path.is_file():
             raise DamagedError(path, "the file is missing")
         if (size := path.stat().st_size) != expected:
@@ -72,8 +78,6 @@ def open_tokens(path: Path, characters: int, vocab_size: int, sha256: str) -> To
         if file_sha256(path) != sha256:
             raise DamagedError(path, "its SHA-256 differs from the recorded one")
         return np.memmap(path, dtype=dtype, mode="r")
-    except OSError as error:
-        raise DamagedError(path, error.strerror or str(error)) from error
 
 
 def file_sha256(path: Path) -> str:

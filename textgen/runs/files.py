@@ -13,14 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from textgen.errors import DamagedError, StorageError, storage_errors
+from textgen.errors import DamagedError, StorageError, UnreadableError, storage_errors
+from textgen.storage import HAS_LOCKS, lock, sync
 
-try:
-    import fcntl
-except ImportError:  # Windows has no flock: there, the leftovers of killed processes remain.
-    fcntl = None  # type: ignore[assignment]
-
-HAS_LOCKS: bool = fcntl is not None
 # Prefix of the names of temporary files and folders.
 TEMPORARY = ".tmp-"
 # Largest JSON file that is read, in bytes. Every file that textgen writes is smaller.
@@ -114,8 +109,9 @@ def read_bytes(path: Path, most: int) -> bytes:
     except FileNotFoundError as error:
         raise DamagedError(path, "the file is missing") from error
     except OSError as error:
-        problem = "not a regular file" if error.errno == errno.ELOOP else error.strerror
-        raise DamagedError(path, str(problem)) from error
+        if error.errno == errno.ELOOP:
+            raise DamagedError(path, "not a regular file") from error
+        raise UnreadableError(path, error) from error
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -123,7 +119,7 @@ def write_durably(path: Path, data: bytes) -> None:
     with path.open("wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        sync(file.fileno())
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -160,7 +156,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:  # that error is reserved for the target itself
-            raise StorageError(target.parent, os.strerror(errno.ENOTDIR)) from error
+            raise StorageError(target.parent, "it is a file, not a folder") from error
     with storage_errors(target):
         _remove_orphans(target.parent)
         temporary, handle = _locked_folder(target)
@@ -182,7 +178,8 @@ def _locked_folder(target: Path) -> tuple[Path, int | None]:
     """Make a temporary folder that is locked until this process ends.
 
     The lock tells other processes that the folder is in use. A process number could not tell them,
-    since two machines or containers may share the disk.
+    since two machines or containers may share the disk. Where there are no locks, the leftovers of
+    killed processes remain.
     """
     while True:
         temporary = target.with_name(f"{TEMPORARY}{target.name}-{secrets.token_hex(4)}")
@@ -191,9 +188,14 @@ def _locked_folder(target: Path) -> tuple[Path, int | None]:
             return temporary, None
         with suppress(FileNotFoundError):  # another process removed it before it was locked
             handle = os.open(temporary, os.O_RDONLY)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            if temporary.exists():
-                return temporary, handle
+            try:
+                lock(handle, wait=True)
+                if temporary.exists():
+                    return temporary, handle
+            except OSError:
+                os.close(handle)
+                temporary.rmdir()
+                raise
             os.close(handle)
 
 
@@ -203,8 +205,8 @@ def _remove_orphans(folder: Path) -> None:
         with suppress(OSError):  # a running process holds its lock, or it no longer exists
             handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path, ignore_errors=True)
+                if lock(handle, wait=False):
+                    shutil.rmtree(path, ignore_errors=True)
             finally:
                 os.close(handle)
 
@@ -215,6 +217,6 @@ def sync_folder(folder: Path) -> None:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        sync(handle)
     finally:
         os.close(handle)

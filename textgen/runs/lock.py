@@ -7,16 +7,14 @@ from pathlib import Path
 
 from textgen.errors import LockedError, StorageError, storage_errors
 from textgen.runs.run import LOCK
-
-try:
-    import fcntl
-except ImportError:  # Windows has no flock: there, nothing stops two trainers of one run.
-    fcntl = None  # type: ignore[assignment]
+from textgen.storage import lock
 
 
 @contextmanager
 def training_lock(run: Path) -> Iterator[None]:
     """Hold the lock of a run. The system releases it when the process ends for any reason.
+
+    Where there are no locks, nothing stops two processes from training the same run.
 
     Args:
         run: the folder of the run.
@@ -31,14 +29,13 @@ def training_lock(run: Path) -> Iterator[None]:
     with storage_errors(path):
         descriptor = os.open(path, flags, 0o666)
     with os.fdopen(descriptor, "r+", encoding="ascii", errors="replace") as file:
-        if fcntl is not None:
-            try:
-                with storage_errors(path):
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except StorageError as error:
-                if not isinstance(error.__cause__, BlockingIOError):
-                    raise
-                raise LockedError(run, file.read(20).strip() or "unknown") from error
+        try:
+            with storage_errors(path):
+                lock(file.fileno(), wait=False)
+        except StorageError as error:
+            if not isinstance(error.__cause__, BlockingIOError):
+                raise
+            raise LockedError(run, file.read(20).strip() or "unknown") from error
         with storage_errors(path):
             file.seek(0)
             file.truncate()
