@@ -19,6 +19,8 @@ OnUnknown = Literal["error", "nearest", "skip", "replace"]
 PROMPT_UNKNOWN: OnUnknown = "nearest"
 TEXT_UNKNOWN: OnUnknown = "replace"
 MAX_SEED = 2**63 - 1
+# A plan ends early after this many evaluations in a row without a lower validation loss.
+PATIENCE = 5
 MAX_STEPS = 10**9
 MAX_DEVICES = 256
 # Largest size of the recurrent states of a batch in a checkpoint, in bytes.
@@ -243,8 +245,8 @@ class TrainingSettings(Settings):
     eval_every: int = option("Steps between evaluations.")
     checkpoint_every: int = option("Steps between checkpoints.")
     patience: int = option(
-        "Number of evaluations without a lower validation loss after which training ends; "
-        "0 is off.",
+        "End early after this many evaluations in a row without a lower validation loss; "
+        f"{PATIENCE} by default, 0 is off.",
         0,
     )
 

@@ -5,9 +5,10 @@ import pytest
 from textgen.network.parameters import operations_per_character
 from textgen.planning.choices import DROPOUT_RATES, TextSize, choose_reset_rate
 from textgen.planning.machine import Pace
-from textgen.planning.plan import Plan, continue_plan, make_plan
+from textgen.planning.plan import SECONDS_TO_COMPILE, Plan, continue_plan, make_plan
 from textgen.planning.request import Request
-from textgen.settings import ModelSettings, TrainingSettings
+from textgen.planning.schedule import FILL
+from textgen.settings import PATIENCE, ModelSettings, TrainingSettings
 
 LONG = TextSize(vocab_size=66, training_characters=10**9)
 USUAL = TextSize(vocab_size=66, training_characters=1_000_000)
@@ -56,12 +57,13 @@ def test_a_plan_is_made_and_explained_without_training() -> None:
     assert (made.model.num_layers, made.model.hidden_size) == (2, 256)
     assert (made.training.batch_size, made.training.devices) == (32, 2)
     for beginning, reason in zip(
-        ("2x256: the largest", "batches of 32 x 64", "dropout 0.", "learning rate 0.006", None),
+        ("2x256: the largest", "batches of 32 x 64", "dropout 0.", "learning rate 0.006"),
         made.reasons,
         strict=False,
     ):
-        assert beginning is None or reason.startswith(beginning)
-    assert made.reasons[-1].endswith("steps: as many as fit into 5 minutes")
+        assert reason.startswith(beginning)
+    assert made.reasons[-2].endswith("steps: as many as fit into 5 minutes")
+    assert made.reasons[-1].startswith("patience 5: ")
     assert made.seconds == pytest.approx(0.97 * 300 - 4, rel=0.1)
 
 
@@ -76,6 +78,7 @@ def test_every_choice_is_the_value_in_the_plan() -> None:
         "reset rate": training.reset_rate,
         "learning rate": training.learning_rate,
         "schedule": (training.steps, training.eval_every, training.checkpoint_every),
+        "patience": training.patience,
     }
     assert len(made.reasons) == len(chosen)
 
@@ -83,12 +86,13 @@ def test_every_choice_is_the_value_in_the_plan() -> None:
 def test_nothing_that_was_asked_for_is_chosen_explained_or_measured() -> None:
     asked = {"hidden_size": 8, "batch_size": 4, "sequence_length": 9, "dropout_rate": 0.1}
     machine = Paper()
-    made = plan(Request(steps=9, learning_rate=0.1, seed=3, **asked), machine=machine)
+    made = plan(Request(steps=9, learning_rate=0.1, seed=3, patience=2, **asked), machine=machine)
     assert made.reasons == ()
     assert machine.asked == ["2x8"]
     model, training = made.model, made.training
     assert (model.hidden_size, model.dropout_rate, training.learning_rate) == (8, 0.1, 0.1)
     assert (training.batch_size, training.sequence_length, training.seed) == (4, 9, 3)
+    assert training.patience == 2
 
 
 def test_sizes_are_chosen_again_where_training_is_far_from_what_was_predicted() -> None:
@@ -117,14 +121,27 @@ def test_a_short_text_is_told() -> None:
     assert made.reasons[-1].startswith("the training text is short (1,000 characters)")
 
 
-def test_patience_goes_with_minutes_and_is_asked_for_with_steps() -> None:
-    def patience(request: Request) -> int:
-        return plan(request).training.patience
+def test_a_plan_ends_early_by_default_and_not_where_patience_is_off() -> None:
+    for request in (Request(minutes=10), Request(steps=100)):
+        assert plan(request).training.patience == PATIENCE
+    for request in (Request(minutes=10, patience=0), Request(steps=100, patience=0)):
+        made = plan(request)
+        assert made.training.patience == 0
+        assert not any(reason.startswith("patience") for reason in made.reasons)
 
-    assert patience(Request(minutes=10)) > 0
-    assert patience(Request(minutes=10, patience=0)) == 0
-    assert patience(Request(steps=100)) == 0
-    assert patience(Request(steps=100, patience=3)) == 3
+
+def test_the_width_for_a_number_of_steps_says_which_time_it_assumes() -> None:
+    assert plan(Request(steps=9)).reasons[0].endswith("so the default is assumed")
+
+
+def test_starting_counts_as_time_in_which_a_network_is_not_trained() -> None:
+    # The machine has spent 4 of the 12 seconds, and will compile for 4 more.
+    made = plan(Request(minutes=0.2), TextSize(vocab_size=66, training_characters=100_000))
+    (dropout,) = (reason for reason in made.reasons if reason.startswith("dropout"))
+    estimated = float(dropout.split("chosen for ")[1].split()[0])
+    operations = (0.2 * 60 * FILL - 4.0 - SECONDS_TO_COMPILE) * 150e9
+    epochs = operations / operations_per_character(made.model) / 100_000
+    assert estimated == pytest.approx(epochs, abs=0.05)
 
 
 def continued(characters: int, first_step: int = 0, steps: int = 1000) -> TrainingSettings:

@@ -1,8 +1,8 @@
-"""The rules by which a plan chooses what the user left open.
+"""The rules by which a plan chooses the network and how it is trained; see also `schedule.py`.
 
-The width of the network follows what the machine can compute in the time, dropout follows the
-number of epochs, and the number of steps follows the measured pace. The constants were found by
-training on texts of 30 KB to 10 MB for one to twenty minutes (benchmarks/RESULTS.md).
+The width of the network follows what the machine can compute in the time, and dropout follows the
+number of epochs. The constants were found by training on texts of 30 KB to 10 MB for one to twenty
+minutes (benchmarks/RESULTS.md).
 """
 
 import math
@@ -11,9 +11,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 from textgen.data.corpus import MIN_CHARACTERS
 from textgen.network.parameters import multiplications_per_character, operations_per_character
-from textgen.planning.machine import Pace
 from textgen.planning.request import Request
-from textgen.settings import MAX_STEPS, ModelSettings, TrainingSettings
+from textgen.settings import ModelSettings
 
 Value = TypeVar("Value")
 
@@ -24,8 +23,6 @@ SEQUENCE_LENGTH = 64
 CHARACTERS_PER_WEIGHT = 7.0
 # Most epochs of a plan. More would only memorise the text, even at a dropout rate of 0.5.
 MAX_EPOCHS = 24
-# Fewest steps of a plan that fills a time, even if the text is short.
-MIN_STEPS = 200
 # Lowest and highest dropout rate.
 DROPOUT_RATES = (0.05, 0.5)
 # Most epochs of a plan with the lowest dropout rate.
@@ -34,17 +31,8 @@ EPOCHS_OF_LEAST_DROPOUT = 2.5
 RESET_RATES = (0.02, 0.3)
 # Most epochs of a plan with the lowest probability of resetting the state.
 EPOCHS_OF_LEAST_RESETS = 9
-# Number of evaluations, unless they would be too close together or too far apart.
-EVALUATIONS_PER_PLAN = 15
-# Shortest and longest time between two evaluations, in seconds.
-SECONDS_BETWEEN_EVALUATIONS = (2.0, 120.0)
-# A plan that fills a time ends early after this many evaluations without a lower loss.
-PATIENCE = 5
 # Training texts shorter than this, in characters, are mostly memorised.
 FEW_CHARACTERS = 20_000
-# Part of the remaining time that steps may fill. The rest is for saving, and a reserve in case the
-# machine becomes slower.
-FILL = 0.97
 
 
 @dataclass(frozen=True)
@@ -136,6 +124,8 @@ def choose_width(request: Request, text: TextSize, operations: float) -> Choice[
     reason = f"the largest network that this machine can {goal}"
     if widest == WIDTHS[0]:
         reason = f"the smallest network; a larger one could not {goal} on this machine"
+    if request.steps is not None:
+        reason += "; --steps gives no time, so the default is assumed"
     return Choice(widest, f"{size}: {reason}")
 
 
@@ -177,8 +167,10 @@ def choose_dropout(
     rate = dropout_rate(epochs, multiplications_per_character(model), training_characters)
     if rate == DROPOUT_RATES[0]:
         return Choice(rate, f"dropout {rate:g}: the lowest rate, since few epochs are planned")
-    reason = f"chosen for an estimated {epochs:.1f} epochs; more epochs need a higher rate"
-    return Choice(rate, f"dropout {rate:g}: {reason}")
+    reason = f"chosen for {epochs:.1f} epochs"
+    if request.steps is None:
+        reason += ", an estimate made before training was timed"
+    return Choice(rate, f"dropout {rate:g}: {reason}; more epochs need a higher rate")
 
 
 def dropout_rate(epochs: float, weights: int, training_characters: int) -> float:
@@ -229,70 +221,6 @@ def choose_learning_rate(request: Request, hidden_size: int) -> Choice[float]:
     rate = peak_learning_rate(hidden_size)
     reason = f"the peak for layers of {hidden_size} units; the rate then falls to 0"
     return Choice(rate, f"learning rate {rate:g}: {reason}")
-
-
-class Schedule(NamedTuple):
-    """How many steps a plan makes, and when it evaluates and saves, in steps."""
-
-    steps: int
-    eval_every: int
-    checkpoint_every: int
-
-
-def choose_schedule(
-    draft: TrainingSettings,
-    request: Request,
-    pace: Pace,
-    training_characters: int,
-    first_step: int,
-) -> Choice[Schedule]:
-    """Choose the number of steps and the intervals.
-
-    If the user asked for no number of steps, the steps fill the time, but at most 24 epochs.
-    Evaluations are at least about 2 seconds and at most 2 minutes apart. A checkpoint is saved with
-    every evaluation, unless evaluations are closer than that.
-
-    Args:
-        draft: the plan so far.
-        request: what the user asked for.
-        pace: the measured speed of training.
-        training_characters: length of the training part.
-        first_step: number of steps that the run has made already.
-    """
-    shortest, longest = SECONDS_BETWEEN_EVALUATIONS
-    enough = math.ceil(MAX_EPOCHS * training_characters / draft.characters_per_step)
-    if request.steps is None:
-        steps = min(max(enough, MIN_STEPS), MAX_STEPS)
-        available = max(request.seconds * FILL - pace.seconds_to_start, 0.0)
-    else:
-        steps, available = request.steps, math.inf
-    asked_interval = request.asked.get("eval_every")
-    if asked_interval is None:
-        seconds = min(available, steps * pace.seconds_per_step)
-        between = min(max(seconds / EVALUATIONS_PER_PLAN, shortest), longest)
-    else:
-        between = asked_interval * pace.seconds_per_step
-    fitting = steps
-    if math.isfinite(available):
-        training_part = between / (between + pace.seconds_per_evaluation)
-        fitting = max(int(available * training_part / pace.seconds_per_step), 1)
-    reason = "the minimum for a short text" if enough < MIN_STEPS else f"{MAX_EPOCHS} epochs; "
-    if enough >= MIN_STEPS:
-        reason += "more would only memorise the text"
-    if fitting < steps:
-        steps, reason = fitting, f"as many as fit into {format_minutes(request.seconds)}"
-    evaluations = max(round(steps * pace.seconds_per_step / between), 1)
-    eval_every = asked_interval or max(steps // evaluations, 1)
-    if request.steps is None and asked_interval is None:
-        # The plan ends with a whole interval, so that its evaluations are equally far apart.
-        steps = max(steps - (first_step + steps) % eval_every, 1)
-    checkpoint_every = request.asked.get("checkpoint_every") or eval_every * max(
-        round(shortest / (eval_every * pace.seconds_per_step)), 1
-    )
-    schedule = Schedule(steps, eval_every, checkpoint_every)
-    if request.steps is not None:
-        return Choice(schedule)
-    return Choice(schedule, f"{steps:,} step{'' if steps == 1 else 's'}: {reason}")
 
 
 def text_warning(text: TextSize) -> str:

@@ -1,4 +1,7 @@
-"""Make a plan by the rules of `choices.py`, and complete one when a run is trained further."""
+"""Make a plan by the rules of `choices.py` and `schedule.py`.
+
+A plan is also completed here when a run is trained further.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,8 +9,6 @@ from typing import Any
 
 from textgen.network.parameters import operations_per_character
 from textgen.planning.choices import (
-    FILL,
-    PATIENCE,
     BatchShape,
     Choice,
     TextSize,
@@ -15,18 +16,20 @@ from textgen.planning.choices import (
     choose_dropout,
     choose_learning_rate,
     choose_reset_rate,
-    choose_schedule,
     choose_width,
     expected_epochs,
     text_warning,
 )
 from textgen.planning.machine import Machine, Pace
 from textgen.planning.request import Request
+from textgen.planning.schedule import FILL, choose_patience, choose_schedule
 from textgen.settings import ModelSettings, TrainingSettings
 
 # Part of the speed of large products that training reaches, as measured on two cores with networks
 # of 2x128 to 3x512.
 TRAINING_SHARE = 0.75
+# Expected time in seconds to compile a network and to time its training.
+SECONDS_TO_COMPILE = 4.0
 # Sizes are chosen again if training is faster or slower than predicted by this factor.
 MISPREDICTED = 2.0
 
@@ -65,12 +68,15 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
         request: what the user asked for.
         text: the size of the text.
         machine: the machine that will carry out the plan.
+
+    Raises:
+        UsageError: if hardly any steps fit into the time.
     """
     batch = choose_batch(request, text.training_characters)
     devices = request.asked.get("devices") or machine.devices(batch.value.batch_size)
 
     def choose_sizes(operations_per_second: float) -> tuple[ModelSettings, dict[str, Choice[Any]]]:
-        seconds = max(request.seconds * FILL - machine.elapsed(), 0.0)
+        seconds = max(request.seconds * FILL - machine.elapsed() - SECONDS_TO_COMPILE, 0.0)
         return _choose_sizes(request, text, batch.value, seconds * operations_per_second)
 
     def measure(model: ModelSettings) -> tuple[TrainingSettings, Pace]:
@@ -97,6 +103,7 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
         "reset rate": plan.choices["reset rate"],
         "learning rate": choose_learning_rate(request, model.hidden_size),
         "schedule": plan.choices["schedule"],
+        "patience": plan.choices["patience"],
     }
     return replace(plan, choices=choices, warning=text_warning(text))
 
@@ -118,12 +125,16 @@ def continue_plan(
         text: the size of the text.
         pace: the measured speed of training.
         first_step: number of steps that the run has made already.
+
+    Raises:
+        UsageError: if hardly any steps fit into the time.
     """
     characters = text.training_characters
     schedule = choose_schedule(draft, request, pace, characters, first_step)
     steps, eval_every, checkpoint_every = schedule.value
     epochs = (first_step + steps) * draft.characters_per_step / characters
     reset_rate = choose_reset_rate(epochs)
+    patience = choose_patience(request, schedule.value, pace.seconds_per_step)
     training = replace(
         draft,
         first_step=first_step,
@@ -132,13 +143,13 @@ def continue_plan(
         reset_rate=reset_rate.value,
         eval_every=eval_every,
         checkpoint_every=checkpoint_every,
-        patience=request.asked.get("patience", PATIENCE if request.steps is None else 0),
+        patience=patience.value,
     )
     return Plan(
         model=model,
         training=training,
         seconds=steps * pace.seconds_per_step,
-        choices={"reset rate": reset_rate, "schedule": schedule},
+        choices={"reset rate": reset_rate, "schedule": schedule, "patience": patience},
     )
 
 

@@ -33,6 +33,7 @@ COMPARED: dict[str, Any] = {
     "batch_size": 32,
     "sequence_length": 64,
     "dropout_rate": 0.0,
+    "patience": 0,
     "seed": 0,
 }
 

@@ -1,0 +1,159 @@
+"""The rules by which a plan chooses its length: steps, evaluations, and when it ends early.
+
+The number of steps follows the measured pace of training.
+"""
+
+import math
+from typing import NamedTuple
+
+from textgen.errors import UsageError
+from textgen.planning.choices import MAX_EPOCHS, Choice, format_minutes
+from textgen.planning.machine import Pace
+from textgen.planning.request import Request
+from textgen.settings import MAX_STEPS, PATIENCE, TrainingSettings
+
+# Fewest steps of a plan that fills a time, even if the text is short. Fewer teach little.
+MIN_STEPS = 200
+# A time that fewer steps fit into is refused.
+FEWEST_STEPS = 20
+# Number of evaluations, unless they would be too close together or too far apart.
+EVALUATIONS_PER_PLAN = 15
+# Shortest and longest time between two evaluations, in seconds.
+SECONDS_BETWEEN_EVALUATIONS = (2.0, 120.0)
+# Part of the remaining time that steps may fill. The rest is for saving, and a reserve in case the
+# machine becomes slower.
+FILL = 0.97
+
+
+class Schedule(NamedTuple):
+    """How many steps a plan makes, and when it evaluates and saves, in steps."""
+
+    steps: int
+    eval_every: int
+    checkpoint_every: int
+
+
+def choose_schedule(
+    draft: TrainingSettings,
+    request: Request,
+    pace: Pace,
+    training_characters: int,
+    first_step: int,
+) -> Choice[Schedule]:
+    """Choose the number of steps and the intervals.
+
+    If the user asked for no number of steps, the steps fill the time, but at most 24 epochs.
+    Evaluations are at least about 2 seconds and at most 2 minutes apart. A checkpoint is saved with
+    every evaluation, unless evaluations are closer than that.
+
+    Args:
+        draft: the plan so far.
+        request: what the user asked for.
+        pace: the measured speed of training.
+        training_characters: length of the training part.
+        first_step: number of steps that the run has made already.
+
+    Raises:
+        UsageError: if hardly any steps fit into the time.
+    """
+    enough = math.ceil(MAX_EPOCHS * training_characters / draft.characters_per_step)
+    steps, available = request.steps, math.inf
+    reason = "the minimum for a short text"
+    if enough >= MIN_STEPS:
+        reason = f"{MAX_EPOCHS} epochs; more would only memorise the text"
+    if steps is None:
+        steps = min(max(enough, MIN_STEPS), MAX_STEPS)
+        available = max(request.seconds * FILL - pace.seconds_to_start, 0.0)
+    asked_interval = request.asked.get("eval_every")
+    if asked_interval is None:
+        between = _seconds_between(min(available, steps * pace.seconds_per_step))
+    else:
+        between = asked_interval * pace.seconds_per_step
+    if request.steps is None:
+        fitting = _fitting_steps(request, pace, between)
+        if fitting.value < steps:
+            steps, reason = fitting.value, fitting.reason
+    evaluations = max(round(steps * pace.seconds_per_step / between), 1)
+    eval_every = asked_interval or max(steps // evaluations, 1)
+    if request.steps is None and asked_interval is None:
+        # The plan ends with a whole interval, so that its evaluations are equally far apart, unless
+        # that would take many of its steps.
+        beyond = (first_step + steps) % eval_every
+        steps -= beyond * (beyond <= steps // EVALUATIONS_PER_PLAN)
+    checkpoint_every = request.asked.get("checkpoint_every") or eval_every * max(
+        round(SECONDS_BETWEEN_EVALUATIONS[0] / (eval_every * pace.seconds_per_step)), 1
+    )
+    schedule = Schedule(steps, eval_every, checkpoint_every)
+    if request.steps is not None:
+        return Choice(schedule)
+    return Choice(schedule, f"{steps:,} step{'' if steps == 1 else 's'}: {reason}")
+
+
+def _fitting_steps(request: Request, pace: Pace, between: float) -> Choice[int]:
+    """Return the number of steps that fit into the time, with an evaluation now and then.
+
+    Args:
+        request: what the user asked for.
+        pace: the measured speed of training.
+        between: time between two evaluations in seconds.
+
+    Raises:
+        UsageError: if they are fewer than 20.
+    """
+    seconds_per_step = pace.seconds_per_step * (1 + pace.seconds_per_evaluation / between)
+    steps = int(max(request.seconds * FILL - pace.seconds_to_start, 0.0) / seconds_per_step)
+    least = round_minutes((pace.seconds_to_start + MIN_STEPS * seconds_per_step) / FILL)
+    time = format_minutes(request.seconds)
+    if steps < FEWEST_STEPS:
+        raise UsageError(
+            f"a time of {time} is too short: it takes {pace.seconds_to_start:.1f} s until the "
+            f"first step, and {seconds_per_step:.2g} s for each step; give at least "
+            f"--minutes {least}, or the number of --steps"
+        )
+    reason = f"as many as fit into {time}"
+    if steps < MIN_STEPS:
+        reason += (
+            f", of which {pace.seconds_to_start:.1f} s passed before the first step; "
+            f"so few steps teach little: give at least --minutes {least}"
+        )
+    return Choice(steps, reason)
+
+
+def _seconds_between(seconds: float) -> float:
+    """Return the time between two evaluations of a plan that trains for some seconds."""
+    shortest, longest = SECONDS_BETWEEN_EVALUATIONS
+    return min(max(seconds / EVALUATIONS_PER_PLAN, shortest), longest)
+
+
+def choose_patience(request: Request, schedule: Schedule, seconds_per_step: float) -> Choice[int]:
+    """Choose the number of evaluations without a lower validation loss that end a plan early.
+
+    If the user asked for evaluations that are closer together, the plan waits for as many of them
+    as take the same time.
+
+    Args:
+        request: what the user asked for.
+        schedule: the steps and the intervals of the plan.
+        seconds_per_step: the measured time of a step.
+    """
+    if "patience" in request.asked:
+        return Choice(request.asked["patience"])
+    patience = PATIENCE
+    if "eval_every" in request.asked:
+        usual = _seconds_between(schedule.steps * seconds_per_step)
+        asked = schedule.eval_every * seconds_per_step
+        patience = max(math.ceil(PATIENCE * usual / asked), PATIENCE)
+    evaluations = math.ceil(schedule.steps / schedule.eval_every)
+    reason = f"training ends early after {patience} evaluations in a row without a lower loss"
+    if evaluations > patience + 1:
+        reason += f", of {evaluations}, since more steps would only memorise the text"
+        return Choice(patience, f"patience {patience}: {reason}; --patience 0 turns this off")
+    return Choice(patience, f"patience {patience}: {reason}; this plan has only {evaluations}")
+
+
+def round_minutes(seconds: float) -> str:
+    """Return a number of minutes with two digits that is not below a number of seconds."""
+    minutes = seconds / 60
+    unit = 10.0 ** min(math.floor(math.log10(minutes)) - 1, 0)
+    # Rounded, since 3 * 0.1 is 0.30000000000000004.
+    return f"{round(math.ceil(minutes / unit) * unit, 6):g}"
