@@ -16,6 +16,7 @@ from textgen.errors import (
     StorageError,
     TextgenError,
     UsageError,
+    reason,
 )
 from textgen.terminal.commands.bench import bench
 from textgen.terminal.commands.classify import classify
@@ -35,6 +36,7 @@ from textgen.terminal.output import (
     emit_json,
     fail,
     prepare_streams,
+    said_warnings,
     silence_stdout,
 )
 
@@ -101,12 +103,13 @@ def run_command(arguments: list[str]) -> int:
     def end(message: str, code: int) -> int:
         fail(message)
         if as_json:
-            with suppress(ReaderGoneError, OSError):  # the human line is on stderr
+            with suppress(ReaderGoneError, OSError, StorageError):  # the human line is on stderr
                 emit_json("error", {"message": message, "exit_code": code})
         return code
 
     try:
-        result: Any = app(arguments, prog_name="textgen", standalone_mode=False)
+        with said_warnings():
+            result: Any = app(arguments, prog_name="textgen", standalone_mode=False)
         sys.stdout.flush()
     except typer.Exit as leaving:
         return leaving.exit_code
@@ -128,7 +131,8 @@ def run_command(arguments: list[str]) -> int:
     except TextgenError as error:
         return end(str(error), next((n for kind, n in EXIT_CODES if isinstance(error, kind)), 1))
     except OSError as error:
-        return end(str(error), 5 if error.errno == errno.ENOSPC else 1)
+        where = f"{error.filename!r}: " if error.filename else ""
+        return end(f"{where}{reason(error)}", 5 if error.errno == errno.ENOSPC else 1)
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -145,7 +149,7 @@ def run_process() -> int:
     except BrokenPipeError:
         silence_stdout()
     except OSError as error:
-        fail(str(error))
+        fail(f"cannot write standard output: {reason(error)}")
         code = 5
         silence_stdout()
     return code

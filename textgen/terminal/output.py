@@ -8,10 +8,12 @@ import shutil
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, ClassVar, Literal, Self, TextIO
 
+from textgen.errors import TextgenWarning
 from textgen.readable import StreamWrapper, cut, one_line, visible, wrap_lines
 
 # Smallest width of a terminal at which text is wrapped, in columns.
@@ -57,6 +59,30 @@ def say(message: str) -> None:
 def fail(message: str) -> None:
     """Print the one line of an error to stderr."""
     say(f"textgen: {one_line(message)}")
+
+
+@contextmanager
+def said_warnings() -> Iterator[None]:
+    """Say each warning of textgen once, on a line of stderr, as long as the context lasts."""
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        show_other = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            if not issubclass(category, TextgenWarning):
+                show_other(message, category, *rest)
+            elif str(message) not in said:
+                said.add(str(message))
+                say(str(message))
+
+        warnings.showwarning = show
+        warnings.simplefilter("always", TextgenWarning)
+        yield
+
+
+def silence_warnings() -> None:
+    """Say no further warning in the innermost `said_warnings`."""
+    warnings.simplefilter("ignore", TextgenWarning)
 
 
 def progress_form(mode: ProgressMode, *, quiet: bool) -> Literal["live", "plain", "none"]:

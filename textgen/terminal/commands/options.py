@@ -10,7 +10,7 @@ import typer
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS
 from textgen.readable import unescape
 from textgen.settings import OnUnknown, SamplingSettings, SettingOption, setting_options
-from textgen.terminal.output import ProgressMode
+from textgen.terminal.output import ProgressMode, silence_warnings
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -30,7 +30,18 @@ Model = Annotated[
         help="Name or path of a run, as the first argument; repeat it where several make sense.",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors to standard error.")]
+
+
+def _quiet(is_quiet: bool) -> bool:
+    if is_quiet:
+        silence_warnings()
+    return is_quiet
+
+
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", callback=_quiet, help="Print only errors to standard error."),
+]
 Progress = Annotated[
     ProgressMode,
     typer.Option(
