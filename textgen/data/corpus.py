@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from textgen.errors import CorpusError
+from textgen.errors import CorpusError, reason
 from textgen.settings import MAX_CHARACTERS
 
 CHUNK_BYTES = 2**20
@@ -55,8 +55,8 @@ class Corpus:
 
     @property
     def characters(self) -> int:
-        """Length of the whole text in characters, including the newlines between files."""
-        return sum(self.lengths) + len(self.lengths) - 1
+        """Length of both parts in characters, including the newlines between files in each."""
+        return self.training_characters + self.validation_characters
 
     @property
     def training_characters(self) -> int:
@@ -95,6 +95,20 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
         else:
             raise CorpusError(path, "neither a file nor a folder; save the text to a file first")
     return files
+
+
+def find_texts(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """List the files that paths name as `find_files` does, and apart from them binary files.
+
+    A binary file that is named itself counts as a text; reading it says what is wrong with it.
+
+    Raises:
+        CorpusError: as `find_files` does, or if a file cannot be read.
+    """
+    named, texts, binary = set(paths), list[Path](), list[Path]()
+    for path in find_files(paths):
+        (binary if path not in named and _is_binary(path) else texts).append(path)
+    return texts, binary
 
 
 def _files_of_folder(folder: Path) -> list[Path]:
@@ -215,13 +229,10 @@ def scan_corpus(paths: Sequence[Path]) -> Corpus:
     files: list[Path] = []
     lengths: list[int] = []
     stamps: list[tuple[int, int]] = []
-    skipped: list[Path] = []
     alphabet: set[str] = set()
     digest = hashlib.sha256()
-    for path in find_files(paths):
-        if path not in named and _is_binary(path):
-            skipped.append(path)
-            continue
+    texts, skipped = find_texts(paths)
+    for path in texts:
         length, stamp = 0, _stamp(path)
         for chunk in read_chunks(path):
             if not length and files:
@@ -303,6 +314,4 @@ def _is_binary(path: Path) -> bool:
 
 
 def _reason(error: OSError | ValueError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file or folder"
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return reason(error) if isinstance(error, OSError) else str(error)

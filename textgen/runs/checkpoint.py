@@ -20,7 +20,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from textgen.data.vocabulary import Vocabulary
-from textgen.errors import DamagedError, SettingError
+from textgen.errors import DamagedError, SettingError, reading_errors
 from textgen.network.parameters import Arrays, parameter_count, parameter_shapes
 from textgen.runs.files import (
     MAX_JSON_BYTES,
@@ -232,10 +232,8 @@ def verify_checkpoint(folder: Path) -> None:
         DamagedError: at the first problem.
     """
     read_checkpoint(folder, train_state=True)
-    try:
+    with reading_errors(folder):
         extra = {path.name for path in folder.iterdir()} - {*FILES, MANIFEST}
-    except OSError as error:
-        raise DamagedError(folder, error.strerror or str(error)) from error
     if extra:
         raise DamagedError(folder, f"files that do not belong there: {', '.join(sorted(extra))}")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from textgen.errors import DamagedError, storage_errors
+from textgen.errors import DamagedError, reading_errors, storage_errors
 from textgen.runs.files import parse_json, replace_file
 
 # Longest line that is read at once, in bytes: many times the length of a row.
@@ -60,13 +60,11 @@ def last_step(path: Path) -> int:
 
 def _read(path: Path) -> Iterator[dict[str, Any] | None]:
     """Yield each row, and None for each line that is not a row."""
-    try:
+    with reading_errors(path):
         if path.is_file():
             with path.open("rb") as file:
                 for line in iter(lambda: file.readline(MAX_ROW_BYTES), b""):
                     yield _parse(line)
-    except OSError as error:
-        raise DamagedError(path, error.strerror or str(error)) from error
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

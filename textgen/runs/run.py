@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from textgen.data.tokens import Tokens, open_tokens
-from textgen.errors import DamagedError, RunError, StorageError, storage_errors
+from textgen.errors import DamagedError, RunError, StorageError, UnreadableError, storage_errors
 from textgen.runs.checkpoint import (
     Checkpoint,
     read_checkpoint,
@@ -115,7 +115,7 @@ class Run:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            raise DamagedError(folder, error.strerror or str(error)) from error
+            raise UnreadableError(folder, error) from error
         found = (int(name[5:]) for name in names if re.fullmatch("step-[0-9]{8,10}", name))
         return sorted(step for step in found if step_folder(step) in names)
 

@@ -143,7 +143,7 @@ def test_an_editor_that_is_missing_or_fails_is_explained(monkeypatch: pytest.Mon
     with pytest.raises(UsageError, match="ended with code 3; set VISUAL or EDITOR"):
         edit_text("one")
     monkeypatch.setenv("VISUAL", "no-such-editor")
-    with pytest.raises(UsageError, match="cannot run the editor 'no-such-editor': No such file"):
+    with pytest.raises(UsageError, match="cannot run the editor 'no-such-editor': there is no"):
         edit_text("one")
     monkeypatch.setenv("VISUAL", "unclosed 'quote")
     with pytest.raises(UsageError, match="cannot run the editor"):

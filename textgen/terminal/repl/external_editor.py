@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from textgen.data.corpus import load_text
-from textgen.errors import UsageError, storage_errors
+from textgen.errors import UsageError, reason, storage_errors
 from textgen.runs.files import write_durably
 
 
@@ -27,8 +27,8 @@ def edit_text(text: str) -> str:
         try:
             done = subprocess.run([*shlex.split(command), str(path)])
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise UsageError(f"cannot run the editor {command!r}: {reason}; {advice}") from error
+            why = reason(error) if isinstance(error, OSError) else str(error)
+            raise UsageError(f"cannot run the editor {command!r}: {why}; {advice}") from error
         if done.returncode:
             raise UsageError(f"the editor {command!r} ended with code {done.returncode}; {advice}")
         return load_text(path).removesuffix("\n")
