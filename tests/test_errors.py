@@ -9,6 +9,7 @@ import pytest
 from textgen.errors import (
     CorpusError,
     StorageError,
+    UnknownCharacterError,
     UnreadableError,
     read_as,
     reading_errors,
@@ -42,3 +43,19 @@ def test_an_error_of_a_text_says_what_the_text_is_to_the_command() -> None:
     with pytest.raises(CorpusError, match=r"^prompt 'a\.txt': it is empty$"), read_as("prompt"):
         raise CorpusError("a.txt", "it is empty")
     assert str(CorpusError("a.txt", "it is empty")) == "corpus 'a.txt': it is empty"
+
+
+@pytest.mark.parametrize("setting", ["on_unknown", "--on-unknown", "/set on_unknown"])
+def test_advice_about_an_unknown_character_names_what_helps_and_is_not_set_already(
+    setting: str,
+) -> None:
+    plain, nearest = (UnknownCharacterError("\U0001f642", 4, rule) for rule in ("error", "nearest"))
+    assert plain.advice(setting) == (
+        "the model does not know the character '\U0001f642' (U+1F642) at position 5; "
+        f"leave it out, or choose {setting} nearest, skip or replace"
+    )
+    assert nearest.advice(setting) == (
+        "the model does not know the character '\U0001f642' (U+1F642) at position 5, and none "
+        f"that is near it; leave it out, or choose {setting} skip or replace"
+    )
+    assert str(plain) == plain.advice("on_unknown")

@@ -123,7 +123,7 @@ def respell(text: str, known: Container[str]) -> str:
             for position, character in enumerate(text)
             if replacements.get(character, "") is None
         )
-        raise UnknownCharacterError(character, position)
+        raise UnknownCharacterError(character, position, "nearest")
     if "\r" in replacements:
         text = text.replace("\r\n", "\n")
     if any(unicodedata.combining(character) for character in replacements):

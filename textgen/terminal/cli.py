@@ -15,6 +15,7 @@ from textgen.errors import (
     SettingError,
     StorageError,
     TextgenError,
+    UnknownCharacterError,
     UsageError,
     reason,
 )
@@ -128,6 +129,8 @@ def run_command(arguments: list[str]) -> int:
         return 0
     except SettingError as error:
         return end(str(error).replace(error.name, option_name(error.name), 1), 2)
+    except UnknownCharacterError as error:
+        return end(error.advice("--on-unknown"), 2)
     except TextgenError as error:
         return end(str(error), next((n for kind, n in EXIT_CODES if isinstance(error, kind)), 1))
     except OSError as error:

@@ -21,7 +21,7 @@ from textgen.evaluation.scoring import (
 )
 from textgen.generation.engine import choose_engine
 from textgen.generation.model import Model
-from textgen.runtime.compile_cache import keep_compiled
+from textgen.runtime.environment import prepare_jax
 from textgen.settings import OnUnknown
 
 # Number of independent lines scored at a time, and the longest of them in characters.
@@ -148,7 +148,8 @@ class Scoring:
             try:
                 yield self._known.decode(self._known.encode(chunk, self._on_unknown))
             except UnknownCharacterError as error:
-                raise UnknownCharacterError(error.character, position + error.position) from None
+                position += error.position
+                raise UnknownCharacterError(error.character, position, error.rule) from None
             position += len(chunk)
 
     def _count(
@@ -168,7 +169,7 @@ class Scoring:
     def _scorers(self, text: str) -> Sequence[Scorer]:
         if not self._dynamic:
             return self._separate_scorers(text)
-        keep_compiled()
+        prepare_jax()
         from textgen.evaluation.compiled_scoring import DynamicScorer
 
         scorers = []
@@ -185,7 +186,7 @@ class Scoring:
         """Return NumPy scorers for a text so short that starting JAX would take longer."""
         if all(_is_short(text, model) for model in self.models):
             return [NumpyScorer(*_network(model)) for model in self.models]
-        keep_compiled()
+        prepare_jax()
         from textgen.evaluation.compiled_scoring import JaxScorer
 
         return [JaxScorer(*_network(model)) for model in self.models]
