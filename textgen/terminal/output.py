@@ -19,7 +19,7 @@ from textgen.readable import StreamWrapper, cut, one_line, visible, wrap_lines
 # Smallest width of a terminal at which text is wrapped, in columns.
 LEAST_COLUMNS = 20
 # Seconds between two lines of progress, and until the first one appears at the foot of a terminal.
-PLAIN_SECONDS, LIVE_SECONDS = 5.0, 1.0
+PROGRESS_SECONDS, LIVE_SECONDS = 5.0, 1.0
 # Seconds between two looks at whether the line at the foot of a terminal is still right.
 REDRAW_SECONDS = 0.1
 ERASE_LINE = "\r\x1b[K"
@@ -154,7 +154,7 @@ class ProgressLine:
         if self._form == "live" and self._thread is None:
             self._thread = threading.Thread(target=self._draw_until_ended, daemon=True)
             self._thread.start()
-        elif self._form == "plain" and time.monotonic() - self._last > PLAIN_SECONDS:
+        elif self._form == "plain" and time.monotonic() - self._last > PROGRESS_SECONDS:
             self._last = time.monotonic()
             say(message)
 

@@ -26,6 +26,7 @@ def test_the_table_has_a_line_for_each_text(capsys: pytest.CaptureFixture[str]) 
 def test_json_says_the_same_with_each_path(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["corpora", "--json"]) == 0
     out, err = capsys.readouterr()
-    listed = json.loads(out)
+    listed = [*map(json.loads, out.splitlines())]
     assert err == ""
-    assert listed == [vars(text) | {"path": str(text.path)} for text in shipped_texts()]
+    also = [{"type": "text", "path": str(text.path)} for text in shipped_texts()]
+    assert listed == [vars(text) | one for text, one in zip(shipped_texts(), also, strict=True)]

@@ -30,7 +30,7 @@ def test_the_closest_stand_first_and_what_never_varies_last() -> None:
 
 def test_a_narrow_terminal_gets_lines() -> None:
     lines = format_search(search(), 24).split("\n")
-    assert lines[2:4] == ["space", "  2 3 -0.88"]
+    assert lines[:5] == ["space", "  layer: 2", "  unit: 3", "  r: -0.88", "  meaning: white space"]
     assert all(len(line) <= 24 for line in lines[:-1])
 
 

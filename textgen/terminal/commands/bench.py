@@ -1,14 +1,14 @@
 """The command `bench`: measure how fast this machine is."""
 
-import json
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from textgen.settings import CellName, check_number
-from textgen.terminal.commands.options import AsJson, Quiet
-from textgen.terminal.output import emit, say
+from textgen.terminal.commands.options import AsJson, Progress, Quiet
+from textgen.terminal.output import ProgressLine, columns_of, emit, emit_json, progress_form, say
 
 
 def bench(
@@ -20,6 +20,7 @@ def bench(
             "as long."
         ),
     ] = 3.0,
+    progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -29,20 +30,24 @@ def bench(
     """
     check_number("seconds", seconds, 0, 3600, open_low=True)
 
-    from textgen.runtime.compile_cache import keep_compiled
+    from textgen.runtime.environment import prepare_jax
 
-    keep_compiled()
+    prepare_jax()
     from textgen.terminal.display.run_tables import format_speeds
     from textgen.workflows.bench import SHAPES, measure_machine
 
     speeds = []
-    if not quiet:
+    form = progress_form(progress, quiet=quiet)
+    if form == "plain":
         say(f"measuring {len(SHAPES)} networks; run nothing else on this machine meanwhile")
-    for measured in measure_machine(cell, seconds):
-        speeds.append(measured)
-        if not quiet:
-            say(f"{measured.network}: {measured.training:,.0f} characters/s in training")
-    if as_json:
-        emit(json.dumps([asdict(measured) for measured in speeds]) + "\n")
-    else:
-        emit(format_speeds(speeds) + "\n")
+    with ProgressLine("live" if form == "live" else "none") as line:
+        line.show(f"measuring network 1 of {len(SHAPES)}; run nothing else meanwhile")
+        for measured in measure_machine(cell, seconds):
+            speeds.append(measured)
+            line.show(f"measuring network {len(speeds) + 1} of {len(SHAPES)}")
+            if form == "plain":
+                say(f"{measured.network}: {measured.training:,.0f} characters/s in training")
+            if as_json:
+                emit_json("speed", asdict(measured))
+    if not as_json:
+        emit(format_speeds(speeds, columns_of(sys.stdout)) + "\n")

@@ -1,6 +1,7 @@
 """The command `classify`: say which of several runs most probably wrote a text."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from textgen.errors import UsageError
 from textgen.terminal.commands.options import AsJson, Quiet, Scored
 from textgen.terminal.commands.text_input import refuse_empty, text_chunks, with_progress
 from textgen.terminal.display.score_tables import format_judged, format_posteriors, tell_unknown
-from textgen.terminal.output import emit
+from textgen.terminal.output import columns_of, emit
 
 
 def classify(
@@ -53,7 +54,7 @@ def classify(
     if as_json:
         emit(json.dumps(report) + "\n")
     elif not lines:
-        emit(format_posteriors(report) + "\n")
+        emit(format_posteriors(report, columns_of(sys.stdout)) + "\n")
     if not quiet:
         tell_unknown(report)
 

@@ -1,6 +1,7 @@
 """The command `evaluate`: measure how well a run predicts a text, beside simpler predictors."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ from textgen.readable import one_line
 from textgen.terminal.commands.options import AsJson, Output, Quiet, RunArgument, Unknown
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.text_input import text_chunks, text_name
-from textgen.terminal.output import emit, say, terminal_width
+from textgen.terminal.output import columns_of, emit, say
 
 if TYPE_CHECKING:
     from textgen.generation.model import Model
@@ -40,9 +41,9 @@ def evaluate(
     model = _load(run, file)
     text = None if file is None else "".join(text_chunks(file))
 
-    from textgen.runtime.compile_cache import keep_compiled
+    from textgen.runtime.environment import prepare_jax
 
-    keep_compiled()
+    prepare_jax()
     from textgen.terminal.display.evaluation import EvaluationDisplay, format_results
     from textgen.terminal.signals import noted_signals
     from textgen.workflows import evaluate
@@ -65,7 +66,8 @@ def evaluate(
         from textgen.pictures.evaluation import Bar, draw_bars
 
         bars = [Bar(result.title, result.protocol, result.bits) for result in display.results]
-        save_output(output, draw_bars(bars), quiet=quiet)
+        title = f"Loss of {one_line(model.name)} and others on {_name(file)}"
+        save_output(output, draw_bars(bars, title), quiet=quiet)
     if as_json:
         content = {
             "run": model.name,
@@ -79,7 +81,7 @@ def evaluate(
         emit(json.dumps(content) + "\n")
     elif display.results:
         head = f"{model.name}, step {model.step:,}, on {_name(file)}"
-        table = format_results(display.results, terminal_width(), is_own=file is None)
+        table = format_results(display.results, columns_of(sys.stdout), is_own=file is None)
         emit(f"{one_line(head)}\n\n{table}\n")
     raise typer.Exit(ending.exit_code)
 

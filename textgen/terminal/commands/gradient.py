@@ -11,20 +11,29 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from textgen.errors import UsageError
-from textgen.readable import one_line, wrap
+from textgen.readable import one_line, width
 from textgen.settings import check_number
 from textgen.terminal.commands.options import AsJson, Output, Quiet
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.display.chart import Chart, Line, draw_chart, format_legend
 from textgen.terminal.display.colours import CURVE_COLOURS, CURVE_LETTERS
-from textgen.terminal.display.render import format_table
-from textgen.terminal.output import emit, is_plain, say, takes_colours, terminal_width
+from textgen.terminal.display.render import format_notes, format_table
+from textgen.terminal.output import (
+    columns_of,
+    emit,
+    is_plain,
+    say,
+    takes_colours,
+    terminal_width,
+)
 
 if TYPE_CHECKING:
     from textgen.workflows.gradient import Followed
 
 # Distances in characters for which the table has a column, as far as the reach.
 DISTANCES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+# Distances that are shown where there is no room for all of them.
+FEWER_DISTANCES = ((1, 5, 20, 100, 500), (1, 10, 100, 1000))
 MAX_REACH = 2000
 # Most runs in one chart: each has a curve trained and a curve untrained.
 MAX_RUNS = len(CURVE_LETTERS) // 2
@@ -68,9 +77,9 @@ def gradient(
         raise UsageError(f"a chart has room for {MAX_RUNS} runs, got {len(runs or [])}")
     check_output(output)
 
-    from textgen.runtime.compile_cache import keep_compiled
+    from textgen.runtime.environment import prepare_jax
 
-    keep_compiled()
+    prepare_jax()
     from textgen.workflows.gradient import compared_runs, follow_gradients
 
     if compare:
@@ -95,24 +104,40 @@ def gradient(
 
 def format_gradients(followed: "Sequence[Followed]") -> str:
     """Describe gradients in a table and a chart."""
+    columns = columns_of(sys.stdout)
+    table, left_out = _table(followed, columns)
+    notes = [
+        "What is named by a number k is the norm of the gradient d loss(t) / d h(t-k) at k "
+        "characters back. It is averaged over the validation text and divided by its value at "
+        "k = 1. The half-life is the distance k at which half of that value is left; "
+        '"1 % left" is that for 1 %.'
+    ]
+    if left_out:
+        notes.append(f"There is no room for k = {', '.join(left_out)}; --json has all distances.")
+    chart = _chart(followed, terminal_width(MIN_COLUMNS))
+    return "\n\n".join([table, format_notes(notes, columns), f"{chart}\n"])
+
+
+def _table(followed: "Sequence[Followed]", columns: int | None) -> tuple[str, list[str]]:
+    """Return a table with as many distances as there is room for, and those that are left out."""
     reach = len(followed[0].found.norms) - 1
     distances = [distance for distance in DISTANCES if distance <= reach]
-    rows = [("", "network", "half-life", "1 % left", *map(str, distances))]
+    head = ["", "network", "half-life", "1 % left", *map(str, distances)]
+    rows = [head]
     for letter, one in zip(CURVE_LETTERS, followed, strict=False):
         shares = one.found.norms / one.found.norms[1]
         until = (one.found.characters_until(share) for share in (0.5, 0.01))
         lives = (f"{n:.1f}" if math.isfinite(n) else f">{reach}" for n in until)
         left = (_share(float(shares[distance])) for distance in distances)
-        rows.append((letter, one_line(one.title), *lives, *left))
-    columns = terminal_width(MIN_COLUMNS)
-    note = wrap(
-        "The last columns show the norm of the gradient d loss(t) / d h(t-k) at k characters back. "
-        "It is averaged over the validation text and divided by its value at k = 1. The half-life "
-        'is the distance k at which half of that value is left; "1 % left" is that for 1 %.',
-        columns,
-    )
-    chart = _chart(followed, columns)
-    return "\n\n".join([format_table(rows), "\n".join(note), f"{chart}\n"])
+        rows.append([letter, one_line(one.title), *lives, *left])
+    for kept in (DISTANCES, *FEWER_DISTANCES):
+        left_out = [str(distance) for distance in distances if distance not in kept]
+        chosen = [index for index, title in enumerate(head) if title not in left_out]
+        shown = [[row[index] for index in chosen] for row in rows]
+        table = format_table(shown)
+        if columns is None or max(map(width, table.split("\n"))) <= columns:
+            return table, left_out
+    return format_table(shown, columns, num_names=2), left_out
 
 
 def _chart(followed: "Sequence[Followed]", columns: int) -> str:

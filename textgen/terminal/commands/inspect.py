@@ -15,7 +15,14 @@ from textgen.settings import OnUnknown, check_number
 from textgen.terminal.commands.options import AsJson, Output, Quiet, Unknown
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.text_input import text_chunks, text_name
-from textgen.terminal.output import ProgressLine, emit, is_plain, takes_colours, terminal_width
+from textgen.terminal.output import (
+    ProgressLine,
+    columns_of,
+    emit,
+    is_plain,
+    takes_colours,
+    terminal_width,
+)
 
 # Default, smallest and largest number of characters that --find reads. Fewer say nothing about what
 # a unit follows; more take much memory and tell little more.
@@ -149,4 +156,4 @@ def _find(
         elif as_json:
             emit(json.dumps(event.to_json()) + "\n")
         else:
-            emit(format_search(event, terminal_width()) + "\n")
+            emit(format_search(event, columns_of(sys.stdout)) + "\n")

@@ -1,13 +1,14 @@
 """The commands `info`, `runs` and `verify`: show runs and check them."""
 
 import json
+import sys
 from typing import Annotated
 
 import typer
 
 from textgen.errors import RunError
 from textgen.terminal.commands.options import AsJson, Quiet, RunArgument
-from textgen.terminal.output import emit, fail, say, terminal_width
+from textgen.terminal.output import columns_of, emit, fail, say
 
 # Number of most likely lines, and of least likely lines, that `info` shows.
 LINES_SHOWN = 5
@@ -32,7 +33,7 @@ def info(
     if "problem" in summary and not as_json:
         raise RunError(summary["problem"])
     if not as_json:
-        emit(format_summary(summary) + "\n")
+        emit(format_summary(summary, columns_of(sys.stdout)) + "\n")
     extremes = None
     if lines and summary.get("checkpoints") and summary["corpus"]["kept"]:
         from textgen.workflows.extreme_lines import extreme_lines
@@ -47,7 +48,7 @@ def info(
     if as_json:
         emit(json.dumps(summary | ({"lines": extremes.to_json()} if extremes else {})) + "\n")
     elif extremes:
-        emit("\n" + format_extremes(extremes, terminal_width()) + "\n")
+        emit("\n" + format_extremes(extremes, columns_of(sys.stdout)) + "\n")
     if "problem" in summary:
         raise RunError(summary["problem"])
 
@@ -63,7 +64,7 @@ def runs(as_json: AsJson = False, quiet: Quiet = False) -> None:
     if as_json:
         emit(json.dumps(summaries) + "\n")
     elif summaries:
-        emit(format_summaries(summaries) + "\n")
+        emit(format_summaries(summaries, columns_of(sys.stdout)) + "\n")
     elif not quiet:
         say(f"no runs in {str(runs_folder())!r}; make one: textgen train")
 
@@ -74,6 +75,7 @@ def verify(run: RunArgument = None, as_json: AsJson = False, quiet: Quiet = Fals
     The exit code is 4 if something is wrong.
     """
     from textgen.runs.library import find_run
+    from textgen.terminal.display.render import format_notes
 
     found = find_run(run)
     problems = found.problems()
@@ -86,4 +88,5 @@ def verify(run: RunArgument = None, as_json: AsJson = False, quiet: Quiet = Fals
         raise problems[-1]
     steps = ", ".join(map(str, found.steps())) or "none"
     if not (as_json or quiet):
-        emit(f"{found.path}: sound, checkpoints at steps {steps}\n")
+        sound = f"{found.path}: sound, checkpoints at steps {steps}"
+        emit(format_notes([sound], columns_of(sys.stdout)) + "\n")

@@ -18,7 +18,7 @@ from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.text_input import refuse_empty, text_chunks, with_progress
 from textgen.terminal.display.score_tables import format_report, tell_unknown
 from textgen.terminal.display.surprise import format_legend, format_text
-from textgen.terminal.output import emit, takes_colours, terminal_width
+from textgen.terminal.output import columns_of, emit, takes_colours, terminal_width
 
 if TYPE_CHECKING:
     from textgen.evaluation.scored_text import Line, Part
@@ -115,7 +115,7 @@ def score(
     if as_json:
         emit(json.dumps(scoring.report()) + "\n")
     else:
-        emit(format_report(scoring.report()) + "\n")
+        emit(format_report(scoring.report(), columns_of(sys.stdout)) + "\n")
     if not quiet:
         tell_unknown(scoring.report())
 
@@ -133,14 +133,15 @@ def _drawn(
     parts: "Iterator[Part]", names: Sequence[str], output: Path, *, quiet: bool
 ) -> "Iterator[Part]":
     """Pass on the parts of a text, and draw its surprise when all parts are read."""
-    from textgen.pictures.scores import Course, draw_course
+    from textgen.pictures.scores import ScorePicture
 
-    course = Course()
+    picture = ScorePicture()
     for part in parts:
-        course.add(part)
+        picture.add(part)
         yield part
-    if course.bits().size:
-        save_output(output, draw_course(course, [*map(one_line, names)]), quiet=quiet)
+    figure = picture.draw(names)
+    if figure is not None:
+        save_output(output, figure, quiet=quiet)
 
 
 def _show_text(parts: "Iterator[Part]", show: bool | None) -> None:

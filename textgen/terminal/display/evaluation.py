@@ -7,9 +7,9 @@ from typing import Self
 from rich.text import Text
 
 from textgen.evaluation.baselines import Measuring
-from textgen.readable import one_line, wrap
+from textgen.readable import one_line
 from textgen.terminal.display.live import LiveView
-from textgen.terminal.display.render import format_table
+from textgen.terminal.display.render import format_notes, format_table
 from textgen.terminal.output import say
 from textgen.workflows.evaluate import Evaluation, Result
 from textgen.workflows.events import Note
@@ -21,12 +21,12 @@ PROTOCOLS = {
 }
 
 
-def format_results(results: Sequence[Result], columns: int, *, is_own: bool) -> str:
+def format_results(results: Sequence[Result], columns: int | None, *, is_own: bool) -> str:
     """Write results as a table with a column for each protocol, or as lines if it is too wide.
 
     Args:
         results: at least one.
-        columns: width of the terminal in columns.
+        columns: width of the terminal in columns; None if there is no limit.
         is_own: whether the checkpoint was chosen by its loss on this text.
     """
     rows: dict[str, dict[str, str]] = {}
@@ -36,14 +36,13 @@ def format_results(results: Sequence[Result], columns: int, *, is_own: bool) -> 
     head = ("nats per character (bits)", *PROTOCOLS)
     body = [(title, *(found.get(name, "-") for name in PROTOCOLS)) for title, found in rows.items()]
     table = format_table([head, *body])
-    if max(map(len, table.splitlines())) > columns:
-        lines = [line for result in results for line in wrap(format_result(result), columns)]
-        table = "\n".join(lines)
+    if columns is not None and max(map(len, table.splitlines())) > columns:
+        table = format_notes(map(format_result, results), columns)
     notes = [f"{name}: {what}." for name, what in PROTOCOLS.items()]
     notes.append("Compare results only within a protocol.")
     if is_own:
         notes.append("The checkpoint was chosen by its loss on this text or a part of it.")
-    return f"{table}\n\n" + "\n".join(line for note in notes for line in wrap(note, columns))
+    return f"{table}\n\n{format_notes(notes, columns)}"
 
 
 def format_result(result: Result) -> str:

@@ -1,6 +1,13 @@
 """Numbers, sizes and tables as text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from textgen.readable import width, wrap_lines
+
+# Space between two columns of a table.
+GAP = "  "
+# Smallest width in columns of a text that is wrapped beside other columns.
+LEAST_TEXT = 24
 
 
 def format_duration(seconds: float) -> str:
@@ -42,23 +49,82 @@ def format_bits(bits: float | None) -> str:
     return "-" if bits is None else f"{bits:.3f}"
 
 
-def format_table(rows: Sequence[Sequence[str]]) -> str:
-    """Lay out rows in columns.
+def format_table(
+    rows: Sequence[Sequence[str]], columns: int | None = None, *, num_names: int = 1
+) -> str:
+    """Lay out rows in columns, so that no word or number is broken in a narrow terminal.
+
+    Where there is no room for the table, the text of the last column is wrapped. Where this leaves
+    too little room for it, and where the last column holds numbers, the rows become a list: the
+    name of each row, and below it a line `head: value` for each of its other cells.
 
     Args:
         rows: the head and the other rows, all of the same length. Columns of numbers are aligned
             to the right, all others to the left.
+        columns: width of the terminal in columns; None if there is no limit.
+        num_names: number of the first cells that are the name of a row in the list.
     """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
     right = [
         all(row[index][:1].isdecimal() or row[index] == "-" for row in rows[1:])
         for index in range(len(widths))
     ]
-    lines = (
-        "  ".join(
-            cell.rjust(width) if to_right else cell.ljust(width)
-            for cell, width, to_right in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in rows
-    )
+    left = sum(widths[:-1]) + len(GAP) * (len(widths) - 1)
+    room = widths[-1] if columns is None else columns - left
+    is_wrapped = room >= LEAST_TEXT and not right[-1]
+    if room < widths[-1] and not is_wrapped:
+        return _format_list(rows, columns or 0, num_names)
+    lines = []
+    for row in rows:
+        cells = [*map(_padded, row[:-1], widths, right)]
+        last, *rest = wrap_lines(row[-1], room).split("\n") if is_wrapped else [row[-1]]
+        cells.append(_padded(last, widths[-1], right[-1]))
+        lines.append(GAP.join(cells).rstrip())
+        lines += [" " * left + line for line in rest]
     return "\n".join(lines)
+
+
+def _padded(cell: str, columns: int, to_right: bool) -> str:
+    space = " " * (columns - width(cell))
+    return space + cell if to_right else cell + space
+
+
+def _format_list(rows: Sequence[Sequence[str]], columns: int, num_names: int) -> str:
+    head, *body = rows
+    lines = []
+    for row in body:
+        lines.append(wrap_lines(GAP.join(row[:num_names]).strip(), columns))
+        for title, cell in zip(head[num_names:], row[num_names:], strict=True):
+            if cell and cell != "-":
+                lines.append(wrap_lines(f"  {title}: {cell}" if title else f"  {cell}", columns))
+    return "\n".join(lines)
+
+
+def format_labelled(pairs: Sequence[tuple[str, str]], columns: int | None) -> str:
+    """Write labels, each with its text beside it; in a narrow terminal, the text stands below.
+
+    Args:
+        pairs: label and text. A text with an empty label belongs to the label before it. An
+            indentation of the text stays.
+        columns: width of the terminal in columns; None if there is no limit.
+    """
+    left = max(width(label) for label, _ in pairs) + len(GAP)
+    if columns is None:
+        return "\n".join(f"{label:<{left}}{text}".rstrip() for label, text in pairs)
+    lines, is_beside = list[str](), columns - left >= LEAST_TEXT
+    for label, text in pairs:
+        if is_beside:
+            parts = wrap_lines(text, columns - left).split("\n")
+            names = [label] + [""] * (len(parts) - 1)
+            lines += [
+                f"{name:<{left}}{part}".rstrip() for name, part in zip(names, parts, strict=True)
+            ]
+        else:
+            lines += [label] * bool(label) + wrap_lines(f"  {text}", columns).split("\n")
+    return "\n".join(lines)
+
+
+def format_notes(notes: Iterable[str], columns: int | None) -> str:
+    """Write notes one below the other, wrapped to the width of the terminal if there is one."""
+    text = "\n".join(notes)
+    return text if columns is None else wrap_lines(text, columns)

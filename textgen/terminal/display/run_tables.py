@@ -11,6 +11,8 @@ from textgen.terminal.display.render import (
     format_bytes,
     format_count,
     format_duration,
+    format_labelled,
+    format_notes,
     format_table,
 )
 
@@ -22,8 +24,13 @@ if TYPE_CHECKING:
 ALPHABET_SHOWN = 100
 
 
-def format_summary(summary: dict[str, Any]) -> str:
-    """Describe a run on several lines, given its summary from `textgen.runs.summary`."""
+def format_summary(summary: dict[str, Any], columns: int | None = None) -> str:
+    """Describe a run on several lines.
+
+    Args:
+        summary: summary of the run from `textgen.runs.summary`.
+        columns: width of the terminal in columns; None if there is no limit.
+    """
     rows = [
         ("run", summary["path"]),
         ("created", summary["created"]),
@@ -35,8 +42,8 @@ def format_summary(summary: dict[str, Any]) -> str:
         ("made with", ", ".join(f"{k} {v}" for k, v in summary["versions"].items())),
     ]
     # Each row is one line, whatever the text holds; spaces that align columns stay.
-    safe = ((label, " ".join(visible(text).splitlines())) for label, text in rows)
-    return "\n".join(f"{label:<10}{text}".rstrip() for label, text in safe)
+    safe = [(label, " ".join(visible(text).splitlines())) for label, text in rows]
+    return format_labelled(safe, columns)
 
 
 def format_network(cell: str, num_layers: int, hidden_size: int) -> str:
@@ -120,21 +127,33 @@ def _plan_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     )
 
 
-def format_extremes(extremes: "ExtremeLines", columns: int) -> str:
-    """Describe the most and least likely lines of a text, each cut to the width `columns`."""
+def format_extremes(extremes: "ExtremeLines", columns: int | None) -> str:
+    """Describe the most and least likely lines of a text.
+
+    Args:
+        extremes: the lines.
+        columns: width of the terminal in columns, to which each line is cut; None for whole lines.
+    """
     titles = (("most likely", extremes.likely), ("least likely", extremes.unlikely))
-    rows = [
+    note = (
         f"bits per character of lines in the first {extremes.characters:,} characters of the "
         "validation text"
-    ]
+    )
+    rows = []
     for title, lines in titles:
         rows.append(title)
         rows += [f"{line.bits_per_character[0]:7.3f}  {one_line(line.text)}" for line in lines]
-    return "\n".join(cut(row, columns) for row in rows)
+    shown = rows if columns is None else [cut(row, columns) for row in rows]
+    return "\n".join([format_notes([note], columns), *shown])
 
 
-def format_speeds(speeds: "Sequence[Speeds]") -> str:
-    """Describe speeds in a table with one line for each network."""
+def format_speeds(speeds: "Sequence[Speeds]", columns: int | None = None) -> str:
+    """Describe speeds in a table with one line for each network.
+
+    Args:
+        speeds: speeds of at least one network.
+        columns: width of the terminal in columns; None if there is no limit.
+    """
     head = ("network", "batch", "training", "of peak", "start", "writing", "JAX", "64 texts")
     rows = [
         (
@@ -150,20 +169,25 @@ def format_speeds(speeds: "Sequence[Speeds]") -> str:
         for speed in speeds
     ]
     notes = (
-        "network   layers x units in each layer",
-        "batch     sequences x characters in each sequence",
-        "training  speed of training, in characters/s",
-        "of peak   speed of matrix products in training, relative to the fastest measured",
-        "start     time that compiling, the first step and the first evaluation took",
-        "writing   speed of writing one text with NumPy, in characters/s",
-        "JAX       speed of writing one text with JAX, in characters/s",
-        "64 texts  total speed of writing 64 texts at once with JAX, in characters/s",
+        ("network", "layers x units in each layer"),
+        ("batch", "sequences x characters in each sequence"),
+        ("training", "speed of training, in characters/s"),
+        ("of peak", "speed of matrix products in training, relative to the fastest measured"),
+        ("start", "time that compiling, the first step and the first evaluation took"),
+        ("writing", "speed of writing one text with NumPy, in characters/s"),
+        ("JAX", "speed of writing one text with JAX, in characters/s"),
+        ("64 texts", "total speed of writing 64 texts at once with JAX, in characters/s"),
     )
-    return "\n".join([format_table([head, *rows]), "", *notes])
+    return f"{format_table([head, *rows], columns)}\n\n{format_labelled(notes, columns)}"
 
 
-def format_summaries(summaries: Sequence[dict[str, Any]]) -> str:
-    """Describe runs in a table with one line for each."""
+def format_summaries(summaries: Sequence[dict[str, Any]], columns: int | None = None) -> str:
+    """Describe runs in a table with one line for each.
+
+    Args:
+        summaries: summaries of at least one run.
+        columns: width of the terminal in columns; None if there is no limit.
+    """
     rows: list[tuple[str, ...]] = [
         ("run", "network", "characters", "step", "planned", "bits/char", "")
     ]
@@ -184,4 +208,4 @@ def format_summaries(summaries: Sequence[dict[str, Any]]) -> str:
                 "finished" if summary["finished"] else "",
             )
         )
-    return format_table(rows)
+    return format_table(rows, columns)

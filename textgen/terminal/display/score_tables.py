@@ -2,19 +2,24 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textgen.readable import one_line
-from textgen.terminal.display.render import format_count, format_table
+from textgen.terminal.display.render import format_count, format_notes, format_table
 from textgen.terminal.output import say
 
 if TYPE_CHECKING:
     from textgen.evaluation.scored_text import Line
 
 
-def format_report(report: dict[str, Any]) -> str:
-    """Write a report of `Scoring.report` as a table, and name the run that fits best."""
+def format_report(report: dict[str, Any], columns: int | None = None) -> str:
+    """Write a report of `Scoring.report` as a table, and name the run that fits best.
+
+    Args:
+        report: the report.
+        columns: width of the terminal in columns; None if there is no limit.
+    """
     rows = [("run", "bits/char", "perplexity", "characters", "bits")]
     rows += [
         (
@@ -26,22 +31,28 @@ def format_report(report: dict[str, Any]) -> str:
         )
         for run in report["runs"]
     ]
-    return format_table(rows) + _verdict(report)
+    return "\n".join([format_table(rows, columns), *_verdict(report, columns)])
 
 
-def _verdict(report: dict[str, Any]) -> str:
+def _verdict(report: dict[str, Any], columns: int | None) -> Iterator[str]:
     """Name the run that fits best, and say how far ahead it is."""
     if len(report["runs"]) < 2:
-        return ""
+        return
     first, second = sorted(report["runs"], key=lambda run: run["bits"])[:2]
     lead = second["bits"] - first["bits"]
-    if not lead:
-        return "\nthe text fits the best two runs equally well"
-    return f"\n{one_line(first['run'])} fits best, {lead:,.1f} bits ahead of the next"
+    verdict = f"{one_line(first['run'])} fits best, {lead:,.1f} bits ahead of the next"
+    yield format_notes(
+        [verdict if lead else "the text fits the best two runs equally well"], columns
+    )
 
 
-def format_posteriors(report: dict[str, Any]) -> str:
-    """Write the probability of each run as a table; in the report each run has a label too."""
+def format_posteriors(report: dict[str, Any], columns: int | None = None) -> str:
+    """Write the probability of each run as a table.
+
+    Args:
+        report: report of `Scoring.report`, in which each run has a label too.
+        columns: width of the terminal in columns; None if there is no limit.
+    """
     rows = [("label", "posterior", "bits/char", "run")]
     rows += [
         (
@@ -55,7 +66,8 @@ def format_posteriors(report: dict[str, Any]) -> str:
     first, second = sorted(run["bits"] for run in report["runs"])[:2]
     lead = f"{one_line(report['label'])} fits best, {second - first:,.1f} bits ahead of the next"
     verdict = lead if second > first else "the best two labels are equally probable"
-    return f"{format_table(rows)}\n{verdict}, over {report['characters']:,} characters"
+    note = f"{verdict}, over {report['characters']:,} characters"
+    return f"{format_table(rows, columns)}\n{format_notes([note], columns)}"
 
 
 def format_judged(line: "Line", labels: Sequence[str], *, as_json: bool) -> str:

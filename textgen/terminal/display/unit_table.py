@@ -6,22 +6,18 @@ from typing import TYPE_CHECKING
 from textgen.interpretation.features import FEATURES
 from textgen.interpretation.gates import QUANTITIES, memory_name
 from textgen.network.cells import CELLS
-from textgen.readable import wrap
-from textgen.terminal.display.render import format_table
+from textgen.terminal.display.render import format_notes, format_table
 
 if TYPE_CHECKING:
     from textgen.workflows.find_units import Search
 
-# Smallest width of a terminal for the table, in columns.
-WIDE = 80
 
-
-def format_search(search: "Search", columns: int) -> str:
+def format_search(search: "Search", columns: int | None) -> str:
     """Describe which unit follows each feature best, and how to look at the first unit.
 
     Args:
         search: result of the search. The features are listed by falling correlation.
-        columns: width of the terminal in columns. A narrow terminal gets lines, not a table.
+        columns: width of the terminal in columns; None if there is no limit.
     """
     pairs = [*zip(FEATURES, search.findings, strict=True)]
     pairs.sort(key=lambda pair: abs(pair[1].tested) if pair[1] else -1, reverse=True)
@@ -31,10 +27,7 @@ def format_search(search: "Search", columns: int) -> str:
         if found is not None:
             numbers = (str(found.layer), str(found.unit), f"{found.tested:+.2f}")
         rows.append((feature.name, *numbers, feature.meaning))
-    table = format_table(rows)
-    if columns < WIDE:
-        lines = (f"{name}\n  {layer} {unit} {r}" for name, layer, unit, r, _ in rows)
-        table = "\n".join(lines)
+    table = format_table(rows, columns)
     settings = search.model.config.settings
     memory = QUANTITIES[memory_name(CELLS[settings.cell])].title
     first, second = search.halves
@@ -43,7 +36,7 @@ def format_search(search: "Search", columns: int) -> str:
         f"unit was chosen among {settings.num_layers * settings.hidden_size:,} on the first "
         f"{first:,} characters; r was measured on the other {second:,}."
     )
-    text = f"{table}\n\n" + "\n".join(wrap(note, max(columns, 8)))
+    text = f"{table}\n\n{format_notes([note], columns)}"
     best = pairs[0][1]
     if best is None:
         return text
