@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,11 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         ("train --minutes 0", 2, "minutes must be a number in (0, 525600], got 0"),
         ("train --dropout 1", 2, "dropout must be a number in [0, 1), got 1.0"),
         ("train --hidden-size -3", 2, "hidden-size must be a whole number in [1, 65536], got -3"),
-        ("train --hidden-size x", 2, "Invalid value for '--hidden-size'"),
+        (
+            "train --hidden-size x",
+            2,
+            "hidden-size must be a whole number, got 'x' (see textgen train",
+        ),
         ("train --learning-rate 0", 2, "learning-rate must be a number in (0, 10], got 0.0"),
         ("train --keep 0", 2, "keep must be a whole number of at least 1, got 0"),
         ("train --stop-after 0", 2, "stop-after must be"),
@@ -89,8 +94,13 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         ("train --resume fox --seed 3", 2, "seed cannot be given with --resume"),
         ("train fox.txt --resume fox", 2, "corpus cannot be given with --resume"),
         ("train --resume nope", 4, "no run named 'nope' in 'checkpoints'; known runs: fox"),
-        ("train --bogus", 2, "No such option: --bogus"),
-        ("trian", 2, "No such command 'trian'"),
+        ("train --bogus", 2, "there is no option --bogus (see textgen train --help)"),
+        ("sample --sed 3", 2, "there is no option --sed; did you mean --seed? (see textgen sample"),
+        ("trian", 2, "there is no command 'trian'; did you mean train? (see textgen --help)"),
+        ("--", 2, "a command is missing (see textgen --help)"),
+        ("sample fox jumps over", 2, "too many arguments: jumps over (see textgen sample --help)"),
+        ("sample --seed", 2, "--seed needs a value (see textgen sample --help)"),
+        ("sample --json=3", 2, "--json takes no value (see textgen sample --help)"),
         ("sample nope", 4, "no run named 'nope' in 'checkpoints'; known runs: fox"),
         ("sample --prompt aZ", 2, "'Z' (U+005A) at position 2"),
         ("sample --temperature -1", 2, "temperature must be a number in [0, 100], a ramp"),
@@ -101,12 +111,12 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         ("sample --length -1", 2, "length must be"),
         ("sample --num-samples 0", 2, "num-samples must be"),
         ("sample --seed -1", 2, "seed must be"),
-        ("sample --engine gpu", 2, "'gpu' is not one of"),
-        ("sample --on-unknown x", 2, "'x' is not one of"),
+        ("sample --engine gpu", 2, "engine must be one of auto, numpy, jax, got 'gpu' (see"),
+        ("sample --on-unknown x", 2, "on-unknown must be one of error, "),
         ("info nope", 4, "known runs: fox"),
         ("verify nope", 4, "known runs: fox"),
         ("plot nope", 4, "known runs: fox"),
-        ("plot --by hours", 2, "'hours' is not one of"),
+        ("plot --by hours", 2, "by must be one of steps, characters, minutes, got 'hours'"),
         ("plot --output fox.jpg", 2, "output must be a file in .png or .svg, got 'fox.jpg'"),
         ("plot" + " fox" * 11, 2, "11 runs are too many for a chart; name at most 10"),
         ("evaluate nope", 4, "known runs: fox"),
@@ -115,7 +125,7 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         ("evaluate fox empty.txt", 3, "'empty.txt': the text is empty"),
         ("evaluate fox latin.txt", 3, "'latin.txt': not UTF-8 at line 2, byte 9"),
         ("evaluate fox folder", 3, "'folder': the folder holds no files"),
-        ("evaluate fox fox.txt --on-unknown x", 2, "'x' is not one of"),
+        ("evaluate fox fox.txt --on-unknown x", 2, "on-unknown must be one of error, "),
     ],
 )
 def test_bad_input_gets_one_line_and_its_code(
@@ -138,6 +148,25 @@ def test_bad_input_gets_one_line_and_its_code(
     assert message in err
     assert found == code
     assert sorted(map(str, Path().rglob("*"))) == before
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_value_of_the_wrong_kind_is_refused_in_the_words_of_the_design(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # No file can have a name with this value, no number is written so, and it is no choice.
+    wrong = "a\0b"
+    for option in COMMANDS[name].params:
+        first = max(option.opts, key=len)
+        takes_any_text = "str" in str(signature(COMMANDS[name].callback).parameters[option.name])
+        if not first.startswith("--") or takes_any_text:
+            continue
+        code, out, err = run(capsys, name, f"{first}={wrong}")
+        assert (code, out) == (2, ""), first
+        assert err.startswith("textgen: "), first
+        assert not re.search("nvalid|nput|Value|integer", err), err
+        if option.is_flag:
+            assert err == f"textgen: {first} takes no value (see textgen {name} --help)\n"
 
 
 def test_a_damaged_checkpoint_ends_with_code_4(

@@ -27,6 +27,7 @@ from textgen.terminal.commands.gradient import gradient
 from textgen.terminal.commands.inspect import inspect
 from textgen.terminal.commands.options import option_name
 from textgen.terminal.commands.plot import plot
+from textgen.terminal.commands.refusals import refusal
 from textgen.terminal.commands.repl import repl
 from textgen.terminal.commands.runs import info, runs, verify
 from textgen.terminal.commands.sample import sample
@@ -72,7 +73,7 @@ def options(
 
 
 # All commands, in the order of the help.
-for command in (
+COMMANDS = (
     train,
     sample,
     inspect,
@@ -87,7 +88,8 @@ for command in (
     runs,
     verify,
     bench,
-):
+)
+for command in COMMANDS:
     app.command()(command)
 
 
@@ -120,10 +122,7 @@ def run_command(arguments: list[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message())
             return 2
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else "textgen"
-        problem = error.format_message().removesuffix(".").replace("Value error, ", "")
-        return end(f"{problem} (see {command} --help)", 2)
+        return end(refusal(error, COMMANDS, arguments), 2)
     except ReaderGoneError:
         silence_stdout()
         return 0
