@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,33 +79,49 @@ def test_rows_that_cannot_be_drawn_are_passed_over_and_none_at_all_is_told(tiny_
         file.write(json.dumps(row(11, 1, 1, 1)).replace("1,", "1e999,") + "\n")
     assert read_curve(run, "steps").x == (10,)
     for rows in ((), hostile):
-        with pytest.raises(RunError, match=r"no evaluation to plot yet; .* --resume fox$"):
+        with pytest.raises(RunError, match=r"has checkpoints, but its metrics hold no evaluation"):
             read_curve(with_rows(tiny_run, *rows), "steps")
+    shutil.rmtree(tiny_run / "checkpoints")
+    with pytest.raises(RunError, match=r"no evaluation to plot yet; .* --resume fox$"):
+        read_curve(run, "steps")
 
 
-def test_a_best_checkpoint_without_a_row_is_not_marked(tiny_run: Path) -> None:
-    assert read_curve(with_rows(tiny_run, row(15, 4.0, 4.5, 30.0)), "steps").best is None
+def test_a_best_checkpoint_is_named_even_if_the_metrics_are_cut(tiny_run: Path) -> None:
+    run = with_rows(tiny_run, row(5, 4.0, 4.5, 30.0))
+    losses = run.validation_losses()
+    step = min(losses, key=losses.__getitem__)
+    for by, x in (("steps", step), ("characters", 64 * step), ("minutes", None)):
+        best = read_curve(run, by).best  # type: ignore[arg-type]
+        assert best is not None
+        assert (best.step, best.x) == (step, x)
+        assert best.validation == pytest.approx(losses[step] / math.log(2))
 
 
-def test_the_first_losses_do_not_decide_the_y_axis_and_what_is_low_does() -> None:
-    # Four fifths of the losses are at most 2.6, which is 0.6 above the lowest; 3.2 is the limit.
-    losses = curve(6.0, 3.0, 2.5, 2.2, 2.1, 2.0, 2.0, 2.0, 2.0, 2.0)
-    assert bits_shown([losses], []) == (2.0, 3.0)
-    assert losses_above([losses], 3.0) == [6.0, 6.0]
+def test_the_y_axis_shows_how_training_began_and_what_is_low() -> None:
+    falling = (6.0, 3.0, 2.5, 2.2, 2.1, 2.0, 2.0, 2.0, 2.0, 2.0)
+    losses = curve(*falling)
+    assert bits_shown([losses], []) == (2.0, 6.0)
+    assert bits_shown([curve(2.0)], []) == (2.0, 2.01)
+    assert bits_shown([losses, curve(7.0, 2.0)], []) == (2.0, 7.0)
     near, far, low = (
         Baseline(name="xz", title="xz", is_adaptive=True, nats=bits * math.log(2))
-        for bits in (3.1, 9.0, 0.5)
+        for bits in (5.1, 9.0, 0.5)
     )
-    assert bits_shown([losses], [near]) == pytest.approx((2.0, 3.1))
-    assert bits_shown([losses], [far]) == (2.0, 3.0)
-    # From 0.5 on, 2.1 more than 2.6 is permitted.
-    assert bits_shown([losses], [low]) == pytest.approx((0.5, 3.0))
-    assert bits_shown([curve(2.0)], []) == (2.0, 2.01)
+    assert bits_shown([losses], [near]) == pytest.approx((2.0, 6.0))
+    assert bits_shown([losses], [far]) == (2.0, 6.0)
+    assert bits_shown([losses], [low]) == pytest.approx((0.5, 6.0))
+
+
+def test_the_y_axis_leaves_out_what_would_flatten_the_curves() -> None:
+    # Four fifths of the losses are at most 2.6, which is 0.6 above the lowest; 3.2 is the limit.
+    falling = (6.0, 3.0, 2.5, 2.2, 2.1, 2.0, 2.0, 2.0, 2.0, 2.0)
+    failed = curve(900.0, *falling[1:])
+    assert bits_shown([failed], []) == (2.0, 3.0)
+    assert losses_above([failed], 3.0) == [900.0, 900.0]
+    assert bits_shown([curve(*falling[:5], 50.0, *falling[6:])], []) == (2.0, 6.0)
 
 
 def test_runs_share_a_text_if_both_parts_of_it_are_the_same(tiny_run: Path) -> None:
-    import shutil
-
     other = Run(Path(shutil.copytree(tiny_run, tiny_run.with_name("other"))))
     assert share_a_text([Run(tiny_run), other])
     record = other.record()

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 from matplotlib.figure import Figure
 
@@ -44,12 +45,11 @@ def test_all_that_is_known_is_drawn_where_it_belongs() -> None:
     assert dotted == [(list(X), list(FALLING)), ([50.0], [3.0])]
     assert lines(figure, "*") == [([900.0], [2.0])]
     assert lines(figure, "--") == [([0, 1], [2.75, 2.75])]
-    # The two losses of 6 are marked at the upper edge.
     low, top = axes.get_ylim()
-    assert lines(figure, "^") == [([100.0], [top])] * 2
-    assert low < 2.0 < 3.0 < top < 6.0
+    assert low < 2.0 < 6.0 < top < 7.0  # training began with 6 bits
+    assert axes.get_title("left") == "Learning curves"
     assert [text.get_text() for text in axes.texts] == ["n-gram"]
-    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == [
         "validation",
         "training",
@@ -58,9 +58,26 @@ def test_all_that_is_known_is_drawn_where_it_belongs() -> None:
         "run b",
         "n-gram, 4 characters of context: 2.750",
         "xz -9e: 9.000",
-        "losses above the chart: 2, up to 6.000",
     ]
-    assert not any(text.get_parse_math() for text in axes.get_legend().get_texts())
+    assert not any(text.get_parse_math() for text in figure.legends[0].get_texts())
+
+
+def test_a_loss_above_the_first_ones_is_marked_at_the_edge() -> None:
+    losses = (*FALLING[:4], 50.0, *FALLING[5:])
+    figure = draw_curves([replace(CURVE, training=losses)], [], "steps")
+    _, top = figure.axes[0].get_ylim()
+    assert lines(figure, "^") == [([500.0], [top])]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[-1] == "losses above the chart: 1, up to 50.000"
+
+
+def test_one_run_is_named_in_the_title_and_a_best_checkpoint_without_a_time_has_no_star() -> None:
+    best = Best(step=900, x=None, validation=2.0)
+    figure = draw_curves([replace(CURVE, best=best)], [], "minutes")
+    assert figure.axes[0].get_title("left") == "Learning curves of _a $x_1$"
+    assert lines(figure, "*") == []
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "run _a $x_1$: best 2.000 at step 900" in labels
 
 
 def test_ticks_of_characters_are_short() -> None:

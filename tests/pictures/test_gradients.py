@@ -9,6 +9,7 @@ def test_each_network_is_a_line_of_what_is_left() -> None:
     found = GradientNorms(norms, norms[None], 64)
     figure = draw_gradients([("a", True, found), ("a", False, found), ("b", True, found)])
     (axes,) = figure.axes
+    assert axes.get_title("left").startswith("How much of the gradient is left")
     lines = [line for line in axes.lines if "trained" in str(line.get_label())]
     assert [line.get_linestyle() for line in lines] == ["-", "--", "-"]
     assert lines[0].get_color() == lines[1].get_color() != lines[2].get_color()

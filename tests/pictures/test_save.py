@@ -40,14 +40,6 @@ def test_what_cannot_become_a_picture_is_refused_before_any_work(
         check_picture(Path("a.png"))
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.svg"])
-def test_a_character_that_the_font_lacks_is_no_warning(tmp_path: Path, name: str) -> None:
-    figure = drawing()
-    figure.suptitle("\u6570")
-    save_picture(tmp_path / name, figure)
-    assert (tmp_path / name).stat().st_size
-
-
 def test_a_picture_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no-such-folder"):
         save_picture(tmp_path / "no-such-folder" / "a.png", drawing())

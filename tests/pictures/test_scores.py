@@ -5,7 +5,7 @@ import pytest
 
 from textgen.evaluation.scored_text import Part
 from textgen.pictures import scores as score_picture
-from textgen.pictures.scores import Course, draw_course
+from textgen.pictures.scores import Course, ScorePicture, draw_course
 
 
 @pytest.mark.parametrize("cuts", [[100], [7, 16, 50, 27], [1] * 100])
@@ -26,11 +26,34 @@ def test_the_course_of_a_text_does_not_depend_on_its_pieces(
     assert course.bits()[:, 1] == pytest.approx(2 * np.array(expected), rel=1e-5)
 
 
+def part(length: int, bits: float = 1.0, models: int = 2) -> Part:
+    return Part("x" * length, np.full((models, length), bits * math.log(2), np.float32))
+
+
 def test_each_model_is_a_line_of_bits_per_character() -> None:
     course = Course()
-    course.add(Part("x" * 20, np.full((2, 20), math.log(2), np.float32)))
-    (axes,) = draw_course(course, ["one", "two"]).axes
+    course.add(part(20))
+    (axes,) = draw_course(course, ["run one", "run two"], 20).axes
+    assert axes.get_title("left") == "Surprise along a text of 20 characters"
     assert [patch.get_label() for patch in axes.patches] == ["run one", "run two"]
     values, edges, _ = axes.patches[0].get_data()
     assert values == pytest.approx([1, 1])
-    assert edges.tolist() == [0, 16, 32]
+    assert edges.tolist() == [0, 16, 20]
+    assert axes.get_ylim()[0] == 0
+
+
+def test_a_short_text_is_drawn_itself_and_a_longer_one_as_a_curve() -> None:
+    assert ScorePicture().draw(["one"]) is None
+    for length, is_curve in ((2000, False), (2001, True)):
+        picture = ScorePicture()
+        picture.add(part(1000, 1.0))
+        picture.add(part(length - 1000, 3.0))
+        figure = picture.draw(["one", "two"])
+        assert figure is not None
+        (axes,) = figure.axes
+        assert bool(axes.get_xlabel()) == is_curve
+        legend = figure.legends[0].get_texts() if is_curve else axes.texts
+        mean = (1000 + 3 * (length - 1000)) / length
+        shown = [text.get_text() for text in legend]
+        for name in ("one", "two"):
+            assert f"run {name}: {mean:.3f} bits per character" in shown

@@ -1,7 +1,7 @@
 """Learning curves: the losses of runs during training, and baselines on the same text."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -10,13 +10,16 @@ import numpy as np
 from textgen.errors import RunError, SettingError
 from textgen.evaluation.baselines import Baseline, measure_baselines
 from textgen.runs.record import RunRecord
-from textgen.runs.run import Run
+from textgen.runs.run import METRICS, Run
 
 By = Literal["steps", "characters", "minutes"]
 # Largest text to measure baselines on, in characters; on more it would take minutes.
 MOST_CHARACTERS = 4_000_000
 # The y axis covers this quantile of the losses, and this many times its distance to the lowest.
 USUAL_SHARE, USUAL_TIMES = 0.8, 2.0
+# A first loss of more bits comes from a failed training: a uniform choice among all characters of
+# Unicode costs about as much.
+MOST_BITS = 20.0
 # Smallest range of the y axis, in bits.
 LEAST_RANGE = 0.01
 # Largest plausible value of a metric. Rows with larger or negative values are skipped.
@@ -26,10 +29,16 @@ TRAINING, VALIDATION = "training_bits_per_character", "validation_bits_per_chara
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """The best checkpoint of a run: its step, position on the x axis and validation loss."""
+    """The best checkpoint of a run.
+
+    Attributes:
+        step: its step.
+        x: its position on the x axis; None for a time that the metrics do not hold.
+        validation: its validation loss in bits per character.
+    """
 
     step: int
-    x: float
+    x: float | None
     validation: float
 
 
@@ -70,27 +79,36 @@ def read_curve(run: Run, by: By) -> Curve:
     needed = ("step", TRAINING, VALIDATION, "seconds")
     rows = [row for row in rows if all(0 <= row.get(key, math.nan) < MOST for key in needed)]
     if not rows:
+        if run.steps():
+            raise RunError(
+                f"the run {str(run.path)!r} has checkpoints, but its metrics hold no evaluation: "
+                f"{METRICS} is empty, damaged or missing, and there is nothing to plot"
+            )
         raise RunError(
             f"the run {str(run.path)!r} has no evaluation to plot yet; "
             f"train it: textgen train --resume {run.reference}"
         )
-    positions = {row["step"]: _position(record, row, by) for row in rows}
-    losses = run.validation_losses(damaged=True)
-    best = min(losses, key=lambda step: (losses[step], step), default=None)
-    if best not in positions:  # its row was lost, and with it its position on the x axis
-        best = None
     return Curve(
         run=run.reference,
-        x=tuple(positions[row["step"]] for row in rows),
+        x=tuple(_position(record, row, by) for row in rows),
         training=tuple(row[TRAINING] for row in rows),
         validation=tuple(row[VALIDATION] for row in rows),
-        best=None
-        if best is None
-        else Best(step=best, x=positions[best], validation=losses[best] / math.log(2)),
+        best=_best(run, record, rows, by),
     )
 
 
-def _position(record: RunRecord, row: dict[str, float], by: By) -> float:
+def _best(run: Run, record: RunRecord, rows: Sequence[dict[str, float]], by: By) -> Best | None:
+    """Return the best checkpoint of a run, whether or not its row of the metrics is there."""
+    losses = run.validation_losses(damaged=True)
+    if not losses:
+        return None
+    step = min(losses, key=lambda step: (losses[step], step))
+    row = next((row for row in rows if row["step"] == step), {"step": step})
+    x = _position(record, row, by) if by != "minutes" or "seconds" in row else None
+    return Best(step=step, x=x, validation=losses[step] / math.log(2))
+
+
+def _position(record: RunRecord, row: Mapping[str, float], by: By) -> float:
     step = int(row["step"])
     if by == "minutes":
         return row["seconds"] / 60
@@ -144,7 +162,10 @@ def baselines_of(run: Run) -> Iterator[Baseline]:
 
 
 def bits_shown(curves: Sequence[Curve], baselines: Sequence[Baseline]) -> tuple[float, float]:
-    """Choose the range of the y axis so that high losses at the start do not flatten the curves.
+    """Choose the range of the y axis: from the lowest loss to those at the start of training.
+
+    A loss that is far higher, as after a failed step, would flatten the curves, and so would a
+    baseline. These are left out, except those that are not above the first losses.
 
     Args:
         curves: at least one.
@@ -155,9 +176,12 @@ def bits_shown(curves: Sequence[Curve], baselines: Sequence[Baseline]) -> tuple[
     """
     losses = np.concatenate([[*curve.training, *curve.validation] for curve in curves])
     levels = [baseline.bits for baseline in baselines]
-    lowest = float(min(losses.min(), *levels, math.inf))
+    bests = [curve.best.validation for curve in curves if curve.best is not None]
+    lowest = float(min(losses.min(), *levels, *bests, math.inf))
     usual = float(np.quantile(losses, USUAL_SHARE))
-    limit = lowest + USUAL_TIMES * (usual - lowest)
+    firsts = [loss for curve in curves for loss in (curve.training[0], curve.validation[0])]
+    plausible = [loss for loss in firsts if loss <= MOST_BITS]
+    limit = max(lowest + USUAL_TIMES * (usual - lowest), *plausible, 0.0)
     shown = [value for value in (*losses.tolist(), *levels, usual) if value <= limit]
     return lowest, max(*shown, lowest + LEAST_RANGE)
 

@@ -5,22 +5,31 @@ from typing import TYPE_CHECKING
 
 from textgen.evaluation.baselines import Baseline
 from textgen.evaluation.curves import By, Curve, bits_shown, losses_above
-from textgen.pictures.style import GREY, curve_colour, open_frame
+from textgen.pictures.fonts import drawable
+from textgen.pictures.style import (
+    FAINT,
+    GREY,
+    add_legend,
+    colour_of,
+    marker_of,
+    new_chart,
+    own_style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 X_TITLES: dict[By, str] = {
-    "steps": "steps",
+    "steps": "training steps",
     "characters": "characters read",
-    "minutes": "minutes",
+    "minutes": "minutes of training",
 }
 DASHES = ("--", "-.")
-# Shortest label, in characters, that leaves no room for a second column of the legend.
-WIDE_LABEL = 60
+TITLE = "Learning curves"
 
 
+@own_style()
 def draw_curves(curves: Sequence[Curve], baselines: Sequence[Baseline], by: By) -> "Figure":
     """Draw learning curves: solid lines for validation, dotted ones for training.
 
@@ -30,59 +39,53 @@ def draw_curves(curves: Sequence[Curve], baselines: Sequence[Baseline], by: By) 
         baselines: drawn as horizontal lines.
         by: what the x axis of the curves counts.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, StrMethodFormatter
 
-    figure = Figure(figsize=(8, 5))
-    axes = figure.subplots()
     low, high = bits_shown(curves, baselines)
     room = (high - low) / 20
     low, top = low - room, high + room
+    cut = losses_above(curves, high)
+    title = TITLE if len(curves) > 1 else f"{TITLE} of {curves[0].run}"
+    figure, axes = new_chart(drawable(title))
     axes.plot([], [], "-", color=GREY, label="validation")
     axes.plot([], [], ":", color=GREY, label="training")
-    axes.plot([], [], "*", color=GREY, label="best checkpoint")
+    axes.plot([], [], "*", color=GREY, markersize=14, label="best checkpoint")
     for number, curve in enumerate(curves):
-        _draw_curve(axes, curve, curve_colour(number), high, top)
+        _draw_curve(axes, curve, number, high, top)
     for baseline, dashes in zip(baselines, DASHES, strict=False):
         label = f"{baseline.title}: {baseline.bits:.3f}"
-        axes.axhline(baseline.bits, linestyle=dashes, color=GREY, linewidth=1, label=label)
+        axes.axhline(baseline.bits, linestyle=dashes, color=GREY, linewidth=1.5, label=label)
         if baseline.bits <= high:
             across = axes.get_yaxis_transform()
             name = axes.text(1.01, baseline.bits, baseline.name, transform=across, va="center")
-            name.set(color=GREY, fontsize="small")
-    if cut := losses_above(curves, high):
+            name.set(color=GREY)
+    if cut:
         label = f"losses above the chart: {len(cut)}, up to {cut[-1]:.3f}"
         axes.plot([], [], "^", color=GREY, label=label)
     axes.set_xlabel(X_TITLES[by])
     axes.set_ylabel("bits per character")
     axes.set_xlim(left=0)
     axes.set_ylim(low, top)
+    axes.grid(axis="y", color=FAINT)
     axes.xaxis.set_major_formatter(
         EngFormatter(sep="") if by == "characters" else StrMethodFormatter("{x:,g}")
     )
-    open_frame(axes)
-    labels = axes.get_legend_handles_labels()[1]
-    columns = 2 if max(map(len, labels)) < WIDE_LABEL else 1
-    corner = (0, -0.12)
-    legend = axes.legend(
-        loc="upper left", bbox_to_anchor=corner, ncols=columns, fontsize="small", frameon=False
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)  # the name of a run may hold dollar signs
+    add_legend(figure)
     return figure
 
 
-def _draw_curve(axes: "Axes", curve: Curve, colour: str, high: float, top: float) -> None:
+def _draw_curve(axes: "Axes", curve: Curve, number: int, high: float, top: float) -> None:
     # The label does not begin with the name: matplotlib skips labels that begin with an underscore.
-    label = f"run {curve.run}"
+    label, colour = f"run {curve.run}", colour_of(number)
     if curve.best is not None:
         label += f": best {curve.best.validation:.3f} at step {curve.best.step:,}"
-        axes.plot(curve.best.x, curve.best.validation, "*", color=colour, markersize=12)
+        if curve.best.x is not None:
+            axes.plot(curve.best.x, curve.best.validation, "*", color=colour, markersize=16)
     # A single evaluation is drawn as a dot, since it makes no line.
-    marker = "." if len(curve.x) == 1 else ""
-    axes.plot(curve.x, curve.validation, "-", color=colour, marker=marker, label=label)
+    marker = "o" if len(curve.x) == 1 else marker_of(number)
+    axes.plot(curve.x, curve.validation, "-", color=colour, marker=marker, label=drawable(label))
     axes.plot(curve.x, curve.training, ":", color=colour, marker=marker)
     for losses in (curve.training, curve.validation):
         for x, loss in zip(curve.x, losses, strict=True):
             if loss > high:
-                axes.plot(x, top, "^", color=colour, clip_on=False)
+                axes.plot(x, top, "^", color=colour, markersize=10, clip_on=False)

@@ -6,15 +6,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from textgen.interpretation.gradients import GradientNorms
-from textgen.pictures.style import GREY, curve_colour, open_frame
+from textgen.pictures.fonts import drawable
+from textgen.pictures.style import (
+    FAINT,
+    GREY,
+    add_legend,
+    colour_of,
+    marker_of,
+    new_chart,
+    own_style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Smallest share that is drawn; smaller ones are lost in the rounding of float32.
 SMALLEST = 1e-8
+TITLE = "How much of the gradient is left on its way back through the text"
 
 
+@own_style()
 def draw_gradients(followed: Sequence[tuple[str, bool, GradientNorms]]) -> "Figure":
     """Draw the share of gradients that is left, against the distance back in characters.
 
@@ -22,24 +33,30 @@ def draw_gradients(followed: Sequence[tuple[str, bool, GradientNorms]]) -> "Figu
         followed: for each curve the name of a network, whether the network is trained (a solid
             line, else a dashed one), and the norms.
     """
-    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, NullLocator
 
-    figure = Figure(figsize=(8, 5))
-    axes = figure.subplots()
+    figure, axes = new_chart(TITLE)
     names = list(dict.fromkeys(name for name, _, _ in followed))
     for name, is_trained, found in followed:
-        shares = found.norms[1:] / found.norms[1]
-        label = f"{'trained' if is_trained else 'untrained'}: {name}"
-        line, colour = "-" if is_trained else "--", curve_colour(names.index(name))
-        shown = np.where(shares >= SMALLEST, shares, np.nan)
-        axes.plot(range(1, len(found.norms)), shown, line, color=colour, label=label)
+        number, shares = names.index(name), found.norms[1:] / found.norms[1]
+        axes.plot(
+            range(1, len(found.norms)),
+            np.where(shares >= SMALLEST, shares, np.nan),
+            "-" if is_trained else "--",
+            color=colour_of(number),
+            marker=marker_of(number),
+            markevery=0.1,
+            label=drawable(f"{'trained' if is_trained else 'untrained'}: {name}"),
+        )
     axes.axhline(0.5, color=GREY, linewidth=1, linestyle=":")
     beside = axes.get_yaxis_transform()
-    axes.text(1.01, 0.5, "half", transform=beside, va="center", color=GREY, fontsize="small")
+    axes.text(1.01, 0.5, "half", transform=beside, va="center", color=GREY)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_xlim(0, max(len(found.norms) for _, _, found in followed) - 1)
     axes.set_xlabel("characters back")
-    axes.set_ylabel("share of the gradient at one character back")
-    axes.grid(color="0.9")
-    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
-    open_frame(axes)
+    axes.set_ylabel("share of the gradient\nat one character back")
+    axes.grid(color=FAINT)
+    add_legend(figure)
     return figure

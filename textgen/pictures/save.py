@@ -1,11 +1,11 @@
-"""Saving a drawing. Matplotlib, of the extra `plot`, is imported only when it is needed."""
+"""Saving a drawing."""
 
 import io
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textgen.errors import SettingError, StorageError, UsageError
+from textgen.pictures.style import load_matplotlib, own_style
 from textgen.runs.files import replace_file
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def check_picture(path: Path) -> None:
     if not path.absolute().parent.is_dir():
         raise StorageError(path.parent, "there is no such folder")
     try:
-        import matplotlib  # noqa: F401
+        load_matplotlib()
     except ImportError as error:
         raise UsageError(
             f"cannot import matplotlib, which a picture needs ({error}); "
@@ -41,13 +41,9 @@ def save_picture(path: Path, figure: "Figure") -> None:
     Raises:
         StorageError: if it cannot be written.
     """
-    # The metadata and the hash salt make the same drawing give the same bytes.
-    import matplotlib
-
     kind, data = path.suffix.lower()[1:], io.BytesIO()
+    # Without the metadata, the same drawing gives the same bytes.
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
-    with matplotlib.rc_context({"svg.hashsalt": "textgen"}), warnings.catch_warnings():
-        # A character that the font does not have is drawn as a box, without a warning.
-        warnings.filterwarnings("ignore", "Glyph")
-        figure.savefig(data, format=kind, dpi=150, metadata=metadata, bbox_inches="tight")
+    with own_style():
+        figure.savefig(data, format=kind, metadata=metadata)
     replace_file(path, data.getvalue())

@@ -1,4 +1,4 @@
-"""A drawing of the surprise along a text. Matplotlib is imported only when drawing."""
+"""A drawing of the surprise of a text: a short text in colours, a longer one as a curve."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.evaluation.scored_text import Part
-from textgen.pictures.style import open_frame
+from textgen.pictures.coloured_text import draw_coloured_text
+from textgen.pictures.fonts import drawable
+from textgen.pictures.style import FAINT, add_legend, colour_of, new_chart, own_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 # Most stretches of a text, and number of characters of the shortest stretch.
 STRETCHES = 400
 SHORTEST = 16
+# Most characters that are drawn as text, counted once for each model.
+MOST_DRAWN = 4000
 
 
 class Course:
@@ -59,29 +63,75 @@ class Course:
         return means / math.log(2)
 
 
-def draw_course(course: Course, names: Sequence[str]) -> "Figure":
+class ScorePicture:
+    """What is kept of a text while it is read, to draw its surprise at the end."""
+
+    def __init__(self) -> None:
+        self.course = Course()
+        self._parts: list[Part] | None = []
+        self._length = 0
+        self._nats = np.zeros(1)
+
+    def add(self, part: Part) -> None:
+        """Add the next characters."""
+        self.course.add(part)
+        self._length += len(part.text)
+        self._nats = self._nats + part.nats.sum(axis=1, dtype=np.float64)
+        if self._length * len(part.nats) > MOST_DRAWN:
+            self._parts = None
+        if self._parts is not None:
+            self._parts.append(part)
+
+    def draw(self, names: Sequence[str]) -> "Figure | None":
+        """Draw the text in colours, or a curve if it is long; return None if there is no text.
+
+        Args:
+            names: names of the M models.
+        """
+        if not self._length:
+            return None
+        means = self._nats / self._length / math.log(2)
+        titles = [
+            f"run {name}: {mean:.3f} bits per character"
+            for name, mean in zip(names, means.tolist(), strict=True)
+        ]
+        if self._parts is None:
+            return draw_course(self.course, titles, self._length)
+        text = "".join(part.text for part in self._parts)
+        nats = np.concatenate([part.nats for part in self._parts], axis=1)
+        return draw_coloured_text(text, nats / math.log(2), titles)
+
+
+@own_style()
+def draw_course(course: Course, labels: Sequence[str], characters: int) -> "Figure":
     """Draw bits per character along a text, with a line for each of M models.
 
     Args:
         course: surprise along a text with at least one character.
-        names: names of the M models, safe to show.
+        labels: names of the M models.
+        characters: length of the text.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import StrMethodFormatter
 
-    figure = Figure(figsize=(8, 4))
-    axes = figure.subplots()
+    figure, axes = new_chart(f"Surprise along a text of {characters:,} characters")
     bits = course.bits()
-    # Each stretch is a step of the line. The last one is drawn as long as the others.
-    edges = np.arange(len(bits) + 1) * course.size
-    for name, column in zip(names, bits.T, strict=True):
-        # The label does not begin with the name: matplotlib skips labels that begin with an
-        # underscore.
-        axes.stairs(column, edges, baseline=None, label=f"run {name}", linewidth=1)
+    # Each stretch is a step of the line. The last one ends with the text.
+    edges = np.minimum(np.arange(len(bits) + 1) * course.size, characters)
+    for number, (label, column) in enumerate(zip(labels, bits.T, strict=True)):
+        # A label does not begin with a name: matplotlib skips labels that begin with an underscore.
+        axes.stairs(
+            column,
+            edges,
+            baseline=None,
+            label=drawable(label),
+            color=colour_of(number),
+            linewidth=1.5,
+        )
     axes.set_ylim(bottom=0)
-    axes.set_xlabel(f"characters (each step is {course.size:,})")
+    axes.set_xlim(0, characters)
+    axes.grid(axis="y", color=FAINT)
+    axes.set_xlabel(f"characters (each step is the mean of {course.size:,})")
     axes.set_ylabel("bits per character")
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    axes.legend(frameon=False)
-    open_frame(axes)
+    add_legend(figure)
     return figure

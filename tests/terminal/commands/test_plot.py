@@ -110,7 +110,23 @@ def test_a_run_without_evaluations_is_told(
     (tiny_run / "metrics.jsonl").unlink()
     code, out, err = plot(capsys)
     assert (code, out, err.count("\n")) == (4, "", 1)
+    assert "has checkpoints, but its metrics hold no evaluation: metrics.jsonl is empty" in err
+    shutil.rmtree(tiny_run / "checkpoints")
+    code, out, err = plot(capsys)
+    assert (code, out, err.count("\n")) == (4, "", 1)
     assert "no evaluation to plot yet; train it: textgen train --resume fox" in err
+
+
+def test_the_best_checkpoint_is_named_even_if_the_metrics_are_cut(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = tiny_run / "metrics.jsonl"
+    metrics.write_text(metrics.read_text().splitlines(keepends=True)[0])
+    best = min(losses := Run(tiny_run).validation_losses(), key=losses.__getitem__)
+    assert best == 20  # its row is gone
+    for by in ("steps", "minutes"):
+        out = plot(capsys, "--no-baselines", "--by", by)[1]
+        assert f"fox: best {losses[best] / math.log(2):.3f} at step 20" in out
 
 
 @pytest.mark.parametrize(
@@ -139,17 +155,18 @@ CURVE = Curve(
 
 
 def test_runs_are_told_apart_by_letters_and_what_is_cut_is_told() -> None:
-    curves = [CURVE, replace(CURVE, run="two", best=None)]
-    baselines = [Baseline(name="xz", title="xz -9e", is_adaptive=True, nats=5.0 * math.log(2))]
+    failed = replace(CURVE, training=(*FALLING[:3], 40.0, *FALLING[4:]))
+    curves = [failed, replace(CURVE, run="two", best=None)]
+    baselines = [Baseline(name="xz", title="xz -9e", is_adaptive=True, nats=7.0 * math.log(2))]
     text = format_curves(
         curves, baselines, "steps", columns=60, lines=None, plain=False, colours=False
     )
-    # Four fifths of the losses are at most 2.36, and the lowest is 0.6: the chart ends below 4.12.
+    # The chart ends at the first losses of 6 and 6.2 bits.
     assert "AB\u2812\u2812 validation   ab\u2802 \u2802 training   * best checkpoint" in text
     assert "A one: best 0.800 at step 9" in text
     assert "B two: no checkpoint yet" in text
-    assert "xz -9e: 5.000, above the chart" in text
-    assert "^ 4 losses above the chart, the highest 6.200" in text
+    assert "xz -9e: 7.000, above the chart" in text
+    assert "^ 1 loss above the chart, the highest 40.000" in text
 
 
 @pytest.mark.parametrize("plain", [True, False])

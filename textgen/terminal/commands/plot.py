@@ -175,7 +175,9 @@ def _training_lines(curves: "Sequence[Curve]", letters: Sequence[str]) -> Iterat
 def _validation_lines(curves: "Sequence[Curve]", letters: Sequence[str]) -> Iterator[Line]:
     for curve, letter, colour in zip(curves, letters, cycle(CURVE_COLOURS), strict=False):
         points = list(zip(curve.x, curve.validation, strict=True))
-        star = None if curve.best is None else (curve.best.x, curve.best.validation)
+        star = None
+        if curve.best is not None and curve.best.x is not None:
+            star = curve.best.x, curve.best.validation
         yield Line(points=points, letter=letter, colour=colour, star=star)
 
 

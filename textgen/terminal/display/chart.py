@@ -150,7 +150,9 @@ class _Field:
 
     def __init__(self, chart: Chart, columns: int, rows: int, *, plain: bool) -> None:
         self.columns, self.rows, self._chart, self._plain = columns, rows, chart, plain
-        self.right = max(line.points[-1][0] for line in chart.lines) or 1.0
+        stars = [line.star for line in chart.lines if line.star is not None]
+        ends = [*(line.points[-1] for line in chart.lines), *stars]
+        self.right = max(x for x, _ in ends) or 1.0
         self._across, self._down = (1, 1) if plain else (2, 4)
         self._tiles = [[Tile(" ")] * columns for _ in range(rows)]
 
