@@ -5,6 +5,7 @@ from textgen.planning.choices import MAX_EPOCHS, Choice
 from textgen.planning.machine import Pace
 from textgen.planning.request import Request
 from textgen.planning.schedule import (
+    FEW_STEPS,
     FEWEST_STEPS,
     MIN_STEPS,
     Schedule,
@@ -95,7 +96,7 @@ def test_a_time_for_hardly_a_step_is_refused_with_the_least_that_makes_sense() -
 
 def test_a_time_for_few_steps_says_what_it_went_into() -> None:
     choice = choose_schedule(DRAFT, Request(minutes=0.1), PACE, LONG, 0)
-    assert FEWEST_STEPS <= choice.value.steps < MIN_STEPS
+    assert FEWEST_STEPS <= choice.value.steps < FEW_STEPS
     assert choice.reason == (
         "29 steps: as many as fit into 0.1 minutes, of which 4.0 s passed before the first step; "
         "so few steps teach little: give at least --minutes 0.29"

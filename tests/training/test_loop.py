@@ -11,6 +11,7 @@ from textgen.evaluation.protocols import bits_per_character
 from textgen.generation.generator import Generator
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.settings import ModelSettings, SamplingSettings, TrainingSettings
+from textgen.training import loop
 from textgen.training.loop import Trainer
 from textgen.workflows.supervise import make_trainer
 
@@ -86,10 +87,40 @@ def test_how_steps_are_grouped_changes_no_number() -> None:
 @pytest.mark.slow
 def test_measuring_leaves_the_training_as_it_was() -> None:
     plain, measured = trainer(5), trainer(5)
-    pace = measured.measure(0.01, 3)
+    begun = list[str]()
+    pace = measured.measure(0.01, 3, begun.append)
     assert pace.seconds_per_step > 0
+    assert begun[:2] == ["compiling the training step", "compiling the evaluation"]
+    assert set(begun[2:]) == {"timing training steps"}
     expected = [report.loss for report in plain.run()]
     assert [report.loss for report in measured.run()] == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "slow", "made"),
+    [
+        (0.01, 20.0, [1, 1]),  # a group of steps would take longer than there is time
+        (0.01, 0.05, [1]),  # the first step took so long that compiling hardly counts
+        (0.5, 20.0, [1, 1, 3]),
+    ],
+)
+def test_slow_steps_are_timed_one_by_one_or_not_again(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, slow: float, made: list[int]
+) -> None:
+    now, counts = 0.0, list[int]()
+    learner = trainer(5)
+
+    def advance(step: int, rates: Any) -> None:
+        nonlocal now
+        now += 0.1 * len(rates)
+        counts.append(len(rates))
+
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(loop, "SECONDS_OF_SLOW_STEP", slow)
+    monkeypatch.setattr(learner, "advance", advance)
+    monkeypatch.setattr(learner, "evaluate", lambda: 0.0)
+    assert learner.measure(seconds, 3).seconds_per_step == pytest.approx(0.1)
+    assert counts == made
 
 
 def test_a_loss_that_is_not_a_number_ends_the_training() -> None:

@@ -31,7 +31,7 @@ from textgen.runs.summary import summarise
 from textgen.settings import SamplingSettings
 from textgen.terminal.display.progress import format_end, format_plan
 from textgen.training.loop import Report, Trainer
-from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved
+from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved, Working
 from textgen.workflows.load import load_model
 from textgen.workflows.resume import resume_training
 from textgen.workflows.supervise import Supervision
@@ -133,7 +133,8 @@ def test_a_stop_that_is_asked_for_saves_first(corpus: Path) -> None:
 
 
 def test_a_stop_while_the_machine_is_measured_leaves_nothing_behind(corpus: Path) -> None:
-    answers = itertools.chain([False], itertools.repeat(True))  # asked first before measuring
+    # Asked before the text is read, after it, and then while measuring.
+    answers = itertools.chain([False, False], itertools.repeat(True))
     events = start(corpus, "r", steps=10**6, should_stop=answers.__next__)
     with pytest.raises(KeyboardInterrupt):
         list(events)
@@ -294,6 +295,29 @@ def test_nothing_is_left_behind_by_a_start_that_fails(
     assert [path.name for path in Path("checkpoints").iterdir()] == ["r"]
 
 
+def test_a_name_that_is_taken_meanwhile_is_answered_with_one_that_is_free(corpus: Path) -> None:
+    events = start(corpus, "r")
+    next(event for event in events if isinstance(event, Note))
+    for taken in ("r", "r-2"):
+        Path("checkpoints", taken).mkdir()
+    with pytest.raises(RunExistsError, match="such as --run r-3"):
+        list(events)
+
+
+def test_what_takes_long_before_the_plan_is_told(corpus: Path) -> None:
+    told = list[Working]()
+    events = start(corpus, "r", tell=told.append)
+    next(event for event in events if isinstance(event, Planned))
+    measuring = "measuring this machine: "
+    assert [work.text for work in told][:4] == [
+        "reading the text",
+        f"{measuring}compiling the training step",
+        f"{measuring}compiling the evaluation",
+        f"{measuring}timing training steps",
+    ]
+    assert all(work.seconds for work in told[1:])
+
+
 def speed_of_products(monkeypatch: pytest.MonkeyPatch, operations: float) -> None:
     """Replace the measurement of large products by a number of operations per second."""
     module = sys.modules["textgen.workflows.train"]
@@ -385,5 +409,7 @@ def test_a_machine_is_not_timed_where_nothing_depends_on_it(
 
     monkeypatch.setattr(sys.modules["textgen.workflows.train"], "product_speed", timed)
     assert list(start(corpus, "r"))
+    told = list[Working]()
     with pytest.raises(AssertionError, match="timed"):
-        list(start(corpus, "s", hidden_size=None))
+        list(start(corpus, "s", hidden_size=None, tell=told.append))
+    assert told[-1].text == "measuring this machine: timing matrix products"

@@ -29,7 +29,9 @@ SIZES = NETWORK | {"steps": 12, "eval_every": 4, "checkpoint_every": 3}
 
 
 def start(corpus: Path, name: str, keep_corpus: bool = True, **changes: Any) -> Iterator[Event]:
-    watch = {k: changes.pop(k) for k in ("keep", "stop_after", "should_stop") if k in changes}
+    watch = {
+        k: changes.pop(k) for k in ("keep", "stop_after", "should_stop", "tell") if k in changes
+    }
     request = Request(**(SIZES | changes))
     return start_training([corpus], name, request, Supervision(**watch), keep_corpus=keep_corpus)
 

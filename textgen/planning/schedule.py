@@ -12,10 +12,11 @@ from textgen.planning.machine import Pace
 from textgen.planning.request import Request
 from textgen.settings import MAX_STEPS, PATIENCE, TrainingSettings
 
-# Fewest steps of a plan that fills a time, even if the text is short. Fewer teach little.
+# Fewest steps of a plan that fills a time, even if the text is short.
 MIN_STEPS = 200
-# A time that fewer steps fit into is refused.
-FEWEST_STEPS = 20
+# A plan of fewer steps says that they teach little, and a time for fewer than the second number is
+# refused.
+FEW_STEPS, FEWEST_STEPS = 100, 20
 # Number of evaluations, unless they would be too close together or too far apart.
 EVALUATIONS_PER_PLAN = 15
 # Shortest and longest time between two evaluations, in seconds.
@@ -111,7 +112,7 @@ def _fitting_steps(request: Request, pace: Pace, between: float) -> Choice[int]:
             f"--minutes {least}, or the number of --steps"
         )
     reason = f"as many as fit into {time}"
-    if steps < MIN_STEPS:
+    if steps < FEW_STEPS:
         reason += (
             f", of which {pace.seconds_to_start:.1f} s passed before the first step; "
             f"so few steps teach little: give at least --minutes {least}"

@@ -72,10 +72,15 @@ def new_run_path(name: str | None, corpus: Path) -> Path:
         return _free(runs_folder() / (plain or "run"))
     path = run_path(name)
     if path.exists():
-        free = _free(path)
-        inside = path.parent == runs_folder()
-        raise RunExistsError(path, Run(path).reference, free.name if inside else str(free))
+        raise run_exists_error(path)
     return path
+
+
+def run_exists_error(path: Path) -> RunExistsError:
+    """Return the error for a new run whose path is taken; it suggests a free name."""
+    free = _free(path)
+    inside = path.parent == runs_folder()
+    return RunExistsError(path, Run(path).reference, free.name if inside else str(free))
 
 
 def _free(path: Path) -> Path:

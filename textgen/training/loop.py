@@ -23,6 +23,9 @@ from textgen.training.train_step import Batch, Recipe, make_train_steps, steps_p
 
 # Number of learning rates computed at once, one for each step.
 RATES_PER_CALL = 4096
+# If compiling and the first step take longer than this, in seconds, no other step is timed:
+# compiling is a small part of that time.
+SECONDS_OF_SLOW_STEP = 20.0
 # Training has diverged when a loss is this much above the best one, in nats per character.
 JUMP = 1.0
 
@@ -209,44 +212,48 @@ class Trainer:
         return self._validation_loss(self.state.parameters)
 
     def measure(
-        self, seconds: float, most_steps: int, should_stop: Callable[[], bool] = lambda: False
+        self, seconds: float, most_steps: int, begin: Callable[[str], None] = lambda _: None
     ) -> Pace:
         """Compile, then time some steps and an evaluation. The state stays unchanged.
 
         Args:
-            seconds: how long to time steps.
-            most_steps: largest number of steps to time.
-            should_stop: function that is called after each group of steps; true ends the
-                measurement.
+            seconds: how long to time steps. Where a group of steps takes longer, one is timed.
+            most_steps: largest number of steps to time, or one more.
+            begin: function that is called before each piece of work, with its name. It may raise
+                an exception to end the measurement; the state is then of no use.
 
         Returns:
-            The pace. The time to start is that of compiling, the first steps and the first
+            The pace. The time to start is that of compiling, the first step and the first
             evaluation.
         """
-        started = time.perf_counter()
         saved = jax.tree.map(np.array, self.state), self.progress
-        zero_rates = np.zeros(min(self._at_once, most_steps), np.float32)
-        self.advance(0, zero_rates)
-        self.evaluate()
-        begun = time.perf_counter()
-        to_start = begun - started
-        self.evaluate()
-        evaluation = time.perf_counter() - begun
-        begun, durations = time.perf_counter(), list[float]()
-        while not durations or not (
-            time.perf_counter() - begun >= seconds
-            or len(durations) * len(zero_rates) >= most_steps
-            or should_stop()
-        ):
-            before = time.perf_counter()
-            self.advance(len(durations) * len(zero_rates), zero_rates)
-            durations.append((time.perf_counter() - before) / len(zero_rates))
+        begin("compiling the training step")
+        first = self._seconds_per_step(1)
+        begin("compiling the evaluation")
+        compiling = _seconds_of(self.evaluate)
+        evaluation = _seconds_of(self.evaluate)
+        begin("timing training steps")
+        slow = first > SECONDS_OF_SLOW_STEP
+        durations = [first if slow else self._seconds_per_step(1)]
+        count = min(self._at_once, most_steps)
+        if durations[0] * count < seconds:
+            begun, durations = time.perf_counter(), []
+            while not durations or not (
+                time.perf_counter() - begun >= seconds or len(durations) * count >= most_steps
+            ):
+                begin("timing training steps")
+                durations.append(self._seconds_per_step(count))
         self.restore(*saved)
         return Pace(
             seconds_per_step=median(durations),
             seconds_per_evaluation=evaluation,
-            seconds_to_start=to_start,
+            seconds_to_start=first + compiling,
         )
+
+    def _seconds_per_step(self, count: int) -> float:
+        """Make some steps that change no parameter, and return the time of each in seconds."""
+        rates = np.zeros(count, np.float32)
+        return _seconds_of(lambda: self.advance(0, rates)) / count
 
     def run(self, stop_after: int | None = None) -> Iterator[Report]:
         """Train to the end of the plan, or until the validation loss no longer falls.
@@ -335,3 +342,10 @@ class Trainer:
         self.state, measures = self._steps(self.state, np.int32(count), stacked)
         losses, norms = np.asarray(measures)[:count].T
         return losses.tolist(), norms.tolist()
+
+
+def _seconds_of(work: Callable[[], object]) -> float:
+    """Return the time that a function takes in seconds."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun

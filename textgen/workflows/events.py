@@ -21,6 +21,19 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Working:
+    """A piece of work begins that may take long and has no events of its own.
+
+    Attributes:
+        text: what is done, in a few words.
+        seconds: about how long it takes; None if that is not known.
+    """
+
+    text: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class Planned:
     """The plan is made and training begins.
 
@@ -74,4 +87,4 @@ class Ended:
     best_loss: float | None
 
 
-Event = Note | Planned | Report | Sampled | Saved | Ended
+Event = Note | Working | Planned | Report | Sampled | Saved | Ended

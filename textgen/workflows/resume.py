@@ -99,7 +99,6 @@ def resume_training(
         seconds = None
         if further:
             pace = measure_pace(trainer, further, supervision)
-            supervision.check()
             pace = replace(pace, seconds_to_start=time.perf_counter() - started)
             text = TextSize(
                 vocab_size=trainer.model.vocab_size,

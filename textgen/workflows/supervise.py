@@ -1,5 +1,6 @@
 """Supervise training for new and resumed runs: report, evaluate, save, roll back and stop."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from textgen.evaluation.protocols import Evaluator, bits_per_character
 from textgen.generation.generator import Generator
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.model import network_function
+from textgen.network.parameters import operations_per_character
 from textgen.planning.machine import Pace
 from textgen.planning.request import Request
 from textgen.runs.checkpoint import Checkpoint, ModelConfig
@@ -21,11 +23,16 @@ from textgen.runtime.devices import make_mesh
 from textgen.settings import ModelSettings, SamplingSettings, TrainingSettings
 from textgen.training.loop import Report, Trainer
 from textgen.training.train_state import state_arrays
-from textgen.workflows.events import Ended, Event, Note, Sampled, Saved
+from textgen.workflows.events import Ended, Event, Note, Sampled, Saved, Working
 from textgen.workflows.recover import prune, roll_back, store
 
-# Time for which steps are timed to make a plan.
+# Longest time for which steps are timed to make a plan, in seconds.
 SECONDS_TO_MEASURE = 2.0
+# Largest part of the time to fill for which steps are timed.
+MEASURED_SHARE = 0.05
+# Speed of training of two cores in floating-point operations per second, and the time in seconds
+# that compiling takes there. They only tell beforehand about how long measuring will take.
+USUAL_SPEED, USUAL_SECONDS_TO_COMPILE = 150e9, 4.0
 # Length of the text that is sampled after each evaluation.
 SAMPLED_CHARACTERS = 100
 
@@ -39,11 +46,14 @@ class Supervision:
         stop_after: a step before the plan's end after which to stop.
         should_stop: function that is called after every report; true saves a checkpoint and ends
             training.
+        tell: function that is called with each piece of work that may take long before the plan is
+            made.
     """
 
     keep: int = 3
     stop_after: int | None = None
     should_stop: Callable[[], bool] = lambda: False
+    tell: Callable[[Working], None] = lambda _: None
 
     def check(self) -> None:
         """Stop if asked to. Call this only while there is nothing to save.
@@ -53,6 +63,17 @@ class Supervision:
         """
         if self.should_stop():
             raise KeyboardInterrupt
+
+    def begin(self, work: str, seconds: float | None = None) -> None:
+        """Tell what is done next, and about how long it takes, or stop if asked to.
+
+        Call this only while there is nothing to save.
+
+        Raises:
+            KeyboardInterrupt: if `should_stop` returns true.
+        """
+        self.check()
+        self.tell(Working(work, seconds))
 
 
 def supervise(
@@ -154,10 +175,27 @@ def make_trainer(
 
 
 def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -> Pace:
-    """Measure the pace of a trainer, to make a plan for a request."""
-    # For a plan of few steps, the measurement must not take longer than the plan itself.
-    most = 1_000_000 if request.steps is None else max(request.steps // 10, 3)
-    return trainer.measure(SECONDS_TO_MEASURE, most, supervision.should_stop)
+    """Measure the pace of a trainer, to make a plan for a request.
+
+    Raises:
+        KeyboardInterrupt: if it is asked to stop.
+    """
+    # For a plan of few steps or little time, the measurement must not take longer than the plan.
+    most, seconds = 1_000_000, min(SECONDS_TO_MEASURE, request.seconds * MEASURED_SHARE)
+    if request.steps is not None:
+        most, seconds = max(request.steps // 10, 3), SECONDS_TO_MEASURE
+    operations = operations_per_character(trainer.model) * trainer.plan.characters_per_step
+    # A step is made when the program is compiled, and at least one more to time it.
+    about = USUAL_SECONDS_TO_COMPILE + seconds + 2 * operations / USUAL_SPEED
+    begun = time.perf_counter()
+
+    def begin(work: str) -> None:
+        left = max(about - (time.perf_counter() - begun), 1.0)
+        supervision.begin(f"measuring this machine: {work}", left)
+
+    pace = trainer.measure(seconds, most, begin)
+    supervision.check()
+    return pace
 
 
 def _checkpoint(trainer: Trainer, config: ModelConfig, loss: float | None) -> Checkpoint:

@@ -9,14 +9,14 @@ from textgen.data.corpus import Corpus, read_chunks, scan_corpus
 from textgen.data.shipped import find_corpus, shipped_corpus
 from textgen.data.tokens import Tokens, open_tokens, write_tokens
 from textgen.data.vocabulary import Vocabulary
-from textgen.errors import RunExistsError, UsageError
+from textgen.errors import UsageError
 from textgen.planning.choices import TextSize
 from textgen.planning.machine import Pace
 from textgen.planning.plan import make_plan
 from textgen.planning.request import Request
 from textgen.runs.checkpoint import ModelConfig
 from textgen.runs.files import encode_json, whole_folder, write_durably
-from textgen.runs.library import new_run_path
+from textgen.runs.library import new_run_path, run_exists_error
 from textgen.runs.lock import training_lock
 from textgen.runs.record import CorpusRecord, RunRecord
 from textgen.runs.run import CHECKPOINTS, RECORD, TOKENS, Run
@@ -61,6 +61,7 @@ def start_training(
 
     Raises:
         RunExistsError: if a run of that name exists.
+        UsageError: if the time is too short for more than a few steps; nothing is written then.
         CorpusError: if the text cannot be read or trained on.
         StorageError: if the run cannot be written; checkpoints that were saved remain usable.
         DivergedError: if training diverges again after five roll-backs.
@@ -78,6 +79,7 @@ def start_training(
         paths[index] = find_corpus(given)
         if paths[index] != given:
             yield Note(f"{given.name}: the text that ships with textgen")
+    supervision.begin("reading the text")
     corpus = scan_corpus(paths)
     path = new_run_path(name, paths[0])
     supervision.check()
@@ -108,7 +110,7 @@ def start_training(
             if not keep_corpus:
                 (folder / TOKENS).unlink()
     except FileExistsError as error:
-        raise RunExistsError(path, Run(path).reference, f"{path.name}-2") from error
+        raise run_exists_error(path) from error
     run = Run(path)
     yield Planned(run, record, 0, plan.seconds, plan.reasons)
     with training_lock(path):
@@ -137,13 +139,12 @@ class _ThisMachine:
         return time.perf_counter() - self._started
 
     def product_speed(self, devices: int) -> float:
+        self._supervision.begin("measuring this machine: timing matrix products")
         return product_speed(make_mesh(devices, devices), repeats=4)
 
     def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
         self._trainer = make_trainer(model, draft, self._training, self._validation)
-        pace = measure_pace(self._trainer, self._request, self._supervision)
-        self._supervision.check()
-        return pace
+        return measure_pace(self._trainer, self._request, self._supervision)
 
     def trainer_of(self, plan: TrainingSettings) -> Trainer:
         """Give the trainer that was measured last a complete plan, and return it."""

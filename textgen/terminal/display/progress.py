@@ -18,9 +18,9 @@ from textgen.terminal.display.render import (
     format_duration,
 )
 from textgen.terminal.display.run_tables import format_network
-from textgen.terminal.output import say
+from textgen.terminal.output import ProgressLine, say
 from textgen.training.loop import Report
-from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved
+from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved, Working
 
 
 def format_plan(event: Planned) -> str:
@@ -49,6 +49,12 @@ def format_plan(event: Planned) -> str:
     if event.first_step > plan.first_step:
         lines.append(f"resumed  after step {event.first_step:,} of {plan.last_step:,}")
     return "\n".join(lines)
+
+
+def format_work(work: Working) -> str:
+    """Describe a piece of work, and about how long it takes if that is known."""
+    about = "" if work.seconds is None else f" (about {format_duration(work.seconds)})"
+    return f"{work.text}{about}"
 
 
 def format_report(report: Report, last_step: int) -> str:
@@ -90,6 +96,7 @@ class TrainingDisplay:
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._live = LiveView(quiet=quiet)
+        self._before = ProgressLine(quiet=quiet)
         self._planned: Planned | None = None
         self._report: Report | None = None
         self._validation: float | None = None
@@ -99,6 +106,7 @@ class TrainingDisplay:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._before.close()
         self._live.stop()
 
     def show(self, event: Event) -> None:
@@ -106,7 +114,10 @@ class TrainingDisplay:
         match event:
             case Note(text, grave):
                 say(one_line(text)) if grave else self._print(one_line(text))
+            case Working():
+                self._before.show(format_work(event))
             case Planned():
+                self._before.close()
                 self._print(format_plan(event))
                 self._planned = event
                 self._live.start()

@@ -1,0 +1,56 @@
+from typing import Any
+
+import pytest
+
+from tests.training.plans import MODEL, plan
+from textgen.planning.machine import Pace
+from textgen.planning.request import Request
+from textgen.workflows.events import Working
+from textgen.workflows.supervise import SECONDS_TO_MEASURE, Supervision, measure_pace
+
+PACE = Pace(seconds_per_step=0.1, seconds_per_evaluation=0.1, seconds_to_start=1.0)
+
+
+class PaperTrainer:
+    """A trainer that measures nothing, and notes what it is asked to measure."""
+
+    model = MODEL
+
+    def __init__(self, batch_size: int) -> None:
+        self.plan = plan(batch_size=batch_size)
+
+    def measure(self, seconds: float, most_steps: int, begin: Any) -> Pace:
+        self.seconds, self.most_steps = seconds, most_steps
+        begin("compiling")
+        return PACE
+
+
+def measured(batch_size: int = 4, **asked: Any) -> tuple[PaperTrainer, list[Working]]:
+    trainer, told = PaperTrainer(batch_size), list[Working]()
+    found = measure_pace(trainer, Request(**asked), Supervision(tell=told.append))  # type: ignore[arg-type]
+    assert found == PACE
+    return trainer, told
+
+
+def test_measuring_takes_a_small_part_of_a_small_budget() -> None:
+    for minutes, seconds in ((0.1, 0.3), (0.5, 1.5), (5, SECONDS_TO_MEASURE)):
+        trainer, _ = measured(minutes=minutes)
+        assert trainer.seconds == pytest.approx(seconds)
+        assert trainer.most_steps > 10_000
+    trainer, _ = measured(steps=5)
+    assert (trainer.seconds, trainer.most_steps) == (SECONDS_TO_MEASURE, 3)
+
+
+def test_measuring_says_about_how_long_it_takes() -> None:
+    (_, (small,)), (_, (large,)) = measured(), measured(batch_size=2**24)
+    assert small.text == "measuring this machine: compiling"
+    assert small.seconds == pytest.approx(6, abs=1)
+    assert (large.seconds or 0) > 15
+
+
+def test_measuring_ends_when_it_is_asked_to_stop() -> None:
+    told = list[Working]()
+    supervision = Supervision(tell=told.append, should_stop=lambda: True)
+    with pytest.raises(KeyboardInterrupt):
+        measure_pace(PaperTrainer(4), Request(), supervision)  # type: ignore[arg-type]
+    assert told == []
