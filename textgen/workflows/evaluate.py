@@ -198,7 +198,7 @@ def encode_text(
             `on_unknown` is `error`.
     """
     if not text:
-        raise CorpusError(name, "the text is empty; there is nothing to measure")
+        raise CorpusError(name, "the text is empty; there is nothing to measure", "text")
     try:
         tokens = vocabulary.encode(text, on_unknown)
     except UnknownCharacterError as error:
@@ -210,11 +210,12 @@ def encode_text(
             f"the model does not know the character {error.character!r} "
             f"(U+{ord(error.character):04X}) at line {line}, column {column}; "
             f"choose --on-unknown {rules}",
+            "text",
         ) from error
     if len(tokens) < 2:
         known = " that the model knows" if len(tokens) < len(text) else ""
         problem = f"at least 2 characters are needed, got {len(tokens)}{known}"
-        raise CorpusError(name, problem)
+        raise CorpusError(name, problem, "text")
     known_ones = set(vocabulary.characters)
     unknown = sum(count for one, count in Counter(text).items() if one not in known_ones)
     return tokens.astype(token_dtype(len(vocabulary))), unknown

@@ -88,11 +88,15 @@ def test_a_text_from_a_file_or_a_pipe_is_measured_as_the_model_reads_it(
     assert measured == [vocabulary.encode("the\nfex").tolist()]
     assert err.startswith("the model does not know 1 of 7 characters (--on-unknown nearest)\n")
     content = json.loads(out)
+    assert content["type"] == "evaluation"
     assert (content["run"], content["text"], content["unknown"]) == ("fox", "a.txt", 1)
     assert [one["protocol"] for one in content["results"]] == ["window", "stream", "dynamic"]
     assert content["results"][0]["nats_per_character"] == 0.693147
-    code, out, err = run(capsys, "fox", "a.txt")
+    assert json.loads(run(capsys, "a.txt", "--json")[1])["on_unknown"] == "replace"
+    assert measured.pop() == vocabulary.encode("the\nf\u00e9x", "replace").tolist()
+    code, out, err = run(capsys, "fox", "a.txt", "--on-unknown", "error")
     assert (code, out) == (3, "")
+    assert err.startswith("textgen: text 'a.txt': ")
     assert "'\u00e9' (U+00E9) at line 2, column 2; choose --on-unknown" in err
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"fox")))
     code, out, _ = run(capsys, "fox", "-")

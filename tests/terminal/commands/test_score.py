@@ -1,6 +1,7 @@
 import io
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -161,11 +162,18 @@ def test_a_probability_is_never_rounded_to_certainty() -> None:
     ("arguments", "code", "message"),
     [
         (["score", "nowhere.txt"], 3, "there is no such file"),
-        (["score", "."], 3, "it is a folder"),
+        (["score", "empty"], 3, "text 'empty': the folder holds no files"),
+        (["score", "fax", "text.txt"], 4, "no run named 'fax' in 'checkpoints'; known"),
+        (["score", "both", "text.txt"], 2, "'both' is a run and a text; name the run with --model"),
+        (["score", "fox", "nowhere"], 3, "text 'nowhere': there is no such file or folder, nor a"),
         (["score", "/dev/null"], 3, "neither a file nor a folder"),
+        (["score", "text.txt", "--fail-above", "-1"], 2, "fail-above must be a number of at least"),
+        (["score", "--fail-above=1", "--model=a", "--model=b"], 2, "is for one run"),
         (["score", "empty.txt"], 3, "the text is empty"),
+        (["score", "empty.txt", "--show"], 3, "text 'empty.txt': the text is empty"),
+        (["score", "empty.txt", "--lines"], 3, "text 'empty.txt': the text is empty"),
         (["score", "latin.txt"], 3, "not UTF-8 at line 2, byte 4"),
-        (["score", "text.txt", "--model", "none"], 4, "known runs: fox"),
+        (["score", "text.txt", "--model", "none"], 4, "known runs: .*fox"),
         (["score", "text.txt", "--sort", "--top", "0"], 2, "top must be"),
         (["score", "text.txt", "--show", "--model=a", "--model=b"], 2, "--lines"),
         (["score", "text.txt", "--show", "--lines"], 2, "--show is for a whole text"),
@@ -174,8 +182,9 @@ def test_a_probability_is_never_rounded_to_certainty() -> None:
         (["score", "strange.txt", "--on-unknown", "error"], 2, "U\\+2603\\) at position 5"),
         (["classify", "a=fox", "text.txt"], 2, "at least two runs"),
         (["classify", "a=fox", "a=fox", "text.txt"], 2, "a label of its own"),
-        (["classify", "a=fox", "fox", "text.txt"], 2, "'fox' is not LABEL=RUN"),
-        (["classify", "a=fox", "b=none", "text.txt"], 4, "known runs: fox"),
+        (["classify", "text.txt", "--model", "fox"], 2, "at least two runs"),
+        (["classify"], 2, "textgen classify A=RUN B=RUN TEXT"),
+        (["classify", "a=fox", "b=none", "text.txt"], 4, "known runs: .*fox"),
         (["classify", "a=fox", "b=fox", "empty.txt"], 3, "the text is empty"),
         (["classify", "a=fox", "b=fox", "empty.txt", "--lines"], 3, "the text is empty"),
     ],
@@ -184,10 +193,15 @@ def test_bad_input_is_told_in_one_line(
     say: Say, arguments: list[str], code: int, message: str
 ) -> None:
     Path("empty.txt").write_bytes(b"\xef\xbb\xbf")
+    Path("empty").mkdir()
+    Path("both").mkdir()
+    Path("checkpoints/both").mkdir()
+    Path("checkpoints/both/run.json").write_text("{}")
+    os.utime("checkpoints/both", (0, 0))  # the newest run is another one
     Path("latin.txt").write_bytes(b"a\nb\xe9")
     Path("strange.txt").write_text("the \u2603")
     found, out, err = say(*arguments)
-    assert (found, out if "--lines" not in arguments else "") == (code, "")
+    assert (found, out) == (code, "")
     assert re.search(message, err)
     assert err.count("\n") == 1
 
@@ -199,3 +213,42 @@ def test_a_text_is_drawn_along_its_way(say: Say) -> None:
     assert Path("way.svg").read_text().startswith("<?xml")
     assert say("score", "text.txt", "-o", "way.svg", "--lines")[0] == 2
     assert say("score", "text.txt", "-o", "way.jpg")[0] == 2
+
+
+def test_several_texts_and_folders_are_read_as_train_reads_them(say: Say) -> None:
+    Path("folder").mkdir()
+    Path("folder/a.txt").write_text("the dog\n")
+    Path("folder/b.png").write_bytes(b"\0")
+    Path("folder/c.txt").write_text("the fox")
+    Path("joined.txt").write_text("the dog\n\nthe fox\nthe lazy dog")
+    Path("last.txt").write_text("the lazy dog")
+    expected = say("score", "fox", "joined.txt", "--json")[1]
+    code, out, err = say("score", "folder", "last.txt", "--json")
+    assert (code, out) == (0, expected)
+    assert err == "skipped 'folder/b.png': not a text file\n"
+    assert say("score", "--model=fox", "folder", "last.txt", "--json")[1] == expected
+    judged = say("classify", "a=fox", "b=fox", "folder", "last.txt", "--json")[1]
+    assert json.loads(judged)["runs"][0]["bits"] == json.loads(expected)["runs"][0]["bits"]
+    named = say("classify", "--model=fox", "--model=b=fox", "folder", "last.txt", "--json")[1]
+    assert [run["label"] for run in json.loads(named)["runs"]] == ["fox", "b"]
+
+
+def test_a_script_can_fail_on_a_text_that_fits_badly(say: Say) -> None:
+    whole = bits(Path("text.txt").read_text()) / 29
+    assert say("score", "text.txt", f"--fail-above={whole + 0.01}")[0] == 0
+    code, out, err = say("score", "text.txt", "--fail-above", "2.5", "--json")
+    score, error = map(json.loads, out.splitlines())
+    assert (code, score["type"], error["type"], error["exit_code"]) == (1, "score", "error", 1)
+    told = f"the text has {whole:.4f} bits per character; at most 2.5 are allowed (--fail-above)"
+    assert (error["message"], err) == (told, f"textgen: {told}\n")
+
+
+def test_every_line_of_json_says_what_it_is(say: Say) -> None:
+    for command, kinds in (
+        (["score", "text.txt"], ["score"]),
+        (["score", "text.txt", "--lines"], [*["line"] * 3, "score"]),
+        (["classify", "a=fox", "b=fox", "text.txt"], ["classification"]),
+        (["classify", "a=fox", "b=fox", "text.txt", "--lines"], [*["line"] * 3, "classification"]),
+    ):
+        lines = [json.loads(line) for line in say(*command, "--json")[1].splitlines()]
+        assert [next(iter(line.items())) for line in lines] == [("type", kind) for kind in kinds]

@@ -1,6 +1,5 @@
 """The command `classify`: say which of several runs most probably wrote a text."""
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,22 +8,37 @@ from typing import Annotated
 import typer
 
 from textgen.errors import UsageError
+from textgen.settings import TEXT_UNKNOWN
 from textgen.terminal.commands.options import AsJson, Quiet, Scored
 from textgen.terminal.commands.text_input import refuse_empty, text_chunks, with_progress
-from textgen.terminal.display.score_tables import format_judged, format_posteriors, tell_unknown
-from textgen.terminal.output import columns_of, emit
+from textgen.terminal.display.score_tables import (
+    format_judged,
+    format_posteriors,
+    judge,
+    tell_unknown,
+)
+from textgen.terminal.output import columns_of, emit, emit_json
 
 
 def classify(
-    runs: Annotated[
-        list[str],
+    arguments: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="LABEL=RUN...  [FILE|-]",
-            help="Two or more runs with a label each, then the text; standard input by default.",
+            metavar="[LABEL=RUN]... [TEXT]...",
+            help="Two or more runs with a label each, then files, folders or names of shipped "
+            "texts; standard input by default.",
         ),
-    ],
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[LABEL=]RUN",
+            help="A run, as in the arguments; its name is its label if it has no other. With this "
+            "option, all arguments are texts.",
+        ),
+    ] = None,
     lines: Annotated[bool, typer.Option("--lines", help="Classify each line by itself.")] = False,
-    on_unknown: Scored = "replace",
+    on_unknown: Scored = TEXT_UNKNOWN,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -32,54 +46,54 @@ def classify(
 
     All runs have the same prior probability.
     """
-    labels, file = _split_labels(runs)
+    labels, sources = _labels_and_sources(arguments or [], model or [])
 
     from textgen.workflows.load import load_model
     from textgen.workflows.score import Scoring
 
-    chunks = text_chunks(file)
+    chunks = text_chunks(sources)
     scoring = Scoring([load_model(name) for name in labels.values()], on_unknown=on_unknown)
     names = list(labels)
     if lines:
-        for line in scoring.read_each_line(chunks):
-            emit(format_judged(line, names, as_json=as_json))
+        for line in refuse_empty(scoring.read_each_line(chunks), sources):
+            judged = judge(line, names)
+            emit_json("line", judged) if as_json else emit(format_judged(judged))
     else:
-        for _ in with_progress(scoring.read(chunks), scoring, quiet=quiet):
+        parts = with_progress(scoring.read(chunks), scoring, sources, quiet=quiet)
+        for _ in refuse_empty(parts, sources):
             pass
-    refuse_empty(scoring.characters, file)
     report = scoring.report()
     for label, run in zip(names, report["runs"], strict=True):
         run["label"] = label
     report["label"] = max(report["runs"], key=lambda run: run["posterior"])["label"]
     if as_json:
-        emit(json.dumps(report) + "\n")
+        emit_json("classification", report)
     elif not lines:
         emit(format_posteriors(report, columns_of(sys.stdout)) + "\n")
     if not quiet:
         tell_unknown(report)
 
 
-def _split_labels(given: Sequence[str]) -> tuple[dict[str, str], Path | None]:
-    """Return the run of each label, and the file.
+def _labels_and_sources(
+    arguments: Sequence[str], model: Sequence[str]
+) -> tuple[dict[str, str], list[Path]]:
+    """Return the run of each label, and the texts. A file takes precedence over LABEL=RUN.
 
     Raises:
-        UsageError: if there are fewer than two labels, or two are equal.
+        UsageError: if there are fewer than two runs, or two labels are equal.
     """
-    *pairs, last = given
-    is_file = not _is_pair(last) or (len(pairs) > 1 and Path(last).is_file())
-    file = Path(last) if is_file else None
-    pairs += [last] if file is None else []
-    for pair in pairs:
-        if not _is_pair(pair):
-            raise UsageError(
-                f"{pair!r} is not LABEL=RUN; give each run a label, and name the text last"
-            )
+    are_runs = [not model and _is_pair(one) and not Path(one).exists() for one in arguments]
+    pairs = [one for one, is_run in zip(arguments, are_runs, strict=True) if is_run]
+    pairs += [one if _is_pair(one) else f"{one}={one}" for one in model]
+    sources = [Path(one) for one, is_run in zip(arguments, are_runs, strict=True) if not is_run]
     labels = dict(pair.split("=", 1) for pair in pairs)
     if len(pairs) < 2:
-        raise UsageError("classify needs at least two runs, each with a label: A=RUN B=RUN")
+        raise UsageError(
+            "classify needs at least two runs, each with a label: textgen classify A=RUN B=RUN TEXT"
+        )
     if len(labels) < len(pairs):
         raise UsageError("each run needs a label of its own")
-    return labels, file
+    return labels, sources
 
 
 def _is_pair(text: str) -> bool:

@@ -142,12 +142,12 @@ def _find(
     from textgen.workflows.find_units import Reading, find_units, read_beginning, validation_text
     from textgen.workflows.load import load_model
 
-    chunks = None if file is None else text_chunks(file)
+    chunks = text_chunks([file]) if file else iter(())
     model = load_model(run)
-    if chunks is None:
+    if file is None:
         name, tokens = "the run's own text", validation_text(model, limit)
     else:
-        name = text_name(file)
+        name = text_name([file])
         tokens = model.config.vocabulary.encode(read_beginning(chunks, limit), on_unknown)
     progress = ProgressLine(quiet=quiet, first_at_once=True)
     for event in find_units(model, tokens, name):

@@ -74,9 +74,13 @@ Engine = Annotated[
         "samples."
     ),
 ]
-FileArgument = Annotated[
-    Path | None,
-    typer.Argument(metavar="[FILE|-]", help="File with the text; standard input by default."),
+RunAndSources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[RUN] [TEXT]...",
+        help="The run, then files, folders or names of shipped texts; - is standard input. With "
+        "--model, all arguments are texts.",
+    ),
 ]
 Output = Annotated[
     Path | None,

@@ -1,7 +1,6 @@
 """The command `score`: say how well a text fits one run or several."""
 
 import heapq
-import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from textgen.errors import UsageError
+from textgen.errors import ThresholdError, UsageError
 from textgen.readable import cut, one_line
-from textgen.settings import check_number
-from textgen.terminal.commands.options import AsJson, FileArgument, Output, Quiet, Scored
+from textgen.settings import TEXT_UNKNOWN, check_number
+from textgen.terminal.commands.options import AsJson, Model, Output, Quiet, RunAndSources, Scored
 from textgen.terminal.commands.picture import check_output, save_output
+from textgen.terminal.commands.run_names import runs_and_sources
 from textgen.terminal.commands.text_input import refuse_empty, text_chunks, with_progress
 from textgen.terminal.display.score_tables import format_report, tell_unknown
 from textgen.terminal.display.surprise import format_legend, format_text
-from textgen.terminal.output import columns_of, emit, takes_colours, terminal_width
+from textgen.terminal.output import columns_of, emit, emit_json, takes_colours, terminal_width
 
 if TYPE_CHECKING:
     from textgen.evaluation.scored_text import Line, Part
@@ -32,14 +32,8 @@ MIN_COLUMNS = 8
 
 
 def score(
-    file: FileArgument = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="RUN",
-            help="Run to score with; the newest by default. Give several to compare them.",
-        ),
-    ] = None,
+    arguments: RunAndSources = None,
+    model: Model = None,
     lines: Annotated[
         bool, typer.Option("--lines", help="Score each line, with the lines before it as context.")
     ] = False,
@@ -68,14 +62,22 @@ def score(
             "shown on a terminal.",
         ),
     ] = None,
+    fail_above: Annotated[
+        float | None,
+        typer.Option(
+            metavar="BITS",
+            help="End with exit code 1 if the text has more bits per character than this.",
+        ),
+    ] = None,
     output: Output = None,
-    on_unknown: Scored = "replace",
+    on_unknown: Scored = TEXT_UNKNOWN,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure how well a text fits a run.
 
     The score is in bits per character; lower is better. With several runs, say which one fits best.
+    The newest run and standard input are the defaults.
     """
     check_number("top", TOP if top is None else top, 1, 10**6, whole=True)
     if top is not None and not sort:
@@ -83,27 +85,34 @@ def score(
     lines = lines or separate or sort
     if show and (lines or as_json):
         raise UsageError("--show is for a whole text; give it without --lines and --json")
+    if fail_above is not None:
+        check_number("fail_above", fail_above, 0)
     check_output(output)
     if output is not None and (lines or show):
         raise UsageError("--output draws a whole text; give it without --lines and --show")
     if show and len(model or []) > 1:
         raise UsageError("--show is for one run; compare several with --lines")
+    if fail_above is not None and len(model or []) > 1:
+        raise UsageError("--fail-above is for one run; give --model once")
     if dynamic and separate:
         raise UsageError("--dynamic learns from line to line; give it without --separate")
 
     from textgen.workflows.load import load_model
     from textgen.workflows.score import Scoring
 
-    chunks = text_chunks(file)
-    models = [load_model(name) for name in model] if model else [load_model(None)]
+    runs, sources = runs_and_sources(arguments, model)
+    chunks = text_chunks(sources)
+    models = [load_model(name) for name in runs]
     scoring = Scoring(models, on_unknown=on_unknown, dynamic=dynamic)
     if lines:
         found = scoring.read_each_line(chunks) if separate else scoring.read_lines(chunks)
-        found = with_progress(found, scoring, quiet=quiet or not sort)
+        found = with_progress(found, scoring, sources, quiet=quiet or not sort)
+        found = refuse_empty(found, sources)
         shown = heapq.nlargest(top or TOP, _written(found), key=_rank) if sort else found
         _show_lines(scoring.names, shown, as_json=as_json)
     else:
-        parts = with_progress(scoring.read(chunks), scoring, quiet=quiet)
+        parts = with_progress(scoring.read(chunks), scoring, sources, quiet=quiet)
+        parts = refuse_empty(parts, sources)
         if output is not None:
             parts = _drawn(parts, scoring.names, output, quiet=quiet)
         is_wanted = show or (show is None and sys.stdout.isatty() and len(scoring.models) == 1)
@@ -111,13 +120,16 @@ def score(
             _show_text(parts, show)
         for _ in parts:
             pass
-    refuse_empty(scoring.characters, file)
+    report = scoring.report()
     if as_json:
-        emit(json.dumps(scoring.report()) + "\n")
+        emit_json("score", report)
     else:
-        emit(format_report(scoring.report(), columns_of(sys.stdout)) + "\n")
+        emit(format_report(report, columns_of(sys.stdout)) + "\n")
     if not quiet:
-        tell_unknown(scoring.report())
+        tell_unknown(report)
+    measured = report["runs"][0]["bits_per_character"]
+    if fail_above is not None and measured > fail_above:
+        raise ThresholdError(measured, fail_above)
 
 
 def _written(lines: "Iterable[Line]") -> "Iterator[Line]":
@@ -178,18 +190,18 @@ def _show_lines(names: Sequence[str], lines: "Iterable[Line]", *, as_json: bool)
     heads = [str(number) for number in range(1, len(names) + 1)] if names[1:] else ["bits/char"]
     room = max(6, *map(len, heads))
     columns = terminal_width() if sys.stdout.isatty() else None
-    if not as_json:
-        for head, name in zip(heads, names, strict=True) if names[1:] else ():
-            emit(f"{head}: bits per character of {one_line(name)}\n")
-        likeliest = "  best" if names[1:] else ""
-        emit(f"   line  {'  '.join(f'{head:>{room}}' for head in heads)}{likeliest}\n")
-    for line in lines:
+    for index, line in enumerate(lines):
+        if not index and not as_json:
+            for head, name in zip(heads, names, strict=True) if names[1:] else ():
+                emit(f"{head}: bits per character of {one_line(name)}\n")
+            likeliest = "  best" if names[1:] else ""
+            emit(f"   line  {'  '.join(f'{head:>{room}}' for head in heads)}{likeliest}\n")
         bits = line.bits_per_character.tolist()
         best = names[bits.index(min(bits))]
         if as_json:
             found = {"line": line.number, "text": line.text, "characters": line.characters}
             also = {"likeliest": best, "lead": line.lead} if len(names) > 1 else {}
-            emit(json.dumps(found | {"bits_per_character": bits} | also) + "\n")
+            emit_json("line", found | {"bits_per_character": bits} | also)
             continue
         numbers = "  ".join(f"{number:{room}.3f}" for number in bits)
         likeliest = f"  {heads[bits.index(min(bits))]:>4}" if names[1:] else ""

@@ -1,8 +1,7 @@
 """The scores of texts as tables and lines."""
 
-import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textgen.readable import one_line
@@ -70,19 +69,25 @@ def format_posteriors(report: dict[str, Any], columns: int | None = None) -> str
     return f"{format_table(rows, columns)}\n{format_notes([note], columns)}"
 
 
-def format_judged(line: "Line", labels: Sequence[str], *, as_json: bool) -> str:
-    """Write the most probable label of a line and its probability."""
+def judge(line: "Line", labels: Sequence[str]) -> dict[str, Any]:
+    """Return the most probable label of a line, and how probable each is, as JSON can hold it."""
     from textgen.evaluation.scoring import posteriors
 
     shares = posteriors(line.nats).tolist()
-    label = labels[shares.index(max(shares))]
-    if as_json:
-        posterior = dict(zip(labels, shares, strict=True))
-        bits = dict(zip(labels, (line.nats / math.log(2)).tolist(), strict=True))
-        found = {"line": line.number, "text": line.text, "characters": line.characters}
-        found |= {"label": label, "posterior": posterior, "bits": bits}
-        return json.dumps(found) + "\n"
-    return f"{one_line(label)}\t{percent(max(shares))}\t{one_line(line.text)}\n"
+    return {
+        "line": line.number,
+        "text": line.text,
+        "characters": line.characters,
+        "label": labels[shares.index(max(shares))],
+        "posterior": dict(zip(labels, shares, strict=True)),
+        "bits": dict(zip(labels, (line.nats / math.log(2)).tolist(), strict=True)),
+    }
+
+
+def format_judged(judged: Mapping[str, Any]) -> str:
+    """Write the most probable label of a line, its probability and the line; see `judge`."""
+    share = percent(max(judged["posterior"].values()))
+    return f"{one_line(judged['label'])}\t{share}\t{one_line(judged['text'])}\n"
 
 
 def percent(share: float) -> str:
