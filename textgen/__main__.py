@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import warnings
 
 
 def main() -> None:
@@ -15,6 +16,12 @@ def main() -> None:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, lambda number, frame: os._exit(128 + number))
+    # With PYTHONWARNINGS=error a library's warning would end a command that has nothing to fear.
+    if any(action == "error" for action, *_ in warnings.filters):
+        warnings.simplefilter("ignore")
+    from textgen.runtime.cores import limit_threads
+
+    limit_threads()
     from textgen.terminal.cli import run_process
 
     sys.exit(run_process())

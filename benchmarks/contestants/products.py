@@ -6,7 +6,8 @@ that one again. Nothing is allocated or waited for in between.
 
 import jax
 
-from textgen.runtime.devices import available_cores, make_mesh, replicated, shared
+from textgen.runtime.cores import available_cores
+from textgen.runtime.devices import make_mesh, replicated, shared
 
 jax.config.update("jax_num_cpu_devices", available_cores())
 

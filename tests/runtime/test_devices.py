@@ -14,7 +14,8 @@ def test_all_devices_that_divide_the_batch_are_used() -> None:
 
 def test_devices_beyond_the_cores_are_refused_before_jax_starts() -> None:
     code = (
-        "from textgen.runtime.devices import available_cores, check_devices\n"
+        "from textgen.runtime.cores import available_cores\n"
+        "from textgen.runtime.devices import check_devices\n"
         "from textgen.errors import SettingError\n"
         "check_devices(1)\n"
         "try: check_devices(available_cores() + 1)\n"

@@ -3,9 +3,11 @@ from typing import Literal
 
 import pytest
 
+from tests.networks import random_model
 from textgen.errors import DamagedError
 from textgen.runs.run import Run
 from textgen.settings import SamplingSettings
+from textgen.workflows import sample as module
 from textgen.workflows.load import load_model
 from textgen.workflows.sample import Order, report_samples, write_samples
 
@@ -83,6 +85,17 @@ def test_a_damaged_checkpoint_that_is_still_there_is_refused(tiny_run: Path) -> 
     (run.folder(run.best_step()) / "model.safetensors").unlink()
     with pytest.raises(DamagedError, match="missing"):
         load_model("fox")
+
+
+@pytest.mark.parametrize(("hidden_size", "is_one_kernel"), [(320, True), (321, False)])
+def test_only_small_networks_are_compiled_into_one_kernel(
+    hidden_size: int, is_one_kernel: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(module, "prepare_jax", lambda **given: asked.append(given))
+    order = Order(settings=SamplingSettings(), length=1, engine="jax")
+    list(write_samples(random_model(hidden=hidden_size, layers=1), order))
+    assert asked == [{"one_kernel": is_one_kernel}]
 
 
 def test_no_characters_are_no_characters(tiny_run: Path) -> None:

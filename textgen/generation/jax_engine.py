@@ -16,6 +16,7 @@ from textgen.generation.sampler import Control, Knobs, Sampler, advance, draw
 from textgen.network.inference import next_logits, prepare_parameters, step_network
 from textgen.network.parameters import Arrays
 from textgen.runtime.devices import DATA, make_mesh
+from textgen.runtime.numerics import standard_numerics
 from textgen.settings import ModelSettings
 
 
@@ -36,6 +37,7 @@ class JaxEngine:
         # values need no new compilation.
         self._placed: tuple[Any, Any] = (None, None)
 
+    @standard_numerics()
     def write(
         self,
         standings: Sequence[Standing],

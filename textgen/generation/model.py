@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 from textgen.data.tokens import Tokens
-from textgen.generation.engine import LARGEST_OF_A_CORE, Engine
+from textgen.generation.engine import Engine
 from textgen.generation.generator import Generator
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.parameters import Arrays
 from textgen.runs.checkpoint import ModelConfig
 from textgen.runs.run import Run
-from textgen.runtime.compile_cache import keep_compiled
-from textgen.runtime.xla_options import prefer_one_kernel
 
 
 @dataclass(frozen=True)
@@ -76,9 +74,6 @@ class Model:
 
     def jax_engine(self) -> Engine:
         """Start JAX and return the engine for many or long samples."""
-        keep_compiled()
-        if self.config.settings.hidden_size <= LARGEST_OF_A_CORE:
-            prefer_one_kernel()
         from textgen.generation.jax_engine import JaxEngine  # only here: it costs a second
 
         return JaxEngine(self.config.settings, self.parameters)

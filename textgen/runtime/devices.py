@@ -8,20 +8,33 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from textgen.errors import SettingError
+from textgen.errors import SettingError, UsageError
 from textgen.network.cells import CELLS
 from textgen.network.parameters import parameter_count
+from textgen.runtime.cores import available_cores
 from textgen.settings import MAX_STATE_BYTES, ModelSettings, TrainingSettings
 
 # Name of the only axis of the mesh.
 DATA = "data"
 
 
-def available_cores() -> int:
-    """Return the number of CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def present_devices() -> list[jax.Device]:
+    """Return the devices that JAX finds: cores or accelerators. JAX starts, if it has not yet.
+
+    Raises:
+        UsageError: if JAX cannot use what the environment tells it to; the message names the
+            variable.
+    """
+    try:
+        return jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        chosen = next(filter(os.environ.get, ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")), None)
+        if chosen is None:
+            raise
+        raise UsageError(
+            f"JAX finds no device for {chosen}={os.environ[chosen]}; unset that variable, or "
+            "install the build of JAX for the device"
+        ) from error
 
 
 def check_devices(devices: int) -> None:
@@ -32,7 +45,7 @@ def check_devices(devices: int) -> None:
     """
     with suppress(RuntimeError):  # if JAX is running already
         jax.config.update("jax_num_cpu_devices", min(devices, available_cores()))
-    present = len(jax.devices())
+    present = len(present_devices())
     if devices > present:
         raise SettingError("devices", devices, f"at most {present}, the number available")
 
@@ -83,7 +96,7 @@ def make_mesh(devices: int | None, batch_size: int) -> Mesh:
     """
     with suppress(RuntimeError):  # if JAX is running already, use the devices it has
         jax.config.update("jax_num_cpu_devices", devices or available_cores())
-    present = jax.devices()
+    present = present_devices()
     if devices is None:
         usable = range(1, min(len(present), batch_size) + 1)
         devices = max(n for n in usable if batch_size % n == 0)

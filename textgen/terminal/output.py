@@ -75,7 +75,7 @@ def said_warnings() -> Iterator[None]:
                 said.add(str(message))
                 say(str(message))
 
-        warnings.showwarning = show
+        warnings.showwarning = show  # type: ignore[assignment]
         warnings.simplefilter("always", TextgenWarning)
         yield
 

@@ -6,10 +6,11 @@ from typing import Any, Literal
 
 from textgen.generation.copies import find_copies, longest_copies
 from textgen.generation.endings import FinishReason
-from textgen.generation.engine import EngineName, choose_engine
+from textgen.generation.engine import LARGEST_OF_A_CORE, EngineName, choose_engine
 from textgen.generation.generator import Piece, Sample, write_side_by_side
 from textgen.generation.model import Model
-from textgen.settings import OnUnknown, SamplingSettings
+from textgen.runtime.environment import prepare_jax
+from textgen.settings import PROMPT_UNKNOWN, OnUnknown, SamplingSettings
 
 # Most samples written side by side, which limits how many texts are held in memory.
 SIDE_BY_SIDE = 64
@@ -39,7 +40,7 @@ class Order:
     length: int = 500
     num_samples: int = 1
     seed: int = 0
-    on_unknown: OnUnknown = "error"
+    on_unknown: OnUnknown = PROMPT_UNKNOWN
     engine: EngineName = "auto"
 
 
@@ -77,6 +78,7 @@ def write_samples(
         first.feed_tokens(prompt[begin : begin + READ_AT_ONCE])
     is_compiled = engine_of(model, order) == "jax"
     if is_compiled:
+        prepare_jax(one_kernel=model.config.settings.hidden_size <= LARGEST_OF_A_CORE)
         first.engine = model.jax_engine()
     group = SIDE_BY_SIDE if is_compiled else 1
     for begin in range(0, order.num_samples, group):

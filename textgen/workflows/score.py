@@ -169,7 +169,7 @@ class Scoring:
     def _scorers(self, text: str) -> Sequence[Scorer]:
         if not self._dynamic:
             return self._separate_scorers(text)
-        prepare_jax()
+        _start_jax()
         from textgen.evaluation.compiled_scoring import DynamicScorer
 
         scorers = []
@@ -186,10 +186,17 @@ class Scoring:
         """Return NumPy scorers for a text so short that starting JAX would take longer."""
         if all(_is_short(text, model) for model in self.models):
             return [NumpyScorer(*_network(model)) for model in self.models]
-        prepare_jax()
+        _start_jax()
         from textgen.evaluation.compiled_scoring import JaxScorer
 
         return [JaxScorer(*_network(model)) for model in self.models]
+
+
+def _start_jax() -> None:
+    prepare_jax()
+    from textgen.runtime.devices import present_devices
+
+    present_devices()
 
 
 def _network(model: Model) -> tuple[Any, Any, int]:

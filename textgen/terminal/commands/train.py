@@ -70,9 +70,9 @@ def train(
             names = ", ".join(given or ["no-keep-corpus"]).replace("_", "-")
             raise UsageError(f"{names} cannot be given with --resume: a run keeps its plan")
 
-    from textgen.runtime.compile_cache import keep_compiled
+    from textgen.runtime.environment import prepare_jax
 
-    keep_compiled()
+    prepare_jax()
     from textgen.terminal.display.progress import TrainingDisplay
     from textgen.terminal.signals import noted_signals
     from textgen.workflows.resume import resume_training
@@ -80,7 +80,9 @@ def train(
     from textgen.workflows.train import start_training
 
     with noted_signals() as ending, TrainingDisplay(quiet=quiet) as display:
-        supervision = Supervision(keep=keep, stop_after=stop_after, should_stop=ending.requested)
+        supervision = Supervision(
+            keep=keep, stop_after=stop_after, should_stop=ending.requested, tell=display.show
+        )
         if resume is None:
             events = start_training(
                 corpus or [], run, request, supervision, keep_corpus=keep_corpus, started=STARTED

@@ -1,0 +1,123 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from textgen.runtime import cores
+from textgen.runtime.cores import THREADS, available_cores, limit_threads
+
+MOUNTS = {
+    "v2": "30 24 0:26 {top} /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n",
+    "v1": (
+        "31 24 0:27 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro,mode=755\n"
+        "33 31 0:29 {top} /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+        "34 31 0:30 {top} /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+
+
+def system(root: Path, version: str, group: str, limits: dict[str, str], top: str = "/") -> Path:
+    """Write what a system shows of control groups: limits by the path of their file."""
+    (root / "proc/self").mkdir(parents=True)
+    names = {"v2": "0::{}\n", "v1": "5:memory:/other\n4:cpu,cpuacct:{}\n"}[version]
+    (root / "proc/self/cgroup").write_text(names.format(group))
+    (root / "proc/self/mountinfo").write_text(MOUNTS[version].format(top=top))
+    for name, value in limits.items():
+        path = root / "sys/fs/cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(value)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        ("max 100000\n", 8),
+        ("200000 100000\n", 2),
+        ("250000 100000\n", 2),  # rounded down
+        ("50000 100000\n", 1),  # and at least one
+        ("1600000 100000\n", 8),  # no more than there are
+        ("nonsense\n", 8),
+        ("100000 0\n", 8),
+    ],
+)
+def test_a_quota_of_version_2_counts_as_whole_cores(
+    tmp_path: Path, limit: str, expected: int
+) -> None:
+    assert available_cores(system(tmp_path, "v2", "/", {"cpu.max": limit})) == expected
+
+
+@pytest.mark.parametrize(("quota", "expected"), [("-1\n", 8), ("300000\n", 3), ("30000\n", 1)])
+def test_a_quota_of_version_1_counts_as_whole_cores(
+    tmp_path: Path, quota: str, expected: int
+) -> None:
+    limits = {
+        "cpu,cpuacct/pod/cpu.cfs_quota_us": quota,
+        "cpu,cpuacct/pod/cpu.cfs_period_us": "100000\n",
+        "memory/pod/cpu.cfs_quota_us": "100000\n",
+        "memory/pod/cpu.cfs_period_us": "100000\n",
+    }
+    assert available_cores(system(tmp_path, "v1", "/pod", limits)) == expected
+
+
+def test_the_narrowest_of_nested_groups_counts(tmp_path: Path) -> None:
+    limits = {
+        "a/b/c/cpu.max": "max 100000",
+        "a/b/cpu.max": "300000 100000",
+        "a/cpu.max": "600000 100000",
+        "other/cpu.max": "100000 100000",
+    }
+    assert available_cores(system(tmp_path, "v2", "/a/b/c", limits)) == 3
+
+
+def test_inside_a_container_the_top_of_the_mount_is_the_group(tmp_path: Path) -> None:
+    limits = {"cpu.max": "200000 100000"}
+    root = system(tmp_path, "v2", "/docker/1f", limits, top="/docker/1f")
+    assert available_cores(root) == 2
+    (root / "proc/self/cgroup").write_text("0::/elsewhere/of/the/host\n")
+    assert available_cores(root) == 2
+
+
+def test_a_system_without_control_groups_has_the_cores_of_the_process(tmp_path: Path) -> None:
+    assert available_cores(tmp_path) == 8
+    assert available_cores() >= 1
+
+
+def test_libraries_start_no_more_threads_than_a_container_has_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cores, "available_cores", lambda: 2)
+    environment = {THREADS[0]: "5"}
+    limit_threads(environment)
+    assert environment == {THREADS[0]: "5", THREADS[1]: "2"}
+    monkeypatch.setattr(cores, "available_cores", lambda: 8)
+    untouched: dict[str, str] = {}
+    limit_threads(untouched)
+    assert untouched == {}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system has no /proc")
+def test_jax_starts_as_many_threads_as_it_is_told_to() -> None:
+    code = (
+        "import jax, os; jax.jit(lambda x: x @ x)(jax.numpy.ones((500, 500)));"
+        "names = [open(f'/proc/self/task/{n}/comm').read() for n in os.listdir('/proc/self/task')];"
+        "print(sum('XLAEigen' in name for name in names))"
+    )
+    found = {
+        number: subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {THREADS[0]: number},
+            capture_output=True,
+            text=True,
+        ).stdout
+        for number in ("1", "5")
+    }
+    assert found == {"1": "1\n", "5": "5\n"}

@@ -1,0 +1,93 @@
+"""The environment variables that JAX and XLA read, in a process that textgen has to itself.
+
+People who use JAX keep settings for their own work in the profile of their shell. Some of them
+change numbers, others forbid what textgen does. A command therefore ignores them, except those that
+choose devices, keep compiled code or write logs. A program that imports textgen keeps its
+environment and its settings of JAX; see `textgen.runtime.numerics`.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import warnings
+from collections.abc import MutableMapping
+
+from textgen.errors import TextgenWarning, UsageError
+from textgen.runtime.compile_cache import keep_compiled
+from textgen.runtime.xla_options import ONE_KERNEL, prefer_one_kernel
+
+# Beginnings of the names of all variables from which JAX and Flax take settings.
+SETTINGS = ("JAX", "FLAX_", "NNX_", "CHECK_VMA", "EAGER_CONSTANT_FOLDING", "MOCK_NUM_GPU_PROCESSES")
+# Beginnings of the names of those that a command does not ignore.
+HEEDED = (
+    "JAX_COMPILATION_CACHE_",
+    "JAX_CUDA_VISIBLE_DEVICES",
+    "JAX_DEBUG_LOG_MODULES",
+    "JAX_DUMP_IR_",
+    "JAX_ENABLE_COMPILATION_CACHE",
+    "JAX_EXPLAIN_CACHE_MISSES",
+    "JAX_LOG",
+    "JAX_ONEAPI_VISIBLE_DEVICES",
+    "JAX_PERSISTENT_CACHE_",
+    "JAX_PLATFORM",
+    "JAX_ROCM_VISIBLE_DEVICES",
+    "JAX_TRACEBACK_FILTERING",
+)
+# Values that JAX takes for "no".
+OFF = ("", "0", "n", "no", "f", "false", "off")
+# Makes XLA read its options, which takes a tenth of a second.
+READ_OPTIONS = "from jaxlib.xla_client import CompileOptions; CompileOptions()"
+
+
+def prepare_jax(
+    environment: MutableMapping[str, str] = os.environ, *, one_kernel: bool = False
+) -> None:
+    """Prepare the environment for JAX and import it. Call this before anything else imports it.
+
+    Args:
+        environment: the environment variables of this process.
+        one_kernel: whether to compile loops as `prefer_one_kernel` does.
+
+    Raises:
+        UsageError: if JAX or XLA cannot start with these variables; the message names them.
+    """
+    _check_xla_flags(environment)
+    ignore_settings(environment)
+    keep_compiled(environment)
+    if one_kernel:
+        prefer_one_kernel(environment)
+    try:
+        import jax  # noqa: F401
+    except ValueError as error:  # such as: invalid truth value 'maybe' for environment 'JAX_...'
+        raise UsageError(f"JAX cannot start: {error}; change or unset that variable") from error
+
+
+def ignore_settings(environment: MutableMapping[str, str]) -> None:
+    """Remove the variables that would change what textgen computes."""
+    if environment.get("JAX_DISABLE_JIT", "").lower() not in OFF:
+        warnings.warn(
+            "JAX_DISABLE_JIT is ignored: without compiled code a step would take minutes",
+            TextgenWarning,
+            stacklevel=2,
+        )
+    for name in [*environment]:
+        if name.startswith(SETTINGS) and not name.startswith(HEEDED):
+            del environment[name]
+
+
+def _check_xla_flags(environment: MutableMapping[str, str]) -> None:
+    """Raise an error if XLA would abort this process because of an option; a child tries it."""
+    if environment.get("XLA_FLAGS", ONE_KERNEL) == ONE_KERNEL:
+        return
+    tried = subprocess.run(
+        [sys.executable, "-c", READ_OPTIONS],
+        env=dict(environment),
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+    )
+    # XLA logs why it ends: `F1126 21:08:02.9 240 parse_flags.cc:234] Unknown flag in XLA_FLAGS: -x`.
+    found = re.search(r"^[EF]\d{4} .*?\] (.*)", tried.stderr, re.MULTILINE)
+    if tried.returncode and found:
+        raise UsageError(f"XLA cannot start: {found[1]}; change or unset XLA_FLAGS")
