@@ -1,7 +1,9 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from textgen.errors import (
 from textgen.runs.library import find_run, list_runs, new_run_path
 from textgen.runs.lock import training_lock
 from textgen.runs.run import Run
+from textgen.runs.summary import summarise
 
 
 def copy_step(run: Path, step: int, loss: float | None) -> None:
@@ -160,6 +163,27 @@ def test_a_run_is_found_by_name_by_path_and_as_the_newest(tiny_run: Path) -> Non
     assert [run.name for run in list_runs()] == ["fox", "other"]
     with pytest.raises(RunNotFoundError, match=r"no run named 'fix'.*fox, other"):
         find_run("fix")
+
+
+def test_a_run_made_for_a_measurement_is_found_by_its_name_and_is_not_the_newest(
+    tiny_run: Path,
+) -> None:
+    measured = Run(Path(shutil.copytree(tiny_run, tiny_run.with_name("measured"))))
+    old = (measured.path / "run.json").read_bytes()
+    measured.write_record(measured.record())
+    assert (measured.path / "run.json").read_bytes() == old  # other runs are written as before
+    measured.write_record(replace(measured.record(), is_measurement=True))
+    assert measured.record().is_measurement
+    older = (tiny_run / "checkpoints").stat().st_mtime - 900
+    os.utime(tiny_run / "checkpoints", (older, older))
+    assert find_run(None).name == "fox"
+    assert find_run("measured").path == Path("checkpoints/measured")
+    assert [summarise(run)["measurement"] for run in list_runs()] == [True, False]
+    (tiny_run / "run.json").write_text("?")
+    assert find_run(None).name == "fox"  # so that the damage is told
+    shutil.rmtree(tiny_run)
+    with pytest.raises(RunNotFoundError, match=r"no run in 'checkpoints'; make one"):
+        find_run(None)
 
 
 def test_the_folder_of_runs_can_be_elsewhere(

@@ -3,9 +3,10 @@
 import os
 import re
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
-from textgen.errors import RunExistsError, RunNotFoundError, SettingError
+from textgen.errors import RunError, RunExistsError, RunNotFoundError, SettingError
 from textgen.runs.run import CHECKPOINTS, Run, runs_folder
 
 # Longest name of a run, in bytes. Most file systems allow 255; temporary names are a little longer.
@@ -24,13 +25,14 @@ def find_run(name: str | None) -> Run:
     """Find a run by its name or path.
 
     Args:
-        name: name or path of the run; None for the newest.
+        name: name or path of the run; None for the newest that was not trained for a measurement.
 
     Raises:
         RunNotFoundError: if there is no such run; the message lists those that exist.
     """
     runs = list_runs()
     if name is None:
+        runs = list(islice((run for run in runs if not _is_measurement(run)), 1))
         if runs:
             return runs[0]
     else:
@@ -81,6 +83,13 @@ def run_exists_error(path: Path) -> RunExistsError:
     free = _free(path)
     inside = path.parent == runs_folder()
     return RunExistsError(path, Run(path).reference, free.name if inside else str(free))
+
+
+def _is_measurement(run: Run) -> bool:
+    """Return whether a run was trained for a measurement; False if its record is damaged."""
+    with suppress(RunError):
+        return run.record().is_measurement
+    return False
 
 
 def _free(path: Path) -> Path:

@@ -58,6 +58,8 @@ class RunRecord:
         plans: the first plan, and one for each time the run was trained further. The last plan is
             in force.
         versions: versions of textgen and of the packages it depends on.
+        is_measurement: whether the run was trained for a measurement. Such a run is never the
+            newest run, with which commands work by default.
     """
 
     created: str
@@ -65,6 +67,7 @@ class RunRecord:
     config: ModelConfig
     plans: tuple[TrainingSettings, ...]
     versions: Mapping[str, str]
+    is_measurement: bool = False
 
     @property
     def plan(self) -> TrainingSettings:
@@ -80,6 +83,7 @@ class RunRecord:
             "model": self.config.to_json(),
             "plans": [plan.to_json() for plan in self.plans],
             "versions": dict(self.versions),
+            **({"measurement": True} if self.is_measurement else {}),
         }
 
     @classmethod
@@ -104,6 +108,7 @@ class RunRecord:
                     *map(TrainingSettings.from_json, content["plans"][1:]),
                 ),
                 versions=content["versions"],
+                is_measurement=content.get("measurement") is True,
             )
         except (LookupError, TypeError, AttributeError, SettingError) as error:
             raise DamagedError(path, f"bad content: {error}") from error

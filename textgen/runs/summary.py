@@ -67,6 +67,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "evaluations": sum("validation_bits_per_character" in row for row in rows),
         "passes": step * record.plan.characters_per_step / record.corpus.training_characters,
         "versions": dict(record.versions),
+        "measurement": record.is_measurement,
     }
 
 

@@ -104,7 +104,8 @@ def follow_gradients(names: Sequence[str | None], *, reach: int, places: int) ->
 def train_cells(supervision: Supervision) -> Iterator[tuple[str, Event]]:
     """Train a small network of each cell on the fables, in the runs that `compared_runs` names.
 
-    A run that exists and was interrupted is resumed.
+    A run that exists and was interrupted is resumed. No command takes one of them for the newest
+    run.
 
     Yields:
         The name of the run, and an event of its training.
@@ -117,7 +118,9 @@ def train_cells(supervision: Supervision) -> Iterator[tuple[str, Event]]:
             find_run(name)
         except RunNotFoundError:
             request = Request(**COMPARED, cell=cell)
-            events = start_training([shipped_corpus()], name, request, supervision)
+            events = start_training(
+                [shipped_corpus()], name, request, supervision, is_measurement=True
+            )
         else:
             events = resume_training(name, supervision)
         for event in events:

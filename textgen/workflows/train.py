@@ -43,6 +43,7 @@ def start_training(
     supervision: Supervision,
     *,
     keep_corpus: bool = True,
+    is_measurement: bool = False,
     started: float | None = None,
 ) -> Iterator[Event]:
     """Train a new run.
@@ -54,6 +55,8 @@ def start_training(
         request: what the user asked for.
         supervision: when to stop and which checkpoints to keep.
         keep_corpus: whether the run keeps the text that it is trained on.
+        is_measurement: whether the run is trained for a measurement, and is not to become the
+            newest run, with which commands work by default.
         started: the `time.perf_counter` at which the user's time began; now if None.
 
     Yields:
@@ -104,6 +107,7 @@ def start_training(
                 config=ModelConfig(trainer.model, vocabulary, start),
                 plans=(trainer.plan,),
                 versions=installed_versions(),
+                is_measurement=is_measurement,
             )
             write_durably(folder / RECORD, encode_json(record.to_json()))
             (folder / CHECKPOINTS).mkdir()
