@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from textgen.data.corpus import load_text
-from textgen.errors import CorpusError
+from textgen.errors import CorpusError, read_as
 
 
 def read_words(path: Path) -> tuple[str, ...]:
@@ -12,7 +12,8 @@ def read_words(path: Path) -> tuple[str, ...]:
     Raises:
         CorpusError: if it cannot be read as text, or holds no word.
     """
-    words = tuple(dict.fromkeys(load_text(path).split()))
-    if not words:
-        raise CorpusError(path, "it holds no words")
-    return words
+    with read_as("list of words"):
+        words = tuple(dict.fromkeys(load_text(path).split()))
+        if not words:
+            raise CorpusError(path, "it holds no words")
+        return words

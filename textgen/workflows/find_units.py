@@ -106,6 +106,7 @@ def find_units(model: Model, tokens: NDArray[np.int32], name: str) -> Iterator[R
             name,
             f"the text has {len(tokens)} characters, but at least {MIN_SEARCHED} are needed to say "
             "what a unit follows; name a longer text: --text FILE",
+            "text",
         )
     yield Reading(0, len(tokens))
     text = model.config.vocabulary.decode(tokens)

@@ -120,13 +120,12 @@ def report_samples(
     Yields:
         For each sample, as JSON can hold it: the text, why it ends, its surprise to the model, how
         much of it is copied from the training text (None if the run has not kept that), and the
-        settings to write it again. Of a list of words only its length is given.
+        settings to write it again.
 
     Raises:
         UsageError: as `write_samples`.
     """
     training = model.training_tokens()
-    settings = order.settings.to_json() | {"words": len(order.settings.words)}
     common = {
         "run": model.run.name,
         "step": model.step,
@@ -134,7 +133,8 @@ def report_samples(
         "engine": engine_of(model, order),
         "seed": order.seed,
         "prompt": order.prompt,
-        "settings": {"length": order.length, "on_unknown": order.on_unknown} | settings,
+        "settings": {"length": order.length, "on_unknown": order.on_unknown}
+        | order.settings.to_json(),
     }
     written = write_samples(model, order, is_scored=True, should_stop=should_stop)
     for group in _groups(written):

@@ -117,7 +117,8 @@ def test_copies_are_limited_and_need_the_training_text(sample: Say, tiny_run: Pa
         (["--temperature", "0.1..2..3"], 2, "temperature must be"),
         (["--prompt", "a", "--prompt-file", "b"], 2, "cannot both be given"),
         (["--prompt-file", "none.txt"], 3, "'none.txt': there is no such file"),
-        (["--words", "."], 3, "it is a folder"),
+        (["--words", "."], 3, "list of words '.': it is a folder"),
+        (["--prompt-file", "none.txt"], 3, "prompt 'none.txt': there is no such file"),
         (["--words", "empty.txt"], 3, "'empty.txt': it holds no words"),
         (["--words", "greek.txt"], 2, "words must be a list with a word that the model can write"),
         (["--only", "\u03b1"], 2, "only must be a choice that leaves the model a character"),
@@ -160,7 +161,7 @@ def test_every_setting_of_writing_is_an_option_with_its_default(sample: Say) -> 
     for field in dataclasses.fields(SamplingSettings):
         assert f"  --{field.name.replace('_', '-')} " in out
         default = list(field.default) if field.default == () else field.default
-        assert report["settings"][field.name] == (0 if field.name == "words" else default)
+        assert report["settings"][field.name] == default
 
 
 def test_a_text_that_is_stuck_says_so(sample: Say) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from textgen.errors import UsageError
+from textgen.errors import UsageError, read_as
 from textgen.readable import unescape
 from textgen.settings import MAX_LENGTH, MAX_SEED, check_number
 from textgen.terminal.commands.options import (
@@ -110,4 +110,5 @@ def _prompt_text(prompt: str | None, path: Path | None) -> str:
         return sys.stdin.read().removeprefix("\ufeff").replace("\r\n", "\n")
     from textgen.data.corpus import load_text
 
-    return load_text(path)
+    with read_as("prompt"):
+        return load_text(path)

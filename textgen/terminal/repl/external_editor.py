@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from textgen.data.corpus import load_text
-from textgen.errors import UsageError, reason, storage_errors
+from textgen.errors import UsageError, read_as, reason, storage_errors
 from textgen.runs.files import write_durably
 
 
@@ -31,7 +31,8 @@ def edit_text(text: str) -> str:
             raise UsageError(f"cannot run the editor {command!r}: {why}; {advice}") from error
         if done.returncode:
             raise UsageError(f"the editor {command!r} ended with code {done.returncode}; {advice}")
-        return load_text(path).removesuffix("\n")
+        with read_as("edited text"):
+            return load_text(path).removesuffix("\n")
 
 
 @contextmanager
