@@ -57,6 +57,8 @@ def test_a_text_ends_where_it_is_told_to(sample: Say) -> None:
 
 def test_what_may_be_written_can_be_limited(sample: Say) -> None:
     Path("words.txt").write_text("the dog\nbrown fox cafe\u0301 the")
+    report = json.loads(sample("--words=words.txt", "--length=1", "--json")[1])
+    assert report["settings"]["words"] == ["the", "dog", "brown", "fox", "cafe\u0301"]
     _, out, _ = sample("--words", "words.txt", "--length=200", "--seed=1", "-q", "--stop=.")
     assert set(re.findall("[a-z]+", out)[:-1]) <= {"the", "dog", "brown", "fox"}
     _, out, _ = sample("--starts", "th,q,o", "--seed=1", "-q", "--forbid", ".x")
@@ -71,6 +73,8 @@ def test_a_report_says_how_the_text_came_about(sample: Say) -> None:
     _, text, _ = sample(*given, "-q")
     code, out, err = sample(*given, "--json")
     first, second = (json.loads(line) for line in out.splitlines())
+    assert [next(iter(one.items())) for one in (first, second)] == [("type", "sample")] * 2
+    assert sample("--model", *given, "--json")[1] == out
     assert (code, err) == (0, "")
     assert text == "\n\n".join("the " + report["text"] for report in (first, second))
     assert (first["sample"], second["sample"], second["seed"]) == (0, 1, 7)

@@ -1,6 +1,5 @@
 """The command that writes samples."""
 
-import json
 import secrets
 import sys
 from dataclasses import replace
@@ -16,6 +15,7 @@ from textgen.terminal.commands.options import (
     SAMPLING_OPTIONS,
     AsJson,
     Engine,
+    Model,
     Quiet,
     RunArgument,
     Seed,
@@ -23,12 +23,14 @@ from textgen.terminal.commands.options import (
     offers,
     sampling_settings,
 )
-from textgen.terminal.output import emit, say
+from textgen.terminal.commands.run_names import one_run
+from textgen.terminal.output import emit, emit_json, say
 
 
 @offers(SAMPLING_OPTIONS, after="length", has_defaults=True)
 def sample(
     run: RunArgument = None,
+    model: Model = None,
     prompt: Annotated[
         str | None, typer.Option(help="Text to continue; \\n is a newline, \\\\ a backslash.")
     ] = None,
@@ -53,6 +55,7 @@ def sample(
     """
     if prompt is not None and prompt_file is not None:
         raise UsageError("prompt and prompt-file cannot both be given")
+    named = one_run(run, model)
     settings = sampling_settings(asked)
     check_number("length", length, 0, MAX_LENGTH, whole=True)
     check_number("num_samples", num_samples, 1, MAX_LENGTH, whole=True)
@@ -74,14 +77,14 @@ def sample(
         on_unknown=on_unknown,
         engine=engine,
     )
-    model = load_model(run)
+    loaded = load_model(named)
     begun = -1
     with noted_signals() as ending:
         if as_json:
-            for report in report_samples(model, order, should_stop=ending.requested):
-                emit(json.dumps(report) + "\n")
+            for report in report_samples(loaded, order, should_stop=ending.requested):
+                emit_json("sample", report)
         else:
-            for number, piece in write_samples(model, order, should_stop=ending.requested):
+            for number, piece in write_samples(loaded, order, should_stop=ending.requested):
                 if begun < 0 and seed is None and not quiet:
                     say(f"seed {order.seed}")
                 if number > begun:
