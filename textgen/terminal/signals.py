@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -28,10 +28,12 @@ class Ending:
 
     Attributes:
         signal: number of the signal; None if there was none yet.
+        when_requested: function that is called, in a thread, when the first signal arrives.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.when_requested: Callable[[], None] = lambda: None
 
     @property
     def exit_code(self) -> int:
@@ -47,6 +49,7 @@ class Ending:
         if self.signal is not None:
             leave_at_once(number)
         self.signal = number
+        self.when_requested()
 
 
 def leave_at_once(number: int, frame: object = None) -> NoReturn:

@@ -1,14 +1,14 @@
 """Resume a run: finish its plan, or train it further by a new plan."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from textgen.data.corpus import scan_corpus
 from textgen.data.tokens import Tokens, open_tokens, write_tokens
-from textgen.errors import CorpusError, SettingError, UsageError
+from textgen.errors import CorpusError, DamagedError, SettingError, UsageError
 from textgen.planning.choices import TextSize
 from textgen.planning.plan import continue_plan
 from textgen.planning.request import Request
@@ -38,6 +38,7 @@ def resume_training(
     steps: int | None = None,
     minutes: float | None = None,
     devices: int | None = None,
+    patience: int | None = None,
     started: float | None = None,
 ) -> Iterator[Event]:
     """Resume a run: finish its plan, or train a finished run further by a new plan.
@@ -48,6 +49,8 @@ def resume_training(
         steps: number of further steps for a finished run.
         minutes: time for which to train a finished run further, in place of `steps`.
         devices: number of devices that share a batch; None for that of the plan, if possible.
+        patience: evaluations without a lower validation loss that end the new plan early; None for
+            the default.
         started: the `time.perf_counter` at which the user's time began; now if None.
 
     Yields:
@@ -58,13 +61,16 @@ def resume_training(
         RunNotFoundError: if there is no such run.
         DamagedError: if run.json or the token file is damaged.
         LockedError: if another process is training the run.
-        UsageError: if `steps` or `minutes` is given for a run that is not finished.
+        UsageError: if `steps` or `minutes` is given for a run that is not finished, or if the time
+            is too short for more than a few steps; nothing is changed then.
         StorageError: if the run cannot be written; checkpoints that were saved remain usable.
         DivergedError: if training diverges again after five roll-backs.
     """
     started = time.perf_counter() if started is None else started
     run = find_run(name)
-    further = Request(steps=steps, minutes=minutes) if steps or minutes else None
+    further = None
+    if steps or minutes:
+        further = Request(steps=steps, minutes=minutes, patience=patience)
     with training_lock(run.path):
         run.remove_leftovers()
         record = run.record()
@@ -76,15 +82,9 @@ def resume_training(
         waited = progress_of(run, checkpoint).waited if checkpoint else 0
         finished = record.plan.is_over(step, waited)
         if further and not finished:
-            raise UsageError(
-                f"the run {run.name!r} is at step {step} of {record.plan.last_step}; "
-                "finish it first, since --steps and --minutes need a finished run"
-            )
+            raise _not_finished_error(run, record, step, damaged.values())
         if finished and not further:
-            yield Note(
-                f"the run {run.name!r} is finished after {step} step{'' if step == 1 else 's'}; "
-                f"train it further with --resume {run.reference} --steps N or --minutes M"
-            )
+            yield Note(_describe_finished(run, record, step))
             return
         check_stop_after(supervision, step)
         for number, error in damaged.items():
@@ -96,7 +96,7 @@ def resume_training(
         trainer = yield from _trainer_for(run, record, devices, first_step=step * finished)
         if checkpoint:
             restore(run, trainer, checkpoint)
-        seconds = None
+        seconds, reasons = None, tuple[str, ...]()
         if further:
             pace = measure_pace(trainer, further, supervision)
             pace = replace(pace, seconds_to_start=time.perf_counter() - started)
@@ -106,12 +106,34 @@ def resume_training(
             )
             plan = continue_plan(further, trainer.model, trainer.plan, text, pace, step)
             trainer.adopt(plan.training)
-            seconds = plan.seconds
+            seconds, reasons = plan.seconds, plan.reasons
             record = replace(record, plans=(*record.plans, plan.training))
         run.write_record(record)
         run.cut_metrics(step)
-        yield Planned(run, record, step, seconds)
+        yield Planned(run, record, step, seconds, reasons)
         yield from supervise(run, record, trainer, supervision)
+
+
+def _not_finished_error(
+    run: Run, record: RunRecord, step: int, damaged: Iterable[DamagedError]
+) -> UsageError:
+    """Return the error for a run that cannot be trained further yet; it names what is damaged."""
+    problems = "".join(f"; {error}" for error in damaged)
+    return UsageError(
+        f"the run {run.name!r} is at step {step} of {record.plan.last_step}{problems}; finish it "
+        f"first, with --resume {run.reference} alone, since --steps and --minutes need a finished "
+        "run"
+    )
+
+
+def _describe_finished(run: Run, record: RunRecord, step: int) -> str:
+    early = ""
+    if step < record.plan.last_step:
+        early = f" of {record.plan.last_step}, since the validation loss no longer fell"
+    return (
+        f"the run {run.name!r} is finished after {step} step{'' if step == 1 else 's'}{early}; "
+        f"train it further with --resume {run.reference} --steps N or --minutes M"
+    )
 
 
 def _trainer_for(

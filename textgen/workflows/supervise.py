@@ -121,7 +121,7 @@ def _train(
     for report in trainer.run(stop_after):
         yield report
         if report.validation_loss is not None:
-            unsaved.append(_metrics_row(report))
+            unsaved.append(metrics_row(report))
             yield Sampled(_sample_line(trainer, record.config))
         stopping = report.step == stop_after or supervision.should_stop()
         leaving = stopping or trainer.is_over
@@ -211,12 +211,14 @@ def _checkpoint(trainer: Trainer, config: ModelConfig, loss: float | None) -> Ch
     )
 
 
-def _metrics_row(report: Report) -> dict[str, float]:
-    assert report.validation_loss is not None
+def metrics_row(report: Report) -> dict[str, float]:
+    """Return what a report says as JSON holds it; losses are in bits per character."""
+    losses = {"training": report.training_loss}
+    if report.validation_loss is not None:
+        losses["validation"] = report.validation_loss
     return {
         "step": report.step,
-        "training_bits_per_character": bits_per_character(report.training_loss),
-        "validation_bits_per_character": bits_per_character(report.validation_loss),
+        **{f"{kind}_bits_per_character": bits_per_character(loss) for kind, loss in losses.items()},
         "learning_rate": report.learning_rate,
         "gradient_norm": report.gradient_norm,
         "seconds": round(report.seconds, 3),

@@ -2,15 +2,18 @@
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from textgen.errors import UsageError
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS, Request
 from textgen.settings import check_number
-from textgen.terminal.commands.options import Quiet, offers
+from textgen.terminal.commands.options import AsJson, Progress, Quiet, offers
 from textgen.terminal.output import say
+
+if TYPE_CHECKING:
+    from textgen.workflows.events import Event
 
 # Time at which the command started, without the start of Python itself.
 STARTED = time.perf_counter()
@@ -38,7 +41,12 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Steps to train, instead of minutes.")] = None,
     resume: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="Continue this run instead of starting a new one."),
+        typer.Option(
+            "--resume",
+            "--model",
+            metavar="RUN",
+            help="Continue this run instead of starting a new one.",
+        ),
     ] = None,
     stop_after: Annotated[
         int | None,
@@ -50,12 +58,15 @@ def train(
     keep_corpus: Annotated[
         bool, typer.Option(help="Keep the text in the run; resuming then needs no other files.")
     ] = True,
+    progress: Progress = "auto",
+    as_json: AsJson = False,
     quiet: Quiet = False,
     **asked: Any,
 ) -> None:
     """Train a network on a text, or resume a run.
 
-    Ctrl-C saves and stops. A second Ctrl-C stops at once, without saving.
+    Ctrl-C saves and stops. A second Ctrl-C stops at once, without saving. With --json, events are
+    printed: the plan, progress, evaluations, checkpoints and the end.
     """
     if minutes is not None and steps is not None:
         raise UsageError("give --minutes or --steps, not both")
@@ -64,7 +75,10 @@ def train(
     if stop_after is not None:
         check_number("stop_after", stop_after, 1, whole=True)
     if resume is not None:
-        given = [name for name in request.asked if name != "devices"]
+        # A run that is trained further gets a new plan, which has its own patience.
+        is_further = steps is not None or minutes is not None
+        kept = {"devices", "patience"} if is_further else {"devices"}
+        given = [name for name in request.asked if name not in kept]
         given += ["corpus"] * bool(corpus) + ["run"] * (run is not None)
         if given or not keep_corpus:
             names = ", ".join(given or ["no-keep-corpus"]).replace("_", "-")
@@ -73,15 +87,25 @@ def train(
     from textgen.runtime.environment import prepare_jax
 
     prepare_jax()
+    from textgen.terminal.display.event_lines import EventLines
     from textgen.terminal.display.progress import TrainingDisplay
     from textgen.terminal.signals import noted_signals
     from textgen.workflows.resume import resume_training
     from textgen.workflows.supervise import Supervision
     from textgen.workflows.train import start_training
 
-    with noted_signals() as ending, TrainingDisplay(quiet=quiet) as display:
+    is_silent = quiet or (as_json and progress == "auto")
+    with noted_signals() as ending, TrainingDisplay(progress, quiet=is_silent) as display:
+        ending.when_requested = display.say_stopping
+        lines = EventLines() if as_json else None
+
+        def show(event: "Event") -> None:
+            display.show(event)
+            if lines is not None:
+                lines.show(event)
+
         supervision = Supervision(
-            keep=keep, stop_after=stop_after, should_stop=ending.requested, tell=display.show
+            keep=keep, stop_after=stop_after, should_stop=ending.requested, tell=show
         )
         if resume is None:
             events = start_training(
@@ -94,11 +118,12 @@ def train(
                 steps=steps,
                 minutes=minutes,
                 devices=request.asked.get("devices"),
+                patience=request.asked.get("patience"),
                 started=STARTED,
             )
         try:
             for event in events:
-                display.show(event)
+                show(event)
         except KeyboardInterrupt:
             say("stopped before the first step: nothing was changed")
     raise typer.Exit(ending.exit_code)

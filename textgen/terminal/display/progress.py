@@ -9,6 +9,7 @@ from rich.text import Text
 
 from textgen.evaluation.protocols import bits_per_character
 from textgen.network.parameters import parameter_count
+from textgen.planning.schedule import FEW_STEPS
 from textgen.readable import one_line
 from textgen.terminal.display.live import LiveView
 from textgen.terminal.display.render import (
@@ -18,9 +19,11 @@ from textgen.terminal.display.render import (
     format_duration,
 )
 from textgen.terminal.display.run_tables import format_network
-from textgen.terminal.output import ProgressLine, say
+from textgen.terminal.output import ProgressLine, ProgressMode, progress_form, say
 from textgen.training.loop import Report
 from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved, Working
+
+STOPPING = "saving and stopping; Ctrl-C again stops at once, without saving"
 
 
 def format_plan(event: Planned) -> str:
@@ -39,7 +42,7 @@ def format_plan(event: Planned) -> str:
         f"plan     {format_count(plan.steps, 'step')}, {epochs:.1f} epochs, "
         f"{format_batch(plan.batch_size, plan.sequence_length)}",
         f"         peak learning rate {plan.learning_rate:g}, "
-        f"{format_count(plan.devices, 'device')}, seed {plan.seed}",
+        f"{format_count(plan.devices, 'device')}, seed {plan.seed}, patience {plan.patience}",
     ]
     if event.seconds is not None:
         about = f"about {format_duration(event.seconds)}"
@@ -75,12 +78,16 @@ def format_end(event: Ended) -> str:
         bits = bits_per_character(event.best_loss)
         best = f"; lowest validation loss {bits:.3f} bits/char, at step {event.best_step}"
     if event.finished:
-        last = event.record.plan.last_step
-        early = (
-            "" if event.step == last else f" of {last}, since the validation loss no longer falls"
-        )
+        left = event.record.plan.last_step - event.step
+        early, advice = "", ""
+        further = f"train it further: textgen train --resume {event.run.reference}"
+        if left:
+            early = f" of {event.step + left}, since the validation loss no longer falls"
+            advice = f"{further} --steps {left} --patience 0\n"
+        elif event.step < FEW_STEPS:
+            advice = f"so few steps teach little; {further} --minutes 1\n"
         return (
-            f"finished at step {event.step}{early}{best}\n"
+            f"finished at step {event.step}{early}{best}\n{advice}"
             f"write with it: textgen sample {event.run.reference}   "
             f"or: textgen repl {event.run.reference}"
         )
@@ -93,10 +100,18 @@ def format_end(event: Ended) -> str:
 class TrainingDisplay:
     """Shows the events of a training. Use it as a context, and give each event to `show`."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, progress: ProgressMode = "auto", *, quiet: bool) -> None:
+        """Prepare the display without showing anything.
+
+        Args:
+            progress: how to show progress; see `progress_form`.
+            quiet: whether to show only grave notes.
+        """
         self._quiet = quiet
-        self._live = LiveView(quiet=quiet)
-        self._before = ProgressLine(quiet=quiet)
+        self._form = progress_form(progress, quiet=quiet)
+        self._live = LiveView(quiet=self._form != "live")
+        self._before = ProgressLine(progress, quiet=quiet)
+        self._is_stopping = False
         self._planned: Planned | None = None
         self._report: Report | None = None
         self._validation: float | None = None
@@ -131,12 +146,19 @@ class TrainingDisplay:
                 self._live.stop()
                 self._print(format_end(event))
 
+    def say_stopping(self) -> None:
+        """Say that training stops as soon as it can. This may be called in any thread."""
+        self._is_stopping = True
+        self._before.show("stopping after this; Ctrl-C again stops at once")
+        if self._report is not None:
+            self._live.update(self._live_lines())
+
     def _show_report(self, report: Report) -> None:
         assert self._planned is not None
         self._report = report
         if report.validation_loss is not None:
             self._validation = report.validation_loss
-            if not self._live.is_on:
+            if not self._live.is_on and self._form != "none":
                 self._print(format_report(report, self._planned.record.plan.last_step))
         if self._live.is_on:
             self._live.update(self._live_lines())
@@ -150,7 +172,7 @@ class TrainingDisplay:
         bar.add_row(
             Text(f"step {report.step:,}/{last:,}"),
             ProgressBar(total=last, completed=report.step, width=24),
-            Text(f"{format_duration(left)} left"),
+            Text(STOPPING if self._is_stopping else f"{format_duration(left)} left"),
         )
         validation = None if self._validation is None else bits_per_character(self._validation)
         losses = Text(

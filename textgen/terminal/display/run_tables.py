@@ -112,6 +112,7 @@ def _plan_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "progress",
         f"step {summary['step']:,} of {summary['steps']:,}"
         + (", finished" if summary["finished"] else "")
+        + (" early" if summary["finished"] and summary["step"] < summary["steps"] else "")
         + (f", roll-backs: {summary['rollbacks']}" if summary["rollbacks"] else ""),
     )
     evaluations = format_count(summary["evaluations"], "evaluation")
