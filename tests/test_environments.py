@@ -43,6 +43,82 @@ json.dump(codes, open("codes.json", "w"))
 """
 
 
+def run_all(*commands: str, **variables: str) -> tuple[list[int], str]:
+    """Run commands one after the other in one process; return their codes and their stderr."""
+    arguments = " --then ".join(commands).split()
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS, *arguments],
+        capture_output=True,
+        env=os.environ | variables,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return json.loads(Path("codes.json").read_text()), done.stderr
+
+
+# What people who use JAX keep in the profiles of their shells for other work.
+OTHER_WORK = {
+    "JAX_DEBUG_NANS": "1",
+    "JAX_DEFAULT_MATMUL_PRECISION": "bfloat16",
+    "JAX_DISABLE_JIT": "1",
+    "JAX_ENABLE_X64": "1",
+    "JAX_NUMPY_DTYPE_PROMOTION": "strict",
+    "JAX_NUMPY_RANK_PROMOTION": "raise",
+    "JAX_RANDOM_SEED_OFFSET": "7",
+    "JAX_TRANSFER_GUARD": "disallow",
+    "PYTHONWARNINGS": "error",
+}
+WITH_JAX = [
+    "evaluate fox",
+    "sample fox --engine jax --length 20 --seed 1",
+    "score fox.txt --dynamic",
+    "gradient fox --reach 5 --places 1",
+    "bench --seconds 0.01",
+]
+
+
+@pytest.mark.slow
+def test_settings_of_jax_for_other_work_change_no_number(tiny_run: Path, corpus: Path) -> None:
+    train = f"train fox.txt {' '.join(TINY)} --run other"
+    codes, err = run_all(train, *WITH_JAX, **OTHER_WORK)
+    assert codes == [0] * 6
+    assert err.count("JAX_DISABLE_JIT is ignored") == 1
+    weights = "checkpoints/step-00000020/model.safetensors"
+    assert (tiny_run.with_name("other") / weights).read_bytes() == (tiny_run / weights).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "value"), [("JAX_PLATFORMS", "cuda"), ("JAX_PLATFORMS", "gpu"), ("XLA_FLAGS", "--x")]
+)
+def test_a_variable_with_which_jax_cannot_start_is_named(
+    tiny_run: Path, corpus: Path, name: str, value: str
+) -> None:
+    codes, err = run_all("train fox.txt --steps 3 --run r", *WITH_JAX, **{name: value})
+    assert codes == [2] * 6
+    assert not (tiny_run.parent / "r").exists()
+    errors = [line for line in err.splitlines() if line.startswith("textgen: ")]
+    assert len(errors) == 6
+    assert all(name in line for line in errors)
+
+
+@pytest.mark.slow
+def test_a_first_sigterm_is_heard_where_jax_is_told_to_compile_nothing(corpus: Path) -> None:
+    command = [sys.executable, "-m", "textgen", "train", "fox.txt", *TINY, "--steps", "1000000"]
+    environment = os.environ | {"JAX_DISABLE_JIT": "1"}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        told = ""
+        while "chars/s" not in told:
+            told += child.stderr.readline()
+        child.terminate()
+        told += child.stderr.read()
+    assert child.returncode == 143
+    assert "JAX_DISABLE_JIT is ignored" in told
+    assert "stopped and saved at step" in told
+
+
 @pytest.mark.parametrize("odd", ODD, ids=str)
 def test_commands_work_in_odd_environments(tiny_run: Path, odd: dict[str, str]) -> None:
     arguments = [

@@ -15,7 +15,6 @@ from textgen.data.tokens import Tokens
 from textgen.network.cells import CELLS
 from textgen.network.inference import States, next_logits, prepare_parameters, step_network
 from textgen.network.parameters import Arrays
-from textgen.runtime.devices import present_devices
 from textgen.settings import ModelSettings
 from textgen.training.loss import cross_entropy
 
@@ -93,7 +92,6 @@ def measure_gradients(
     rounds = -(-places // ROWS)
     starts = np.linspace(0, len(tokens) - size, rounds * ROWS).astype(int)
     windows = tokens[starts[:, None] + np.arange(size)].astype(np.int32)
-    present_devices()  # JAX starts, or an error names what keeps it from that
     prepared = jax.tree.map(jnp.asarray, prepare_parameters(parameters))
     follow = jax.jit(_follow, static_argnums=0)
     found = [np.asarray(follow(settings, prepared, windows[at::rounds])) for at in range(rounds)]

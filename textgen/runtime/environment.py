@@ -87,7 +87,7 @@ def _check_xla_flags(environment: MutableMapping[str, str]) -> None:
         encoding="utf-8",
         errors="replace",
     )
-    # XLA logs why it ends: `F1126 21:08:02.9 240 parse_flags.cc:234] Unknown flag in XLA_FLAGS: -x`.
+    # XLA logs why it ends: `F1126 21:08:02.9 240 flags.cc:234] Unknown flag in XLA_FLAGS: --x`.
     found = re.search(r"^[EF]\d{4} .*?\] (.*)", tried.stderr, re.MULTILINE)
     if tried.returncode and found:
         raise UsageError(f"XLA cannot start: {found[1]}; change or unset XLA_FLAGS")

@@ -16,6 +16,7 @@ from textgen.network.model import create_model
 from textgen.network.parameters import Arrays
 from textgen.planning.request import Request
 from textgen.runs.library import find_run
+from textgen.runtime.devices import present_devices
 from textgen.settings import CellName
 from textgen.workflows.events import Event
 from textgen.workflows.load import load_model
@@ -93,6 +94,7 @@ def follow_gradients(names: Sequence[str | None], *, reach: int, places: int) ->
         model = load_model(name)
         tokens = _validation(model, reach)
         settings = model.config.settings
+        present_devices()  # JAX starts, or an error names what keeps it from that
         _, initial = create_model(settings, model.run.record().plans[0].seed)
         untrained = {key: np.asarray(array) for key, array in initial.items()}
         weights: Sequence[tuple[bool, Arrays]] = ((True, model.parameters), (False, untrained))
