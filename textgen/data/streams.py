@@ -26,6 +26,13 @@ class Batch(NamedTuple):
     resets: NDArray[np.bool_]
 
 
+def random_resets(seed: int, step: int, readers: int, rate: float) -> NDArray[np.bool_]:
+    """Return which of B readers are reset at random at a step, bool [B]."""
+    if not rate:
+        return np.zeros(readers, bool)
+    return np.random.default_rng([seed, step, RESET_SEED]).random(readers) < rate
+
+
 class Streams:
     """B readers of one text, each starting at a different window.
 
@@ -75,15 +82,12 @@ class Streams:
         rounds, windows = np.divmod(self._begins + step, self.windows)
         starts = windows * self._length + self._offsets(rounds)
         ids = self._tokens[starts[:, None] + np.arange(self._length + 1)].astype(np.int32)
-        resets = (windows == 0) | (step == 0) | self._random_resets(step)
+        resets = (
+            (windows == 0)
+            | (step == 0)
+            | random_resets(self._seed, step, len(self._begins), self._reset_rate)
+        )
         return Batch(ids[:, :-1], ids[:, 1:], resets)
-
-    def _random_resets(self, step: int) -> NDArray[np.bool_]:
-        """Return which readers are reset at random at a step, bool [B]."""
-        if not self._reset_rate:
-            return np.zeros(len(self._begins), bool)
-        source = np.random.default_rng([self._seed, step, RESET_SEED])
-        return source.random(len(self._begins)) < self._reset_rate
 
     def _offsets(self, rounds: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the index of the first character of each round, in [0, remainder]."""

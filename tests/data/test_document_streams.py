@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textgen.data.document_streams import DocumentStreams
+from textgen.errors import SettingError
+
+END = 9
+DOCUMENTS = st.lists(st.lists(st.integers(1, 8), min_size=1, max_size=7), min_size=1, max_size=9)
+
+
+def tokens_of(documents: list[list[int]]) -> np.ndarray:
+    return np.array([END, *(one for document in documents for one in [*document, END])], np.uint8)
+
+
+@given(DOCUMENTS, st.integers(1, 4), st.integers(1, 6), st.integers(0, 3))
+def test_every_epoch_reads_every_document_once(
+    documents: list[list[int]], batch_size: int, length: int, seed: int
+) -> None:
+    tokens = tokens_of(documents)
+    if (len(tokens) - 1) // length < 1:
+        return
+    streams = DocumentStreams(tokens, END, batch_size, length, seed)
+    # Reader 0 in its second epoch, from the first window to the last.
+    first = streams.windows - int(streams._begins[0])
+    read: list[int] = []
+    for window in range(streams.windows):
+        batch = streams.batch(first + window)
+        assert bool(batch.resets[0]) == (window == 0 or first + window == 0)
+        assert batch.inputs[0, 1:].tolist() == batch.targets[0, :-1].tolist()
+        read += batch.inputs[0].tolist()
+    read.append(int(batch.targets[0, -1]))
+    left_out = len(tokens) - len(read)
+    assert 0 <= left_out < length
+    # All documents but those that the offset cuts at either end are read whole, each once.
+    text = "".join(map(str, read))
+    whole = text.split(str(END))[1:-1]
+    wanted = ["".join(map(str, document)) for document in documents]
+    for one in set(whole):
+        assert whole.count(one) <= wanted.count(one)
+    if not left_out:
+        assert sorted(whole) == sorted(wanted)
+
+
+def test_the_order_changes_from_epoch_to_epoch_and_not_with_the_calls() -> None:
+    tokens = tokens_of([[number % 8 + 1] * (number % 5 + 1) for number in range(40)])
+    streams = DocumentStreams(tokens, END, 4, 7, seed=5, reset_rate=0.2)
+    batches = [streams.batch(step) for step in range(3 * streams.windows)]
+    again = DocumentStreams(tokens, END, 4, 7, seed=5, reset_rate=0.2)
+    for step in reversed(range(len(batches))):
+        for one, other in zip(batches[step], again.batch(step), strict=True):
+            np.testing.assert_array_equal(one, other)
+    begin = streams.windows - int(streams._begins[0])
+    first, second = (batches[begin + streams.windows * epoch].inputs[0] for epoch in (0, 1))
+    assert first.tolist() != second.tolist()
+
+
+def test_documents_that_are_too_short_for_a_window_are_refused() -> None:
+    with pytest.raises(SettingError, match="sequence_length"):
+        DocumentStreams(tokens_of([[1]]), END, 1, 5, seed=0)

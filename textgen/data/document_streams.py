@@ -1,0 +1,89 @@
+"""Batches of documents whose order is drawn anew each epoch, a pure function of seed and step."""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.data.streams import Batch, random_resets
+from textgen.data.tokens import Tokens
+from textgen.errors import SettingError
+
+# Last part of the random seed of an epoch's order. It keeps the order independent of the offsets.
+ORDER_SEED = 2
+
+
+class DocumentStreams:
+    """B readers of one set of documents, each document after another and its end symbol after it.
+
+    In each epoch the documents stand in an order of their own, and each begins with the end symbol
+    of the one before it. As in `Streams`, the text of an epoch is cut into U windows of T ids, and
+    reader b starts b * (U // B) windows after reader 0 and moves on by one window per step. After
+    the last window a reader starts the next epoch, with a reset.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        end_id: int,
+        batch_size: int,
+        sequence_length: int,
+        seed: int,
+        reset_rate: float = 0.0,
+    ) -> None:
+        """Find the documents.
+
+        Args:
+            tokens: ids, unsigned [N]: the end symbol, then each document with an end symbol.
+            end_id: id of the end symbol.
+            batch_size: number of readers B.
+            sequence_length: length T of a window in ids, in [1, N).
+            seed: seed of the first start, of the orders, the offsets and the resets.
+            reset_rate: probability that a window begins with a reset, in [0, 1].
+
+        Raises:
+            SettingError: if the documents are too short for one window.
+        """
+        self.windows = (len(tokens) - 1) // sequence_length
+        if self.windows < 1:
+            allowed = f"shorter than the text of {len(tokens)} characters"
+            raise SettingError("sequence_length", sequence_length, allowed)
+        symbols = np.flatnonzero(tokens == end_id)
+        # Each document begins with an end symbol, and the last end symbol belongs to none.
+        self._starts, self._sizes = symbols[:-1], np.diff(symbols)
+        self._tokens, self._end_id = tokens, end_id
+        self._length, self._seed, self._reset_rate = sequence_length, seed, reset_rate
+        self._remainder = (len(tokens) - 1) % sequence_length
+        spacing = max(self.windows // batch_size, 1)
+        begin = int(np.random.default_rng(seed).integers(self.windows))
+        self._begins = begin + spacing * np.arange(batch_size)
+        # Readers are in at most two epochs at once, unless there are more readers than windows.
+        self._epoch = lru_cache(maxsize=4)(self._make_epoch)
+
+    def batch(self, step: int) -> Batch:
+        """Return batch number `step`, counted from 0."""
+        epochs, windows = np.divmod(self._begins + step, self.windows)
+        ids = np.empty((len(epochs), self._length + 1), np.int32)
+        for epoch in np.unique(epochs).tolist():
+            rows = np.flatnonzero(epochs == epoch)
+            order, offsets, shift = self._epoch(epoch)
+            index = (windows[rows] * self._length + shift)[:, None] + np.arange(self._length + 1)
+            rank = np.searchsorted(offsets, index, side="right") - 1
+            # After the last document comes its end symbol alone.
+            is_end = rank == len(order)
+            document = order[np.minimum(rank, len(order) - 1)]
+            place = self._starts[document] + index - offsets[np.minimum(rank, len(order) - 1)]
+            ids[rows] = np.where(is_end, self._end_id, self._tokens[np.where(is_end, 0, place)])
+        resets = random_resets(self._seed, step, len(self._begins), self._reset_rate)
+        resets |= (windows == 0) | (step == 0)
+        return Batch(ids[:, :-1], ids[:, 1:], resets)
+
+    def _make_epoch(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+        """Return the order of the documents of an epoch, where each begins, and its first window.
+
+        The beginnings have one more entry than the order: where the last document has ended.
+        """
+        random = np.random.default_rng([self._seed, epoch, ORDER_SEED])
+        order = random.permutation(len(self._starts))
+        offsets = np.append(0, np.cumsum(self._sizes[order]))
+        return order, offsets, int(random.integers(self._remainder + 1))

@@ -1,0 +1,70 @@
+"""Cut gathered texts into documents: files, records, lines or paragraphs."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.data.gather import AT_ONCE, Gathered
+
+# What a document is; `whole` makes one text of everything.
+DocumentUnit = Literal["whole", "file", "paragraph", "line", "row"]
+
+
+def document_spans(gathered: Gathered, unit: DocumentUnit) -> NDArray[np.int64]:
+    """Return the begin and the end of each document, int64 [D, 2], without the newlines around it.
+
+    Args:
+        gathered: the texts.
+        unit: what a document is. A row is a record of a table, or else a file.
+    """
+    if unit == "whole":
+        return np.array([[0, len(gathered)]])
+    ids, newline = gathered.ids(), gathered.characters.find("\n")
+    if unit in ("file", "row"):
+        firsts = gathered.files if unit == "file" else np.arange(len(gathered.ends))
+        begins = gathered.starts[firsts]
+        ends = gathered.ends[np.append(firsts[1:], len(gathered.ends)) - 1]
+        spans = np.stack([begins, ends], axis=1)
+        return _stripped(ids, newline, spans) if unit == "file" else spans
+    lines = np.concatenate([*_line_spans(ids, newline)])
+    is_blank = lines[:, 0] == lines[:, 1]
+    if unit == "line":
+        written: NDArray[np.int64] = lines[~is_blank]
+        return written
+    # A paragraph begins at a line after a blank one, or at the beginning of a text.
+    is_first = ~is_blank & (np.append(True, is_blank[:-1]) | np.isin(lines[:, 0], gathered.starts))
+    follows = np.append(is_blank[1:] | np.isin(lines[1:, 0], gathered.starts), True)
+    is_last = ~is_blank & follows
+    return np.stack([lines[is_first, 0], lines[is_last, 1]], axis=1)
+
+
+def _line_spans(ids: NDArray[np.unsignedinteger], newline: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the begin and the end of each line, in groups.
+
+    Args:
+        ids: the texts.
+        newline: id of the newline; negative if no text has one.
+    """
+    begin = 0
+    for start in range(0, len(ids), AT_ONCE):
+        breaks = np.flatnonzero(ids[start : start + AT_ONCE] == newline) + start
+        if len(breaks):
+            begins = np.append(begin, breaks[:-1] + 1)
+            yield np.stack([begins, breaks], axis=1)
+            begin = int(breaks[-1]) + 1
+    if begin < len(ids):
+        yield np.array([[begin, len(ids)]])
+
+
+def _stripped(
+    ids: NDArray[np.unsignedinteger], newline: int, spans: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Leave out the newlines at the end of each stretch."""
+    spans = spans.copy()
+    for number, (begin, end) in enumerate(spans.tolist()):
+        while end > begin and ids[end - 1] == newline:
+            end -= 1
+        spans[number, 1] = end
+    return spans[spans[:, 0] < spans[:, 1]]

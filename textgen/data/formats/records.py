@@ -1,0 +1,272 @@
+"""The text of a field in each record of CSV, TSV, JSON, JSON Lines and Parquet files."""
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from textgen.errors import CorpusError, UsageError
+
+# Largest field of a table, in characters.
+MAX_FIELD = 2**26
+# Field that is taken without being named.
+TEXT_FIELD = "text"
+# Most fields that a message names.
+NAMED_FIELDS = 12
+# Delimiters that a table may have; its first line decides.
+DELIMITERS = ",;\t|"
+# Characters that JSON can escape but no text holds.
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+JSON_FORMS = "JSON must be a list of objects, or an object with one list"
+
+
+@dataclass
+class RecordRules:
+    """How the records of a file are read.
+
+    Attributes:
+        field: name of the field with the text: a column, or a dotted path in JSON; None for the
+            only text field, or the one called `text`.
+        skip_broken: whether to leave out records that are broken or lack the field.
+        broken: number of records left out so far.
+    """
+
+    field: str | None = None
+    skip_broken: bool = False
+    broken: int = 0
+
+    def skip(self, problem: CorpusError) -> None:
+        """Count a broken record, or raise its problem if broken records are not left out."""
+        if not self.skip_broken:
+            raise problem
+        self.broken += 1
+
+
+def texts_of(
+    records: Iterable[tuple[int, Mapping[str, Any]]], name: str, rules: RecordRules
+) -> Iterator[str]:
+    """Yield the text of each record.
+
+    Args:
+        records: line and fields of each record.
+        name: name of the file in messages.
+        rules: which field to read, and what to do with a broken record.
+
+    Raises:
+        CorpusError: if a record lacks the field, or its value is not text.
+        UsageError: if no field is named and the first record does not tell which one is meant.
+    """
+    field = rules.field
+    for line, record in records:
+        if field is None:
+            field = _only_text_field(record, name)
+        value = _value(record, field)
+        if isinstance(value, str) and _NOT_TEXT.search(value):
+            problem = f"field {field!r} in line {line:,} holds a NUL or half a character"
+            rules.skip(CorpusError(name, problem))
+        elif isinstance(value, str):
+            yield value
+        elif value is None:
+            problem = f"line {line:,} has no field {field!r}; its fields are {_listed(record)}"
+            rules.skip(CorpusError(name, problem))
+        else:
+            problem = f"field {field!r} in line {line:,} is not text: {str(value)[:40]}"
+            rules.skip(CorpusError(name, problem))
+
+
+def _only_text_field(record: Mapping[str, Any], name: str) -> str:
+    if isinstance(record.get(TEXT_FIELD), str):
+        return TEXT_FIELD
+    texts = [field for field, value in record.items() if _is_text(value)]
+    if len(texts) == 1:
+        return texts[0]
+    raise UsageError(
+        f"name the field of {name!r} that holds the text: --field NAME; "
+        f"its fields are {_listed(record)}"
+    )
+
+
+def _is_text(value: Any) -> bool:
+    """Return whether a value is text, and not a number as a table writes it."""
+    try:
+        float(value)
+    except ValueError:
+        return isinstance(value, str)
+    except TypeError:
+        return False
+    return False
+
+
+def _value(record: Mapping[str, Any], field: str) -> Any:
+    """Return the value of a field; a dot leads into an object inside an object."""
+    if field in record:
+        return record[field]
+    value: Any = record
+    for part in field.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _listed(record: Mapping[str, Any]) -> str:
+    names = list(_paths(record))
+    more = f" and {len(names) - NAMED_FIELDS} more" if len(names) > NAMED_FIELDS else ""
+    return (", ".join(names[:NAMED_FIELDS]) or "none") + more
+
+
+def _paths(record: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    for name, value in record.items():
+        if isinstance(value, dict) and value and before.count(".") < 4:
+            yield from _paths(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}"
+
+
+def table_records(
+    chunks: Iterable[str], kind: str, name: str, rules: RecordRules
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the line and the fields of each row of a CSV or TSV file.
+
+    The first row names the columns. A TSV file has tabs between its fields; the delimiter of a CSV
+    file is the most frequent one in its first line.
+
+    Raises:
+        CorpusError: if there is no first row, a row has more or fewer fields than the first, or a
+            quoted field does not end.
+    """
+    lines = _lines(chunks)
+    first = next(lines, "")
+    delimiter = "\t" if kind == "tsv" else max(DELIMITERS, key=first.count)
+    csv.field_size_limit(MAX_FIELD)
+
+    def whole() -> Iterator[str]:
+        yield first
+        yield from lines
+
+    rows = csv.reader(whole(), delimiter=delimiter, strict=True)
+    try:
+        head = next(rows, [])
+        if not any(head):
+            raise CorpusError(name, "the table has no first row with the names of its columns")
+        for row in rows:
+            if not row:
+                continue
+            if len(row) == len(head):
+                yield rows.line_num, dict(zip(head, row, strict=True))
+            else:
+                problem = (
+                    f"the row that ends in line {rows.line_num:,} has {len(row)} fields, but the "
+                    f"first row names {len(head)}; --skip-broken leaves such rows out"
+                )
+                rules.skip(CorpusError(name, problem))
+    except csv.Error as error:
+        raise CorpusError(name, f"broken table in line {rows.line_num:,}: {error}") from error
+
+
+def json_line_records(
+    chunks: Iterable[str], name: str, rules: RecordRules
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the line and the fields of each object of a JSON Lines file.
+
+    Raises:
+        CorpusError: if a line is not a JSON object; it names the line and the column.
+    """
+    for number, line in enumerate(_lines(chunks), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            column = f", column {error.colno:,}" if isinstance(error, json.JSONDecodeError) else ""
+            problem = f"broken JSON in line {number:,}{column}; --skip-broken leaves such lines out"
+            rules.skip(CorpusError(name, problem))
+            continue
+        if isinstance(record, dict):
+            yield number, record
+        elif isinstance(record, str) and rules.field is None:
+            yield number, {TEXT_FIELD: record}
+        else:
+            rules.skip(CorpusError(name, f"line {number:,} is not a JSON object"))
+
+
+def json_records(
+    chunks: Iterable[str], name: str, rules: RecordRules
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the number and the fields of each object in a JSON file: a list, or an object with one.
+
+    The file is held in memory whole.
+
+    Raises:
+        CorpusError: if it is not JSON, or holds no list or several lists of objects.
+    """
+    text = "".join(chunks)
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        where = (
+            f" in line {error.lineno:,}, column {error.colno:,}"
+            if isinstance(error, json.JSONDecodeError)
+            else ""
+        )
+        raise CorpusError(name, f"broken JSON{where}") from error
+    if isinstance(content, dict):
+        lists = {key: value for key, value in content.items() if isinstance(value, list)}
+        if len(lists) != 1:
+            found = f"{len(lists)} lists: {_listed(lists)}" if lists else "none"
+            problem = (
+                f"JSON must be a list of objects, or an object with one list; it holds {found}"
+            )
+            raise CorpusError(name, problem)
+        content = next(iter(lists.values()))
+    if not isinstance(content, list):
+        raise CorpusError(name, JSON_FORMS)
+    for number, record in enumerate(content, 1):
+        if isinstance(record, dict):
+            yield number, record
+        elif isinstance(record, str) and rules.field is None:
+            yield number, {TEXT_FIELD: record}
+        else:
+            rules.skip(CorpusError(name, f"item {number:,} of the list is not an object"))
+
+
+def parquet_records(
+    file: BinaryIO, name: str, rules: RecordRules
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the number and the fields of each row of a Parquet file.
+
+    Raises:
+        UsageError: if the reader of Parquet files is not installed.
+        CorpusError: if the file is damaged.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise UsageError(
+            f"reading {name!r} needs the extra parquet: pip install 'textgen-lstm[parquet]'"
+        ) from error
+    try:
+        table = parquet.ParquetFile(file)
+        wanted = rules.field.split(".")[0] if rules.field else None
+        names = table.schema_arrow.names
+        columns = [wanted] if wanted in names else None
+        number = 0
+        for batch in table.iter_batches(batch_size=1024, columns=columns):
+            for record in batch.to_pylist():
+                number += 1
+                yield number, record
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise CorpusError(name, "the Parquet file is damaged") from error
+
+
+def _lines(chunks: Iterable[str]) -> Iterator[str]:
+    """Yield lines with their line feeds."""
+    held = ""
+    for chunk in chunks:
+        lines = (held + chunk).split("\n")
+        held = lines.pop()
+        for line in lines:
+            yield line + "\n"
+    if held:
+        yield held

@@ -1,0 +1,175 @@
+"""Gather texts into one file of ids while they are read, once, whatever their size."""
+
+import hashlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.data.sources import ReadReport, SourceRules, read_sources
+from textgen.errors import CorpusError, storage_errors
+from textgen.settings import MAX_CHARACTERS
+
+# Characters that are encoded at once, and ids that are copied at once.
+AT_ONCE = 2**20
+CODE_POINTS = 0x110000
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Texts as provisional ids in a temporary file.
+
+    The texts of all records and files follow each other, each but the last with a newline after
+    it. A provisional id is the rank of a character's first appearance.
+
+    Attributes:
+        path: the file of ids.
+        dtype: type of an id.
+        characters: the distinct characters, by provisional id.
+        counts: how often each of them appears, int64 [C].
+        ends: index of the end of each record or file, without the newline after it, int64 [D].
+        files: number of the first record or file that belongs to each file, int64 [F].
+        report: what was read.
+        sha256: SHA-256 of the texts in UTF-8, with a newline between two of them.
+    """
+
+    path: Path
+    dtype: np.dtype[np.unsignedinteger]
+    characters: str
+    counts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    files: NDArray[np.int64]
+    report: ReadReport = field(repr=False)
+    sha256: str
+
+    def __len__(self) -> int:
+        """Return the number of ids, newlines between texts included."""
+        return int(self.ends[-1])
+
+    def ids(self) -> NDArray[np.unsignedinteger]:
+        """Map the provisional ids into memory, read-only."""
+        return np.memmap(self.path, dtype=self.dtype, mode="r")[: len(self)]
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Index of the beginning of each record or file, int64 [D]."""
+        return np.concatenate([[0], self.ends[:-1] + 1])
+
+
+def gather(paths: Sequence[Path], rules: SourceRules, path: Path) -> Gathered:
+    """Read sources once, and write their characters as provisional ids.
+
+    Args:
+        paths: sources; see `read_sources`.
+        rules: how to read them.
+        path: file to write the ids into.
+
+    Raises:
+        CorpusError: if a source cannot be read, or there are too many different characters.
+        StorageError: if the file cannot be written.
+    """
+    report = ReadReport()
+    with storage_errors(path), path.open("wb+") as file:
+        writer = _Writer(file)
+        files = array("q")
+        for one, pieces in read_sources(paths, rules, report):
+            first = len(writer.ends)
+            for piece in pieces:
+                writer.add(piece.text, is_end=piece.is_end)
+            if one.characters:
+                files.append(first)
+            if len(writer.characters) > MAX_CHARACTERS:
+                problem = f"more than {MAX_CHARACTERS:,} different characters, too many for a model"
+                raise CorpusError(one.name, problem)
+        writer.finish()
+    return Gathered(
+        path=path,
+        dtype=writer.dtype,
+        characters="".join(writer.characters),
+        counts=writer.counts[: len(writer.characters)].copy(),
+        ends=np.array(writer.ends, np.int64),
+        files=np.array(files, np.int64),
+        report=report,
+        sha256=writer.digest.hexdigest(),
+    )
+
+
+class _Writer:
+    """Writes characters as the ranks of their first appearance, in the narrowest type."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._waiting, self._length, self._written = file, list[str](), 0, 0
+        self._ids = np.full(CODE_POINTS, -1, np.int64)
+        self._is_inside = False
+        self.dtype: np.dtype[np.unsignedinteger] = np.dtype("<u1")
+        self.characters: list[str] = []
+        self.counts = np.zeros(256, np.int64)
+        self.ends = array("q")
+        self.digest = hashlib.sha256()
+
+    def add(self, text: str, *, is_end: bool) -> None:
+        """Add a piece of a text; `is_end` ends the text."""
+        if text:
+            if not self._is_inside and self.ends:
+                self._append("\n")  # between two texts
+            self._is_inside = True
+            self._append(text)
+        if is_end and self._is_inside:
+            self._is_inside = False
+            self.ends.append(self._written + self._length)
+
+    def finish(self) -> None:
+        """Write what waits."""
+        self._flush()
+
+    def _append(self, text: str) -> None:
+        self._waiting.append(text)
+        self._length += len(text)
+        if self._length >= AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        text = "".join(self._waiting)
+        self._waiting, self._length = [], 0
+        if not text:
+            return
+        self.digest.update(text.encode())
+        points = np.frombuffer(text.encode("utf-32-le"), "<u4")
+        ids = self._ids[points]
+        if (ids < 0).any():
+            new, first = np.unique(points[ids < 0], return_index=True)
+            for point in new[np.argsort(first)].tolist():
+                self._ids[point] = len(self.characters)
+                self.characters.append(chr(point))
+            ids = self._ids[points]
+            self._make_room()
+        self.counts += np.bincount(ids, minlength=len(self.counts))
+        self._file.write(ids.astype(self.dtype).tobytes())
+        self._written += len(ids)
+
+    def _make_room(self) -> None:
+        """Grow the table of counts, and the type of the ids in the file, for all characters."""
+        if len(self.characters) > len(self.counts):
+            grown = np.zeros(2 * len(self.characters), np.int64)
+            grown[: len(self.counts)] = self.counts
+            self.counts = grown
+        needed = np.min_scalar_type(len(self.characters) - 1)
+        if needed.itemsize > self.dtype.itemsize:
+            wider = np.dtype(f"<u{needed.itemsize}")
+            self._widen(wider)
+            self.dtype = wider
+
+    def _widen(self, wider: np.dtype[np.unsignedinteger]) -> None:
+        """Write the ids in the file again in a wider type, from the end to the beginning."""
+        narrow, file = self.dtype.itemsize, self._file
+        for start in range((self._written - 1) // AT_ONCE * AT_ONCE, -1, -AT_ONCE):
+            count = min(AT_ONCE, self._written - start)
+            file.seek(start * narrow)
+            ids = np.frombuffer(file.read(count * narrow), self.dtype)
+            file.seek(start * wider.itemsize)
+            file.write(ids.astype(wider).tobytes())
+        file.seek(self._written * wider.itemsize)

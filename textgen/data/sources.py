@@ -1,0 +1,424 @@
+"""Read texts as people have them: files of any format, folders, archives, standard input."""
+
+import io
+import os
+import stat
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, BinaryIO, NamedTuple, get_args
+
+from textgen.data.formats.archives import members
+from textgen.data.formats.compressed import unpacked
+from textgen.data.formats.decoding import (
+    CHUNK_BYTES,
+    Findings,
+    Normalization,
+    check_encoding,
+    cleaned,
+    decode,
+    encoding_of_mark,
+    looks_like_utf16,
+)
+from textgen.data.formats.kinds import (
+    ARCHIVES,
+    COMPRESSED,
+    DOCUMENTS,
+    HEAD_BYTES,
+    KINDS,
+    RECORDS,
+    Kind,
+    kind_of,
+    unreadable,
+)
+from textgen.data.formats.office import LARGE_BYTES, document_text
+from textgen.data.formats.records import (
+    RecordRules,
+    json_line_records,
+    json_records,
+    parquet_records,
+    table_records,
+    texts_of,
+)
+from textgen.errors import CorpusError, SettingError
+
+STANDARD_INPUT = "-"
+# Names of copies that editors leave beside a file.
+BACKUPS = ("~", ".bak", ".orig", ".swp", ".tmp")
+# Number of files of which an error tells the problem; more are counted.
+TOLD_FILES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceRules:
+    """How sources are read.
+
+    Attributes:
+        format: kind of all files; None for that of each file's content and name.
+        field: field of a record that holds the text; see `RecordRules`.
+        encoding: encoding of all texts; `guess` to guess; None for a byte order mark's, or UTF-8.
+        normalization: Unicode normal form into which texts are brought.
+        skip_broken: whether to leave out broken records.
+    """
+
+    format: Kind | None = None
+    field: str | None = None
+    encoding: str | None = None
+    normalization: Normalization = "nfc"
+    skip_broken: bool = False
+
+    def __post_init__(self) -> None:
+        if self.format not in (None, *KINDS):
+            raise SettingError("format", self.format, "one of " + ", ".join(KINDS))
+        if self.normalization not in get_args(Normalization):
+            raise SettingError("normalize", self.normalization, "none, nfc or nfkc")
+        if self.encoding is not None:
+            check_encoding(self.encoding)
+
+
+class Piece(NamedTuple):
+    """A piece of a source's text.
+
+    Attributes:
+        text: the piece; it may be empty.
+        is_end: whether a record or a file ends after it.
+    """
+
+    text: str
+    is_end: bool = False
+
+
+@dataclass
+class FileReport:
+    """What was read of a file.
+
+    Attributes:
+        name: path of the file; inside an archive, the archive's path and the name in it.
+        kind: its kind.
+        characters: length of its text.
+        findings: what decoding changed or noticed.
+    """
+
+    name: str
+    kind: str
+    characters: int = 0
+    findings: Findings = field(default_factory=Findings)
+
+
+@dataclass
+class ReadReport:
+    """What was read of some sources, and what was not.
+
+    Attributes:
+        files: the files that were read, in order.
+        passed_over: name and reason of each file that was not read.
+        notes: remarks for the user, one sentence each.
+        broken: number of broken records left out.
+    """
+
+    files: list[FileReport] = field(default_factory=list)
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    broken: int = 0
+
+    def summary(self) -> str:
+        """Say in one sentence what was read and what was not."""
+        characters = sum(file.characters for file in self.files)
+        count = f"{len(self.files):,} file{'' if len(self.files) == 1 else 's'}, "
+        parts = [f"read {count if len(self.files) > 1 else ''}{characters:,} characters"]
+        if self.passed_over:
+            reasons = Counter(reason for _, reason in self.passed_over)
+            listed = ", ".join(f"{count:,} ({reason})" for reason, count in reasons.most_common())
+            parts.append(f"passed over: {listed}")
+        if self.broken:
+            parts.append(f"left out: {self.broken:,} broken records")
+        return "; ".join(parts)
+
+    def changes(self) -> Iterator[str]:
+        """Say what decoding changed, one sentence for each kind of change."""
+        found = [file.findings for file in self.files]
+        encodings = Counter(one.encoding for one in found if one.encoding not in ("", "utf-8"))
+        for encoding, count in encodings.items():
+            yield f"{count:,} file{'' if count == 1 else 's'} read as {encoding}"
+        if marks := sum(one.marks for one in found):
+            yield f"left out {marks:,} byte order marks inside the text"
+        if doubled := sum(one.double_returns for one in found):
+            yield f"{doubled:,} lines ended in CR CR LF; each counts as one line end"
+        if any(one.is_normalized for one in found):
+            yield "brought letters with accents into one form; --normalize none leaves them as is"
+
+
+def read_sources(
+    paths: Sequence[Path], rules: SourceRules, report: ReadReport
+) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
+    """Read texts one file after the other.
+
+    Args:
+        paths: files, folders, archives, or `-` for standard input. The files of a folder are read
+            in the order of their paths, without hidden files, backups and runs of textgen.
+        rules: how to read them.
+        report: what was read and what was not is noted here.
+
+    Yields:
+        Each file with its pieces, which must be read before the next file is asked for.
+
+    Raises:
+        CorpusError: if a source is missing, empty or unreadable. All files that cannot be decoded
+            are named in one error, after the others are read.
+    """
+    reader = _Reader(rules, report)
+    for path in paths:
+        yield from reader.read(path)
+    reader.finish(paths)
+
+
+class _Reader:
+    """Reads sources, and collects the problems of their files."""
+
+    def __init__(self, rules: SourceRules, report: ReadReport) -> None:
+        self._rules, self._report = rules, report
+        self._problems: list[CorpusError] = []
+
+    def read(self, path: Path) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
+        if str(path) == STANDARD_INPUT:
+            yield from self._stream(sys.stdin.buffer, "standard input", is_named=True)
+            return
+        try:
+            mode = path.stat().st_mode
+            if stat.S_ISDIR(mode):
+                for file in self._files_of(path):
+                    yield from self._file(file, is_named=False)
+            elif stat.S_ISREG(mode):
+                yield from self._file(path, is_named=True)
+            else:
+                problem = "neither a file nor a folder; give its text on standard input, with -"
+                raise CorpusError(path, problem)
+        except (OSError, ValueError) as error:
+            raise CorpusError(path, reason_of(error)) from error
+
+    def finish(self, paths: Sequence[Path]) -> None:
+        """Raise the problems of the files, if there are any."""
+        if len(self._problems) == 1:
+            raise self._problems[0]
+        if self._problems:
+            told = "; ".join(f"{one.path}: {one.problem}" for one in self._problems[:TOLD_FILES])
+            more = len(self._problems) - TOLD_FILES
+            rest = f"; and {more:,} more" if more > 0 else ""
+            count = len(self._problems)
+            raise CorpusError(paths[0], f"{count:,} files cannot be read: {told}{rest}")
+        if not self._report.files:
+            reasons = sorted({reason for _, reason in self._report.passed_over})
+            problem = f"there is no text in it; passed over: {', '.join(reasons)}"
+            raise CorpusError(paths[0], problem if reasons else "the folder holds no files")
+
+    def _files_of(self, folder: Path) -> list[Path]:
+        found: list[Path] = []
+
+        def refuse(error: OSError) -> None:
+            raise CorpusError(error.filename or folder, reason_of(error)) from error
+
+        for parent, folders, names in os.walk(folder, onerror=refuse):
+            for name in folders:
+                path = Path(parent, name)
+                if path.is_symlink():
+                    self._pass_over(str(path), "a link to a folder")
+            folders[:] = [
+                name
+                for name in folders
+                if not name.startswith(".") and not Path(parent, name, "run.json").is_file()
+            ]
+            for name in names:
+                path = Path(parent, name)
+                if name.startswith(".") or not path.is_file():
+                    continue
+                if name.endswith(BACKUPS):
+                    self._pass_over(str(path), "a backup")
+                else:
+                    found.append(path)
+        return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+    def _file(self, path: Path, *, is_named: bool) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
+        before = stamp_of(path)
+        with path.open("rb") as file:
+            yield from self._stream(file, str(path), is_named=is_named)
+        if stamp_of(path) != before:
+            raise CorpusError(path, "the file changed while it was read; try again")
+
+    def _stream(
+        self, file: IO[bytes], name: str, *, is_named: bool, is_packed: bool = False
+    ) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
+        """Read a stream of any kind.
+
+        Args:
+            file: the bytes.
+            name: name in messages and reports.
+            is_named: whether the user has named the file, and so wants it read.
+            is_packed: whether the stream is inside an archive.
+        """
+        head, whole = _with_head(file, is_packed=is_packed)
+        kind = self._rules.format or kind_of(head, name)
+        if kind in COMPRESSED:
+            inner = unpacked(whole, kind, name)
+            shown = name.rsplit(".", 1)[0] if "." in Path(name).name else name
+            yield from self._unpacked(inner, name, shown, is_named=is_named, is_packed=is_packed)
+        elif kind in ARCHIVES and is_packed:
+            self._pass_over(name, "an archive within an archive")
+        elif kind in ARCHIVES:
+            yield from self._archive(whole, kind, name)
+        elif not head:
+            if is_named:
+                raise CorpusError(name, "the file is empty")
+            self._pass_over(name, "empty")
+        elif not is_named and (what := _not_text(head, kind)):
+            self._pass_over(name, what)
+        elif is_named and kind == "text" and (what := unreadable(head)):
+            raise CorpusError(name, f"it is {what}")
+        else:
+            report = FileReport(name, kind)
+            yield report, self._counted(self._pieces(whole, kind, report), report)
+
+    def _unpacked(
+        self, file: BinaryIO, name: str, shown: str, *, is_named: bool, is_packed: bool
+    ) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
+        """Read unpacked bytes under the name without the suffix of compression."""
+        try:
+            found = self._stream(file, shown, is_named=is_named, is_packed=is_packed)
+            for report, pieces in found:
+                report.name = name if report.name == shown else report.name
+                yield report, pieces
+        except CorpusError as error:
+            self._problems.append(error)
+
+    def _archive(
+        self, file: BinaryIO, kind: str, name: str
+    ) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
+        for member in members(file, kind, name):
+            path = f"{name}/{member.name}"
+            base = member.name.rsplit("/", 1)[-1]
+            if member.file is None:
+                self._pass_over(path, member.reason)
+            elif base.startswith(".") or member.name.startswith("__MACOSX/"):
+                continue
+            elif base.endswith(BACKUPS):
+                self._pass_over(path, "a backup")
+            else:
+                yield from self._stream(member.file, path, is_named=False, is_packed=True)
+
+    def _counted(self, pieces: Iterator[Piece], report: FileReport) -> Iterator[Piece]:
+        """Pass on the pieces of a file, count them, and keep a problem for the end."""
+        try:
+            for piece in pieces:
+                report.characters += len(piece.text)
+                yield piece
+        except CorpusError as error:
+            self._problems.append(error)
+        else:
+            if report.characters:
+                self._report.files.append(report)
+            else:
+                self._pass_over(report.name, "without text")
+
+    def _pieces(self, file: BinaryIO, kind: Kind, report: FileReport) -> Iterator[Piece]:
+        rules, name = self._rules, report.name
+        if kind in DOCUMENTS:
+            data = file.read()
+            if len(data) > LARGE_BYTES:
+                self._report.notes.append(f"{name!r} is held in memory whole, {len(data):,} bytes")
+            text = document_text(data, kind, name, encoding=rules.encoding)
+            yield Piece(cleaned(text, rules.normalization, report.findings), True)
+        elif kind in RECORDS:
+            yield from self._record_pieces(file, kind, report)
+        else:
+            yield from map(Piece, self._decoded(file, report))
+            yield Piece("", True)
+
+    def _decoded(self, file: BinaryIO, report: FileReport) -> Iterator[str]:
+        return decode(
+            file,
+            report.name,
+            report.findings,
+            encoding=self._rules.encoding,
+            normalization=self._rules.normalization,
+        )
+
+    def _record_pieces(self, file: BinaryIO, kind: Kind, report: FileReport) -> Iterator[Piece]:
+        records = RecordRules(field=self._rules.field, skip_broken=self._rules.skip_broken)
+        name = report.name
+        if kind == "parquet":
+            whole = file if file.seekable() else io.BytesIO(file.read())
+            rows = parquet_records(whole, name, records)
+        else:
+            chunks = self._decoded(file, report)
+            if kind == "jsonl":
+                rows = json_line_records(chunks, name, records)
+            elif kind == "json":
+                rows = json_records(chunks, name, records)
+            else:
+                rows = table_records(chunks, kind, name, records)
+        for text in texts_of(rows, name, records):
+            if text:
+                # What JSON escapes is brought into the same form as the rest.
+                yield Piece(cleaned(text, self._rules.normalization, report.findings), True)
+        self._report.broken += records.broken
+
+    def _pass_over(self, name: str, reason: str) -> None:
+        self._report.passed_over.append((name, reason))
+
+
+def _not_text(head: bytes, kind: Kind) -> str | None:
+    """Return why a file that nobody has named is not read; None if it is."""
+    if kind in DOCUMENTS or kind == "parquet":
+        return None
+    is_binary = b"\0" in head and not encoding_of_mark(head) and not looks_like_utf16(head)
+    return unreadable(head) or ("binary" if is_binary else None)
+
+
+def _with_head(file: IO[bytes], *, is_packed: bool) -> tuple[bytes, BinaryIO]:
+    """Return the first bytes of a stream, and a stream with all of its bytes.
+
+    An entry of an archive cannot be sought, whatever it says.
+    """
+    if not is_packed and isinstance(file, io.BufferedReader) and file.seekable():
+        head = file.read(HEAD_BYTES)
+        file.seek(-len(head), io.SEEK_CUR)
+        return head, file
+    head = file.read(HEAD_BYTES)
+    return head, io.BufferedReader(_Prefixed(head, file), CHUNK_BYTES)
+
+
+class _Prefixed(io.RawIOBase):
+    """A stream that begins with bytes that were read from it before."""
+
+    def __init__(self, head: bytes, file: IO[bytes]) -> None:
+        self._head, self._file = head, file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._head[: len(buffer)] or self._file.read(len(buffer))
+        self._head = self._head[len(data) :]
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """Return the size in bytes and the modification time in nanoseconds of a file.
+
+    Raises:
+        CorpusError: if the file is gone.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise CorpusError(path, reason_of(error)) from error
+    return status.st_size, status.st_mtime_ns
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Return why a file cannot be read, for people."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file or folder"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
