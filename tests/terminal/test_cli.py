@@ -183,7 +183,8 @@ def test_a_damaged_checkpoint_ends_with_code_4(
         assert "model.safetensors' is damaged" in err
     code, out, _ = run(capsys, "verify", "--json")
     assert code == 4
-    assert len(json.loads(out)["problems"]) == 2
+    found, error = map(json.loads, out.splitlines())
+    assert (len(found["problems"]), error["message"]) == (2, found["problems"][1])
 
 
 def test_a_disk_without_space_ends_with_code_5(
@@ -334,8 +335,9 @@ def test_what_is_known_of_a_run_is_shown(
     assert "corpus.tokens" in err
     code, out, _ = run(capsys, "info", "--json")
     assert code == 4
-    assert json.loads(out)["step"] == 20
-    assert "corpus.tokens" in json.loads(out)["problem"]
+    summary, error = map(json.loads, out.splitlines())
+    assert summary["step"] == 20
+    assert "corpus.tokens" in summary["problem"] == error["message"]
     code, out, err = run(capsys, "plot")
     assert code == 0
     assert "fox: best" in out
@@ -344,12 +346,12 @@ def test_what_is_known_of_a_run_is_shown(
     code, out, _ = run(capsys, "runs")
     assert code == 0
     assert "damaged" in out
-    assert json.loads(run(capsys, "runs", "--json")[1])[0]["problem"]
+    assert json.loads(run(capsys, "runs", "--json")[1])["problem"]
     code, out, err = run(capsys, "info")
     assert (code, out, err.count("\n")) == (4, "", 1)
     code, out, _ = run(capsys, "info", "--json")
     assert code == 4
-    assert "damaged" in json.loads(out)["problem"]
+    assert "damaged" in json.loads(out.splitlines()[0])["problem"]
 
 
 def test_no_runs_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:

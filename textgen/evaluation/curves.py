@@ -89,7 +89,7 @@ def read_curve(run: Run, by: By) -> Curve:
             f"train it: textgen train --resume {run.reference}"
         )
     return Curve(
-        run=run.reference,
+        run=run.title,
         x=tuple(_position(record, row, by) for row in rows),
         training=tuple(row[TRAINING] for row in rows),
         validation=tuple(row[VALIDATION] for row in rows),
@@ -134,7 +134,7 @@ def why_no_baselines(run: Run) -> str | None:
     """Return in a few words why the baselines of a run cannot be measured; None if they can."""
     corpus = run.record().corpus
     if not corpus.kept:
-        return f"the run {run.reference} has not kept its text"
+        return f"the run {run.title} has not kept its text"
     if corpus.tokens > MOST_CHARACTERS:
         return f"measuring them on {corpus.tokens:,} characters would take long"
     return None

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -71,7 +72,7 @@ def new_run_path(name: str | None, corpus: Path) -> Path:
         whole = corpus.absolute()
         stem = whole.name if whole.is_dir() else whole.stem
         plain = re.sub(r"[^\w.-]+", "-", stem).strip(".-")[:60]
-        return _free(runs_folder() / (plain or "run"))
+        return free_path(runs_folder() / (plain or "run"))
     path = run_path(name)
     if path.exists():
         raise run_exists_error(path)
@@ -80,9 +81,10 @@ def new_run_path(name: str | None, corpus: Path) -> Path:
 
 def run_exists_error(path: Path) -> RunExistsError:
     """Return the error for a new run whose path is taken; it suggests a free name."""
-    free = _free(path)
+    free = free_path(path)
     inside = path.parent == runs_folder()
-    return RunExistsError(path, Run(path).reference, free.name if inside else str(free))
+    free_name = shlex.quote(free.name if inside else str(free))
+    return RunExistsError(path, Run(path).reference, free_name)
 
 
 def _is_measurement(run: Run) -> bool:
@@ -92,7 +94,7 @@ def _is_measurement(run: Run) -> bool:
     return False
 
 
-def _free(path: Path) -> Path:
+def free_path(path: Path) -> Path:
     """Return the path itself if nothing exists there, else with the first free number added."""
     number = 1
     while path.with_name(free := f"{path.name}-{number}" if number > 1 else path.name).exists():

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -48,10 +49,15 @@ class Run:
         return self.path.resolve().name
 
     @property
-    def reference(self) -> str:
-        """How a command names this run: by its name in the folder of runs, else by its path."""
+    def title(self) -> str:
+        """How a person names this run: by its name in the folder of runs, else by its path."""
         inside = self.path.resolve().parent == runs_folder().resolve()
         return self.name if inside else str(self.path)
+
+    @property
+    def reference(self) -> str:
+        """How a command line names this run: its title, in quotes if a shell needs them."""
+        return shlex.quote(self.title)
 
     def exists(self) -> bool:
         """Return whether there is a run here. False if the disk cannot be read."""

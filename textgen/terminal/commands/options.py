@@ -22,6 +22,10 @@ RunArgument = Annotated[
     str | None,
     typer.Argument(metavar="[RUN]", help="Name or path of a run; the newest run by default."),
 ]
+RunArguments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[RUN]...", help="Names or paths of runs."),
+]
 Model = Annotated[
     list[str] | None,
     typer.Option(

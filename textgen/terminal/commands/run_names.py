@@ -1,5 +1,6 @@
 """How a command names runs: by its first argument, by `--model`, or the newest if it names none."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,8 +81,9 @@ def runs_and_sources(
             raise CorpusError(first, "there is no such file, folder or run") from error
         raise
     if is_text:
+        quoted = shlex.quote(given[0])
         raise UsageError(
             f"{given[0]!r} is a run and a text; name the run with --model, as in: "
-            f"--model {given[0]} [TEXT]..., or write the path of the text: ./{given[0]}"
+            f"--model {quoted} [TEXT]..., or write the path of the text: ./{quoted}"
         )
     return [given[0]], [*map(Path, given[1:])]

@@ -1,6 +1,5 @@
 """The units that follow features of a text, as a table."""
 
-import shlex
 from typing import TYPE_CHECKING
 
 from textgen.interpretation.features import FEATURES
@@ -40,6 +39,6 @@ def format_search(search: "Search", columns: int | None) -> str:
     best = pairs[0][1]
     if best is None:
         return text
-    reference = shlex.quote(search.model.run.reference)
+    reference = search.model.run.reference
     options = f"--layer {best.layer} --units {best.unit}"
     return f'{text}\n\nlook at the first unit:\n  textgen inspect {reference} "..." {options}'

@@ -1,0 +1,91 @@
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from textgen.runs.lock import training_lock
+from textgen.terminal.cli import run_command
+
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def say(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+    """Run a command; return its code and what it wrote to stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = run_command([*arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def test_runs_are_named_by_arguments_or_model(say: Say) -> None:
+    for command, kind in (("info", "run"), ("verify", "verification"), ("runs", "run")):
+        by_name = say(command, "fox", "--json")
+        assert (by_name[0], json.loads(by_name[1])["type"]) == (0, kind)
+        assert say(command, "--model", "fox", "--json") == by_name
+    assert say("info", "fox", "--model", "fox")[0] == 2
+    assert say("runs", "fax")[0] == 4
+
+
+def test_a_script_deletes_and_renames_runs(say: Say, tiny_run: Path) -> None:
+    assert say("runs", "--rename", "fox", "a b") == (0, "", "renamed the run 'fox' to 'a b'\n")
+    assert "--resume 'a b'" in say("train", "--run", "a b", "--steps", "1")[2]
+    told = say("runs", "--rename", "a b", "fox", "--json")[1]
+    assert json.loads(told) == {"type": "renamed", "run": "fox", "was": "a b"}
+    assert say("runs", "--delete", "fox", "--yes", "--json")[:2] == (
+        0,
+        '{"type": "deleted", "run": "fox"}\n',
+    )
+    assert list(Path("checkpoints").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("--delete", 2, "name the runs to delete, as in: textgen runs --delete RUN"),
+        ("--delete fox", 2, "without a terminal to ask on, give --yes"),
+        ("--delete fox none --yes", 4, "no run named 'none'"),
+        ("--yes", 2, "--yes needs --delete"),
+        ("--delete --rename fox b", 2, "--delete or --rename, not both"),
+        ("--rename fox", 2, "textgen runs --rename OLD NEW"),
+        ("--rename fox b c", 2, "textgen runs --rename OLD NEW"),
+        ("--rename fox fox", 2, "the name 'fox' is taken; choose another, such as fox-2"),
+        ("--rename fox ../b", 2, "a name without /"),
+    ],
+)
+def test_what_cannot_be_deleted_or_renamed_is_told_and_kept(
+    say: Say, tiny_run: Path, arguments: str, code: int, message: str
+) -> None:
+    before = sorted(Path("checkpoints").rglob("*"))
+    found, out, err = say("runs", *arguments.split())
+    assert (found, out, err.count("\n")) == (code, "", 1)
+    assert message in err
+    assert sorted(Path("checkpoints").rglob("*")) == before
+
+
+def test_a_run_in_use_is_refused(say: Say, tiny_run: Path) -> None:
+    with training_lock(tiny_run):
+        code, _, err = say("runs", "--delete", "fox", "--yes")
+    assert (code, "is being trained by process" in err) == (1, True)
+    assert say("verify", "fox")[0] == 0
+
+
+def test_on_a_terminal_a_deletion_is_asked_about(say: Say, tiny_run: Path) -> None:
+    for answer, told, is_kept in (("n", "nothing was deleted", True), ("y", "deleted the", False)):
+        child = pexpect.spawn(
+            sys.executable,
+            ["-m", "textgen", "runs", "--delete", "fox"],
+            encoding="utf-8",
+            timeout=60,
+        )
+        child.expect(r"fox: 2 checkpoints, .*Delete 1 run for good\? \[y/N\]: ")
+        child.sendline(answer)
+        child.expect(told)
+        child.expect(pexpect.EOF)
+        assert tiny_run.exists() == is_kept
