@@ -1,7 +1,7 @@
 """How the gradient of the loss shrinks on its way back through time."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -70,7 +70,13 @@ class GradientNorms:
 
 
 def measure_gradients(
-    settings: ModelSettings, parameters: Arrays, tokens: Tokens, *, reach: int, places: int
+    settings: ModelSettings,
+    parameters: Arrays,
+    tokens: Tokens,
+    *,
+    reach: int,
+    places: int,
+    begin: Callable[[int, int], None] = lambda done, of: None,
 ) -> GradientNorms:
     """Follow the gradient of the loss back through time from positions spread over a text.
 
@@ -80,6 +86,8 @@ def measure_gradients(
         tokens: ids of a text, [N] with N at least 130 + `reach`.
         reach: K, the number of characters to follow each gradient back.
         places: least number of positions, rounded up to a multiple of 64.
+        begin: function that is called before each 64 positions, with the number of those that are
+            done and the number of all.
 
     Returns:
         The mean norms.
@@ -94,7 +102,10 @@ def measure_gradients(
     windows = tokens[starts[:, None] + np.arange(size)].astype(np.int32)
     prepared = jax.tree.map(jnp.asarray, prepare_parameters(parameters))
     follow = jax.jit(_follow, static_argnums=0)
-    found = [np.asarray(follow(settings, prepared, windows[at::rounds])) for at in range(rounds)]
+    found = []
+    for at in range(rounds):
+        begin(at * ROWS, rounds * ROWS)
+        found.append(np.asarray(follow(settings, prepared, windows[at::rounds])))
     each = np.concatenate(found, axis=-1).astype(np.float64)  # [K + 1, L, N]
     norms = np.linalg.norm(each, axis=1).mean(axis=-1)
     return GradientNorms(norms, each.mean(axis=-1).T, rounds * ROWS)

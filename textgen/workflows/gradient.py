@@ -1,6 +1,6 @@
 """Measure how gradients shrink on their way back through the text of runs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -58,8 +58,7 @@ class Followed:
     @property
     def title(self) -> str:
         """The run, the cell, and whether the network is trained, for people."""
-        trained = "trained" if self.is_trained else "untrained"
-        return f"{self.run} ({CELLS[self.cell].title}), {trained}"
+        return f"{self.run} ({CELLS[self.cell].title}), {_describe(self.is_trained)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the norms as JSON can hold them."""
@@ -76,13 +75,20 @@ class Followed:
         }
 
 
-def follow_gradients(names: Sequence[str | None], *, reach: int, places: int) -> Iterator[Followed]:
+def follow_gradients(
+    names: Sequence[str | None],
+    *,
+    reach: int,
+    places: int,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[Followed]:
     """Follow the gradients of runs back through their validation text.
 
     Args:
         names: names of the runs; None for the newest.
         reach: number of characters to follow the gradients back.
         places: number of positions of the text to average, at least.
+        tell: function that is called now and then with what is being done.
 
     Yields:
         The gradients of each run: of the trained network, then of the network as it began.
@@ -99,7 +105,14 @@ def follow_gradients(names: Sequence[str | None], *, reach: int, places: int) ->
         untrained = {key: np.asarray(array) for key, array in initial.items()}
         weights: Sequence[tuple[bool, Arrays]] = ((True, model.parameters), (False, untrained))
         for is_trained, parameters in weights:
-            found = measure_gradients(settings, parameters, tokens, reach=reach, places=places)
+            what = f"following gradients in {model.name}, {_describe(is_trained)}"
+
+            def begin(done: int, of: int, what: str = what) -> None:
+                tell(f"{what}: {done:,} of {of:,} positions")
+
+            found = measure_gradients(
+                settings, parameters, tokens, reach=reach, places=places, begin=begin
+            )
             yield Followed(model.name, settings.cell, is_trained, found)
 
 
@@ -132,6 +145,10 @@ def train_cells(supervision: Supervision) -> Iterator[tuple[str, Event]]:
 def compared_runs() -> list[str]:
     """Return the names of the runs that compare the cells."""
     return [f"compare-{cell}" for cell in get_args(CellName)]
+
+
+def _describe(is_trained: bool) -> str:
+    return "trained" if is_trained else "untrained"
 
 
 def _validation(model: Model, reach: int) -> Tokens:

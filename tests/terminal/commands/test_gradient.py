@@ -8,6 +8,7 @@ import pytest
 
 from tests.workflows.trainings import FABLES, NETWORK
 from textgen.planning.request import Request
+from textgen.runs.library import find_run
 from textgen.runs.run import Run
 from textgen.terminal.cli import run_command
 from textgen.workflows import gradient as workflow
@@ -43,9 +44,10 @@ def test_a_run_is_shown_trained_and_as_it_began(
     assert rows[2].startswith("B  fox (LSTM), untrained")
     assert [row.split()[6] for row in rows[1:3]] == ["1.000", "1.000"]
     assert err.splitlines()[0] == "measured: fox (LSTM), trained"
-    assert max(map(len, rows[3:])) <= 90
+    assert max(map(len, out.split("\n\n")[2].splitlines())) <= 90
     _, out, _ = gradient("fox", "--reach=20", "--places=1", "--json", "-q")
-    trained, untrained = json.loads(out)
+    trained, untrained = map(json.loads, out.splitlines())
+    assert [one["type"] for one in (trained, untrained)] == ["gradient", "gradient"]
     assert (trained["trained"], untrained["trained"]) == (True, False)
     assert len(trained["norms"]) == len(trained["layers"][0]) == 21
     assert trained["norms"] != untrained["norms"]
@@ -69,10 +71,14 @@ def test_the_cells_are_trained_once_to_be_compared(
     monkeypatch.setattr(workflow, "shipped_corpus", lambda: corpus)
     # One of the three was begun and interrupted.
     request = Request(**tiny, cell="gru")
-    events = start_training([corpus], "compare-gru", request, Supervision(stop_after=1))
+    events = start_training(
+        [corpus], "compare-gru", request, Supervision(stop_after=1), is_measurement=True
+    )
     assert [event.step for event in events if isinstance(event, Ended)] == [1]
     code, out, err = gradient("--compare", "--reach=5", "--places=1")
     assert code == 0
+    assert Run(Path("checkpoints/compare-lstm")).record().is_measurement
+    assert find_run(None).name == "fox"
     told = re.findall(r"^training compare-(\w+) from step (\d) on$", err, re.MULTILINE)
     assert told == [("lstm", "0"), ("gru", "1"), ("rnn", "0")]
     assert re.findall(r"\((.*?)\), trained", out.split("\n\n")[0]) == ["LSTM", "GRU", "vanilla RNN"]
@@ -86,6 +92,9 @@ def test_the_cells_are_trained_once_to_be_compared(
     [
         (["none"], 4, "known runs: fox"),
         (["--compare", "fox"], 2, "--compare trains its own runs"),
+        (["--compare", "--model", "fox"], 2, "--compare trains its own runs"),
+        (["--model", "none"], 4, "known runs: fox"),
+        (["fox"] * 20, 2, "name at most"),
         (["fox", "--reach=1"], 2, "reach must be"),
         (["fox", "--reach=1000"], 2, "reach is at most 142"),
         (["fox", "-o", "g.pdf"], 2, "output must be a file in .png or .svg"),

@@ -1,7 +1,6 @@
 """The command `gradient`: show how gradients shrink on their way back through a text."""
 
 import itertools
-import json
 import math
 import signal
 import sys
@@ -13,15 +12,20 @@ import typer
 from textgen.errors import UsageError
 from textgen.readable import one_line, width
 from textgen.settings import check_number
-from textgen.terminal.commands.options import AsJson, Output, Quiet
+from textgen.terminal.commands.options import AsJson, Model, Output, Progress, Quiet
 from textgen.terminal.commands.picture import check_output, save_output
+from textgen.terminal.commands.run_names import several_runs
 from textgen.terminal.display.chart import Chart, Line, draw_chart, format_legend
 from textgen.terminal.display.colours import CURVE_COLOURS, CURVE_LETTERS
 from textgen.terminal.display.render import format_notes, format_table
 from textgen.terminal.output import (
+    ProgressLine,
+    ProgressMode,
     columns_of,
     emit,
+    emit_json,
     is_plain,
+    progress_form,
     say,
     takes_colours,
     terminal_width,
@@ -64,17 +68,18 @@ def gradient(
         int,
         typer.Option(help="Smallest number of positions of the validation text to average over."),
     ] = 256,
+    model: Model = None,
     output: Output = None,
+    progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Show how far gradients reach back through a text."""
     check_number("reach", reach, 2, MAX_REACH, whole=True)
     check_number("places", places, 1, 100_000, whole=True)
-    if compare and runs:
+    if compare and (runs or model):
         raise UsageError("--compare trains its own runs; give it without the name of a run")
-    if len(runs or []) > MAX_RUNS:
-        raise UsageError(f"a chart has room for {MAX_RUNS} runs, got {len(runs or [])}")
+    names = several_runs(runs, model, most=MAX_RUNS)
     check_output(output)
 
     from textgen.runtime.environment import prepare_jax
@@ -83,21 +88,22 @@ def gradient(
     from textgen.workflows.gradient import compared_runs, follow_gradients
 
     if compare:
-        _train(quiet=quiet)
-    given: list[str] = compared_runs() if compare else runs or []
-    names = list[str | None](given) or [None]
+        _train(progress, quiet=quiet)
+        names = [*compared_runs()]
     followed = []
-    for one in follow_gradients(names, reach=reach, places=places):
-        followed.append(one)
-        if not quiet:
-            say(f"measured: {one.title}")
+    with ProgressLine(progress, quiet=quiet) as line:
+        for one in follow_gradients(names, reach=reach, places=places, tell=line.show):
+            followed.append(one)
+            if progress_form(progress, quiet=quiet) == "plain":
+                say(f"measured: {one.title}")
     if output is not None:
         from textgen.pictures.gradients import draw_gradients
 
         drawn = [(one_line(_name(one)), one.is_trained, one.found) for one in followed]
         save_output(output, draw_gradients(drawn), quiet=quiet)
     if as_json:
-        emit(json.dumps([one.to_json() for one in followed]) + "\n")
+        for one in followed:
+            emit_json("gradient", one.to_json())
     elif output is None:
         emit(format_gradients(followed), is_safe=True)
 
@@ -181,18 +187,28 @@ def _name(one: "Followed") -> str:
     return one.title.rpartition(", ")[0]
 
 
-def _train(*, quiet: bool) -> None:
+def _train(progress: ProgressMode, *, quiet: bool) -> None:
     """Train the networks to compare, as far as they are not trained yet."""
     from textgen.terminal.signals import exit_code_after, noted_signals
+    from textgen.training.loop import Report
     from textgen.workflows.events import Ended, Planned
     from textgen.workflows.gradient import train_cells
     from textgen.workflows.supervise import Supervision
 
-    with noted_signals() as ending:
+    with noted_signals() as ending, ProgressLine(progress, quiet=quiet) as line:
+        ending.when_requested = lambda: line.show("stopping; Ctrl-C again stops at once")
+        supervision = Supervision(
+            should_stop=ending.requested, tell=lambda work: line.show(work.text)
+        )
+        steps = 0
         try:
-            for name, event in train_cells(Supervision(should_stop=ending.requested)):
-                if isinstance(event, Planned) and not quiet:
-                    say(f"training {name} from step {event.first_step:,} on")
+            for name, event in train_cells(supervision):
+                if isinstance(event, Planned):
+                    steps = event.record.plan.last_step
+                    if progress_form(progress, quiet=quiet) == "plain":
+                        say(f"training {name} from step {event.first_step:,} on")
+                if isinstance(event, Report):
+                    line.show(f"training {name}: step {event.step:,} of {steps:,}")
                 if isinstance(event, Ended) and not event.finished:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
