@@ -22,6 +22,7 @@ TESTS = Path(__file__).parent
 LAYERS = (
     "errors",
     "storage",
+    "temperature",
     "settings",
     "readable",
     "data",
@@ -52,7 +53,7 @@ WITHOUT_JAX = (
     "workflows.load",
     "workflows.sample",
     "terminal.cli",
-    "terminal.repl.loop",
+    "terminal.repl.start",
 )
 WITH_JAX = ("generation.jax_engine",)
 # The packages and modules that open files.
@@ -60,6 +61,7 @@ FILES = (
     "data",
     "runs",
     "runtime",
+    "session.kept_sessions",
     "session.session_file",
     "terminal.output",
     "terminal.repl.history",

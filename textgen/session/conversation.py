@@ -2,60 +2,28 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textgen.errors import TextgenError
-from textgen.generation.copies import Tokens, longest_copies
 from textgen.generation.generator import GenerationState, Generator, Piece
 from textgen.generation.next_words import NextWord, next_words, unfinished_word
+from textgen.session.copy_finder import CopyFinder
+from textgen.session.loaded_model import LoadedModel
 from textgen.session.prefill import Work, join_text, parts_of, read_typed, reread
 from textgen.session.session_file import SavedSession, SavedTurn
 from textgen.session.turn_tree import Tree, Turn
-from textgen.settings import MAX_SEED, OnUnknown, SamplingSettings
+from textgen.settings import MAX_SEED, PROMPT_UNKNOWN, OnUnknown, SamplingSettings
 
-# Most characters of an alternative: enough to choose by, few enough to compare several.
-ALTERNATIVE_LENGTH = 80
-# Largest training text, in bytes, and longest turn, in characters, that are searched for copies.
-# Larger ones take seconds.
-MAX_TRAINING_BYTES = 20 * 10**6
-MAX_COMPARED = 10**6
-
+# Most characters of an alternative: a whole turn of the usual length.
+ALTERNATIVE_LENGTH = 300
 # Most characters at the end of the text that are looked at for an unfinished word.
 LONGEST_WORD = 100
 # Time limit for finding the words that Tab offers, in seconds.
 COMPLETION_SECONDS = 0.08
-
-
-class LoadedModel(Protocol):
-    """What a session needs of a model."""
-
-    @property
-    def name(self) -> str:
-        """Name of its run."""
-        ...
-
-    @property
-    def step(self) -> int:
-        """Step of its checkpoint."""
-        ...
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the file of its parameters."""
-        ...
-
-    def generator(self, *, seed: int) -> Generator:
-        """Return a generator that has read nothing."""
-        ...
-
-    def training_tokens(self) -> Tokens | None:
-        """Return the ids of its training text; None if the run has not kept it."""
-        ...
 
 
 class Scored(NamedTuple):
@@ -81,6 +49,7 @@ class Conversation:
         generator: the generator of the model, in the state after the current turn.
         tree: all turns.
         alternatives: the alternatives that were written last.
+        copies: finds what the model has copied from its training text.
     """
 
     def __init__(
@@ -90,7 +59,7 @@ class Conversation:
         *,
         seed: int,
         length: int,
-        on_unknown: OnUnknown = "error",
+        on_unknown: OnUnknown = PROMPT_UNKNOWN,
     ) -> None:
         """Begin without any text.
 
@@ -113,8 +82,7 @@ class Conversation:
         self._seed = seed
         # Index of the next sample. Each turn draws a sample of its own, also after an undo.
         self._writings = 0
-        self._training: list[Tokens | None] = []
-        self._copies: dict[Turn, int | None] = {}
+        self.copies = CopyFinder(model, self.generator.vocabulary)
 
     @property
     def seed(self) -> int:
@@ -212,13 +180,41 @@ class Conversation:
             raise
         keep(_finished(turn, pieces, generator.settle(), seconds))
 
-    def clear(self) -> None:
-        """Forget all text."""
-        self._put(self.generator, Tree(self.tree.turns[0].after))
+    def clear(self) -> bool:
+        """Begin anew without any text; return False if there is none.
+
+        `go_to_earlier_text` brings the text back.
+        """
+        if len(self.tree.turns) == 1:
+            return False
+        self._put_after(self.generator, Tree(self.tree.turns[0].after))
+        return True
+
+    def go_to_earlier_text(self) -> bool:
+        """Bring back the text that `clear` or `restore` took away; return False if none was."""
+        later, earlier = self.tree, self.tree.earlier
+        if earlier is None:
+            return False
+        if len(later.turns) > 1:
+            earlier.later = later
+        self._put(self.generator, earlier)
+        return True
+
+    def go_to_later_text(self) -> bool:
+        """Undo `go_to_earlier_text`; return False if there is no later text."""
+        if self.tree.later is None:
+            return False
+        self._put(self.generator, self.tree.later)
+        return True
+
+    def _put_after(self, generator: Generator, tree: Tree) -> None:
+        """Begin or continue another text, from which one can return to this one."""
+        tree.earlier = self.tree if len(self.tree.turns) > 1 else self.tree.earlier
+        self._put(generator, tree)
 
     def _put(self, generator: Generator, tree: Tree) -> None:
         self.generator, self.tree = generator, tree
-        self.alternatives, self._copies = [], {}
+        self.alternatives = []
         self.go(tree.current)
 
     def switch(self, model: LoadedModel) -> Work[None]:
@@ -233,7 +229,7 @@ class Conversation:
         turns = [replace(turn, on_unknown=self.on_unknown) for turn in self._saved_turns()]
         tree = yield from reread(generator, turns)
         self._complete(tree, self.tree.names, self.tree.visited, self.tree.current.number)
-        self.model, self._training = model, []
+        self.model, self.copies = model, CopyFinder(model, generator.vocabulary)
         self._put(generator, tree)
 
     def saved(self) -> SavedSession:
@@ -281,7 +277,7 @@ class Conversation:
         self.settings, self.length = saved.settings, saved.length
         self.on_unknown = saved.on_unknown
         self._seed, self._writings = saved.seed, saved.writings
-        self._put(generator, tree)
+        self._put_after(generator, tree)
 
     @staticmethod
     def _complete(
@@ -319,38 +315,6 @@ class Conversation:
         generator.feed(join_text(generator, self.tree.current, typed, is_begun=True), rule)
         stem = unfinished_word(typed[-LONGEST_WORD:])
         return next_words(generator, count, stem, COMPLETION_SECONDS)
-
-    def longest_copy(self, turn: Turn) -> int | None:
-        """Return the length of a turn's longest run of characters that the training text holds.
-
-        Returns:
-            The length in characters; None if there is no training text, or if the search would
-            take seconds.
-        """
-        copies = self._copies
-        if turn not in copies:
-            training = self._training_tokens()
-            if training is None or not 0 < len(turn.written) <= MAX_COMPARED:
-                copies[turn] = None
-            else:
-                tokens = self.generator.vocabulary.encode(turn.written, "replace")
-                copies[turn] = longest_copies(training, [tokens])[0]
-        return copies[turn]
-
-    def known_copy(self, turn: Turn) -> int | None:
-        """Return what `longest_copy` found for a turn; None if it was not called."""
-        return self._copies.get(turn)
-
-    def _training_tokens(self) -> Tokens | None:
-        # This runs in another thread, during which `switch` may replace the list.
-        kept = self._training
-        if not kept:
-            tokens = None
-            with suppress(TextgenError, OSError):  # a session goes on without its training text
-                tokens = self.model.training_tokens()
-            is_small = tokens is not None and tokens.nbytes <= MAX_TRAINING_BYTES
-            kept.append(tokens if is_small else None)
-        return kept[0]
 
 
 def _finished(turn: Turn, pieces: list[Piece], after: GenerationState, seconds: float) -> Turn:

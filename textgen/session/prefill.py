@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from textgen.generation.generator import Generator
 from textgen.session.session_file import SavedTurn
 from textgen.session.turn_tree import Tree, Turn
-from textgen.settings import OnUnknown, SamplingSettings
+from textgen.settings import OnUnknown
 
 # Number of characters read before the first check for Ctrl-C.
 FIRST_PART = 16
@@ -110,7 +110,7 @@ def reread(generator: Generator, turns: Sequence[SavedTurn]) -> Work[Tree]:
         prompted = generator.state
         tokens = generator.vocabulary.encode(turn.written, rule)
         generator.state = replace(prompted, sample=turn.sample, position=0)
-        generator.generate(0, SamplingSettings())  # reads the start character if writing read it
+        generator.read_start()  # as writing did
         yield from _feed(generator, tokens)
         after = replace(generator.state, position=len(tokens))
         written = generator.vocabulary.decode(tokens)

@@ -161,6 +161,21 @@ def _checked(name: str, value: Any, kind: type) -> Any:
     return value
 
 
+def encode_session(session: SavedSession) -> bytes:
+    """Return the content of the file of a session.
+
+    Raises:
+        UsageError: if the session is too large or could not be read again.
+    """
+    session.check()
+    data = encode_json(session.to_json())
+    if len(data) > MAX_BYTES:
+        raise UsageError(
+            f"the session takes {len(data):,} bytes; at most {MAX_BYTES:,} can be saved"
+        )
+    return data
+
+
 def write_session(path: Path, session: SavedSession) -> None:
     """Write a session, whole or not at all. An existing file is replaced only if it is a session.
 
@@ -169,12 +184,7 @@ def write_session(path: Path, session: SavedSession) -> None:
             not be read again.
         StorageError: if the file cannot be written.
     """
-    session.check()
-    data = encode_json(session.to_json())
-    if len(data) > MAX_BYTES:
-        raise UsageError(
-            f"the session takes {len(data):,} bytes; at most {MAX_BYTES:,} can be saved"
-        )
+    data = encode_session(session)
     with storage_errors(path):
         is_taken = os.path.lexists(path)
     if is_taken:

@@ -80,6 +80,8 @@ class Tree:
         current: the current turn.
         names: the number of the turn for each name.
         visited: for the number of a turn, the number of the next turn that was visited last.
+        earlier: the text whose place this one has taken; None if there was none.
+        later: a text that has taken the place of this one and was left for this one again.
     """
 
     def __init__(self, beginning: GenerationState) -> None:
@@ -88,6 +90,8 @@ class Tree:
         self.turns, self.current = [root], root
         self.names: dict[str, int] = {}
         self.visited: dict[int, int] = {}
+        self.earlier: Tree | None = None
+        self.later: Tree | None = None
 
     def add(self, turn: Turn) -> Turn:
         """Add a turn with the next number, and go to it."""

@@ -1,0 +1,93 @@
+"""A command of the session, and what all commands work on."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from textgen.errors import RunError, UsageError
+from textgen.readable import cut, one_line
+from textgen.session.conversation import Conversation
+from textgen.session.loaded_model import LoadedModel
+from textgen.session.messages import Reply
+
+
+def _no_runs(name: str) -> LoadedModel:
+    raise RunError(f"there is no run {name!r} here")
+
+
+def no_editor(text: str) -> str:
+    """Stand in for an editor where there is none.
+
+    Raises:
+        UsageError: always.
+    """
+    del text
+    raise UsageError("/edit needs a terminal")
+
+
+@dataclass(eq=False)
+class SessionState:
+    """What the commands of a session work on.
+
+    Attributes:
+        conversation: the text and the model.
+        load: loads a run by its name.
+        run_names: returns the names of the runs.
+        edit: opens a text in an editor and returns the edited text.
+        running: whether the session goes on; false after /bye.
+        columns: width of the terminal in columns.
+        rows: height of the terminal in lines; None if there is no terminal.
+        wraps: whether text and messages are wrapped at words on a terminal.
+        exported: the files that /export has written.
+        told: the words and characters that a hint was given about. Each hint is given once.
+    """
+
+    conversation: Conversation
+    _: KW_ONLY
+    load: Callable[[str], LoadedModel] = _no_runs
+    run_names: Callable[[], list[str]] = list
+    edit: Callable[[str], str] = no_editor
+    running: bool = True
+    columns: int = 80
+    rows: int | None = None
+    wraps: bool = True
+    exported: set[Path] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
+
+    def position(self) -> str:
+        """Return in words where in the text the session is."""
+        turn = self.conversation.tree.current
+        if turn.parent is None:
+            return "at the beginning, before any text"
+        ending = one_line(turn.ending(60))
+        return f"at turn {turn.number}, which ends with: {cut(ending[-50:], self.columns)}"
+
+
+def _no_completions(state: SessionState) -> Iterable[str]:
+    return ()
+
+
+class Command(NamedTuple):
+    """A command of the session.
+
+    Attributes:
+        name: its name, with the slash.
+        arguments: its arguments as the help shows them; empty if it takes none.
+        help: what it does, in a line of the help.
+        run: the function that does it, which gets what was typed after the name.
+        completions: returns all arguments that Tab can complete.
+        before_file: what stands between the name and the name of a file, for Tab to complete it;
+            None if the command takes no file.
+        details: more about it, for `/help NAME`.
+        aliases: other names.
+    """
+
+    name: str
+    arguments: str
+    help: str
+    run: Callable[[SessionState, str], Iterator[Reply]]
+    completions: Callable[[SessionState], Iterable[str]] = _no_completions
+    before_file: str | None = None
+    details: str = ""
+    aliases: tuple[str, ...] = ()

@@ -1,0 +1,67 @@
+"""Commands that show and change the settings of a session."""
+
+import re
+from collections.abc import Iterator
+
+from textgen.session.command import Command, SessionState
+from textgen.session.controls import (
+    NAMES,
+    OFF,
+    ON,
+    RULES,
+    WRAP,
+    change_control,
+    find_setting,
+    show_control,
+    takes_text,
+)
+from textgen.session.messages import Message, Reply
+
+
+def change(state: SessionState, rest: str) -> Iterator[Reply]:
+    """Change a setting; without a name, show all."""
+    found = re.match(r"([^\s=]*)(?:[\s=](.*))?", rest.lstrip(), re.DOTALL)
+    typed, value = (found[1], found[2] or "") if found else ("", "")
+    if not typed:
+        yield from show(state, "")
+        return
+    name = find_setting(typed)
+    if not value and not takes_text(name):
+        yield Message(
+            f"/set takes a name and a value, as in /set {name} {show_control(state, name)}"
+        )
+        return
+    change_control(state, name, value)
+    yield Message(f"{name}: {show_control(state, name)}")
+
+
+def show(state: SessionState, rest: str) -> Iterator[Reply]:
+    """Show all settings."""
+    yield Message("\n".join(f"{name}: {show_control(state, name)}" for name in NAMES))
+
+
+def seed(state: SessionState, rest: str) -> Iterator[Reply]:
+    """Show the seed, or change it."""
+    if rest.strip():
+        change_control(state, "seed", rest)
+    yield Message(f"seed: {state.conversation.seed}")
+
+
+SETTING_COMMANDS = (
+    Command(
+        "/set",
+        "NAME VALUE",
+        "change a setting; the value off turns it off",
+        change,
+        lambda state: [
+            *NAMES,
+            *(f"on_unknown {rule}" for rule in RULES),
+            *(f"{WRAP} {value}" for value in (ON, OFF)),
+        ],
+        before_file="words ",
+        details=f"The settings are {', '.join(NAMES)}. The beginning of a name is enough. "
+        "/help NAME explains a setting, and /show shows the values of all.",
+    ),
+    Command("/show", "", "show all settings", show),
+    Command("/seed", "[N]", "show the seed, or change it", seed),
+)

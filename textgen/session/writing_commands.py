@@ -1,0 +1,196 @@
+"""Commands that write text and look at it: /more, /again, /words and others."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from textgen.data.replaced import describe_replaced, find_replaced
+from textgen.readable import cut, one_line, visible, wrap, wrap_lines
+from textgen.session.arguments import whole_number
+from textgen.session.command import Command, SessionState
+from textgen.session.conversation import ALTERNATIVE_LENGTH
+from textgen.session.messages import Message, Reply, Typed
+from textgen.session.turn_tree import Turn
+
+# How many alternatives /again can write.
+ALTERNATIVES = range(2, 10)
+# Largest number of words that /words shows.
+MAX_WORDS = 50
+# Characters of a line from which on a message says that it is being read.
+LONG_TEXT = 20_000
+# Lines of the screen that /again leaves free: for its advice, the prompt and the status line.
+FREE_ROWS = 3
+# Width of the number before an alternative, in columns.
+NUMBER_COLUMNS = 3
+
+
+def continue_text(state: SessionState, text: str, *, is_seen: bool) -> Iterator[Reply]:
+    """Let the model continue a typed text.
+
+    Args:
+        state: the session.
+        text: the typed text.
+        is_seen: whether it is already on the screen of the user.
+    """
+    if len(text) > LONG_TEXT:
+        yield Message(f"reading {len(text):,} characters; Ctrl-C stops it")
+    with closing(state.conversation.continue_text(text)) as written:
+        first = next(written, "")  # before the text is shown, since this may raise an error
+        yield from _replacements(state, text)
+        yield Typed(text, is_seen)
+        yield first
+        yield from written
+    yield from _reason(state)
+
+
+def _replacements(state: SessionState, text: str) -> Iterator[Reply]:
+    """Tell which characters of a text the model has read as others, once for each."""
+    if state.conversation.on_unknown != "nearest":
+        return
+    found = find_replaced(text, state.conversation.generator.vocabulary)
+    new = {character: near for character, near in found.items() if character not in state.told}
+    state.told.update(new)
+    if new:
+        yield Message(describe_replaced(new))
+
+
+def _reason(state: SessionState) -> Iterator[Reply]:
+    if state.conversation.tree.current.finish == "stuck":
+        yield Message("the text ends here: the settings permit no further character")
+
+
+def more(state: SessionState, rest: str) -> Iterator[Reply]:
+    """Continue the text where it ends."""
+    yield from continue_text(state, "", is_seen=True)
+
+
+def regen(state: SessionState, rest: str) -> Iterator[Reply]:
+    """Write another text in place of the last turn."""
+    if state.conversation.tree.current.parent is None:
+        yield Message("there is no turn to regenerate yet")
+        return
+    yield from state.conversation.regenerate()
+    yield from _reason(state)
+
+
+def again(state: SessionState, rest: str) -> Iterator[Reply]:
+    """Write alternatives to the last turn, below as much as fits of the text that they continue."""
+    count = whole_number("/again", rest, ALTERNATIVES, default=3)
+    conversation, columns = state.conversation, max(state.columns - NUMBER_COLUMNS, 1)
+    most = None
+    if state.rows is not None:
+        rows = max(state.rows - FREE_ROWS, count)
+        longest = min(conversation.length, ALTERNATIVE_LENGTH)
+        most = min(rows // count, longest // columns + 1)
+        before = _lines_before(conversation.tree.current, state.columns, rows - count * most)
+        if before:
+            yield Message("\n".join(before))
+    number = 0
+    for turn in conversation.write_alternatives(count):
+        if turn is None:
+            yield ""
+        else:
+            number += 1
+            shown = one_line(turn.written)
+            if most is not None:
+                shown = "\n".join(_indented(shown, columns, most))
+            yield Message(f"{number}  {shown}")
+    yield Message(f"choose one with /pick 1 to /pick {count}")
+
+
+def _lines_before(turn: Turn, columns: int, rows: int) -> list[str]:
+    """Return the last lines of the text that a turn's writing continues."""
+    if rows <= 0:
+        return []
+    most = rows * columns
+    before = (turn.parent.ending(most) if turn.parent else "") + turn.read
+    return wrap_lines(visible(before[-most:]), columns).split("\n")[-rows:] if before else []
+
+
+def _indented(text: str, columns: int, rows: int) -> list[str]:
+    """Wrap a text into a number of lines at most; all but the first are indented."""
+    lines = wrap(text, columns)
+    if len(lines) > rows:
+        lines[rows - 1 :] = [cut(" ".join(lines[rows - 1 :]), columns)]
+    return [" " * NUMBER_COLUMNS * bool(place) + line for place, line in enumerate(lines)]
+
+
+def pick(state: SessionState, rest: str) -> Iterator[Reply]:
+    """Make an alternative the last turn."""
+    found = state.conversation.alternatives
+    if not found:
+        yield Message("there are no alternatives; /again writes some")
+        return
+    turn = found[whole_number("/pick", rest, range(1, len(found) + 1)) - 1]
+    state.conversation.pick(turn)
+    yield turn.written
+
+
+def edit(state: SessionState, rest: str) -> Iterator[Reply]:
+    """Let the user edit the text that was typed last, and continue it."""
+    turn: Turn | None = state.conversation.tree.current
+    while turn and not turn.typed:
+        turn = turn.parent
+    text = state.edit(turn.typed if turn else "")
+    if text:
+        yield from continue_text(state, text, is_seen=False)
+    else:
+        yield Message("there is no text to continue")
+
+
+def words(state: SessionState, rest: str) -> Iterator[Reply]:
+    """Show the likeliest next words."""
+    count = whole_number("/words", rest, range(1, MAX_WORDS + 1), default=10)
+    found = state.conversation.next_words(count)
+    lines = [f"{100 * word.probability:5.1f} %  {word.text}" for word in found]
+    yield Message("\n".join(lines) or "no word is likely here")
+
+
+def score(state: SessionState, rest: str) -> Iterator[Reply]:
+    """Show the surprise of each character."""
+    path = state.conversation.tree.current.path()
+    if rest.strip() not in ("", "all"):
+        yield Message("/score takes no argument or the word all")
+    elif not path:
+        yield Message("there is no text yet")
+    else:
+        yield (yield from state.conversation.score(path if rest.strip() else path[-1:]))
+
+
+WRITING_COMMANDS = (
+    Command("/more", "", "continue the text, as an empty line does", more),
+    Command(
+        "/regen",
+        "",
+        "write another text in place of the last turn",
+        regen,
+        details="The text that was there stays a branch of its own; /tree shows it.",
+    ),
+    Command(
+        "/again",
+        "[N]",
+        "write N alternatives to the last turn, 2 to 9",
+        again,
+        details=f"It writes 3 by default, of at most {ALTERNATIVE_LENGTH} characters each, and "
+        "shows as much of them and of the text before them as fits on the screen. /pick K takes "
+        "one.",
+    ),
+    Command("/pick", "K", "make alternative K the last turn", pick),
+    Command("/edit", "", "edit and continue the last typed text ($VISUAL or $EDITOR)", edit),
+    Command(
+        "/words",
+        "[N]",
+        "show the N likeliest next words, 1 to 50",
+        words,
+        details="It shows 10 by default. If the text ends inside a word, these are the words that "
+        "it may become.",
+    ),
+    Command(
+        "/score",
+        "[all]",
+        "show how well the model predicts the last turn, or all text",
+        score,
+        lambda state: ["all"],
+        details="Each character has a colour, or a digit where there are no colours: the more "
+        "bits, the more surprising the character was to the model.",
+    ),
+)
