@@ -1,21 +1,22 @@
 """The command that opens an interactive session."""
 
-import secrets
 from typing import Annotated, Any
 
 import typer
 
-from textgen.settings import MAX_LENGTH, MAX_SEED, check_number
+from textgen.settings import MAX_LENGTH, MAX_SEED, PROMPT_UNKNOWN, check_number
 from textgen.terminal.commands.options import (
     SAMPLING_OPTIONS,
+    Model,
     Quiet,
     RunArgument,
     Seed,
     Unknown,
+    Wrap,
     offers,
     sampling_settings,
 )
-from textgen.terminal.output import say
+from textgen.terminal.commands.run_names import one_run
 
 # Settings of writing that are options; /set changes all of them.
 OFFERED = ("temperature", "top_k", "top_p", "min_p")
@@ -23,15 +24,24 @@ OFFERED = ("temperature", "top_k", "top_p", "min_p")
 
 @offers({name: SAMPLING_OPTIONS[name] for name in OFFERED}, after="length", has_defaults=True)
 def repl(
+    context: typer.Context,
     run: RunArgument = None,
+    model: Model = None,
+    continues: Annotated[
+        bool, typer.Option("--continue", help="Go on with the last saved session of the run.")
+    ] = False,
     length: Annotated[
         int, typer.Option(help="Largest number of characters to write in each turn.")
     ] = 300,
     seed: Seed = None,
-    on_unknown: Unknown = "error",
+    on_unknown: Unknown = PROMPT_UNKNOWN,
     history: Annotated[
-        bool, typer.Option(help="Save typed lines, so that later sessions find them with Ctrl-R.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            help="Save the session, and the typed lines for Ctrl-R; only on a terminal by default."
+        ),
+    ] = None,
+    wrap: Wrap = True,
     quiet: Quiet = False,
     **asked: Any,
 ) -> None:
@@ -43,17 +53,25 @@ def repl(
     check_number("length", length, 1, MAX_LENGTH, whole=True)
     if seed is not None:
         check_number("seed", seed, 0, MAX_SEED, whole=True)
+    name = one_run(run, model)
 
-    from textgen.terminal.repl.loop import start_repl
+    from textgen.terminal.repl.start import Beginning, start_repl
     from textgen.workflows.load import load_model
 
-    model = load_model(run)
-    seed = secrets.randbelow(2**31) if seed is None else seed
-    if not quiet:
-        say(
-            f"model {model.run.name} at step {model.step}, seed {seed}; "
-            "/help shows the commands, Ctrl-D ends the session"
-        )
-    start_repl(
-        model, settings, seed=seed, length=length, on_unknown=on_unknown, keeps_history=history
+    beginning = Beginning(
+        settings=settings,
+        length=length,
+        seed=seed,
+        on_unknown=on_unknown,
+        wraps=wrap,
+        given={each for each in (*OFFERED, "length", "on_unknown") if _is_given(context, each)},
+        continues=continues,
+        keeps=history,
+        quiet=quiet,
     )
+    start_repl(load_model(name), beginning)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

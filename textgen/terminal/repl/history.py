@@ -5,25 +5,22 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from textgen.session.state_folder import make_private_folder, state_folder
+
 
 def history_file(environment: Mapping[str, str] = os.environ) -> Path | None:
     """Return the history file, which only the user can read; create it if it is missing.
 
     Args:
-        environment: of this process. The file is `$XDG_STATE_HOME/textgen/history`, by default
-            `~/.local/state/textgen/history`.
+        environment: of this process, which names the folder; see `state_folder`.
 
     Returns:
         Its path; None if it cannot be used.
     """
-    home = environment.get("XDG_STATE_HOME", "")
-    # The XDG specification says that relative paths are ignored.
-    state = Path(home if os.path.isabs(home) else os.path.expanduser("~/.local/state"))
-    path = state / "textgen" / "history"
+    path = state_folder(environment) / "history"
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
     try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        make_private_folder(path.parent)
         with open(os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o600), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):

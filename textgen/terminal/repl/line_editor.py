@@ -12,6 +12,8 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.layout import FloatContainer, walk
+from prompt_toolkit.layout.processors import TabsProcessor
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from textgen.errors import TextgenError
@@ -21,12 +23,12 @@ from textgen.session.commands import Session
 from textgen.terminal.repl.input_blocks import LineCancelledError
 from textgen.terminal.repl.status_line import status_line
 
-# Commands whose argument is the name of a file.
-FILES = ("/save ", "/load ", "/set words ")
 # Number of words proposed to complete the word being typed.
 CANDIDATES = 8
 # Longest line in which words are completed, in characters. Each Tab reads the whole line.
 MAX_COMPLETED = 1000
+# Width of a tab on the line, in columns.
+TAB_COLUMNS = 8
 # Longest line that is kept in the history, in characters.
 MAX_KEPT = 100_000
 
@@ -51,7 +53,15 @@ class LineEditor:
             history=_FileHistory(str(history)) if history else InMemoryHistory(),
             key_bindings=self._bindings(),
             bottom_toolbar=self._toolbar,
+            input_processors=[TabsProcessor(tabstop=TAB_COLUMNS, char1=" ", char2=" ")],
         )
+        # A terminal that does not tell where the cursor is gets no status line, and no warning,
+        # which would stand in the middle of the text.
+        self._prompt.app.renderer.cpr_not_supported_callback = None
+        # The status line shows the candidates; prompt_toolkit would list them a second time.
+        for container in walk(self._prompt.layout.container):
+            if isinstance(container, FloatContainer):
+                container.floats.clear()
 
     def read_line(self, prompt: str, *, is_text: bool) -> str:
         """Read a line, or a text of several lines if it was pasted.
@@ -79,14 +89,19 @@ class LineEditor:
     def _bindings(self) -> KeyBindings:
         bindings = KeyBindings()
 
-        # The status line shows the candidates. prompt_toolkit's own list would stay on the screen.
         @bindings.add("tab")
         def _complete(event: KeyPressEvent) -> None:
-            buffer = event.current_buffer
-            if buffer.complete_state:
+            buffer, in_words = (
+                event.current_buffer,
+                self._completes_words(event.current_buffer.text),
+            )
+            begun = buffer.document.char_before_cursor.strip()
+            # Keys that come all at once were pasted by a terminal that does not mark it.
+            if in_words and (not begun or event.key_processor.input_queue):
+                buffer.insert_text("\t")
+            elif buffer.complete_state:
                 buffer.complete_next()
             else:
-                in_words = self._completes_words(buffer.text)
                 buffer.start_completion(select_first=in_words, insert_common_part=not in_words)
 
         return bindings
@@ -106,11 +121,11 @@ class LineEditor:
         """Find in the background the longest copy in the last turn, and then show its length."""
         conversation = self._session.conversation
         turn = conversation.tree.current
-        if turn.nats is None or conversation.known_copy(turn) is not None:
+        if turn.nats is None or conversation.copies.known(turn) is not None:
             return
 
         def look() -> None:
-            if conversation.longest_copy(turn) is not None:
+            if conversation.copies.longest(turn) is not None:
                 self._prompt.app.invalidate()
 
         threading.Thread(target=look, daemon=True).start()
@@ -128,11 +143,10 @@ class _LineCompleter(Completer):
         if self._completes_words(document.text):
             yield from self._words(before)
             return
-        for command in FILES:
-            if before.startswith(command):
-                name = Document(before.removeprefix(command))
-                yield from self._paths.get_completions(name, complete_event)
-                return
+        name = self._session.typed_file(before)
+        if name is not None:
+            yield from self._paths.get_completions(Document(name), complete_event)
+            return
         for line in self._session.completions(before):
             yield Completion(line, start_position=-len(before), display=line.split(" ")[-1])
 

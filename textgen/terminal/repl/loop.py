@@ -3,80 +3,117 @@
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from collections.abc import Generator as Replies
 from contextlib import closing, contextmanager, nullcontext, suppress
 
-from textgen.generation.model import Model
-from textgen.runs.library import list_runs
-from textgen.session.commands import Session, no_editor
-from textgen.session.conversation import Conversation, Scored
-from textgen.session.messages import Message, Typed
-from textgen.settings import OnUnknown, SamplingSettings
+from textgen.errors import TextgenError
+from textgen.session.commands import Session
+from textgen.session.conversation import Scored
+from textgen.session.kept_sessions import KeptSessions
+from textgen.session.messages import Message, Reply, Typed
 from textgen.terminal.display.surprise import format_surprise
-from textgen.terminal.output import emit, say, takes_colours, terminal_width
-from textgen.terminal.repl.external_editor import edit_text
+from textgen.terminal.output import (
+    Writer,
+    say,
+    takes_colours,
+    terminal_height,
+    terminal_width,
+)
 from textgen.terminal.repl.history import history_file
 from textgen.terminal.repl.input_blocks import Entry, ReadLine, read_entries
-from textgen.workflows.load import load_model
 
 # Smallest width in columns of a text that is shown with its surprise.
 MIN_COLUMNS = 8
 
 
-def start_repl(
-    model: Model,
-    settings: SamplingSettings,
-    *,
-    seed: int,
-    length: int,
-    on_unknown: OnUnknown,
-    keeps_history: bool,
-) -> None:
-    """Run a session with a model until /bye or the end of the input.
-
-    Args:
-        model: model that writes.
-        settings: sampling settings.
-        seed: seed of the random draws.
-        length: most characters that a turn writes.
-        on_unknown: what to do with typed characters that the model does not know.
-        keeps_history: whether lines typed on a terminal are kept for later sessions.
-    """
-    conversation = Conversation(model, settings, seed=seed, length=length, on_unknown=on_unknown)
-    on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    session = Session(
-        conversation,
-        load=load_model,
-        run_names=lambda: [run.name for run in list_runs()],
-        edit=edit_text if on_terminal else no_editor,
-    )
-    run_repl(session, on_terminal=on_terminal, keeps_history=keeps_history)
-
-
-def run_repl(session: Session, *, on_terminal: bool, keeps_history: bool) -> None:
-    """Read lines, pass them to a session and show its replies, until /bye or the end of the input.
+class Repl:
+    """Reads lines, passes them to a session and shows its replies.
 
     On a terminal the lines are edited with prompt_toolkit. Otherwise they are read from stdin, and
     stdout gets each text with its continuation.
-
-    Args:
-        session: session that replies to the lines.
-        on_terminal: whether the lines are typed on a terminal.
-        keeps_history: whether lines typed on a terminal are kept for later sessions.
     """
-    read_line: ReadLine = _piped_line
-    if on_terminal:
-        from textgen.terminal.repl.line_editor import LineEditor  # the import takes 0.1 s
 
-        read_line = LineEditor(session, history_file() if keeps_history else None).read_line
-    # On a terminal, Ctrl-C between two lines does not end the session: pressed once too often to
-    # stop a text, it would lose everything that is not saved. Through pipes it ends the process, as
-    # it ends any filter.
-    with _interrupts() if on_terminal else nullcontext():
-        for entry in read_entries(read_line):
-            session.columns = terminal_width()
-            _show_reply(session, entry, on_terminal=on_terminal)
-            if not session.running:
-                return
+    def __init__(
+        self,
+        session: Session,
+        kept: KeptSessions | None,
+        *,
+        on_terminal: bool,
+        keeps_history: bool,
+    ) -> None:
+        """Prepare to read.
+
+        Args:
+            session: session that replies to the lines.
+            kept: saves the session after each turn; None to save nothing.
+            on_terminal: whether the lines are typed on a terminal.
+            keeps_history: whether lines typed on a terminal are kept for later sessions.
+        """
+        self._session, self._kept, self._on_terminal = session, kept, on_terminal
+        self._keeps_history = keeps_history
+        self._writer = Writer()
+
+    def run(self) -> None:
+        """Answer lines until /bye or the end of the input."""
+        read_line: ReadLine = _piped_line
+        if self._on_terminal:
+            from textgen.terminal.repl.line_editor import LineEditor  # the import takes 0.1 s
+
+            history = history_file() if self._keeps_history else None
+            read_line = LineEditor(self._session, history).read_line
+        # On a terminal, Ctrl-C between two lines does not end the session: it is easily pressed
+        # once too often to stop a text. Through pipes it ends the process, as it ends any filter.
+        with _interrupts() if self._on_terminal else nullcontext():
+            for entry in read_entries(read_line):
+                self._answer(entry)
+                self._keep()
+                if not self._session.running:
+                    return
+
+    def _answer(self, entry: Entry) -> None:
+        session = self._session
+        session.columns = terminal_width()
+        session.rows = terminal_height() if self._on_terminal else None
+        self._writer.wraps = session.wraps
+        self.show(session.respond(entry.line, is_text=entry.is_text))
+
+    def show(self, reply: Replies[Reply, None, None]) -> None:
+        """Show a reply of the session; Ctrl-C stops it."""
+        is_open = False
+        with _interrupts() as interrupted, closing(reply):
+            for part in reply:
+                if isinstance(part, Typed):
+                    text = "" if self._on_terminal and part.is_seen else part.text
+                else:
+                    text = part if isinstance(part, str) else ""
+                if isinstance(part, str | Typed):
+                    self._writer.write(text)
+                    is_open = is_open or bool(text)
+                else:
+                    is_open = self._end_line(is_open)
+                    if isinstance(part, Message):
+                        say(part.text)
+                    else:
+                        _show_surprise(part, self._session.columns)
+                if interrupted():
+                    break
+        self._end_line(is_open)
+
+    def _end_line(self, is_open: bool) -> bool:
+        if is_open:
+            self._writer.write("\n")
+        return False
+
+    def _keep(self) -> None:
+        """Save the session by itself. Where that fails, it is said once."""
+        if self._kept is None:
+            return
+        try:
+            self._kept.keep(self._session.conversation)
+        except (TextgenError, OSError) as error:
+            problem = error.strerror if isinstance(error, OSError) else str(error)
+            self._kept = None
+            say(f"the session is not saved by itself: {problem}; /save FILE saves it")
 
 
 def _piped_line(prompt: str, *, is_text: bool) -> str:
@@ -84,32 +121,6 @@ def _piped_line(prompt: str, *, is_text: bool) -> str:
     if not line:
         raise EOFError
     return line.removesuffix("\n").removesuffix("\r")
-
-
-def _show_reply(session: Session, entry: Entry, *, on_terminal: bool) -> None:
-    is_open = False
-    reply = session.respond(entry.line, is_text=entry.is_text)
-    with _interrupts() as interrupted, closing(reply):
-        for part in reply:
-            if isinstance(part, Typed):
-                text = "" if on_terminal and part.is_seen else part.text
-            else:
-                text = part if isinstance(part, str) else ""
-            if isinstance(part, str | Typed):
-                emit(text)
-                is_open = is_open or bool(text)
-            else:
-                if is_open:
-                    emit("\n")
-                    is_open = False
-                if isinstance(part, Message):
-                    say(part.text)
-                else:
-                    _show_surprise(part, session.columns)
-            if interrupted():
-                break
-    if is_open:
-        emit("\n")
 
 
 def _show_surprise(scored: Scored, columns: int) -> None:

@@ -7,23 +7,33 @@ from textgen.session.conversation import Conversation
 
 
 def status_line(conversation: Conversation, columns: int) -> str:
-    """Write the state of a session on one line, in short words if the long ones do not fit.
+    """Write the state of a session in words on one line, as much of it as there is room for.
 
     Args:
         conversation: conversation of the session; its current turn is described.
         columns: width of the terminal in columns.
     """
     turn, settings = conversation.tree.current, conversation.settings
-    short = [f"T{settings.temperature}", f"seed {conversation.seed}"]
-    long = [f"temperature {settings.temperature}", f"seed {conversation.seed}"]
+    temperature, seed = f"temperature {settings.temperature}", f"seed {conversation.seed}"
+    speed = bits = copied = ""
     if turn.nats is not None and turn.written and turn.seconds:
-        speed = len(turn.written) / turn.seconds
-        bits = turn.nats / math.log(2) / len(turn.written)
-        short += [f"{speed:.0f}/s", f"{bits:.2f}b"]
-        long += [f"{speed:,.0f} characters/s", f"{bits:.2f} bits/character"]
-    copied = conversation.known_copy(turn)
-    if copied is not None:
-        short.append(f"c{copied}")
-        long.append(f"copied {copied}")
-    whole = " | ".join(long)
-    return whole if width(whole) <= columns else cut(" ".join(short), columns)
+        speed = f"{len(turn.written) / turn.seconds:,.0f} characters/s"
+        bits = f"{turn.nats / math.log(2) / len(turn.written):.2f} bits"
+    length = conversation.copies.known(turn)
+    if length is not None:
+        copied = f"copied {length}"
+    wide = bits and f"{bits}/character", copied and f"{copied} characters"
+    # The widest line that fits is shown. What is known or can be asked for gives way first.
+    lines = (
+        (temperature, seed, speed, *wide),
+        (temperature, seed, speed, wide[0], copied),
+        (temperature, seed, wide[0], copied),
+        (temperature, seed, bits, copied),
+        (temperature, seed, bits),
+        (temperature, bits, copied),
+        (temperature, bits),
+        (temperature, seed),
+        (temperature,),
+    )
+    whole = [" | ".join(filter(None, line)) for line in lines]
+    return next((line for line in whole if width(line) <= columns), cut(temperature, columns))

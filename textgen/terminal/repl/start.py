@@ -1,0 +1,121 @@
+"""How a session begins, goes on from an earlier one, and ends."""
+
+import secrets
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from textgen.errors import DamagedError, UsageError
+from textgen.generation.model import Model
+from textgen.runs.library import list_runs
+from textgen.session.command import no_editor
+from textgen.session.commands import Session
+from textgen.session.conversation import Conversation
+from textgen.session.file_commands import restore
+from textgen.session.kept_sessions import KeptSessions
+from textgen.session.session_file import SavedSession
+from textgen.session.state_folder import state_folder
+from textgen.settings import OnUnknown, SamplingSettings
+from textgen.terminal.output import say
+from textgen.terminal.repl.external_editor import edit_text
+from textgen.terminal.repl.loop import Repl
+from textgen.workflows.load import load_model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """What a session begins with.
+
+    Attributes:
+        settings: sampling settings.
+        length: most characters that a turn writes.
+        seed: seed of the random draws; None for a random one.
+        on_unknown: what to do with typed characters that the model does not know.
+        wraps: whether text and messages are wrapped at words on a terminal.
+        given: names of the settings that the user has given. They hold in a continued session too.
+        continues: whether to continue the session that was saved last.
+        keeps: whether to save the session and the typed lines; None to save them on a terminal.
+        quiet: whether to leave out what the user has not asked for.
+    """
+
+    settings: SamplingSettings
+    length: int
+    seed: int | None
+    on_unknown: OnUnknown
+    wraps: bool
+    given: Collection[str]
+    continues: bool
+    keeps: bool | None
+    quiet: bool
+
+
+def start_repl(model: Model, beginning: Beginning) -> None:
+    """Run a session with a model until /bye or the end of the input.
+
+    Raises:
+        UsageError: if there is no session to continue, or if the model cannot continue it.
+    """
+    on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    keeps = on_terminal or beginning.continues if beginning.keeps is None else beginning.keeps
+    sessions = KeptSessions(state_folder() / "sessions")
+    conversation = Conversation(
+        model,
+        beginning.settings,
+        seed=secrets.randbelow(2**31) if beginning.seed is None else beginning.seed,
+        length=beginning.length,
+        on_unknown=beginning.on_unknown,
+    )
+    session = Session(
+        conversation,
+        load=load_model,
+        run_names=lambda: [run.name for run in list_runs()],
+        edit=edit_text if on_terminal else no_editor,
+        wraps=beginning.wraps,
+    )
+    repl = Repl(session, sessions if keeps else None, on_terminal=on_terminal, keeps_history=keeps)
+    if beginning.continues:
+        _continue_last(repl, session, sessions, model, beginning)
+    if not beginning.quiet:
+        say(
+            f"model {model.name} at step {model.step}, seed {conversation.seed}; "
+            "/help shows the commands, Ctrl-D ends the session"
+        )
+    repl.run()
+    if keeps and not beginning.quiet and sessions.is_kept(conversation):
+        reference = conversation.model.run.reference
+        say(f"the session is saved; textgen repl {reference} --continue goes on with it")
+
+
+def _continue_last(
+    repl: Repl, session: Session, sessions: KeptSessions, model: Model, beginning: Beginning
+) -> None:
+    for path in sessions.files_of(model.run):
+        try:
+            saved, version = sessions.read(path)
+        except DamagedError as error:
+            say(f"{error}; the session before it is taken")
+            continue
+        repl.show(restore(session, _with_given(saved, beginning), "continued"))
+        if len(session.conversation.tree.turns) > 1:  # it was not stopped
+            sessions.go_on_with(session.conversation, path, version)
+        return
+    raise UsageError(
+        f"no session with the run {model.name!r} is saved; "
+        f"textgen repl {model.run.reference} begins one"
+    )
+
+
+def _with_given(saved: SavedSession, beginning: Beginning) -> SavedSession:
+    """Return a saved session with the settings that the user has given for now."""
+    given, settings = beginning.given, beginning.settings
+    changed = {name: value for name, value in settings.to_json().items() if name in given}
+    saved = replace(saved, settings=replace(saved.settings, **changed))
+    if "length" in given:
+        saved = replace(saved, length=beginning.length)
+    if beginning.seed is not None:
+        saved = replace(saved, seed=beginning.seed, writings=0)
+    if "on_unknown" in given:
+        rule = beginning.on_unknown
+        turns = tuple(replace(turn, on_unknown=rule) for turn in saved.turns)
+        saved = replace(saved, on_unknown=rule, turns=turns)
+    return saved
