@@ -85,6 +85,7 @@ def test_a_number_however_large_is_refused_and_not_computed_with(value: int) -> 
         ({"temperature": True}, "temperature must be"),
         ({"temperature": "1,,2"}, "temperature must be"),
         ({"temperature": "0.1,200"}, "temperature must be"),
+        ({"temperature": "0..nan"}, "temperature must be"),
     ],
 )
 def test_sampling_settings_of_the_wrong_kind_are_refused_by_name(

@@ -38,11 +38,11 @@ class UsageError(TextgenError):
 
 
 class SettingError(UsageError):
-    """A setting lies outside the values allowed for it."""
+    """A setting lies outside the values allowed for it; the message may end with advice."""
 
-    def __init__(self, name: str, value: object, allowed: str) -> None:
+    def __init__(self, name: str, value: object, allowed: str, advice: str = "") -> None:
         self.name, self.value, self.allowed = name, value, allowed
-        super().__init__(f"{name} must be {allowed}, got {value!r}")
+        super().__init__(f"{name} must be {allowed}, got {value!r}{advice}")
 
 
 class UnknownCharacterError(UsageError):

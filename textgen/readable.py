@@ -49,6 +49,20 @@ def _unescaped(match: re.Match[str]) -> str:
     return chr(int(name[1:], 16)) if name[0] == "u" else {"n": "\n", "t": "\t"}.get(name, name)
 
 
+def with_point(text: str) -> str:
+    """Return the end of a message about a number that has a comma: how to write it.
+
+    >>> with_point("0,9"), with_point("10,000"), with_point("nine")
+    ('; write 0.9', '; write 10000', '')
+    """
+    plain = text.strip()
+    if re.fullmatch(r"[1-9][0-9]{0,2}(,[0-9]{3})+", plain):
+        return f"; write {plain.replace(',', '')}"
+    return (
+        f"; write {plain.replace(',', '.')}" if re.fullmatch(r"[+-]?[0-9]*,[0-9]+", plain) else ""
+    )
+
+
 def one_line(text: str) -> str:
     """Make a message safe to show on one line: white space becomes single spaces."""
     return " ".join(visible(text).split())

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, Self, get_args, get_type_hints
 
 from textgen.errors import SettingError
+from textgen.temperature import TemperatureSchedule, unambiguous
 
 CellName = Literal["lstm", "gru", "rnn"]
 Projected = Literal["last", "all"]
@@ -25,7 +26,6 @@ MAX_STEPS = 10**9
 MAX_DEVICES = 256
 # Largest size of the recurrent states of a batch in a checkpoint, in bytes.
 MAX_STATE_BYTES = 2**27
-MAX_TEMPERATURE = 100
 # Largest length of a sample in characters, and largest number of samples.
 MAX_LENGTH = 10**9
 # Most characters that the repetition penalty and the copy limit look back on.
@@ -400,8 +400,19 @@ class SamplingSettings(Settings):
             if "\n" in start:
                 raise SettingError("starts", start, "without a newline, since each begins a line")
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Build settings as `Settings.from_json` does.
+
+        Older versions took `0,8` for a cycle.
+        """
+        given = values.get("temperature")
+        return super().from_json(
+            {**values, "temperature": unambiguous(given)} if isinstance(given, str) else values
+        )
+
     @property
-    def schedule(self) -> "TemperatureSchedule":
+    def schedule(self) -> TemperatureSchedule:
         """The temperature of each character."""
         return TemperatureSchedule.parse(self.temperature)
 
@@ -424,40 +435,3 @@ def _texts(name: str, values: object) -> tuple[str, ...]:
     if isinstance(values, tuple | list) and all(isinstance(value, str) for value in values):
         return tuple(values)
     raise SettingError(name, values, "texts")
-
-
-@dataclasses.dataclass(frozen=True)
-class TemperatureSchedule:
-    """The temperature of each character of a text.
-
-    Attributes:
-        kind: how the temperature changes over the text.
-        values: the constant temperature, both ends of the ramp, or the members of the cycle.
-    """
-
-    kind: Literal["constant", "ramp", "cycle"]
-    values: tuple[float, ...]
-
-    @classmethod
-    def parse(cls, given: float | str) -> Self:
-        """Read a number, a ramp such as `0.4..1.1`, or a cycle such as `1,0.5,0.2`.
-
-        Raises:
-            SettingError: if it is none of these, or if a temperature lies outside [0, 100].
-        """
-        allowed = f"a number in [0, {MAX_TEMPERATURE}], a ramp 0.4..1.1 or a cycle 1,0.5,0.2"
-        if isinstance(given, str) and ".." in given:
-            kind, parts = "ramp", given.split("..")
-        elif isinstance(given, str) and "," in given:
-            kind, parts = "cycle", given.split(",")
-        else:
-            kind, parts = "constant", [str(given)]
-        try:
-            values = tuple(float(part) for part in parts)
-            for value in values:
-                check_number("temperature", value, 0, MAX_TEMPERATURE)
-        except (ValueError, TypeError, SettingError):
-            raise SettingError("temperature", given, allowed) from None
-        if isinstance(given, bool) or (kind == "ramp" and len(values) != 2):
-            raise SettingError("temperature", given, allowed)
-        return cls(kind, values)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.session.sessions import random_session, transcript
+from textgen.errors import SettingError
 from textgen.session.controls import NAMES, format_control, parse_control
 from textgen.settings import SamplingSettings
 
@@ -54,3 +55,14 @@ def test_what_is_shown_of_a_setting_can_be_typed_again(text: str) -> None:
                 assert replace(each, **{name: parse_control(name, shown)}) == each
                 assert "\n" not in shown
                 assert "\r" not in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "advice"),
+    [("top_p", "0,7", "write 0.7"), ("length", "10,000", "write 10000"), ("top_k", "x", "'x'")],
+)
+def test_a_number_with_a_comma_is_told_how_to_be_written(
+    name: str, typed: str, advice: str
+) -> None:
+    with pytest.raises(SettingError, match=f"{advice}$"):
+        parse_control(name, typed)

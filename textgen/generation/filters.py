@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.settings import SamplingSettings, TemperatureSchedule
+from textgen.settings import SamplingSettings
+from textgen.temperature import TemperatureSchedule
 
 Array = Any  # numpy.ndarray, jax.Array or a tracer
 

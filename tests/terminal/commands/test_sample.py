@@ -116,6 +116,9 @@ def test_copies_are_limited_and_need_the_training_text(sample: Say, tiny_run: Pa
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
+        (["--temperature", "0,8"], 2, "temperature must be written 0.8 as a number, or 0,8,0,8"),
+        (["--top-p", "0,9"], 2, "top-p must be a number, got '0,9'; write 0.9"),
+        (["--length", "10,000"], 2, "length must be a whole number, got '10,000'; write 10000"),
         (["--temperature", "warm"], 2, "temperature must be a number in [0, 100], a ramp"),
         (["--temperature", "0.1..2..3"], 2, "temperature must be"),
         (["--prompt", "a", "--prompt-file", "b"], 2, "cannot both be given"),

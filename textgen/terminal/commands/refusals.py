@@ -11,7 +11,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from textgen.readable import cut
+from textgen.readable import cut, with_point
 
 Command = Callable[..., Any]
 
@@ -89,7 +89,10 @@ def _got(error: Exception) -> str:
     """Return the value that was refused, as far as the exception tells it."""
     errors: Callable[[], list[Any]] = getattr(error.__cause__, "errors", list)
     problems = errors()
-    return f", got {cut(repr(problems[0]['input']), MOST_COLUMNS)}" if problems else ""
+    if not problems:
+        return ""
+    value = problems[0]["input"]
+    return f", got {cut(repr(value), MOST_COLUMNS)}{with_point(str(value))}"
 
 
 def _did_you_mean(names: Sequence[str] | None) -> str:
