@@ -21,6 +21,7 @@ TESTS = Path(__file__).parent
 # The packages and modules directly in textgen: each imports only from itself and those before it.
 LAYERS = (
     "errors",
+    "extras",
     "storage",
     "temperature",
     "settings",

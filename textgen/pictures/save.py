@@ -4,7 +4,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textgen.errors import SettingError, StorageError, UsageError
+from textgen.errors import SettingError, StorageError
+from textgen.extras import missing_extra
 from textgen.pictures.style import load_matplotlib, own_style
 from textgen.runs.files import replace_file
 
@@ -29,10 +30,7 @@ def check_picture(path: Path) -> None:
     try:
         load_matplotlib()
     except ImportError as error:
-        raise UsageError(
-            f"cannot import matplotlib, which a picture needs ({error}); "
-            "install it: pip install 'textgen-lstm[plot]'"
-        ) from error
+        raise missing_extra("a picture", "plot", error) from error
 
 
 def save_picture(path: Path, figure: "Figure") -> None:

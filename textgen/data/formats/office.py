@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 from textgen.data.formats.decoding import Findings, decode
-from textgen.errors import CorpusError, UsageError
+from textgen.errors import CorpusError
+from textgen.extras import missing_extra
 
 # Longest time that pandoc may take for a document, in seconds, and its largest heap.
 MAX_SECONDS = 300
@@ -42,9 +43,7 @@ def document_text(data: bytes, kind: str, name: str, *, encoding: str | None = N
             data = "".join(chunks).encode()
         return _pandoc_text(data, kind, name)
     except ImportError as error:
-        raise UsageError(
-            f"reading {name!r} needs the extra documents: pip install 'textgen-lstm[documents]'"
-        ) from error
+        raise missing_extra(f"reading {name!r}", "documents", error) from error
 
 
 def _pandoc_text(data: bytes, kind: str, name: str) -> str:

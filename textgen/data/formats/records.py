@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from textgen.errors import CorpusError, UsageError
+from textgen.extras import missing_extra
 
 # Largest field of a table, in characters.
 MAX_FIELD = 2**26
@@ -243,9 +244,7 @@ def parquet_records(
         import pyarrow
         import pyarrow.parquet as parquet
     except ImportError as error:
-        raise UsageError(
-            f"reading {name!r} needs the extra parquet: pip install 'textgen-lstm[parquet]'"
-        ) from error
+        raise missing_extra(f"reading {name!r}", "parquet", error) from error
     try:
         table = parquet.ParquetFile(file)
         wanted = rules.field.split(".")[0] if rules.field else None
