@@ -27,7 +27,9 @@ def document_spans(gathered: Gathered, unit: DocumentUnit) -> NDArray[np.int64]:
         begins = gathered.starts[firsts]
         ends = gathered.ends[np.append(firsts[1:], len(gathered.ends)) - 1]
         spans = np.stack([begins, ends], axis=1)
-        return _stripped(ids, newline, spans) if unit == "file" else spans
+        spans = without_last_newlines(gathered, spans) if unit == "file" else spans
+        texts: NDArray[np.int64] = spans[spans[:, 0] < spans[:, 1]]
+        return texts
     lines = np.concatenate([*_line_spans(ids, newline)])
     is_blank = lines[:, 0] == lines[:, 1]
     if unit == "line":
@@ -58,13 +60,12 @@ def _line_spans(ids: NDArray[np.unsignedinteger], newline: int) -> Iterator[NDAr
         yield np.array([[begin, len(ids)]])
 
 
-def _stripped(
-    ids: NDArray[np.unsignedinteger], newline: int, spans: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Leave out the newlines at the end of each stretch."""
-    spans = spans.copy()
-    for number, (begin, end) in enumerate(spans.tolist()):
-        while end > begin and ids[end - 1] == newline:
-            end -= 1
-        spans[number, 1] = end
-    return spans[spans[:, 0] < spans[:, 1]]
+def without_last_newlines(gathered: Gathered, spans: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return stretches of the texts without the newlines at their ends, int64 [D, 2]."""
+    ids, newline = gathered.ids(), gathered.characters.find("\n")
+    ends = spans[:, 1].copy()
+    while True:
+        is_newline = (ends > spans[:, 0]) & (ids[ends - 1] == newline)
+        if not is_newline.any():
+            return np.stack([spans[:, 0], ends], axis=1)
+        ends -= is_newline

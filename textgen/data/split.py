@@ -6,7 +6,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.documents import without_last_newlines
 from textgen.data.gather import Gathered
+from textgen.data.span_hashes import span_hashes
 
 SplitKind = Literal["end", "files", "records", "blocks"]
 
@@ -109,7 +111,8 @@ def draw_texts(
     Returns:
         Whether each text is drawn, bool [D]. At least one text is, and at least one is not.
     """
-    _, group = np.unique(text_hashes(gathered, begins, ends), return_inverse=True)
+    spans = without_last_newlines(gathered, np.stack([begins, ends], axis=1))
+    _, group = np.unique(span_hashes(gathered.ids(), spans), return_inverse=True)
     sizes = np.bincount(group, weights=ends - begins)
     order = np.random.default_rng(seed).permutation(len(sizes))
     wanted = share * sizes.sum()
@@ -123,26 +126,6 @@ def draw_texts(
             total += sizes[number]
     drawn: NDArray[np.bool_] = chosen[group]
     return drawn
-
-
-def text_hashes(
-    gathered: Gathered, begins: NDArray[np.int64], ends: NDArray[np.int64]
-) -> NDArray[np.uint64]:
-    """Return a hash of each text, without the newlines at its end; equal texts have equal ones."""
-    ids, newline = gathered.ids(), gathered.characters.find("\n")
-    weights = np.random.default_rng(0).integers(1, 2**63, len(gathered.characters), np.uint64)
-    hashes = np.empty(len(begins), np.uint64)
-    for number, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist(), strict=True)):
-        while end > begin and ids[end - 1] == newline:
-            end -= 1
-        hashes[number] = _hash(weights[ids[begin:end]])
-    return hashes
-
-
-def _hash(values: NDArray[np.uint64]) -> np.uint64:
-    """Return a polynomial of the values modulo 2**64."""
-    powers = np.cumprod(np.full(len(values), 0x9E3779B97F4A7C15, np.uint64))
-    return np.uint64((values * powers).sum(dtype=np.uint64) + np.uint64(len(values)))
 
 
 def is_list(gathered: Gathered) -> bool:

@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textgen.data import span_hashes as module
+from textgen.data.span_hashes import span_hashes
+
+TEXTS = st.lists(st.lists(st.integers(0, 3), max_size=6), min_size=1, max_size=12)
+
+
+@given(TEXTS, st.sampled_from([1, 4, 9, 2**20]), st.sampled_from([1, 2, 16]))
+def test_hashes_are_equal_where_the_stretches_are(
+    texts: list[list[int]], at_once: int, low_bits: int
+) -> None:
+    ids = np.array([one for text in texts for one in text] or [0], np.uint8)
+    sizes = np.array(list(map(len, texts)))
+    ends = np.cumsum(sizes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "AT_ONCE", at_once)
+        patch.setattr(module, "LOW_BITS", low_bits)
+        hashes = span_hashes(ids, np.stack([ends - sizes, ends], axis=1)).tolist()
+    for one, first in zip(texts, hashes, strict=True):
+        for other, second in zip(texts, hashes, strict=True):
+            assert (one == other) == (first == second)
+
+
+def test_a_stretch_has_the_same_hash_alone_and_among_others() -> None:
+    ids = np.random.default_rng(0).integers(0, 50, 5000).astype(np.uint16)
+    spans = np.array([[0, 3000], [3000, 3001], [3001, 5000]])
+    together = span_hashes(ids, spans)
+    assert together.tolist() == [int(span_hashes(ids, spans[n : n + 1])[0]) for n in range(3)]
