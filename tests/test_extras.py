@@ -9,7 +9,6 @@ import pytest
 
 from textgen.extras import install_command, missing_extra
 
-
 Pretend = Callable[[dict[str, object] | None], None]
 
 

@@ -60,6 +60,7 @@ WITH_JAX = ("generation.jax_engine",)
 # The packages and modules that open files.
 FILES = (
     "data",
+    "extras",
     "runs",
     "runtime",
     "session.kept_sessions",
