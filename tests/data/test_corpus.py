@@ -76,6 +76,7 @@ def test_the_last_tenth_of_each_file_is_validation(tmp_path: Path) -> None:
     assert "".join(read_part(corpus, "validation")) == "A" * 11 + "\n" + "B" * 20
     assert corpus.training_characters == 94 + 1 + 180
     assert corpus.validation_characters == 11 + 1 + 20
+    assert corpus.characters == corpus.training_characters + corpus.validation_characters
     assert "\n" in corpus.alphabet
 
 

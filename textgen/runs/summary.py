@@ -40,7 +40,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "corpus": {
             "origin": list(record.corpus.origin),
             "sha256": record.corpus.sha256,
-            "characters": record.corpus.characters,
+            "characters": record.corpus.tokens,
             "training_characters": record.corpus.training_characters,
             "validation_characters": record.corpus.validation_characters,
             "kept": record.corpus.kept,

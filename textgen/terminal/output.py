@@ -222,15 +222,19 @@ def emit(text: str, *, is_safe: bool = False) -> None:
 
     Raises:
         ReaderGoneError: if the reader is gone.
+        StorageError: if it cannot be written, to a full disk for example.
     """
     on_terminal = sys.stdout.isatty()
     aside = ProgressLine.out_of_the_way(ends_line=text.endswith("\n"))
     try:
-        with aside if on_terminal and text else nullcontext():
+        with storage_errors(Path("standard output")), aside if on_terminal and text else nullcontext():
             sys.stdout.write(visible(text) if on_terminal and not is_safe else text)
             sys.stdout.flush()
-    except BrokenPipeError as error:
-        raise ReaderGoneError from error
+    except StorageError as error:
+        if isinstance(error.__cause__, BrokenPipeError):
+            raise ReaderGoneError from error
+        silence_stdout()
+        raise
 
 
 def emit_json(kind: str, content: Mapping[str, Any]) -> None:
