@@ -11,9 +11,10 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TextIO
 
-from textgen.errors import TextgenWarning
+from textgen.errors import StorageError, TextgenWarning, storage_errors
 from textgen.readable import StreamWrapper, cut, one_line, visible, wrap_lines
 
 # Smallest width of a terminal at which text is wrapped, in columns.
@@ -227,7 +228,10 @@ def emit(text: str, *, is_safe: bool = False) -> None:
     on_terminal = sys.stdout.isatty()
     aside = ProgressLine.out_of_the_way(ends_line=text.endswith("\n"))
     try:
-        with storage_errors(Path("standard output")), aside if on_terminal and text else nullcontext():
+        with (
+            storage_errors(Path("standard output")),
+            aside if on_terminal and text else nullcontext(),
+        ):
             sys.stdout.write(visible(text) if on_terminal and not is_safe else text)
             sys.stdout.flush()
     except StorageError as error:
