@@ -87,7 +87,7 @@ class Repl:
                 else:
                     text = part if isinstance(part, str) else ""
                 if isinstance(part, str | Typed):
-                    self._writer.write(text)
+                    self._write(text, is_first=not is_open)
                     is_open = is_open or bool(text)
                 else:
                     is_open = self._end_line(is_open)
@@ -98,6 +98,14 @@ class Repl:
                 if interrupted():
                     break
         self._end_line(is_open)
+
+    def _write(self, text: str, *, is_first: bool) -> None:
+        rest = text.lstrip(" ") if is_first else text
+        if len(rest) < len(text):
+            # A space before the first word goes on from the text before: it is no indentation.
+            self._writer.write(text[: len(text) - len(rest)])
+            self._writer.flush()
+        self._writer.write(rest)
 
     def _end_line(self, is_open: bool) -> bool:
         if is_open:
