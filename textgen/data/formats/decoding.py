@@ -41,12 +41,16 @@ class Findings:
     Attributes:
         encoding: encoding of the text; empty before the first bytes are read.
         marks: byte order marks inside the text, which are left out.
+        returns: lines that ended in CR LF.
+        old_returns: lines that ended in CR alone.
         double_returns: lines that ended in CR CR LF, which counts as one line end.
         is_normalized: whether normalisation changed any character.
     """
 
     encoding: str = ""
     marks: int = 0
+    returns: int = 0
+    old_returns: int = 0
     double_returns: int = 0
     is_normalized: bool = False
 
@@ -240,6 +244,8 @@ def _line_feeds(text: str, findings: Findings) -> str:
     if "\r\r\n" in text:
         findings.double_returns += text.count("\r\r\n")
         text = text.replace("\r\r\n", "\n")
+    findings.returns += (pairs := text.count("\r\n"))
+    findings.old_returns += text.count("\r") - pairs
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from textgen.data import survey as module
+from textgen.data.gather import gather
+from textgen.data.sources import SourceRules
+from textgen.data.split import choose_split
+from textgen.data.survey import Place, Survey, survey
+
+PLAIN = SourceRules(normalization="none")
+
+
+def look(tmp_path: Path, *texts: str) -> Survey:
+    paths = [tmp_path / f"{number}.txt" for number in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text, encoding="utf-8")
+    found = gather(paths, PLAIN, tmp_path / "ids")
+    return survey(found, choose_split(found, 0.1, seed=0))
+
+
+@pytest.mark.parametrize("at_once", [3, 2**20])
+def test_rare_and_invisible_characters_are_found_with_a_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", at_once)
+    found = look(tmp_path, "abc\n" * 20, "abc\nab\u200bc\n\u00a0abc\n\u0192\n")
+    assert {one.character: one.place for one in found.rare} == {
+        "\u200b": Place(str(tmp_path / "1.txt"), 2),
+        "\u00a0": Place(str(tmp_path / "1.txt"), 3),
+        "\u0192": Place(str(tmp_path / "1.txt"), 4),
+    }
+    assert {one.name for one in found.invisible} == {"ZERO WIDTH SPACE", "NO-BREAK SPACE"}
+    assert [(one.character, one.count) for one in found.alphabet[:2]] == [("\n", 25), ("a", 23)]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 2**20])
+def test_letters_that_are_written_in_two_ways_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", at_once)
+    found = look(tmp_path, "caf\u00e9 " * 3 + "cafe\u0301 " * 2 + "o\u0308")
+    assert found.mixed == (("\u00e9", 3, 2),)
+
+
+def test_repeated_lines_and_texts_are_counted(tmp_path: Path) -> None:
+    found = look(tmp_path, "one\ntwo\none\n\n\n", "three\n", "three\n")
+    assert (found.lines, found.repeated_lines, found.repeated_texts) == (5, 2, 1)
+
+
+def test_the_longest_lines_are_named(tmp_path: Path) -> None:
+    found = look(tmp_path, "a\n" + "b" * 50 + "\ncc\n")
+    assert found.longest_lines[0] == (50, Place(str(tmp_path / "0.txt"), 2))
+
+
+def test_a_validation_part_that_stands_in_the_training_part_is_told(tmp_path: Path) -> None:
+    line = "this line stands in both parts\n"
+    assert look(tmp_path, line * 50 + "\n" + line * 50).leaked == pytest.approx(1, abs=0.1)
+    other = "".join(f"this line is number {number} of many\n" for number in range(99))
+    assert look(tmp_path, other).leaked == 0
+
+
+def test_scripts_are_told_by_their_share(tmp_path: Path) -> None:
+    assert look(tmp_path, "abc \u0430\n").scripts == (("Latin", 0.75), ("Cyrillic", 0.25))

@@ -1,0 +1,204 @@
+"""What is in a text: its characters, lines and documents, and what may harm a model of it."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.data.documents import document_spans
+from textgen.data.gather import AT_ONCE, Gathered
+from textgen.data.span_hashes import span_hashes
+from textgen.data.split import Split
+
+# A character that appears fewer times than this is rare.
+RARE = 10
+# Number of the longest lines that are named.
+LONGEST_LINES = 3
+# Shortest line, in characters, that counts as a copy of another one in the training part.
+LEAST_COPIED = 20
+# Characters that people do not see, or take for a plain space.
+INVISIBLE = {"\u00a0", "\u00ad", "\u2007", "\u202f", "\u3000"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something stands in a text.
+
+    Attributes:
+        file: name of the file.
+        line: number of the line in the text of the file, counted from 1.
+    """
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Character:
+    """A character of a text.
+
+    Attributes:
+        character: the character.
+        count: how often it appears.
+        place: where it appears first, for a character that is rare or invisible.
+    """
+
+    character: str
+    count: int
+    place: Place | None = None
+
+    @property
+    def name(self) -> str:
+        """Its Unicode name, or what kind of character it is if it has none."""
+        known = {"\n": "NEW LINE", "\t": "TAB", "\f": "FORM FEED", "\v": "VERTICAL TAB"}
+        fallback = known.get(self.character, unicodedata.category(self.character))
+        return unicodedata.name(self.character, fallback)
+
+    @property
+    def is_invisible(self) -> bool:
+        """Whether people do not see it, or take it for a plain space."""
+        kind = unicodedata.category(self.character)
+        return self.character in INVISIBLE or (
+            kind in ("Cc", "Cf") and self.character not in "\n\t"
+        )
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is in a text.
+
+    Attributes:
+        characters: length of the text.
+        lines: number of lines that are not blank.
+        alphabet: the characters, the most frequent first.
+        mixed: letters that are written both as one character and as a letter with a mark, each with
+            how often they are written either way.
+        longest_lines: lengths and places of the longest lines.
+        repeated_lines: number of lines that an earlier line equals.
+        repeated_texts: number of files or records that an earlier one equals.
+        leaked: share of the validation part, in characters, in lines that also stand in the
+            training part; lines of fewer than 20 characters do not count.
+        scripts: share of each script among the letters, the most frequent first.
+    """
+
+    characters: int
+    lines: int
+    alphabet: tuple[Character, ...]
+    mixed: tuple[tuple[str, int, int], ...]
+    longest_lines: tuple[tuple[int, Place], ...]
+    repeated_lines: int
+    repeated_texts: int
+    leaked: float
+    scripts: tuple[tuple[str, float], ...]
+
+    @property
+    def rare(self) -> tuple[Character, ...]:
+        """The characters that appear fewer than 10 times."""
+        return tuple(one for one in self.alphabet if one.count < RARE)
+
+    @property
+    def invisible(self) -> tuple[Character, ...]:
+        """The characters that people do not see."""
+        return tuple(one for one in self.alphabet if one.is_invisible)
+
+
+def survey(gathered: Gathered, split: Split) -> Survey:
+    """Look at a text.
+
+    Args:
+        gathered: the text, without normalisation, so that what it would change is seen.
+        split: what would be held out of it.
+    """
+    ids = gathered.ids()
+    lines = document_spans(gathered, "line")
+    hashes = span_hashes(ids, lines)
+    texts = span_hashes(ids, np.stack([gathered.starts, gathered.ends], axis=1))
+    sizes = lines[:, 1] - lines[:, 0]
+    longest = np.argsort(-sizes, kind="stable")[:LONGEST_LINES]
+    return Survey(
+        characters=len(gathered),
+        lines=len(lines),
+        alphabet=_alphabet(gathered),
+        mixed=tuple(_mixed(gathered)),
+        longest_lines=tuple(
+            (int(sizes[number]), _place(gathered, int(lines[number, 0])))
+            for number in longest.tolist()
+        ),
+        repeated_lines=len(hashes) - len(np.unique(hashes)),
+        repeated_texts=len(texts) - len(np.unique(texts)),
+        leaked=_leaked(lines, hashes, split),
+        scripts=tuple(_scripts(gathered)),
+    )
+
+
+def _alphabet(gathered: Gathered) -> tuple[Character, ...]:
+    pairs = zip(gathered.characters, gathered.counts.tolist(), strict=True)
+    found = sorted((Character(*pair) for pair in pairs), key=lambda one: -one.count)
+    return tuple(
+        Character(one.character, one.count, _first_place(gathered, one.character))
+        if one.count < RARE or one.is_invisible
+        else one
+        for one in found
+    )
+
+
+def _first_place(gathered: Gathered, character: str) -> Place:
+    ids, wanted = gathered.ids(), gathered.characters.index(character)
+    for start in range(0, len(ids), AT_ONCE):
+        found = np.flatnonzero(ids[start : start + AT_ONCE] == wanted)
+        if len(found):
+            return _place(gathered, start + int(found[0]))
+    raise ValueError(f"{character!r} is not in the text")
+
+
+def _place(gathered: Gathered, index: int) -> Place:
+    starts = gathered.starts[gathered.files]
+    file = int(np.searchsorted(starts, index, side="right")) - 1
+    newline, begin = gathered.characters.find("\n"), int(starts[file])
+    ids = gathered.ids()
+    breaks = sum(
+        int((ids[start : min(start + AT_ONCE, index)] == newline).sum())
+        for start in range(begin, index, AT_ONCE)
+    )
+    return Place(gathered.report.files[file].name, breaks + 1)
+
+
+def _mixed(gathered: Gathered) -> Iterator[tuple[str, int, int]]:
+    """Yield each letter written in both ways, and how often in one and in two characters."""
+    marks = [n for n, one in enumerate(gathered.characters) if unicodedata.combining(one)]
+    if not marks:
+        return
+    ids, pairs = gathered.ids(), Counter[tuple[int, int]]()
+    for start in range(0, len(ids), AT_ONCE):
+        piece = ids[max(start - 1, 0) : start + AT_ONCE].astype(np.int64)
+        places = np.flatnonzero(np.isin(piece[1:], marks))
+        pairs.update(zip(piece[places].tolist(), piece[places + 1].tolist(), strict=True))
+    for (letter, mark), count in pairs.most_common():
+        written = gathered.characters[letter] + gathered.characters[mark]
+        composed = unicodedata.normalize("NFC", written)
+        whole = gathered.characters.find(composed) if len(composed) == 1 else -1
+        if whole >= 0:
+            yield composed, int(gathered.counts[whole]), count
+
+
+def _leaked(lines: NDArray[np.int64], hashes: NDArray[np.uint64], split: Split) -> float:
+    sizes = lines[:, 1] - lines[:, 0]
+    # A line belongs to the part in which it begins.
+    rank = np.searchsorted(split.validation.ravel(), lines[:, 0], side="right")
+    is_held = rank % 2 == 1
+    is_long = sizes >= LEAST_COPIED
+    copied = np.isin(hashes, hashes[~is_held & is_long]) & is_held & is_long
+    return float(sizes[copied].sum() / max(sizes[is_held].sum(), 1))
+
+
+def _scripts(gathered: Gathered) -> Iterator[tuple[str, float]]:
+    counts = Counter[str]()
+    for character, count in zip(gathered.characters, gathered.counts.tolist(), strict=True):
+        if character.isalpha():
+            counts[unicodedata.name(character, "UNNAMED").split()[0].capitalize()] += count
+    total = sum(counts.values())
+    for script, count in counts.most_common():
+        yield script, count / total
