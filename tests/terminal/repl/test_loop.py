@@ -15,8 +15,8 @@ import pytest
 
 from tests.conftest import textgen
 from textgen.errors import UsageError
-from textgen.terminal.repl.input_blocks import Entry, LineCancelledError, read_entries
 from textgen.terminal.repl.external_editor import edit_text
+from textgen.terminal.repl.input_blocks import Entry, LineCancelledError, read_entries
 from textgen.terminal.repl.loop import _interrupts
 
 REPL = ("repl", "fox", "--seed", "1", "--length", "12")
