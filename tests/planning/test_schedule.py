@@ -142,9 +142,12 @@ def test_a_given_patience_is_kept_and_not_explained() -> None:
 
 
 def test_evaluations_that_are_closer_together_do_not_end_a_plan_sooner() -> None:
-    # 1500 steps take 75 seconds; evaluations would be 5 seconds apart, and are 0.5 seconds apart.
+    # Evaluations would be 100 steps apart, and are 10 apart.
     assert patience(Request(steps=1500, eval_every=10), every=10).value == 10 * PATIENCE
     assert patience(Request(steps=1500, eval_every=500), every=500).value == PATIENCE
+    # A plan of days is evaluated every two minutes, which are 2400 steps.
+    long = patience(Request(steps=10**6, eval_every=1200), every=1200, steps=10**6)
+    assert long.value == 2 * PATIENCE
 
 
 @pytest.mark.parametrize(

@@ -129,8 +129,8 @@ def _seconds_between(seconds: float) -> float:
 def choose_patience(request: Request, schedule: Schedule, seconds_per_step: float) -> Choice[int]:
     """Choose the number of evaluations without a lower validation loss that end a plan early.
 
-    If the user asked for evaluations that are closer together, the plan waits for as many of them
-    as take the same time.
+    If the user asked for evaluations that are closer together than those of other plans, it is as
+    many of them as fill the same steps.
 
     Args:
         request: what the user asked for.
@@ -141,9 +141,9 @@ def choose_patience(request: Request, schedule: Schedule, seconds_per_step: floa
         return Choice(request.asked["patience"])
     patience = PATIENCE
     if "eval_every" in request.asked:
-        usual = _seconds_between(schedule.steps * seconds_per_step)
-        asked = schedule.eval_every * seconds_per_step
-        patience = max(math.ceil(PATIENCE * usual / asked), PATIENCE)
+        longest = SECONDS_BETWEEN_EVALUATIONS[1] / seconds_per_step
+        usual = min(schedule.steps / EVALUATIONS_PER_PLAN, longest)
+        patience = max(math.ceil(PATIENCE * usual / schedule.eval_every), PATIENCE)
     evaluations = math.ceil(schedule.steps / schedule.eval_every)
     reason = f"training ends early after {patience} evaluations in a row without a lower loss"
     if evaluations > patience + 1:

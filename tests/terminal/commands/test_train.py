@@ -1,0 +1,205 @@
+"""The command `train`: what it prints for people and for programs, and how it ends."""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+from tests.conftest import TINY
+from textgen.evaluation.protocols import bits_per_character
+from textgen.runs.run import Run
+from textgen.terminal.cli import run_command
+from textgen.training.loop import Trainer
+
+
+def train(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = run_command(["train", *arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def without(option: str) -> list[str]:
+    """Return the options of the tiny run, without one of them."""
+    index = TINY.index(option)
+    return TINY[:index] + TINY[index + 2 :]
+
+
+def test_json_is_the_only_output_and_has_a_line_for_each_event(
+    corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = train(capsys, "fox.txt", *TINY, "--json")
+    assert (code, err) == (0, "")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert all(next(iter(line)) == "type" for line in lines)
+    after_plan = [line["type"] for line in lines]
+    after_plan = after_plan[after_plan.index("plan") :]
+    assert [kind for kind in after_plan if kind != "progress"] == [
+        "plan",
+        *["evaluation", "sample", "checkpoint"] * 2,
+        "done",
+    ]
+    plan = next(line for line in lines if line["type"] == "plan")
+    assert (plan["name"], plan["plan"]["steps"], plan["model"]["hidden_size"]) == ("fox", 20, 16)
+    evaluated = [line for line in lines if line["type"] == "evaluation"]
+    run, done = Run(Path("checkpoints/fox")), lines[-1]
+    losses = {n: bits_per_character(loss) for n, loss in run.validation_losses().items()}
+    assert {line["step"]: line["validation_bits_per_character"] for line in evaluated} == losses
+    assert done == {
+        "type": "done",
+        "name": "fox",
+        "path": "checkpoints/fox",
+        "step": 20,
+        "steps": 20,
+        "finished": True,
+        "best_step": run.best_step(),
+        "best_bits_per_character": losses[run.best_step()],
+    }
+
+
+def test_an_error_with_json_is_json_too(
+    tiny_run: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = train(capsys, "fox.txt", "--run", "fox", "--json")
+    assert code == 2
+    assert json.loads(out.splitlines()[-1])["type"] == "error"
+    assert "already exists" in err
+
+
+@pytest.mark.parametrize(("progress", "steps"), [("plain", 2), ("none", 0)])
+def test_progress_can_be_left_out_and_the_plan_stays(
+    corpus: Path, capsys: pytest.CaptureFixture[str], progress: str, steps: int
+) -> None:
+    _, out, err = train(capsys, "fox.txt", *TINY, "--progress", progress)
+    assert out == ""
+    assert len(re.findall(r"^step \d+/20", err, re.MULTILINE)) == steps
+    assert "\nplan     20 steps" in err
+    assert "finished at step 20" in err
+
+
+@pytest.fixture
+def rising(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the validation loss rise from the first evaluation on."""
+    monkeypatch.setattr(Trainer, "evaluate", lambda self: 2 + self.progress.step / 1000)
+
+
+def test_a_number_of_steps_ends_early_and_says_how_to_go_on(
+    corpus: Path, capsys: pytest.CaptureFixture[str], rising: None
+) -> None:
+    options = [*without("--steps"), "--steps", "400"]
+    code, _, err = train(capsys, "fox.txt", *options)
+    # An evaluation every 10 steps, of which a third of the steps are waited for.
+    last = 10 * (1 + 14)
+    assert code == 0
+    assert "\n         patience 14: training ends early after 14 evaluations" in err
+    assert f"finished at step {last} of 400, since the validation loss no longer falls" in err
+    further = f"textgen train --resume fox --steps {400 - last} --patience 0"
+    assert further in err
+    _, _, err = train(capsys, "--resume", "fox")
+    assert f"finished after {last} steps of 400, since the validation loss no longer fell" in err
+    # What was advised goes on to the end.
+    code, _, err = train(capsys, *further.split()[2:])
+    assert code == 0
+    assert "finished at step 400;" in err
+
+
+def test_patience_can_be_turned_off_and_an_early_end_is_an_event(
+    corpus: Path, capsys: pytest.CaptureFixture[str], rising: None
+) -> None:
+    options = [*without("--steps"), "--steps", "150"]
+    _, _, err = train(capsys, "fox.txt", *options, "--patience", "0")
+    assert "finished at step 150;" in err
+    _, out, _ = train(capsys, "fox.txt", *options, "--json", "--run", "early")
+    early, done = map(json.loads, out.splitlines()[-2:])
+    assert early == {"type": "early_end", "step": 60, "steps": 150, "patience": 5}
+    assert (done["type"], done["step"], done["finished"]) == ("done", 60, True)
+
+
+def test_patience_needs_a_new_plan(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = train(capsys, "--resume", "fox", "--patience", "0")
+    assert code == 2
+    assert "patience cannot be given with --resume" in err
+
+
+def test_few_steps_are_not_called_a_network_that_writes(
+    corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, _, err = train(capsys, "fox.txt", *TINY)
+    assert "so few steps teach little; train it further: textgen train --resume fox" in err
+    _, _, err = train(capsys, "--model", "fox", "--steps", "100")
+    assert "teach little" not in err
+
+
+def test_a_time_that_is_too_short_is_refused_and_nothing_is_written(
+    corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [*without("--steps"), "--minutes", "0.001"]
+    code, _, err = train(capsys, "fox.txt", *options)
+    assert code == 2
+    assert re.search(r"0\.001 minutes is too short: .* give at least --minutes [\d.]+, or", err)
+    assert list(Path("checkpoints").iterdir()) == []
+
+
+def test_a_run_that_cannot_be_trained_further_names_its_damage(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (Run(tiny_run).folder(20) / "model.safetensors").write_bytes(b"?")
+    code, _, err = train(capsys, "--resume", "fox", "--steps", "5")
+    assert code == 2
+    assert re.search(r"at step 10 of 20; .*step-00000020.*is damaged.*; finish it first", err)
+
+
+# A training whose first step takes until it is told to go on, by a file.
+SLOW = """
+import sys, time
+from pathlib import Path
+from textgen.training.loop import Trainer
+advance = Trainer.advance
+def wait(self, *arguments):
+    while not Path("go").exists():
+        time.sleep(0.05)
+    return advance(self, *arguments)
+Trainer.advance = wait
+from textgen.terminal.cli import run_process
+sys.exit(run_process())
+"""
+
+
+@pytest.fixture
+def slow_training(corpus: Path) -> Any:
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", SLOW, "train", "fox.txt", *TINY],
+        encoding="utf-8",
+        timeout=60,
+        dimensions=(24, 100),
+        env=os.environ | {"TERM": "xterm-256color"},
+    )
+    yield child
+    child.close(force=True)
+
+
+def test_measuring_that_takes_long_is_shown_and_leaves_nothing_behind(slow_training: Any) -> None:
+    slow_training.expect(r"measuring this machine: compiling the training step \(about \d+ s\), ")
+    Path("go").touch()
+    slow_training.expect("plan ")
+    erased = slow_training.before.rindex("\r\x1b[K")
+    assert "measuring" not in slow_training.before[erased:]
+    slow_training.expect("finished at step 20")
+
+
+def test_measuring_that_takes_long_can_be_stopped(slow_training: Any) -> None:
+    slow_training.expect("measuring this machine: compiling")
+    slow_training.sendintr()
+    slow_training.expect("stopping after this; Ctrl-C again stops at once")
+    Path("go").touch()
+    slow_training.expect("stopped before the first step: nothing was changed")
+    slow_training.expect(pexpect.EOF)
+    slow_training.close()
+    assert slow_training.exitstatus == 130
+    assert list(Path("checkpoints").iterdir()) == []
