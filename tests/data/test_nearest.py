@@ -134,6 +134,40 @@ def test_a_letter_and_its_accent_become_the_accented_letter_where_that_is_known(
     assert respell("cafe\u0301", "cafe\u0301") == "cafe\u0301"
 
 
+@pytest.mark.parametrize(
+    ("text", "known", "written"),
+    [
+        # A text of parts, a model of composed characters.
+        ("\u1112\u1161\u11ab", "\ud55c", "\ud55c"),
+        ("\u304b\u3099", "\u304c", "\u304c"),
+        ("\u304b\u309b", "\u304c", "\u304c"),  # the voicing mark that stands by itself
+        ("\u30cf\uff9f", "\u30d1", "\u30d1"),
+        ("\uff76\uff9e", "\u30ac", "\u30ac"),  # both of half width
+        ("a\u0308\u0304", "\u01df", "\u01df"),
+        ("e\u0301", "\u00e9", "\u00e9"),
+        ("e\u0301", "\u00c9", "\u00c9"),
+        # A text of composed characters, a model of their parts.
+        ("\ud55c", "\u1112\u1161\u11ab", "\u1112\u1161\u11ab"),
+        ("\u304c", "\u304b\u3099", "\u304b\u3099"),
+        ("\u00e9", "e\u0301", "e\u0301"),
+        # Each character is looked at by itself, even where another one has no composed form.
+        ("e\u0301x\u0301", "\u00e9x", "\u00e9x"),
+        ("\u1112\u1161\u11ab e\u0301", "\ud55c e", "\ud55c e"),
+    ],
+)
+def test_a_character_and_its_marks_are_composed_before_they_are_replaced(
+    text: str, known: str, written: str
+) -> None:
+    assert respell(text, known) == written
+
+
+def test_a_decomposed_syllable_with_nothing_near_is_named_as_a_whole() -> None:
+    with pytest.raises(UnknownCharacterError, match=r"U\+D55C. at position 3") as caught:
+        respell("ab\u1112\u1161\u11ab", "ab")
+    assert caught.value.character == "\ud55c"
+    assert "nearest," not in str(caught.value)
+
+
 def test_the_first_character_with_nothing_near_is_named_with_its_place() -> None:
     with pytest.raises(UnknownCharacterError, match=r"'\u6f22' .* position 5") as caught:
         respell("\u2026\u00e9ab\u6f22\U0001f642\u6f22", PRINTABLE)

@@ -1,5 +1,6 @@
 """Replace unknown characters by the nearest characters that a model knows."""
 
+import re
 import unicodedata
 from collections.abc import Container, Iterator
 
@@ -80,6 +81,10 @@ SPELLED = {
     "\u2260": ("!=",),
 }
 
+# The voicing marks of kana: those that stand by themselves, and those that join the kana before.
+SPACING = "\u309b\u309c\uff9e\uff9f"
+COMBINING = str.maketrans(SPACING, "\u3099\u309a\u3099\u309a")
+
 # Characters at which str.splitlines ends a line.
 LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
@@ -116,29 +121,65 @@ def respell(text: str, known: Container[str]) -> str:
     Raises:
         UnknownCharacterError: at the first character that has no replacement.
     """
-    replacements = _replacements(text, known)
-    if None in replacements.values():
-        position, character = next(
-            (position, character)
-            for position, character in enumerate(text)
-            if replacements.get(character, "") is None
-        )
-        raise UnknownCharacterError(character, position, "nearest")
-    if "\r" in replacements:
+    found: dict[str, str] = {}
+    for part, near in nearest_parts(text, known):
+        if near is None:
+            composed = unicodedata.normalize("NFC", part)
+            named = composed if len(composed) == 1 else _first_without(part, known)
+            position = text.index(part) + max(part.find(named), 0)
+            raise UnknownCharacterError(named, position, "nearest")
+        found[part] = near
+    if "\r" in found:
         text = text.replace("\r\n", "\n")
-    if any(unicodedata.combining(character) for character in replacements):
-        # A letter and the combining accents after it may form a character that is known.
-        composed = unicodedata.normalize("NFC", text)
-        composed_replacements = _replacements(composed, known)
-        if None not in composed_replacements.values():
-            text, replacements = composed, composed_replacements
-    return text.translate({ord(character): near for character, near in replacements.items()})
+    if all(len(part) == 1 for part in found):
+        return text.translate({ord(part): near for part, near in found.items()})
+    return _parts(text).sub(lambda part: found.get(part[0], part[0]), text)
 
 
-def _replacements(text: str, known: Container[str]) -> dict[str, str | None]:
-    """Return the replacement of each unknown character of a text; None where there is none."""
-    unknown = [character for character in set(text) if character not in known]
-    return {character: nearest(character, known) for character in unknown}
+def nearest_parts(text: str, known: Container[str]) -> Iterator[tuple[str, str | None]]:
+    """Yield each distinct part of a text that holds an unknown character, and its replacement.
+
+    A part is a character and the marks that follow it. They are replaced together, since they may
+    be written as one known character. The replacement is None if no known character is near.
+
+        >>> list(nearest_parts("na\u00efve cafe\u0301 \u2603", "acefinv\u00e9 "))
+        [('\u00ef', 'i'), ('e\u0301', '\u00e9'), ('\u2603', None)]
+    """
+    for part in dict.fromkeys(_parts(text).findall(text)):
+        if not all(character in known for character in part):
+            yield part, _nearest_part(part, known)
+
+
+def _parts(text: str) -> re.Pattern[str]:
+    """Return a pattern for the parts of a text: a character, and the marks that follow it."""
+    joining = "".join(character for character in set(text) if _joins(character))
+    return re.compile(f".[{re.escape(joining)}]*" if joining else ".", re.DOTALL)
+
+
+def _joins(character: str) -> bool:
+    """Return whether a character may form another one with the character before it."""
+    is_hangul = "\u1160" <= character <= "\u11ff"  # a vowel or a final consonant of a syllable
+    return is_hangul or character in SPACING or unicodedata.category(character).startswith("M")
+
+
+def _nearest_part(part: str, known: Container[str]) -> str | None:
+    """Return the known characters that are nearest to a character and the marks after it."""
+    if len(part) == 1:
+        return nearest(part, known)
+    combining = part.translate(COMBINING)
+    for form in ("NFC", "NFD", "NFKC"):
+        whole = unicodedata.normalize(form, combining)
+        if all(character in known for character in whole):
+            return whole
+    for whole in (unicodedata.normalize("NFC", combining), part):
+        near = [nearest(character, known) for character in whole]
+        if None not in near:
+            return "".join(character for character in near if character)
+    return None
+
+
+def _first_without(part: str, known: Container[str]) -> str:
+    return next(character for character in part if nearest(character, known) is None)
 
 
 def _replacement(character: str, known: Container[str], steps: int) -> str | None:

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Mapping
 
+from textgen.data.nearest import nearest_parts
 from textgen.data.vocabulary import Vocabulary
 
 # Largest number of characters that a message names.
@@ -24,10 +25,10 @@ def find_replaced(text: str, vocabulary: Vocabulary) -> dict[str, str]:
         character without a replacement is missing.
     """
     found = {}
-    for character in dict.fromkeys(unicodedata.normalize("NFC", text)):
-        near = None if character in vocabulary else vocabulary.nearest(character)
-        if near is not None and unicodedata.normalize("NFC", near) != character:
-            found[character] = near
+    for part, near in nearest_parts(text, vocabulary.characters):
+        composed = unicodedata.normalize("NFC", part)
+        if near is not None and unicodedata.normalize("NFC", near) != composed:
+            found[composed] = near
     return found
 
 
