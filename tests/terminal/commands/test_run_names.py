@@ -54,14 +54,17 @@ def some_runs_and_texts(own_folder: Path) -> None:
 def test_the_first_argument_is_a_run_if_it_names_one_and_no_text(
     arguments: list[str], model: list[str], runs: list[str | None], sources: list[str]
 ) -> None:
-    assert runs_and_sources(arguments, model) == (runs, [*map(Path, sources)])
+    assert runs_and_sources(*arguments[:1] or [None], arguments[1:], model) == (
+        runs,
+        [*map(Path, sources)],
+    )
 
 
 @pytest.mark.usefixtures("some_runs_and_texts")
 def test_a_first_argument_that_is_both_or_neither_is_refused() -> None:
     with pytest.raises(UsageError, match="'poems' is a run and a text; name the run with --model"):
-        runs_and_sources(["poems"], None)
+        runs_and_sources("poems", None, None)
     with pytest.raises(RunNotFoundError, match="no run named 'fax'"):
-        runs_and_sources(["fax"], None)
+        runs_and_sources("fax", None, None)
     with pytest.raises(CorpusError, match=r"'b.txt': there is no such file, folder or run"):
-        runs_and_sources(["b.txt"], None)
+        runs_and_sources("b.txt", None, None)

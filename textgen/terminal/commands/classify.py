@@ -9,6 +9,7 @@ import typer
 
 from textgen.errors import UsageError
 from textgen.settings import TEXT_UNKNOWN
+from textgen.terminal.commands.completion import complete_run, complete_text
 from textgen.terminal.commands.options import AsJson, Quiet, Scored
 from textgen.terminal.commands.text_input import refuse_empty, text_chunks, with_progress
 from textgen.terminal.display.score_tables import (
@@ -24,9 +25,10 @@ def classify(
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[LABEL=RUN]... [TEXT]...",
+            metavar="LABEL=RUN... TEXT",
             help="Two or more runs with a label each, then files, folders or names of shipped "
             "texts; standard input by default.",
+            autocompletion=complete_text,
         ),
     ] = None,
     model: Annotated[
@@ -35,6 +37,7 @@ def classify(
             metavar="[LABEL=]RUN",
             help="A run, as in the arguments; its name is its label if it has no other. With this "
             "option, all arguments are texts.",
+            autocompletion=complete_run,
         ),
     ] = None,
     lines: Annotated[bool, typer.Option("--lines", help="Classify each line by itself.")] = False,

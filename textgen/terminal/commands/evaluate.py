@@ -1,17 +1,19 @@
 """The command `evaluate`: measure how well a run predicts a text, beside simpler predictors."""
 
 import sys
+from typing import Annotated
 
 import typer
 
 from textgen.readable import one_line
 from textgen.settings import TEXT_UNKNOWN
+from textgen.terminal.commands.completion import complete_text
 from textgen.terminal.commands.options import (
     AsJson,
     Model,
     Output,
     Quiet,
-    RunAndSources,
+    RunBeforeTexts,
     Unknown,
 )
 from textgen.terminal.commands.picture import check_output, save_output
@@ -21,7 +23,16 @@ from textgen.terminal.output import columns_of, emit, emit_json, say
 
 
 def evaluate(
-    arguments: RunAndSources = None,
+    run: RunBeforeTexts = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TEXT",
+            help="Files, folders or names of shipped texts; - is standard input. The default is "
+            "the validation text of the run.",
+            autocompletion=complete_text,
+        ),
+    ] = None,
     model: Model = None,
     output: Output = None,
     on_unknown: Unknown = TEXT_UNKNOWN,
@@ -31,12 +42,11 @@ def evaluate(
     """Measure how well a run predicts a text.
 
     The best checkpoint is compared with n-gram models and xz. There are three protocols: window,
-    stream and dynamic. Compare results only within a protocol. The newest run and its validation
-    text are the defaults.
+    stream and dynamic. Compare results only within a protocol.
     """
     check_output(output)
     one_run(None, model)
-    runs, sources = runs_and_sources(arguments, model)
+    runs, sources = runs_and_sources(run, texts, model)
 
     from textgen.workflows.load import load_model
 

@@ -12,7 +12,7 @@ import typer
 from textgen.errors import UsageError
 from textgen.readable import one_line, width
 from textgen.settings import check_number
-from textgen.terminal.commands.options import AsJson, Model, Output, Progress, Quiet
+from textgen.terminal.commands.options import AsJson, Model, Output, Progress, Quiet, RunArguments
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import several_runs
 from textgen.terminal.display.chart import Chart, Line, draw_chart, format_legend
@@ -49,10 +49,7 @@ MIN_COLUMNS = 20
 
 
 def gradient(
-    runs: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[RUN]...", help="Names or paths of runs; the newest by default."),
-    ] = None,
+    runs: RunArguments = None,
     compare: Annotated[
         bool,
         typer.Option(

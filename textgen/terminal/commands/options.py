@@ -10,6 +10,7 @@ import typer
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS
 from textgen.readable import unescape
 from textgen.settings import OnUnknown, SamplingSettings, SettingOption, setting_options
+from textgen.terminal.commands.completion import complete_run, complete_run_or_text
 from textgen.terminal.output import ProgressMode, silence_warnings
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -20,11 +21,19 @@ TYPED_AS = {"temperature": str, "words": Path, "starts": str, "stop": list[str]}
 
 RunArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[RUN]", help="Name or path of a run; the newest run by default."),
+    typer.Argument(
+        metavar="RUN",
+        help="Name or path of a run; the newest run by default.",
+        autocompletion=complete_run,
+    ),
 ]
 RunArguments = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[RUN]...", help="Names or paths of runs."),
+    typer.Argument(
+        metavar="RUN",
+        help="Names or paths of runs; the newest by default.",
+        autocompletion=complete_run,
+    ),
 ]
 Model = Annotated[
     list[str] | None,
@@ -32,6 +41,7 @@ Model = Annotated[
         "--model",
         metavar="RUN",
         help="Name or path of a run, as the first argument; repeat it where several make sense.",
+        autocompletion=complete_run,
     ),
 ]
 
@@ -78,12 +88,12 @@ Engine = Annotated[
         "samples."
     ),
 ]
-RunAndSources = Annotated[
-    list[str] | None,
+RunBeforeTexts = Annotated[
+    str | None,
     typer.Argument(
-        metavar="[RUN] [TEXT]...",
-        help="The run, then files, folders or names of shipped texts; - is standard input. With "
-        "--model, all arguments are texts.",
+        metavar="RUN",
+        help="Name or path of a run; not needed for the newest run, nor with --model.",
+        autocompletion=complete_run_or_text,
     ),
 ]
 Output = Annotated[

@@ -11,7 +11,7 @@ import typer
 
 from textgen.errors import DamagedError, UsageError
 from textgen.readable import one_line
-from textgen.terminal.commands.options import AsJson, Output, Quiet
+from textgen.terminal.commands.options import AsJson, Output, Quiet, RunArguments
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.display.chart import (
     ABOVE,
@@ -48,10 +48,7 @@ Entry = tuple[str, str, str]
 
 
 def plot(
-    runs: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[RUN]...", help="Names or paths of runs; the newest by default."),
-    ] = None,
+    runs: RunArguments = None,
     by: Annotated[
         Literal["steps", "characters", "minutes"], typer.Option(help="What the x axis counts.")
     ] = "steps",

@@ -43,7 +43,7 @@ def several_runs(
 
 
 def runs_and_sources(
-    arguments: Sequence[str] | None, model: Sequence[str] | None
+    run: str | None, texts: Sequence[str] | None, model: Sequence[str] | None
 ) -> tuple[list[str | None], list[Path]]:
     """Tell the run from the texts in the arguments of a command that reads texts with a run.
 
@@ -51,7 +51,8 @@ def runs_and_sources(
     one. A run takes precedence over a shipped text of its name.
 
     Args:
-        arguments: the arguments of the command.
+        run: the first argument of the command, which may be a text.
+        texts: the other arguments.
         model: the values of `--model`.
 
     Returns:
@@ -62,7 +63,7 @@ def runs_and_sources(
         RunNotFoundError: if it names neither a run nor a text, and looks like the name of a run.
         CorpusError: if it names neither, and looks like the path of a text.
     """
-    given = list(arguments or ())
+    given = [*([] if run is None else [run]), *(texts or ())]
     if model or not given or given[0] == "-":
         return several_runs(None, model), [*map(Path, given)]
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from textgen.errors import RunError, UsageError
-from textgen.terminal.commands.options import AsJson, Model, Quiet, RunArgument, RunArguments
+from textgen.terminal.commands.completion import complete_run
+from textgen.terminal.commands.options import AsJson, Model, Quiet, RunArgument
 from textgen.terminal.commands.run_names import one_run
 from textgen.terminal.output import columns_of, emit, emit_json, fail, say
 
@@ -59,7 +60,14 @@ def info(
 
 
 def runs(
-    names: RunArguments = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN",
+            help="Names or paths of runs; all by default.",
+            autocompletion=complete_run,
+        ),
+    ] = None,
     model: Model = None,
     delete: Annotated[
         bool, typer.Option("--delete", help="Delete the runs that are named, for good.")

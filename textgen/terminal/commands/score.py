@@ -12,7 +12,8 @@ import typer
 from textgen.errors import ThresholdError, UsageError
 from textgen.readable import cut, one_line
 from textgen.settings import TEXT_UNKNOWN, check_number
-from textgen.terminal.commands.options import AsJson, Model, Output, Quiet, RunAndSources, Scored
+from textgen.terminal.commands.completion import complete_text
+from textgen.terminal.commands.options import AsJson, Model, Output, Quiet, RunBeforeTexts, Scored
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import runs_and_sources
 from textgen.terminal.commands.text_input import refuse_empty, text_chunks, with_progress
@@ -32,7 +33,16 @@ MIN_COLUMNS = 8
 
 
 def score(
-    arguments: RunAndSources = None,
+    run: RunBeforeTexts = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TEXT",
+            help="Files, folders or names of shipped texts; - is standard input, which is the "
+            "default.",
+            autocompletion=complete_text,
+        ),
+    ] = None,
     model: Model = None,
     lines: Annotated[
         bool, typer.Option("--lines", help="Score each line, with the lines before it as context.")
@@ -77,7 +87,6 @@ def score(
     """Measure how well a text fits a run.
 
     The score is in bits per character; lower is better. With several runs, say which one fits best.
-    The newest run and standard input are the defaults.
     """
     check_number("top", TOP if top is None else top, 1, 10**6, whole=True)
     if top is not None and not sort:
@@ -100,7 +109,7 @@ def score(
     from textgen.workflows.load import load_model
     from textgen.workflows.score import Scoring
 
-    runs, sources = runs_and_sources(arguments, model)
+    runs, sources = runs_and_sources(run, texts, model)
     chunks = text_chunks(sources)
     models = [load_model(name) for name in runs]
     scoring = Scoring(models, on_unknown=on_unknown, dynamic=dynamic)

@@ -9,6 +9,7 @@ import typer
 from textgen.errors import UsageError
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS, Request
 from textgen.settings import check_number
+from textgen.terminal.commands.completion import complete_run, complete_text
 from textgen.terminal.commands.options import AsJson, Progress, Quiet, offers
 from textgen.terminal.output import say
 
@@ -24,8 +25,9 @@ def train(
     corpus: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[CORPUS]...",
+            metavar="CORPUS",
             help="Text files, folders or names of shipped texts; fables by default.",
+            autocompletion=complete_text,
         ),
     ] = None,
     run: Annotated[
@@ -46,6 +48,7 @@ def train(
             "--model",
             metavar="RUN",
             help="Continue this run instead of starting a new one.",
+            autocompletion=complete_run,
         ),
     ] = None,
     stop_after: Annotated[

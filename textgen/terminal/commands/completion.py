@@ -1,0 +1,36 @@
+"""What a shell offers for a word that is being typed: runs, shipped texts, and files.
+
+Where nothing is offered, shells offer paths.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+
+
+def complete_run(incomplete: str) -> list[str]:
+    """Return the names of the runs that begin with what is typed, the newest first."""
+    from textgen.runs.library import list_runs
+
+    return _typed(run.name for run in list_runs() if run.name.startswith(incomplete))
+
+
+def complete_text(incomplete: str) -> list[str]:
+    """Return the shipped texts, and the files and folders here, that begin with what is typed."""
+    from textgen.data.shipped import TEXTS
+
+    if "/" in incomplete:
+        return []
+    here = sorted(name for name in os.listdir() if incomplete or not name.startswith("."))
+    return _typed(name for name in dict.fromkeys([*TEXTS, *here]) if name.startswith(incomplete))
+
+
+def complete_run_or_text(incomplete: str) -> list[str]:
+    """Return runs, and then texts."""
+    return list(dict.fromkeys([*complete_run(incomplete), *complete_text(incomplete)]))
+
+
+def _typed(names: Iterable[str]) -> list[str]:
+    """Return names as they are typed. Bash inserts words as they are; other shells quote them."""
+    is_bash = os.environ.get("_TEXTGEN_COMPLETE", "").endswith("bash")
+    return [re.sub(r"[^\w@%+=:,./-]", r"\\\g<0>", name) if is_bash else name for name in names]
