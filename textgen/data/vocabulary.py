@@ -11,13 +11,21 @@ from textgen.settings import OnUnknown
 
 UNKNOWN_ID = 0
 REPLACEMENT = "\ufffd"
+# Stands for the end symbol in `Vocabulary.characters` and in decoded text. Half of a surrogate pair
+# is no character, and no encoding has it, so that it is in no text.
+END = "\ud800"
 
 
 class Vocabulary:
     """A bijection between characters and the ids 1 to V - 1; id 0 is the unknown character.
 
     The model can read the unknown character, but never writes it. The characters are in the order
-    of their ids; the order is stored with a model and never recomputed.
+    of their ids; the order is stored with a model and never recomputed. If the text is made of
+    documents, one of the ids is that of the end symbol, which is no character.
+
+    Attributes:
+        characters: the characters in the order of their ids, with `END` for the end symbol.
+        end_id: id of the end symbol; None if there is none.
 
         >>> vocabulary = Vocabulary("abc")
         >>> vocabulary.encode("cab")
@@ -30,6 +38,7 @@ class Vocabulary:
         if not characters or len(set(characters)) != len(characters):
             raise SettingError("characters", characters[:20], "distinct, and at least one")
         self.characters = characters
+        self.end_id = characters.find(END) + 1 or None
         self._code_points = _code_points(characters)
         self._table = _code_points(REPLACEMENT + characters)
         self._order = np.argsort(self._code_points)
@@ -41,7 +50,7 @@ class Vocabulary:
 
     def __contains__(self, character: str) -> bool:
         """Return whether a single character has an id of its own."""
-        return character in self.characters
+        return character in self.characters and character != END
 
     def nearest(self, character: str) -> str | None:
         """Return the characters of the vocabulary that are nearest to a character.
@@ -60,7 +69,7 @@ class Vocabulary:
         return nearest(character, self.characters)
 
     def encode(self, text: str, on_unknown: OnUnknown = "error") -> NDArray[np.int32]:
-        """Turn text into ids.
+        """Turn text into ids; none of them is that of the end symbol.
 
         Args:
             text: any text.
@@ -81,7 +90,7 @@ class Vocabulary:
             raise SettingError("on_unknown", on_unknown, "error, nearest, skip or replace")
         points = _code_points(text)
         indices = np.searchsorted(self._sorted, points).clip(max=len(self._sorted) - 1)
-        known = self._sorted[indices] == points
+        known = (self._sorted[indices] == points) & (points != ord(END))
         ids = np.where(known, self._order[indices] + 1, UNKNOWN_ID).astype(np.int32)
         if on_unknown == "nearest" and not known.all():
             return self.encode(respell(text, self.characters))
@@ -91,7 +100,10 @@ class Vocabulary:
         return ids[known] if on_unknown == "skip" else ids
 
     def decode(self, tokens: object) -> str:
-        """Turn ids, int [T] with values in [0, V), into text; id 0 becomes U+FFFD."""
+        """Turn ids, int [T] with values in [0, V), into text.
+
+        The id 0 becomes U+FFFD, and that of the end symbol `END`.
+        """
         points = self._table[np.asarray(tokens, np.int64)]
         return points.tobytes().decode("utf-32-le", "surrogatepass")
 

@@ -1,0 +1,138 @@
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from textgen.data import prepare as module
+from textgen.data.prepare import PreparedText, TextRules, prepare_text
+from textgen.data.sources import SourceRules
+from textgen.data.tokens import open_tokens
+from textgen.data.vocabulary import END
+from textgen.errors import CorpusError, SettingError, UsageError
+
+
+def prepared(
+    tmp_path: Path, *texts: str, name: str = "{}.txt", **rules: object
+) -> tuple[PreparedText, str, str]:
+    """Return what was prepared, and the training and the validation part, with | for the end."""
+    paths = [tmp_path / name.format(number) for number in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text, encoding="utf-8")
+    made = prepare_text(paths, TextRules(**rules), tmp_path / "tokens")  # type: ignore[arg-type]
+    count = made.training_ids + made.validation_ids
+    tokens = open_tokens(tmp_path / "tokens", count, len(made.vocabulary), made.tokens_sha256)
+    text = made.vocabulary.decode(tokens).replace(END, "|")
+    assert not list(tmp_path.glob(".tmp-*"))
+    return made, text[: made.training_ids], text[made.training_ids :]
+
+
+def poems(count: int) -> list[str]:
+    return [f"poem {number} begins\nand goes on.\n" for number in range(count)]
+
+
+def test_one_text_is_split_at_nine_tenths(tmp_path: Path) -> None:
+    text = "A paragraph of prose.\n\nAnother one, with more words.\n" * 40
+    made, training, validation = prepared(tmp_path, text)
+    cut = len(text) * 9 // 10
+    assert (training, validation) == (text[:cut], text[cut:])
+    assert made.vocabulary.characters == "".join(sorted(set(text)))
+    assert made.sha256 == hashlib.sha256(text.encode()).hexdigest()
+    assert made.documents == 0
+
+
+@pytest.mark.parametrize("at_once", [7, 2**20])
+def test_documents_stand_whole_between_end_symbols(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", at_once)
+    texts = poems(40)
+    made, training, validation = prepared(tmp_path, *texts, documents="file")
+    assert made.vocabulary.characters.endswith(END)
+    assert made.documents == 40
+    for part in (training, validation):
+        assert part[0] == part[-1] == "|"
+    documents = [*training[1:-1].split("|"), *validation[1:-1].split("|")]
+    assert sorted(documents) == sorted(text.rstrip("\n") for text in texts)
+    assert 3 <= validation.count("|") - 1 <= 5
+    assert made.reason.endswith("of 40 documents, drawn by the seed")
+
+
+def test_repeated_documents_are_never_on_both_sides_and_can_be_dropped(tmp_path: Path) -> None:
+    lines = "".join(f"line {number % 30}\n" for number in range(300))
+    _, training, validation = prepared(tmp_path, lines, documents="line")
+    assert not set(training[1:-1].split("|")) & set(validation[1:-1].split("|"))
+    made, training, validation = prepared(tmp_path, lines, documents="line", drop_repeats=True)
+    documents = [*training[1:-1].split("|"), *validation[1:-1].split("|")]
+    assert sorted(documents) == sorted({f"line {number}" for number in range(30)})
+    assert made.notes == ("left out 270 documents that equal an earlier one",)
+
+
+def test_repeated_files_are_dropped_from_one_whole_text(tmp_path: Path) -> None:
+    made, training, validation = prepared(tmp_path, *poems(25), *poems(25), drop_repeats=True)
+    assert made.notes == ("left out 25 files and records that equal an earlier one",)
+    assert (training + validation).count("begins") == 25
+
+
+def test_rare_characters_become_unknown(tmp_path: Path) -> None:
+    text = "plain words of prose\n\n" * 50 + "\u0192" * 3 + "x" * 10
+    made, training, validation = prepared(tmp_path, text, rare=4)
+    assert "\u0192" not in made.vocabulary
+    assert "x" in made.vocabulary
+    assert (training + validation).count("\ufffd") == 3
+    assert made.notes == ("1 characters are rarer than 4 and become unknown",)
+
+
+def test_another_text_can_be_validated_on(tmp_path: Path) -> None:
+    (tmp_path / "held.txt").write_text("other words, held out ~\n")
+    text = "these words are trained on\n\n" * 20
+    made, training, validation = prepared(tmp_path, text, validation=str(tmp_path / "held.txt"))
+    assert training == text
+    unknown = set("other words, held out ~\n") - set(text)
+    wanted = "other words, held out ~\n"
+    assert validation == "".join("\ufffd" if one in unknown else one for one in wanted)
+    assert "held.txt" in made.reason
+
+
+def test_a_share_of_another_size_can_be_held_out(tmp_path: Path) -> None:
+    text = "A paragraph of prose.\n\nAnother one, with more words.\n" * 40
+    _, training, validation = prepared(tmp_path, text, validation=0.25)
+    assert len(validation) == len(text) // 4
+    assert training + validation == text
+
+
+def test_rows_are_documents(tmp_path: Path) -> None:
+    rows = "id,tweet\n" + "".join(f'{n},"tweet {n}\nof two lines"\n' for n in range(30))
+    made, training, validation = prepared(tmp_path, rows, name="{}.csv", documents="row")
+    documents = [*training[1:-1].split("|"), *validation[1:-1].split("|")]
+    assert sorted(documents) == sorted(f"tweet {n}\nof two lines" for n in range(30))
+    assert made.documents == 30
+
+
+def test_what_cannot_be_prepared_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="only 5 characters"):
+        prepared(tmp_path, "short")
+    with pytest.raises(UsageError, match="1 document"):
+        prepared(tmp_path, "long enough " * 20, documents="file")
+    with pytest.raises(UsageError, match="all documents are equal"):
+        prepared(tmp_path, "the same line\n" * 20, documents="line")
+    with pytest.raises(SettingError, match="validation"):
+        TextRules(validation=0.9)
+    with pytest.raises(SettingError, match="documents"):
+        TextRules(documents="page")  # type: ignore[arg-type]
+
+
+def test_rules_are_saved_and_read() -> None:
+    rules = TextRules(source=SourceRules(field="a.b"), documents="row", validation="x.txt", rare=3)
+    assert TextRules.from_json(rules.to_json()) == rules
+
+
+def test_a_long_document_is_written_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 10)
+    texts = ["word " * 50, *(f"text {number}" for number in range(9))]
+    _, training, validation = prepared(tmp_path, *texts, documents="file", validation=0.2)
+    documents = [*training[1:-1].split("|"), *validation[1:-1].split("|")]
+    assert sorted(documents) == sorted(texts)
+    assert np.char.count(training + validation, "|") == 12

@@ -1,0 +1,296 @@
+"""Make the training text of a run: read the sources, cut documents, hold a part out, write ids."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO, Self, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.data.documents import DocumentUnit, document_spans
+from textgen.data.gather import AT_ONCE, Gathered, gather
+from textgen.data.sources import ReadReport, SourceRules
+from textgen.data.span_hashes import span_hashes
+from textgen.data.split import SHARE, Spans, choose_split, draw_texts, is_list
+from textgen.data.tokens import token_dtype
+from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
+from textgen.errors import CorpusError, SettingError, UsageError, storage_errors
+from textgen.settings import check_number
+
+# Shortest text that can be trained on, in characters.
+MIN_CHARACTERS = 100
+# Fewest documents of which some can be held out.
+FEWEST_DOCUMENTS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextRules:
+    """How a training text is made of its sources.
+
+    Attributes:
+        source: how the sources are read.
+        documents: what a document is; `whole` makes one text of everything.
+        validation: share that is held out, in (0, 0.5], or the path of a text to validate on.
+        rare: characters that appear fewer times than this become the unknown character.
+        drop_repeats: whether a document that equals an earlier one is left out. In one whole text
+            these are files and records, or lines if it is a list.
+        seed: seed of what is held out.
+    """
+
+    source: SourceRules = field(default_factory=SourceRules)
+    documents: DocumentUnit = "whole"
+    validation: float | str = SHARE
+    rare: int = 0
+    drop_repeats: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.documents not in get_args(DocumentUnit):
+            allowed = ", ".join(get_args(DocumentUnit))
+            raise SettingError("documents", self.documents, f"one of {allowed}")
+        if not isinstance(self.validation, str):
+            check_number("validation", self.validation, 0, 0.5, open_low=True)
+        check_number("rare", self.rare, 0, whole=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the rules as a dictionary that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Read what `to_json` returned.
+
+        Raises:
+            SettingError: if a value is out of range.
+            TypeError: if a name is missing or unknown.
+        """
+        return cls(**{**content, "source": SourceRules(**content["source"])})
+
+
+@dataclass(frozen=True)
+class PreparedText:
+    """A training text whose ids are on the disk: the training part, then the validation part.
+
+    Attributes:
+        vocabulary: the characters and their ids.
+        characters: length of the whole text, without end symbols.
+        training_ids: number of ids of the training part.
+        validation_ids: number of ids of the validation part.
+        documents: number of documents; 0 if it is one whole text.
+        sha256: SHA-256 of the text in UTF-8, before anything is left out of it.
+        tokens_sha256: SHA-256 of the file of ids.
+        report: what was read.
+        notes: what was done to the text, one line for each.
+        reason: what is held out and why, in one line.
+    """
+
+    vocabulary: Vocabulary
+    characters: int
+    training_ids: int
+    validation_ids: int
+    documents: int
+    sha256: str
+    tokens_sha256: str
+    report: ReadReport
+    notes: tuple[str, ...]
+    reason: str
+
+
+def prepare_text(
+    paths: Sequence[Path], rules: TextRules, path: Path, vocabulary: Vocabulary | None = None
+) -> PreparedText:
+    """Read sources and write them as ids.
+
+    Args:
+        paths: sources; see `read_sources`.
+        rules: how the text is made of them.
+        path: file for the ids. Temporary files are made beside it.
+        vocabulary: ids to use; None for those of the text, in the order of code points.
+
+    Raises:
+        CorpusError: if a source cannot be read, or the text is too short.
+        StorageError: if a file cannot be written.
+        UsageError: if the rules do not fit the text.
+    """
+    temporary = path.with_name(f".tmp-{path.name}-gathered")
+    try:
+        gathered = gather(paths, rules.source, temporary)
+        if len(gathered) < MIN_CHARACTERS:
+            problem = f"only {len(gathered)} characters; at least {MIN_CHARACTERS} are needed"
+            raise CorpusError(paths[0], problem)
+        return _prepare(gathered, rules, path, vocabulary)
+    finally:
+        for file in path.parent.glob(f"{temporary.name}*"):
+            file.unlink()
+
+
+def _prepare(
+    gathered: Gathered, rules: TextRules, path: Path, vocabulary: Vocabulary | None
+) -> PreparedText:
+    sha256, notes = gathered.sha256, list(gathered.report.changes())
+    if rules.drop_repeats:
+        gathered, dropped, what = _without_repeats(gathered, rules.documents)
+        if dropped:
+            notes.append(f"left out {dropped:,} {what} that equal an earlier one")
+    has_documents = rules.documents != "whole"
+    is_kept = gathered.counts >= rules.rare
+    if vocabulary is None:
+        kept = (c for c, keep in zip(gathered.characters, is_kept, strict=True) if keep)
+        vocabulary = Vocabulary("".join(sorted(kept)) + END * has_documents)
+    if rare := int((~is_kept).sum()):
+        notes.append(f"{rare:,} characters are rarer than {rules.rare} and become unknown")
+    documents = document_spans(gathered, rules.documents)
+    other: tuple[Gathered, Spans] | None = None
+    if isinstance(rules.validation, str):
+        source = Path(rules.validation)
+        beside = path.with_name(f".tmp-{path.name}-gathered-validation")
+        held = gather([source], rules.source, beside)
+        other = held, document_spans(held, rules.documents)
+        training, reason = documents, f"validation: the text of {rules.validation!r}"
+    elif has_documents:
+        training, validation, reason = _drawn(gathered, documents, rules.validation, rules.seed)
+    else:
+        split = choose_split(gathered, rules.validation, rules.seed)
+        training, validation, reason = (
+            split.training(len(gathered)), split.validation, split.reason,
+        )  # fmt: skip
+    writer = _TokenWriter(vocabulary, has_documents=has_documents)
+    with storage_errors(path), path.open("wb") as file:
+        training_ids = writer.write(file, gathered, training, is_kept)
+        if other:
+            everything = np.ones(len(other[0].characters), bool)
+            validation_ids = writer.write(file, *other, everything)
+        else:
+            validation_ids = writer.write(file, gathered, validation, is_kept)
+        file.flush()
+        os.fsync(file.fileno())
+    if min(training_ids, validation_ids) < 2:
+        raise CorpusError(
+            gathered.report.files[0].name, "too short for a training and a validation part"
+        )
+    return PreparedText(
+        vocabulary=vocabulary,
+        characters=len(gathered),
+        training_ids=training_ids,
+        validation_ids=validation_ids,
+        documents=len(documents) if has_documents else 0,
+        sha256=sha256,
+        tokens_sha256=writer.digest.hexdigest(),
+        report=gathered.report,
+        notes=tuple(notes),
+        reason=reason,
+    )
+
+
+def _drawn(
+    gathered: Gathered, documents: Spans, share: float, seed: int
+) -> tuple[Spans, Spans, str]:
+    """Return the documents to train and to validate on, and the reason."""
+    if len(documents) < FEWEST_DOCUMENTS:
+        raise UsageError(
+            f"the text has {len(documents)} document, and documents are held out whole; "
+            "leave --documents out, or give a text to --validation"
+        )
+    held = draw_texts(gathered, documents[:, 0], documents[:, 1], share, seed)
+    if held.all() or not held.any():
+        raise UsageError("all documents are equal, so none can be held out; see --validation")
+    reason = f"validation: {held.sum():,} of {len(documents):,} documents, drawn by the seed"
+    return documents[~held], documents[held], reason
+
+
+def _without_repeats(gathered: Gathered, unit: DocumentUnit) -> tuple[Gathered, int, str]:
+    """Return texts without those that equal an earlier one, their number, and what they are."""
+    what = "documents"
+    if unit == "whole":
+        is_lines = len(gathered.ends) == 1 and is_list(gathered)
+        unit, what = ("line", "lines") if is_lines else ("row", "files and records")
+    spans = document_spans(gathered, unit)
+    _, first = np.unique(span_hashes(gathered.ids(), spans), return_index=True)
+    if len(first) == len(spans):
+        return gathered, 0, what
+    return _only(gathered, spans[np.sort(first)]), len(spans) - len(first), what
+
+
+def _only(gathered: Gathered, spans: Spans) -> Gathered:
+    """Write some stretches alone, with a newline between two, into a new temporary file."""
+    path = gathered.path.with_name(f"{gathered.path.name}-kept")
+    newline = gathered.characters.find("\n")
+    ids, counts = gathered.ids(), np.zeros(len(gathered.characters), np.int64)
+    with storage_errors(path), path.open("wb") as file:
+        for piece in _joined(ids, spans, newline):
+            counts += np.bincount(piece, minlength=len(counts))
+            file.write(piece.astype(gathered.dtype).tobytes())
+    ends = np.cumsum(spans[:, 1] - spans[:, 0] + 1) - 1
+    files = np.unique(np.searchsorted(spans[:, 0], gathered.starts[gathered.files]))
+    return replace(gathered, path=path, counts=counts, ends=ends, files=files[files < len(spans)])
+
+
+class _TokenWriter:
+    """Writes stretches of gathered texts as ids of a vocabulary."""
+
+    def __init__(self, vocabulary: Vocabulary, *, has_documents: bool) -> None:
+        self.digest = hashlib.sha256()
+        self._vocabulary, self._has_documents = vocabulary, has_documents
+        self._dtype = token_dtype(len(vocabulary))
+
+    def write(
+        self, file: BinaryIO, gathered: Gathered, spans: Spans, is_kept: NDArray[np.bool_]
+    ) -> int:
+        """Write stretches, with an end symbol before, between and after documents.
+
+        Returns:
+            The number of ids written.
+        """
+        ids = self._vocabulary.encode(gathered.characters, "replace")
+        table = np.where(is_kept, ids, UNKNOWN_ID).astype(self._dtype)
+        count = 0
+        end = self._vocabulary.end_id
+        if not self._has_documents or end is None:
+            for begin, stop in spans.tolist():
+                for start in range(begin, stop, AT_ONCE):
+                    piece = gathered.ids()[start : min(start + AT_ONCE, stop)]
+                    count += self._put(file, table[piece])
+            return count
+        count += self._put(file, np.array([end], self._dtype))
+        # One entry more stands for the end symbol.
+        table = np.append(table, np.array([end], self._dtype))
+        for joined in _joined(gathered.ids(), spans, len(table) - 1):
+            count += self._put(file, table[joined])
+        return count + self._put(file, np.array([end], self._dtype))
+
+    def _put(self, file: BinaryIO, tokens: NDArray[np.unsignedinteger]) -> int:
+        data = tokens.tobytes()
+        self.digest.update(data)
+        file.write(data)
+        return len(tokens)
+
+
+def _joined(
+    ids: NDArray[np.unsignedinteger], spans: Spans, between: int
+) -> Iterator[NDArray[np.int64]]:
+    """Yield the ids of stretches, with another id between each two, in pieces."""
+    totals = np.append(0, np.cumsum(spans[:, 1] - spans[:, 0] + 1))
+    first = 0
+    while first < len(spans):
+        last = int(np.searchsorted(totals, totals[first] + AT_ONCE, side="right")) - 1
+        last = min(max(last, first + 1), len(spans))
+        begins, ends = spans[first:last].T
+        if last - first == 1:  # it may be longer than what is written at once
+            for start in range(int(begins[0]), int(ends[0]), AT_ONCE):
+                yield ids[start : min(start + AT_ONCE, int(ends[0]))].astype(np.int64)
+            if last < len(spans):
+                yield np.array([between])
+            first = last
+            continue
+        sizes = ends - begins + 1
+        offsets = np.cumsum(sizes) - sizes
+        index = np.arange(int(sizes.sum())) + np.repeat(begins - offsets, sizes)
+        is_between = np.zeros(len(index), bool)
+        is_between[offsets + sizes - 1] = True
+        index[is_between] = 0
+        piece = np.where(is_between, between, ids[index].astype(np.int64))
+        yield piece if last < len(spans) else piece[:-1]
+        first = last
