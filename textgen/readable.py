@@ -44,6 +44,24 @@ def unescape(text: str) -> str:
     return re.sub(r"\\(n|t|\\|u(?![dD][89a-fA-F])[0-9a-fA-F]{4})", _unescaped, text)
 
 
+def escape_note(text: str) -> str:
+    r"""Return how the first escape is read that a letter follows; an empty text if none is.
+
+    Such an escape may be meant as a word with a backslash, as in LaTeX.
+
+        >>> escape_note(r"one\n \\nu $\nabla$")
+        "'\\nabla' is read as a new line and 'abla'; for a backslash write '\\\\nabla'"
+    """
+    for name, word in re.findall(r"\\(n|t|\\)([A-Za-z]*)", text):
+        if name != "\\" and word:
+            meaning = "a new line" if name == "n" else "a tab"
+            return (
+                f"'\\{name}{word}' is read as {meaning} and '{word}'; "
+                f"for a backslash write '\\\\{name}{word}'"
+            )
+    return ""
+
+
 def _unescaped(match: re.Match[str]) -> str:
     name = match[1]
     return chr(int(name[1:], 16)) if name[0] == "u" else {"n": "\n", "t": "\t"}.get(name, name)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from textgen.data.vocabulary import Vocabulary
-from textgen.errors import SettingError, UnknownCharacterError
+from textgen.errors import SettingError, TextgenWarning, UnknownCharacterError
 from textgen.generation import generator as generator_module
 from textgen.generation import jax_engine
 from textgen.generation.engine import Engine, Standing, Written, choose_engine
@@ -152,7 +152,7 @@ def test_an_unknown_character_leaves_the_state_as_it_was() -> None:
     session.feed("ab")
     before = session.settle()
     with pytest.raises(UnknownCharacterError, match=r"'Z' \(U\+005A\) at position 3"):
-        session.feed("abZ")
+        session.feed("abZ", "error")
     assert session.settle() is before
 
 
@@ -166,6 +166,20 @@ def test_a_fork_goes_its_own_way_and_a_state_can_be_returned_to() -> None:
     assert write(other, 80) != first
     session.state = kept
     assert write(session, 80) == first
+
+
+def test_characters_of_a_prompt_are_read_as_the_nearest_known_ones_and_told() -> None:
+    session, twin = generator(), generator()
+    twin.feed("cafe...")
+    with pytest.warns(TextgenWarning, match="it reads '\u00e9' as 'e' and '\u2026' as '...'"):
+        session.feed("caf\u00e9\u2026")
+    assert write(session, 30) == write(twin, 30)
+    with pytest.raises(UnknownCharacterError, match=r"U\+1F642"):
+        session.feed("\U0001f642")
+
+
+def test_characters_of_a_scored_text_are_replaced() -> None:
+    assert generator().score("a\u2603b").shape == (3,)
 
 
 def test_the_unknown_character_is_read_and_never_written() -> None:

@@ -14,7 +14,7 @@ def test_several_texts_end_a_text_and_a_comma_may_be_one_of_them() -> None:
     session = random_session()
     answer = transcript(session, "/set stop a,b", "/set stop a\\,b,\\u002c,\\\\,c")
     assert answer.startswith("> /set stop a,b\n[stop: a,b]\n")
-    assert answer.endswith("[stop: a\\,b,\\,,\\\\,c]\n")
+    assert "[stop: a\\,b,\\,,\\\\,c]\n" in answer
     assert session.conversation.settings.stop == ("a,b", ",", "\\", "c")
 
 

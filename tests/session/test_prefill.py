@@ -55,7 +55,7 @@ def test_characters_that_are_read_with_their_neighbours_are_not_cut_apart(before
         typed = "a" * before + text
         turn = (transcript(session, typed), session.conversation.tree.current)[1]
         chosen: OnUnknown = "nearest" if rule == "nearest" else "skip"
-        twin.feed(typed, chosen)
+        twin.feed_tokens(VOCABULARY.encode(typed, chosen))
         assert turn.read == VOCABULARY.decode(VOCABULARY.encode(typed, chosen))
         for layer, other in zip(turn.prompted.recurrent, twin.settle().recurrent, strict=True):
             assert layer.hidden.tobytes() == other.hidden.tobytes()

@@ -126,7 +126,20 @@ def test_a_setting_is_named_by_its_beginning_and_with_a_hyphen() -> None:
         f"{', '.join(NAMES)}]\n"
     )
     # A value may hold what a name may not.
-    assert transcript(session, "/set stop=a=b,  c").endswith("[stop: a=b,  c]\n")
+    assert "[stop: a=b,  c]\n" in transcript(session, "/set stop=a=b,  c")
+
+
+def test_what_the_model_does_not_know_of_a_setting_is_told() -> None:
+    told = transcript(random_session(), "/set only a-e", "/set only ace", "/set stop \\nu,%")
+    assert told == (
+        "> /set only a-e\n[only: a-e]\n"
+        "[only: 'a-e' is the three characters 'a', '-' and 'e'; for the range write abcde; "
+        "the model does not know '-']\n"
+        "> /set only ace\n[only: ace]\n"
+        "> /set stop \\nu,%\n[stop: \\nu,%]\n"
+        "[stop: '\\nu' is read as a new line and 'u'; for a backslash write '\\\\nu']\n"
+        "[stop: the text never ends at '%', since the model does not know '%']\n"
+    )
 
 
 def test_off_turns_off_each_setting_that_can_be_off() -> None:

@@ -5,6 +5,7 @@ The state can be kept, returned to and forked.
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +14,9 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.replaced import describe_replaced, find_replaced
 from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
+from textgen.errors import TextgenWarning
 from textgen.generation.copies import Tokens
 from textgen.generation.endings import EndFinder, FinishReason
 from textgen.generation.engine import Engine, Standing
@@ -25,6 +28,8 @@ from textgen.settings import (
     MAX_LENGTH,
     MAX_SEED,
     MAX_WINDOW,
+    PROMPT_UNKNOWN,
+    TEXT_UNKNOWN,
     OnUnknown,
     SamplingSettings,
     check_number,
@@ -198,21 +203,29 @@ class Generator:
             self._sampler = Sampler(settings, self.vocabulary, self._training)
         return self._sampler
 
-    def feed(self, text: str, on_unknown: OnUnknown = "error") -> None:
-        """Read text.
+    def feed(self, text: str, on_unknown: OnUnknown = PROMPT_UNKNOWN) -> None:
+        """Read text. A `TextgenWarning` says which characters were read as others.
+
+        Args:
+            text: the text.
+            on_unknown: what to do with characters that the model does not know; see
+                `Vocabulary.encode`.
 
         Raises:
             UnknownCharacterError: if a character is not in the vocabulary and `on_unknown` is
-                `error`. The state has not changed then.
+                `error`, or if it is `nearest` and no known character is near. The state has not
+                changed then.
         """
         self.feed_tokens(self.vocabulary.encode(text, on_unknown))
+        if on_unknown == "nearest" and (replaced := find_replaced(text, self.vocabulary)):
+            warnings.warn(describe_replaced(replaced), TextgenWarning, stacklevel=2)
 
     def feed_tokens(self, tokens: NDArray[np.int32]) -> None:
         """Read characters by their ids, int32 [T]."""
         state = self.settle()
         self.state = state.after(self.reader.read(tokens, state.recurrent), tokens, 0)
 
-    def score(self, text: str, on_unknown: OnUnknown = "error") -> NDArray[np.float64]:
+    def score(self, text: str, on_unknown: OnUnknown = TEXT_UNKNOWN) -> NDArray[np.float64]:
         """Read text and return the surprise of each character, in bits.
 
         A generator that has read nothing reads the start of a text first.

@@ -312,7 +312,8 @@ class Conversation:
         """Return the likeliest next words of a line that is being typed."""
         generator = self.generator.fork()
         rule: OnUnknown = "replace" if self.on_unknown == "error" else self.on_unknown
-        generator.feed(join_text(generator, self.tree.current, typed, is_begun=True), rule)
+        text = join_text(generator, self.tree.current, typed, is_begun=True)
+        generator.feed_tokens(generator.vocabulary.encode(text, rule))
         stem = unfinished_word(typed[-LONGEST_WORD:])
         return next_words(generator, count, stem, COMPLETION_SECONDS)
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from textgen.generation.remarks import remark
+from textgen.readable import escape_note
 from textgen.session.command import Command, SessionState
 from textgen.session.controls import (
     NAMES,
@@ -33,6 +35,11 @@ def change(state: SessionState, rest: str) -> Iterator[Reply]:
         return
     change_control(state, name, value)
     yield Message(f"{name}: {show_control(state, name)}")
+    conversation = state.conversation
+    notes = [remark(name, conversation.settings, conversation.generator.vocabulary)]
+    if name in ("starts", "stop") and (note := escape_note(value)):
+        notes.insert(0, f"{name}: {note}")
+    yield from (Message(note) for note in notes if note)
 
 
 def show(state: SessionState, rest: str) -> Iterator[Reply]:

@@ -1,14 +1,19 @@
 """Write samples with a model, one after the other or side by side."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from textgen.data.replaced import describe_replaced, find_replaced
+from textgen.data.vocabulary import Vocabulary
+from textgen.errors import TextgenWarning
 from textgen.generation.copies import find_copies, longest_copies
 from textgen.generation.endings import FinishReason
 from textgen.generation.engine import LARGEST_OF_A_CORE, EngineName, choose_engine
 from textgen.generation.generator import Piece, Sample, write_side_by_side
 from textgen.generation.model import Model
+from textgen.generation.remarks import remarks
 from textgen.runtime.environment import prepare_jax
 from textgen.settings import PROMPT_UNKNOWN, OnUnknown, SamplingSettings
 
@@ -65,13 +70,16 @@ def write_samples(
         least one piece; unless it was stopped, the last piece says why the sample ends.
 
     Raises:
-        UnknownCharacterError: if a character of the prompt is unknown and `on_unknown` is `error`.
+        UnknownCharacterError: if a character of the prompt is unknown and `on_unknown` is `error`,
+            or if it is `nearest` and no known character is near.
         UsageError: if the settings cannot be used with this model.
     """
     # The settings are checked before JAX is started, so that an error appears at once.
     first = model.generator(seed=order.seed)
     first.sampler(order.settings)
     prompt = first.vocabulary.encode(order.prompt, order.on_unknown)
+    for told in _remarks(order, first.vocabulary):
+        warnings.warn(told, TextgenWarning, stacklevel=2)
     for begin in range(0, len(prompt), READ_AT_ONCE):
         if should_stop():
             return
@@ -95,6 +103,12 @@ def write_samples(
             yield from zip(indices, _whole(pieces, len(indices)), strict=True)
         if should_stop():
             return
+
+
+def _remarks(order: Order, vocabulary: Vocabulary) -> Iterator[str]:
+    yield from remarks(order.settings, vocabulary)
+    if order.on_unknown == "nearest" and (found := find_replaced(order.prompt, vocabulary)):
+        yield describe_replaced(found)
 
 
 def _until(

@@ -29,9 +29,46 @@ def sample(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> Say:
 
 
 def test_escapes_of_a_prompt_are_characters(sample: Say) -> None:
-    code, out, err = sample("--prompt", r"dog\nthe \u0074\\n", "--on-unknown", "skip", "--length=5")
-    assert (code, out[:11]) == (0, "dog\nthe t\\n")
+    code, out, err = sample(
+        "--prompt", r"dog\n the \u0074\\n", "--on-unknown", "skip", "--length=5"
+    )
+    assert (code, out[:12]) == (0, "dog\n the t\\n")
     assert re.fullmatch(r"seed [0-9]+\n", err)
+
+
+def test_an_escape_that_may_be_a_word_is_told_once(sample: Say) -> None:
+    given = ("--length=5", "--seed=1", "--on-unknown=skip")
+    assert sample("--prompt", r"$\nabla \theta$", "--stop", r"\nu", *given)[2] == (
+        r"stop: '\nu' is read as a new line and 'u'; for a backslash write '\\nu'"
+        "\n"
+        r"prompt: '\nabla' is read as a new line and 'abla'; for a backslash write '\\nabla', "
+        "or use --prompt-file\n"
+    )
+    assert sample("--prompt", r"$\\nabla$\n", *given)[2] == ""
+    assert sample("--prompt", r"$\nabla$", "-q", *given)[2] == ""
+
+
+def test_what_a_run_does_not_know_of_a_prompt_and_of_settings_is_told(sample: Say) -> None:
+    given = ("--length=5", "--seed=1")
+    code, out, err = sample("--prompt", "th\u00e9 \u201cdog\u2026", "--only", "a-c\u00b5", *given)
+    assert (code, out[:9]) == (0, "th\u00e9 \u201cdog\u2026")
+    assert err == (
+        "only: 'a-c' is the three characters 'a', '-' and 'c'; for the range write abc; "
+        "the model does not know '-' and '\u00b5'\n"
+        "the model does not know all characters: "
+        "it reads '\u00e9' as 'e', '\u201c' as ',,' and '\u2026' as '...'\n"
+    )
+    code, out, err = sample("--prompt", "a\U0001f642", *given)
+    assert (code, out) == (2, "")
+    assert "U+1F642" in err
+    assert "--on-unknown skip or replace" in err
+    Path("words.txt").write_text("the dog caf\u00b5")
+    assert sample("--words=words.txt", "--stop=\u00b5", "--forbid=\u00b5", *given)[2] == (
+        "forbid: the model does not know '\u00b5'\n"
+        "words: 1 of 3 words, such as 'caf\u00b5', are left out, since the model does not know "
+        "'\u00b5'\n"
+        "stop: the text never ends at '\u00b5', since the model does not know '\u00b5'\n"
+    )
 
 
 def test_a_prompt_comes_from_a_file_or_from_stdin(

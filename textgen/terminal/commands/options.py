@@ -1,14 +1,16 @@
 """The options that several commands share."""
 
 import inspect
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
+from textgen.errors import TextgenWarning
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS
-from textgen.readable import unescape
+from textgen.readable import escape_note, unescape
 from textgen.settings import OnUnknown, SamplingSettings, SettingOption, setting_options
 from textgen.terminal.commands.completion import complete_run, complete_run_or_text
 from textgen.terminal.output import ProgressMode, silence_warnings
@@ -170,14 +172,32 @@ def sampling_settings(given: Mapping[str, Any]) -> SamplingSettings:
     readers: dict[str, Callable[[Any], Any]] = {
         "forbid": unescape,
         "only": unescape,
-        "starts": lambda text: tuple(map(unescape, text.split(","))) if text else (),
-        "stop": lambda texts: tuple(map(unescape, texts)),
+        "starts": lambda text: _texts("starts", text.split(",")) if text else (),
+        "stop": lambda texts: _texts("stop", texts),
     }
     values = {name: value for name, value in given.items() if value is not None}
     values.pop("words", None)
     return SamplingSettings(
         **{name: readers.get(name, lambda value: value)(value) for name, value in values.items()}
     )
+
+
+def _texts(name: str, texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(read_escapes(name, text) for text in texts)
+
+
+def read_escapes(name: str, text: str, advice: str = "") -> str:
+    """Replace the escapes in the text of an option, and warn of one that may be meant as it stands.
+
+    Args:
+        name: name of the option, for the warning.
+        text: the text as typed.
+        advice: what else to do where no escape is meant.
+    """
+    if note := escape_note(text):
+        other = f", or {advice}" if advice else ""
+        warnings.warn(f"{name}: {note}{other}", TextgenWarning, stacklevel=2)
+    return unescape(text)
 
 
 def option_name(setting: str) -> str:

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from textgen.errors import UsageError, read_as
-from textgen.readable import unescape
-from textgen.settings import MAX_LENGTH, MAX_SEED, check_number
+from textgen.settings import MAX_LENGTH, MAX_SEED, PROMPT_UNKNOWN, check_number
 from textgen.terminal.commands.options import (
     SAMPLING_OPTIONS,
     AsJson,
@@ -21,6 +20,7 @@ from textgen.terminal.commands.options import (
     Seed,
     Unknown,
     offers,
+    read_escapes,
     sampling_settings,
 )
 from textgen.terminal.commands.run_names import one_run
@@ -43,7 +43,7 @@ def sample(
     ] = 500,
     seed: Seed = None,
     num_samples: Annotated[int, typer.Option(help="Number of samples to write.")] = 1,
-    on_unknown: Unknown = "error",
+    on_unknown: Unknown = PROMPT_UNKNOWN,
     engine: Engine = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -108,7 +108,7 @@ def _words(path: Path | None) -> tuple[str, ...]:
 
 def _prompt_text(prompt: str | None, path: Path | None) -> str:
     if path is None:
-        return unescape(prompt or "").replace("\r\n", "\n")
+        return read_escapes("prompt", prompt or "", "use --prompt-file").replace("\r\n", "\n")
     if str(path) == "-":
         return sys.stdin.read().removeprefix("\ufeff").replace("\r\n", "\n")
     from textgen.data.corpus import load_text

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from textgen.errors import DamagedError, UsageError
 from textgen.generation.model import Model
+from textgen.generation.remarks import remarks
 from textgen.runs.library import list_runs
 from textgen.session.command import no_editor
 from textgen.session.commands import Session
@@ -80,6 +81,8 @@ def start_repl(model: Model, beginning: Beginning) -> None:
             f"model {model.name} at step {model.step}, seed {conversation.seed}; "
             "/help shows the commands, Ctrl-D ends the session"
         )
+        for told in remarks(conversation.settings, conversation.generator.vocabulary):
+            say(told)
     repl.run()
     if keeps and not beginning.quiet and sessions.is_kept(conversation):
         reference = conversation.model.run.reference
