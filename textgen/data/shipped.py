@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from textgen.data.corpus import read_chunks
+from textgen.data.sources import STANDARD_INPUT
 from textgen.errors import CorpusError
 
 # A short description of each text. corpora/README.md tells where the texts come from.
@@ -67,7 +68,7 @@ def shipped_texts() -> Iterator[ShippedText]:
 
 
 def find_corpus(path: Path) -> Path:
-    """Return the path of a corpus: a file, a folder, or else the shipped text of that name.
+    """Return the path of a corpus: a file, a folder, `-`, or else the shipped text of that name.
 
     Args:
         path: as the user gave it. Only a bare name, without a folder, can name a shipped text; a
@@ -79,7 +80,7 @@ def find_corpus(path: Path) -> Path:
     Raises:
         CorpusError: if a bare name is none of these; the message lists the shipped texts.
     """
-    if os.path.lexists(path) or path.name != str(path):
+    if os.path.lexists(path) or path.name != str(path) or str(path) == STANDARD_INPUT:
         return path
     if path.name in TEXTS:
         return shipped_corpus(path.name)

@@ -20,6 +20,7 @@ from textgen.errors import (
     reason,
 )
 from textgen.terminal.commands.bench import bench
+from textgen.terminal.commands.check import check
 from textgen.terminal.commands.classify import classify
 from textgen.terminal.commands.corpora import corpora
 from textgen.terminal.commands.evaluate import evaluate
@@ -80,6 +81,7 @@ COMMANDS = (
     gradient,
     score,
     classify,
+    check,
     corpora,
     evaluate,
     plot,

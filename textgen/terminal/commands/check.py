@@ -1,0 +1,56 @@
+"""The command `check`: tell what is in a text before a network is trained on it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from textgen.terminal.commands.options import AsJson, Progress, Quiet
+from textgen.terminal.commands.source_options import Encoding, Field, Format, SkipBroken
+from textgen.terminal.output import ProgressLine, columns_of, emit, emit_json
+
+
+def check(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Files, folders, archives, names of shipped texts; - is standard input.",
+        ),
+    ],
+    format: Format = None,  # noqa: A002
+    field: Field = None,
+    encoding: Encoding = None,
+    skip_broken: SkipBroken = False,
+    progress: Progress = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Tell what is in a text, before a network is trained on it.
+
+    Each finding names the option of train that mends it.
+    """
+    from textgen.data.sources import SourceRules
+
+    rules = SourceRules(
+        format=format,
+        field=field,
+        encoding=encoding,
+        normalization="none",
+        skip_broken=skip_broken,
+    )
+
+    from textgen.runtime.environment import prepare_jax
+
+    prepare_jax()
+    from textgen.terminal.display.check_tables import format_check
+    from textgen.workflows.check import check_text
+
+    with ProgressLine(progress, quiet=quiet) as line:
+        line.show("reading the text")
+        checked = check_text(sources, rules)
+    if as_json:
+        emit_json("check", checked.to_json())
+    else:
+        emit(format_check(checked, columns_of(sys.stdout)) + "\n")

@@ -1,0 +1,185 @@
+"""Look at a text before a network is trained on it."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textgen.data.gather import gather
+from textgen.data.shipped import find_corpus
+from textgen.data.sources import FileReport, ReadReport, SourceRules
+from textgen.data.split import SHARE, Split, choose_split, is_list
+from textgen.data.survey import RARE, Survey, survey
+from textgen.network.parameters import operations_per_character
+from textgen.planning.choices import FEW_CHARACTERS
+from textgen.planning.plan import TRAINING_SHARE
+from textgen.planning.request import Request
+from textgen.runtime.devices import make_mesh, product_speed
+
+# Widths of the networks for which the time to read the text once is estimated.
+WIDTHS = (128, 256, 512)
+# Share of the validation part that may stand in the training part without a remark.
+MOST_LEAKED = 0.05
+# Fewest files, or records, that are proposed as documents.
+FEWEST_DOCUMENTS = 20
+# Longest line without a remark, in characters.
+LONG_LINE = 10_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about a text that may harm a model of it.
+
+    Attributes:
+        what: one sentence.
+        remedy: the option of `textgen train` that mends it; empty if there is none.
+    """
+
+    what: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is in a text.
+
+    Attributes:
+        files: what was read of each file.
+        report: what was read and what was not.
+        survey: the characters, lines and documents.
+        split: what would be held out.
+        findings: what may harm a model.
+        seconds: estimated time to train on the text once, for each size of a network.
+    """
+
+    files: tuple[FileReport, ...]
+    report: ReadReport
+    survey: Survey
+    split: Split
+    findings: tuple[Finding, ...]
+    seconds: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON can hold it."""
+        found = self.survey
+        return {
+            "characters": found.characters,
+            "lines": found.lines,
+            "files": [
+                {
+                    "name": file.name,
+                    "kind": file.kind,
+                    "encoding": file.findings.encoding,
+                    "characters": file.characters,
+                }
+                for file in self.files
+            ],
+            "passed_over": [
+                {"name": name, "reason": reason} for name, reason in self.report.passed_over
+            ],
+            "alphabet": [
+                {
+                    "character": one.character,
+                    "code_point": ord(one.character),
+                    "name": one.name,
+                    "count": one.count,
+                    "is_invisible": one.is_invisible,
+                    "file": one.place and one.place.file,
+                    "line": one.place and one.place.line,
+                }
+                for one in found.alphabet
+            ],
+            "mixed_letters": [
+                {"letter": letter, "composed": composed, "decomposed": decomposed}
+                for letter, composed, decomposed in found.mixed
+            ],
+            "longest_lines": [
+                {"characters": size, "file": place.file, "line": place.line}
+                for size, place in found.longest_lines
+            ],
+            "repeated_lines": found.repeated_lines,
+            "repeated_texts": found.repeated_texts,
+            "leaked": found.leaked,
+            "scripts": dict(found.scripts),
+            "validation": self.split.reason.removeprefix("validation: "),
+            "findings": [{"what": one.what, "remedy": one.remedy} for one in self.findings],
+            "seconds_to_read_once": self.seconds,
+        }
+
+
+def check_text(paths: Sequence[Path], rules: SourceRules) -> Checked:
+    """Read a text, look at it, and estimate how long training would read it.
+
+    Args:
+        paths: sources; see `read_sources`. A bare name may be that of a shipped text.
+        rules: how to read them. What normalisation would change is told, and not done.
+
+    Raises:
+        CorpusError: if a source cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="textgen-") as folder:
+        sources = [find_corpus(path) for path in paths]
+        gathered = gather(sources, rules, Path(folder) / "ids")
+        split = choose_split(gathered, SHARE, seed=0)
+        found = survey(gathered, split)
+        files = tuple(gathered.report.files)
+        texts = len(gathered.ends)
+        is_of_lines = texts == 1 and is_list(gathered)
+    findings = (
+        *_character_findings(found),
+        *_document_findings(found, len(files), texts, is_of_lines=is_of_lines),
+    )
+    seconds = _seconds_to_read(found.characters, len(found.alphabet) + 1)
+    return Checked(files, gathered.report, found, split, findings, seconds)
+
+
+def _character_findings(found: Survey) -> Iterator[Finding]:
+    if found.rare:
+        count = len(found.rare)
+        appear = "character appears" if count == 1 else "characters appear"
+        what = f"{count:,} {appear} fewer than {RARE} times, too few to be learnt"
+        yield Finding(what, f"--rare {RARE}")
+    if found.invisible:
+        total = sum(one.count for one in found.invisible)
+        spaces = any(one.character == "\u00a0" for one in found.invisible)
+        yield Finding(
+            f"{total:,} characters are invisible, of {len(found.invisible)} kinds",
+            "--normalize nfkc makes plain spaces of no-break spaces" if spaces else "",
+        )
+    if found.mixed:
+        letters = " ".join(letter for letter, *_ in found.mixed[:5])
+        what = f"letters are written in two ways, as one character and with a mark: {letters}"
+        yield Finding(what, "--normalize nfc, which is the default")
+
+
+def _document_findings(
+    found: Survey, files: int, texts: int, *, is_of_lines: bool
+) -> Iterator[Finding]:
+    if found.characters < FEW_CHARACTERS:
+        what = f"{found.characters:,} characters are few; a network will mostly memorise them"
+        yield Finding(what)
+    if texts > files and texts >= FEWEST_DOCUMENTS:
+        yield Finding(f"the text is made of {texts:,} records", "--documents row")
+    elif files >= FEWEST_DOCUMENTS:
+        yield Finding(f"the text is made of {files:,} files", "--documents file")
+    elif is_of_lines:
+        yield Finding(f"the text is a list of {found.lines:,} lines", "--documents line")
+    if found.repeated_texts:
+        what = f"{found.repeated_texts:,} of the files and records equal an earlier one"
+        yield Finding(what, "--drop-repeats")
+    if found.leaked > MOST_LEAKED:
+        what = (
+            f"{found.leaked:.0%} of the validation part stands in the training part, line by line"
+        )
+        yield Finding(what, "--drop-repeats")
+    size, place = found.longest_lines[0] if found.longest_lines else (0, None)
+    if size > LONG_LINE and place:
+        yield Finding(f"line {place.line:,} of {place.file!r} has {size:,} characters")
+
+
+def _seconds_to_read(characters: int, vocab_size: int) -> dict[str, float]:
+    """Estimate the time to train on a text once, for a few sizes of a network."""
+    speed = product_speed(make_mesh(None, 2**20), repeats=4) * TRAINING_SHARE
+    models = [Request().model_settings(vocab_size, width, 0.0) for width in WIDTHS]
+    return {model.size: characters * operations_per_character(model) / speed for model in models}
