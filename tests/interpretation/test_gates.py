@@ -9,7 +9,7 @@ from textgen.interpretation.gates import (
     memory_name,
     memory_of,
     quantities_of,
-    reach,
+    shares_of_colours,
     watch,
 )
 from textgen.network.cells import CELLS, GRU, LSTM, RNN, HiddenState, LSTMState
@@ -161,8 +161,14 @@ def test_the_liveliest_units_are_those_that_change_what_is_seen_of_their_cell() 
     assert hidden.liveliest(1) == [1]
 
 
-def test_the_scale_of_a_cell_holds_95_of_100_values() -> None:
-    values = np.concatenate([np.arange(96), [-5000.0] * 5])
-    assert reach("cell", values) == pytest.approx(95)
-    assert reach("cell", np.zeros(4)) > 0
-    assert reach("hidden", values) == 1
+def test_a_gate_has_one_scale_and_a_unit_of_a_state_its_own() -> None:
+    values = np.array([0.5, 0.9, 0.7])
+    assert shares_of_colours("forget", values).tolist() == [0.5, 0.9, 0.7]
+    # With both signs, 0 is in the middle, and the value farthest from it at an end.
+    assert shares_of_colours("cell", np.array([-1.0, 0.0, 4.0])).tolist() == [0.375, 0.5, 1.0]
+    assert shares_of_colours("hidden", np.array([-0.2, 0.1])).tolist() == [0.0, 0.75]
+    # With one sign, the value nearest to 0 is in the middle.
+    assert shares_of_colours("cell", np.array([3.0, 3.25, 3.5])).tolist() == [0.5, 0.75, 1.0]
+    assert shares_of_colours("cell", np.array([-3.0, -3.5])).tolist() == [0.5, 0.0]
+    for constant in (0.0, 2.0, -2.0):
+        assert shares_of_colours("cell", np.full(3, constant)).tolist() == [0.5, 0.5, 0.5]

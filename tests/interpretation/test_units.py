@@ -4,7 +4,14 @@ import pytest
 from tests.networks import random_model
 from textgen.interpretation.features import FEATURES
 from textgen.interpretation.gates import watch
-from textgen.interpretation.units import Moments, choose_units, read_halves
+from textgen.interpretation.units import (
+    LEAD,
+    Moments,
+    choose_part,
+    choose_units,
+    read_halves,
+    read_memory,
+)
 from textgen.settings import CellName
 
 
@@ -47,6 +54,25 @@ def test_streams_side_by_side_read_what_one_stream_reads(cell: CellName) -> None
     for half, part in ((first, slice(0, 50)), (second, slice(50, 101))):
         plain = moments_of(values[:, part].T, memory[part].astype(np.float64))
         np.testing.assert_allclose(half.correlations(), plain.correlations(), atol=1e-5)
+
+
+def test_parts_of_a_text_are_read_as_the_text_is() -> None:
+    model = random_model("gru")
+    tokens = np.random.default_rng(2).integers(1, 8, LEAD + 60, dtype=np.int32)
+    starts = [0, 3, 40, LEAD - 1]
+    found = read_memory(model.config, model.parameters, tokens, starts, 9)
+    layers = [watch(model.config, model.parameters, tokens, layer) for layer in (1, 2)]
+    memory = np.concatenate([layer.quantities["hidden"] for layer in layers], axis=1)
+    assert found.shape == (4, 9, memory.shape[1])
+    for part, start in zip(found, starts, strict=True):
+        np.testing.assert_allclose(part, memory[start : start + 9], atol=1e-5)
+
+
+def test_the_part_in_which_a_feature_varies_most_is_chosen() -> None:
+    values = np.array([0.0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0])
+    assert choose_part(values, [0, 4, 6], 4) == 4
+    assert choose_part(values, [0, 6], 4) == 6
+    assert choose_part(values, [0, 7], 4) == 0
 
 
 def test_every_character_is_counted_once_in_its_half() -> None:

@@ -64,7 +64,11 @@ def test_each_character_stands_on_the_colour_of_its_surprise(pages: list[Page]) 
     (page,) = pages
     words = [word.text for word in page.words]
     assert words[0] == "Surprise of each of 5 characters"
-    assert words[1:7] == ["surprise in bits: ", "0 to 1", "1 to 2", "2 to 4", "4 to 7", "7 or more"]
+    assert words[1:7] == [
+        "surprise in bits: ",
+        *("0\u20131", "1\u20132", "2\u20134", "4\u20137"),
+        "7 or more",
+    ]
     # The strongest colour has white letters, so that they are another run.
     assert words[7:] == ["one", "ab ", "cd", "two", "ab cd"]
     cells = [box for box in page.boxes if box.edge == "none"]

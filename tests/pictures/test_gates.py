@@ -1,13 +1,16 @@
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from tests.networks import random_model
 from textgen.errors import UsageError
 from textgen.interpretation.gates import Watched, watch
-from textgen.pictures.gates import draw_gates, label
+from textgen.pictures import gates
+from textgen.pictures.cells import CELL, FILLED, LEFT, STRIP, WIDE_CELL
+from textgen.pictures.gates import Shown, draw_gates
+from textgen.pictures.page import Box, Page
 from textgen.settings import CellName
 
 # Some of them are in no font, some reorder, hide or combine, and two dollars are mathematics.
@@ -19,57 +22,131 @@ def watched(cell: CellName, text: str) -> Watched:
     return watch(model.config, model.parameters, model.config.vocabulary.encode(text), 1)
 
 
-def titles(figure: Figure) -> list[str]:
-    return [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")]
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> list[Page]:
+    """Keep the pages that are drawn."""
+    kept: list[Page] = []
+
+    class KeptPage(Page):
+        def __init__(self) -> None:
+            super().__init__()
+            kept.append(self)
+
+    monkeypatch.setattr(gates, "Page", KeptPage)
+    return kept
 
 
-def test_there_is_a_panel_for_each_quantity_with_units_and_characters() -> None:
+def cells_right_of(page: Page, label: str, number: int = 0) -> list[Box]:
+    """Return the filled cells of the row with a label, from left to right."""
+    word = [word for word in page.words if word.text == label and word.align == "right"][number]
+    return sorted(
+        box
+        for box in page.boxes
+        if box.edge == "none" and abs(box.y + box.height / 2 - word.y) < 0.1 and box.x > word.x
+    )
+
+
+def texts(page: Page) -> list[str]:
+    return [word.text for word in page.words]
+
+
+def test_each_unit_of_a_state_is_drawn_on_its_own_scale_written_beside_it(
+    pages: list[Page],
+) -> None:
     found = watched("lstm", "ab c")
-    figure = draw_gates(found, [0, 3], ["forget", "cell", "hidden"], "a run")
-    assert titles(figure) == [
-        "forget gate: 0 drops the cell, 1 keeps it",
-        "kept: the mean of all 5 units",
+    found.quantities["cell"][:, 0] = [9, 0, -9, 4.5]
+    found.quantities["cell"][:, 3] = [0.04, 0.03, 0.02, 0.04]
+    found.quantities["forget"][:, 0] = [0, 1, 0.2, 0.4]
+    draw_gates([Shown(found, [0, 3], ["forget", "cell"], "a run")])
+    (page,) = pages
+    red, blue, white = "#67001f", "#053061", "#f7f6f6"
+    forget, cell = cells_right_of(page, "0", 0), cells_right_of(page, "0", 1)
+    assert [box.colour for box in forget] == ["#000000", "#ffffff", "#333333", "#666666"]
+    assert [box.colour for box in cell][:3] == [red, white, blue]
+    small = [box.colour for box in cells_right_of(page, "3", 1)]
+    assert (small[0], small[2], small[3]) == (red, white, red)
+    shown = texts(page)
+    assert {" -9.00   9.00", "0.0200 0.0400", "  0.00   1.00"} < {*shown}
+    assert [box.x for box in cell] == pytest.approx([LEFT + CELL * k for k in range(4)])
+
+
+def test_all_is_drawn_with_titles_and_bars_from_zero(pages: list[Page]) -> None:
+    found = watched("lstm", "ab c")
+    draw_gates([Shown(found, [0, 3], ["forget", "cell"], "a $run$")])
+    (page,) = pages
+    shown = texts(page)
+    mean = found.bits.mean()
+    for title in (
+        "a $run$",
+        "forget gate",
+        "0 drops the cell",
+        "1 keeps it",
+        "all: the mean of all 5 units, as bars from 0 to 1",
         "cell state",
-        "hidden state",
-        f"surprise in bits, {found.bits.mean():.3f} per character",
-        "characters expected at each position; dark is likely",
+        "below 0",
+        f"surprise and guesses: {mean:.3f} bits per character",
+    ):
+        assert title in shown
+    # The text stands above both quantities and above the guesses, which hold some of its letters.
+    assert shown.count("b") >= 3
+    kept = found.kept("forget")
+    assert kept is not None
+    tall = [box for box in page.boxes if box.colour == "#888888" and box.edge == "none"]
+    bars = [box for box in tall if box.width == pytest.approx(CELL - 0.2)][:4]
+    np.testing.assert_allclose([box.height / STRIP for box in bars], kept)
+    assert len({round(box.y + box.height, 6) for box in bars}) == 1
+
+
+def test_models_stand_side_by_side_with_the_text_cut_alike(pages: list[Page]) -> None:
+    text = "ab c" * 20
+    models = [
+        Shown(watched(cell, text), [0, 1], ["hidden"], title)
+        for cell, title in (("lstm", "one"), ("gru", "two"))
     ]
-    forget, kept, cell, hidden, bits, guesses = figure.axes[:6]
-    for axes in (forget, kept, cell, hidden, bits, guesses):
-        assert [text.get_text() for text in axes.get_xticklabels()] == ["a", "b", "\u2423", "c"]
-    assert [text.get_text() for text in forget.get_yticklabels()] == ["0", "3"]
-    for axes, name in ((forget, "forget"), (cell, "cell"), (hidden, "hidden")):
-        expected = found.quantities[name][:, [0, 3]].T
-        np.testing.assert_array_equal(axes.images[0].get_array(), expected)
-    assert forget.images[0].get_clim() == (0, 1)
-    assert hidden.images[0].get_clim() == (-1, 1)
-    low, high = cell.images[0].get_clim()
-    assert low == -high
-    heights = [bar.get_y() + bar.get_height() for bar in kept.patches]
-    np.testing.assert_allclose(heights, found.kept("forget"))
-    drawn = {text.get_position(): text.get_text() for text in guesses.texts}
-    assert drawn[2, 0] == label(found.guesses[2][0].character)
+    draw_gates(models)
+    (page,) = pages
+    at = {word.text: (word.x, word.y) for word in page.words}
+    assert at["one"][1] == at["two"][1]
+    assert at["two"][0] > at["one"][0] + 50
+    rows = [
+        (round(word.y, 3), word.x > at["two"][0])
+        for word in page.words
+        if word.text == "0" and word.align == "right"
+    ]
+    left = [y for y, is_right in rows if not is_right]
+    assert left == [y for y, is_right in rows if is_right]
+    assert len(left) == 5  # 17 wide cells fit beside each other
+
+
+def overlaps(boxes: Sequence[Box]) -> bool:
+    return any(
+        one.x < other.x + other.width - 1e-6
+        and other.x < one.x + one.width - 1e-6
+        and one.y < other.y + other.height - 1e-6
+        and other.y < one.y + one.height - 1e-6
+        for number, one in enumerate(boxes)
+        for other in boxes[:number]
+    )
+
+
+def test_no_cells_overlap(pages: list[Page]) -> None:
+    found = watched("gru", "ab c" * 9)
+    draw_gates([Shown(found, [0, 1, 4], ["update", "hidden"], "one")] * 2)
+    (page,) = pages
+    assert not overlaps([box for box in page.boxes if box.height == FILLED and box.edge == "none"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
-def test_any_text_can_be_drawn(cell: CellName) -> None:
+def test_any_text_can_be_drawn(cell: CellName, pages: list[Page]) -> None:
     found = watched(cell, HARD)
-    figure = draw_gates(found, [4], list(found.quantities), r"$\bad$" + HARD)
+    figure = draw_gates([Shown(found, [4], list(found.quantities), r"$\bad$" + HARD)])
     # A glyph that is missing would be a warning, and so an error.
     figure.savefig(io.BytesIO(), format="png", dpi=30)
-
-
-def test_what_the_font_does_not_have_is_named_by_its_code() -> None:
-    assert [label(c) for c in "a\n \t"] == ["a", "\u21b5", "\u2423", "\u21e5"]
-    assert [label(c) for c in "\u4e2d\u0301\U0001f468\x1b"] == [
-        "U+4E2D",
-        "U+0301",
-        "U+1F468",
-        "U+001B",
-    ]
+    widths = {round(box.width, 3) for box in cells_right_of(pages[0], "4")}
+    assert widths == {WIDE_CELL}
 
 
 def test_a_text_too_long_for_a_picture_is_refused() -> None:
     with pytest.raises(UsageError, match="at most 300 characters, got 301"):
-        draw_gates(watched("rnn", "a" * 301), [0], ["hidden"], "")
+        draw_gates([Shown(watched("rnn", "a" * 301), [0], ["hidden"], "")])

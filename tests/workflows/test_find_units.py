@@ -10,10 +10,13 @@ from tests.networks import random_model
 from textgen.errors import CorpusError, UsageError
 from textgen.generation.model import Model
 from textgen.interpretation.features import FEATURES
+from textgen.interpretation.gates import watch
 from textgen.workflows.find_units import (
+    EXAMPLE,
     MIN_SEARCHED,
     Reading,
     Search,
+    find_examples,
     find_units,
     read_beginning,
     validation_text,
@@ -53,6 +56,39 @@ def test_a_unit_made_to_follow_a_feature_is_found() -> None:
     assert rows["word position"]["r"] == round(in_word.tested, 4)
     assert rows["word position"]["chosen_r"] == round(in_word.chosen, 4)
     assert found.to_json()["chosen_on"] == found.to_json()["tested_on"] == 160
+
+
+def test_examples_are_lines_of_the_half_that_was_not_chosen_from() -> None:
+    model = random_model("gru", "\n abcT.", layers=2)
+    text = "ab. Tca\n\nbcc T.a bbbbbbbb aa\n" * 20
+    tokens = model.config.vocabulary.encode(text)
+    found = search(model, text)
+    examples = find_examples(found, tokens)
+    sizes = [abs(example.found.tested) for example in examples]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(examples) == sum(one is not None for one in found.findings)
+    layers = [watch(model.config, model.parameters, tokens, layer) for layer in (1, 2)]
+    for example in examples:
+        assert len(example.text) == len(example.memory) == len(example.values) == EXAMPLE
+        assert example.text[0] != "\n"
+        measured = example.found.feature.measure(text)
+        memory = layers[example.found.layer - 1].quantities["hidden"][:, example.found.unit]
+        places = [
+            index
+            for index in range(len(text) // 2, len(text))
+            if text.startswith("\n" + example.text, index - 1)
+            and np.array_equal(measured[index : index + EXAMPLE], example.values)
+            and np.allclose(memory[index : index + EXAMPLE], example.memory, atol=1e-4)
+        ]
+        assert places
+
+
+def test_a_text_without_lines_has_examples_too() -> None:
+    model = random_model("rnn", "\n abcT.", layers=1)
+    text = "ab. Tca bcc T.a" * 14
+    tokens = model.config.vocabulary.encode(text)
+    examples = find_examples(search(model, text), tokens)
+    assert {len(example.text) for example in examples} == {EXAMPLE}
 
 
 def test_the_text_of_a_run_is_its_validation_part(tiny_run: Path) -> None:

@@ -7,6 +7,7 @@ from tests.networks import random_model
 from textgen.errors import SettingError, UnknownCharacterError, UsageError
 from textgen.workflows.inspect import (
     inspect_text,
+    inspect_with_each,
     parse_show,
     parse_units,
 )
@@ -91,3 +92,14 @@ def test_what_there_is_not_is_named() -> None:
         inspect_text(random_model(), "a" * 10_001)
     assert inspect_text(random_model(), "fXa", on_unknown="replace").watched.text == "f\ufffda"
     assert inspect_text(random_model(), "fXa", on_unknown="skip").watched.text == "fa"
+
+
+def test_several_models_read_the_same_text_or_are_refused() -> None:
+    models = [random_model(), random_model("gru", "\n abcdefT\u00e9")]
+    first, second = inspect_with_each(models, "fade")
+    assert (first.watched.text, second.watched.text) == ("fade", "fade")
+    assert (first.names, second.names) != ([], first.names)
+    with pytest.raises(UsageError, match=r"different lengths \(3, 2\), .* --on-unknown replace"):
+        inspect_with_each(models, "f\u4e2da", on_unknown="skip")
+    texts = [one.watched.text for one in inspect_with_each(models, "f\u4e2d", on_unknown="replace")]
+    assert texts == ["f\u4e2d", "f\ufffd"]

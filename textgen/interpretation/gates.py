@@ -23,8 +23,8 @@ class Quantity(NamedTuple):
 
     Attributes:
         title: name of the gate or state.
-        low: meaning of the lowest value on its scale.
-        high: meaning of the highest value on its scale.
+        low: meaning of one end of its colours: a gate at 0, a state below 0.
+        high: meaning of the other end.
         is_signed: whether values lie on both sides of 0; otherwise they lie in (0, 1).
     """
 
@@ -40,10 +40,10 @@ QUANTITIES = {
     "input": Quantity("input gate", "lets nothing in", "lets all in"),
     "reset": Quantity("reset gate", "candidate ignores the state", "sees it"),
     "update": Quantity("update gate", "replaces the state", "keeps it"),
-    "candidate": Quantity("candidate", "", "", is_signed=True),
-    "cell": Quantity("cell state", "", "and beyond", is_signed=True),
+    "candidate": Quantity("candidate", "below 0", "above 0", is_signed=True),
+    "cell": Quantity("cell state", "below 0", "above 0", is_signed=True),
     "output": Quantity("output gate", "hides the cell", "shows it"),
-    "hidden": Quantity("hidden state", "", "", is_signed=True),
+    "hidden": Quantity("hidden state", "below 0", "above 0", is_signed=True),
 }
 # Gates whose value is the share of the old state that is kept.
 KEEPING = ("forget", "update")
@@ -115,20 +115,42 @@ def quantities_of(cell: Cell) -> list[str]:
     return [name for name in QUANTITIES if name in known]
 
 
-def reach(name: str, values: NDArray[np.floating]) -> float:
-    """Return the upper end of a quantity's scale; a signed scale begins at minus this value.
+def shares_of_colours(name: str, values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the position of each value of one unit on the scale of colours.
+
+    Gates share one scale, since 0 and 1 mean closed and open. Each unit has a scale of its own for
+    a state, so that a unit whose state is small or hardly moves is seen beside others: the middle
+    of the colours is the value nearest to 0, or 0 itself if the state has both signs, and one of
+    the ends is the value farthest from 0.
 
     Args:
         name: name of the quantity.
-        values: values to be shown, float [...].
+        values: values of one unit, float [T].
 
     Returns:
-        1 for every quantity in [-1, 1]. The cell state is unbounded: its scale covers 95 % of the
-        values, because a few large values would leave the others without contrast.
+        float64 [T] in [0, 1]; for a state below 0.5 where it is negative, and above where it is
+        positive.
     """
-    if name != "cell":
-        return 1.0
-    return max(float(np.quantile(np.abs(values), 0.95)), 1e-6)
+    exact: NDArray[np.float64] = values.astype(np.float64)
+    if not QUANTITIES[name].is_signed:
+        return exact
+    sizes = np.abs(exact)
+    nearest = 0.0 if values.min() < 0 < values.max() else float(sizes.min())
+    span = float(sizes.max()) - nearest
+    shares = (sizes - nearest) / span if span > 0 else np.zeros(len(sizes))
+    centred: NDArray[np.float64] = 0.5 + 0.5 * np.sign(values) * shares
+    return centred
+
+
+def format_extent(values: NDArray[np.floating]) -> str:
+    """Write the lowest and the highest of some values, as they stand beside a row of colours.
+
+    >>> format_extent(np.array([0.5, -0.031, 12.0])), format_extent(np.array([0.0, 0.003]))
+    (' -0.03  12.00', '0.0000 0.0030')
+    """
+    low, high = float(values.min()), float(values.max())
+    decimals = 2 if max(abs(low), abs(high)) >= 0.1 else 4
+    return f"{low:6.{decimals}f} {high:6.{decimals}f}"
 
 
 def memory_name(cell: Cell) -> str:

@@ -96,6 +96,22 @@ class Finding(NamedTuple):
     tested: float
 
 
+class Example(NamedTuple):
+    """A part of the text that was read, and what a unit does there.
+
+    Attributes:
+        found: the feature and its unit.
+        text: T characters.
+        memory: memory of the unit after each character, float32 [T].
+        values: the feature at each character, float64 [T].
+    """
+
+    found: Finding
+    text: str
+    memory: NDArray[np.float32]
+    values: NDArray[np.float64]
+
+
 def read_halves(
     config: ModelConfig,
     parameters: Arrays,
@@ -117,15 +133,60 @@ def read_halves(
         After each step the sums over the first and over the second half of the text, with the units
         of all layers side by side. The same two objects grow until the text has been read.
     """
-    settings = config.settings
-    cell, prepared = CELLS[settings.cell], prepare_parameters(parameters)
     starts, ends, halves = _streams(len(tokens))
+    settings = config.settings
     shape = (len(values), settings.num_layers * settings.hidden_size)
     moments = Moments(*shape), Moments(*shape)
+    steps = _read_streams(config, parameters, tokens, starts, int(np.max(ends - starts)))
+    for step, memory in enumerate(steps):
+        positions = starts + step
+        for number, half in enumerate(moments):
+            rows = np.flatnonzero((halves == number) & (positions < ends))
+            half.add(values[:, positions[rows]].T, memory[rows].astype(np.float64))
+        yield moments
+
+
+def read_memory(
+    config: ModelConfig,
+    parameters: Arrays,
+    tokens: NDArray[np.int32],
+    starts: Sequence[int],
+    length: int,
+) -> NDArray[np.float32]:
+    """Return the memory of all units in some parts of a text, as `read_halves` reads them.
+
+    Args:
+        config: settings and vocabulary of the model.
+        parameters: arrays by name, as in `textgen.network.parameters`.
+        tokens: ids, int32 [T].
+        starts: index of the first character of each of the S parts.
+        length: number of characters of a part, at least 1.
+
+    Returns:
+        float32 [S, length, U], with the units of all layers side by side.
+    """
+    steps = _read_streams(config, parameters, tokens, np.array(starts), length)
+    return np.stack(list(steps), axis=1)
+
+
+def _read_streams(
+    config: ModelConfig,
+    parameters: Arrays,
+    tokens: NDArray[np.int32],
+    starts: NDArray[np.int64],
+    length: int,
+) -> Iterator[NDArray[np.float32]]:
+    """Read S streams side by side; each first reads up to 128 characters before its own.
+
+    Yields:
+        For each of `length` steps the memory of the units of all layers, float32 [S, U].
+    """
+    settings = config.settings
+    cell, prepared = CELLS[settings.cell], prepare_parameters(parameters)
     given = np.concatenate([config.vocabulary.encode(config.start), tokens])
     zero = cell.fill_state(np.zeros((len(starts), settings.hidden_size), np.float32))
     states = (zero,) * settings.num_layers
-    for step in range(-LEAD, int(np.max(ends - starts))):
+    for step in range(-LEAD, length):
         positions = starts + step
         begun = (positions >= 0)[:, None]
         if not begun.all():  # the start character, at position -1, is read from the zero state
@@ -133,11 +194,7 @@ def read_halves(
         read = given[np.clip(positions + 1, 0, len(tokens))]
         states = step_network(settings, prepared, read, states)
         if step >= 0:
-            memory = np.concatenate([memory_of(state) for state in states], axis=1)
-            for number, half in enumerate(moments):
-                rows = np.flatnonzero((halves == number) & (positions < ends))
-                half.add(values[:, positions[rows]].T, memory[rows].astype(np.float64))
-            yield moments
+            yield np.concatenate([memory_of(state) for state in states], axis=1)
 
 
 def _streams(length: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -181,3 +238,14 @@ def choose_units(
         )
         findings.append(found if varies else None)
     return findings
+
+
+def choose_part(values: NDArray[np.float64], starts: Sequence[int], length: int) -> int:
+    """Choose the part of a text in which a feature varies most; return its first index.
+
+    Args:
+        values: the feature at each character, float64 [T].
+        starts: index of the first character of each part, in rising order; at least one.
+        length: number of characters of a part. The last parts may reach beyond the text.
+    """
+    return max(starts, key=lambda start: float(values[start : start + length].var()))

@@ -111,7 +111,7 @@ def draw_legend(page: Page, x: float, y: float) -> None:
     words = "surprise in bits: "
     page.text(x, y + 0.1, words)
     x += len(words)
-    ends = [f" to {high:g}" for high in SURPRISE_STEPS[1:]] + [" or more"]
+    ends = [f"\u2013{high:g}" for high in SURPRISE_STEPS[1:]] + [" or more"]
     for low, end, (colour, letters) in zip(SURPRISE_STEPS, ends, COLOURS, strict=True):
         shown = f"{low:g}{end}"
         page.box(x, y, len(shown) + 2, FILLED, colour, "#bbbbbb")

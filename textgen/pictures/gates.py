@@ -1,154 +1,175 @@
-"""A drawing of what a layer does with a text. Matplotlib is imported only when drawing."""
+"""A drawing of what layers do with a text: heat maps of gates and states, surprise and guesses."""
 
-import unicodedata
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from textgen.errors import UsageError
-from textgen.interpretation.gates import GUESSES, QUANTITIES, Watched, reach
+from textgen.interpretation.gates import (
+    QUANTITIES,
+    Watched,
+    format_extent,
+    shares_of_colours,
+)
+from textgen.pictures.cells import (
+    BARS,
+    GATES,
+    LEFT,
+    NARROWEST,
+    PROBABILITIES,
+    RIGHT,
+    STATES,
+    STRIP,
+    Cells,
+    cell_width,
+    explain_colours,
+    shades,
+)
+from textgen.pictures.coloured_text import COLOURS, draw_legend, step_of
+from textgen.pictures.page import Page
+from textgen.pictures.style import own_style
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Longest text in one picture, in characters.
 MAX_DRAWN = 300
-# Sizes in inches: the width of a letter, the heights of a row of a panel and of a strip of bars,
-# the margins above and below a panel together, and the margins beside it together.
-LETTER, ROW, STRIP, AROUND, BESIDE = 0.065, 0.15, 0.45, 0.45, 1.8
-# Colour maps. A gate is black at 0 and white at 1. A state is white at 0, blue below, red above.
-GATES, STATES, PROBABILITIES = "gray", "RdBu_r", "Greys"
-# This font comes with matplotlib.
-FONT: dict[str, Any] = {"family": "DejaVu Sans Mono", "size": 7}
+# Columns for the cells of all models side by side, and between two models.
+ROOM, BETWEEN = 84, 4
+# Heights in lines: of a small gap, and above a title.
+GAP, ABOVE = 0.4, 1.2
+NOTE = (
+    "Beside each row: its lowest and its highest value in this text. A state is scaled row by row: "
+    "white is nearest to 0, and the strongest colour is farthest from it."
+)
 
 
-def draw_gates(
-    watched: Watched, units: Sequence[int], names: Sequence[str], title: str
-) -> "Figure":
-    """Draw a panel for each quantity, and below them the surprise and the guesses.
+class Shown(NamedTuple):
+    """What a layer of a model did with a text, and what to draw of it.
+
+    Attributes:
+        watched: what the layer did at each character.
+        units: units of the layer to draw, counted from 0; each is a row.
+        names: names of the quantities, at least one.
+        title: title of the model.
+    """
+
+    watched: Watched
+    units: Sequence[int]
+    names: Sequence[str]
+    title: str
+
+
+@own_style()
+def draw_gates(models: Sequence[Shown]) -> "Figure":
+    """Draw a block for each quantity, and below them the surprise and the guesses.
+
+    Several models are drawn side by side. A text that is too long for one line is cut into parts of
+    equal length, each with all rows.
 
     Args:
-        watched: what the layer did, for at most 300 characters.
-        units: units of the layer to draw, counted from 0; each is a row of a panel.
-        names: names of the quantities, at least one.
-        title: title of the picture.
+        models: at least one; all read texts of one length, of at most 300 characters.
 
     Raises:
         UsageError: if the text is too long.
     """
-    from matplotlib.figure import Figure
-
-    length = len(watched.text)
+    length = len(models[0].watched.text)
     if length > MAX_DRAWN:
         raise UsageError(f"a picture shows at most {MAX_DRAWN} characters, got {length:,}")
-    heights = []
-    for name in names:
-        heights += [max(ROW * len(units), STRIP)] + [STRIP] * (watched.kept(name) is not None)
-    heights += [STRIP, ROW * GUESSES]
-    # A character that the font does not have is shown as a code, which is wide.
-    shown = {*watched.text, *(guess.character for column in watched.guesses for guess in column)}
-    letters = max(2, *(len(label(character)) for character in shown))
-    width = max(length * letters * LETTER, 3) + BESIDE
-    figure = Figure(
-        figsize=(width, sum(heights) + AROUND * (len(heights) + 1)), layout="constrained"
-    )
-    figure.suptitle("".join(map(_printable, title)), **FONT | {"size": 10}).set_parse_math(False)
-    panels = iter(figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
-    for name in names:
-        _draw_quantity(next(panels), watched, units, name)
-        kept = watched.kept(name)
+    cell = cell_width({character for model in models for character in _characters(model)})
+    most = max(int(ROOM / len(models) / cell), 1)
+    size = -(-length // -(-length // most))
+    parts = [slice(begin, min(begin + size, length)) for begin in range(0, length, size)]
+    across = max(LEFT + size * cell + RIGHT, NARROWEST)
+    page = Page()
+    columns = [
+        _Column(page, number * (across + BETWEEN), across, cell, parts, model)
+        for number, model in enumerate(models)
+    ]
+    line = max(column.heading() for column in columns)
+    line = page.note(0, line + GAP, NOTE, len(columns) * (across + BETWEEN) - BETWEEN)
+    line = max(column.quantities(line) for column in columns)
+    highest = max(1.0, *(float(model.watched.bits.max()) for model in models))
+    for column in columns:
+        column.predictions(line + ABOVE, highest)
+    return page.figure()
+
+
+def _characters(model: Shown) -> set[str]:
+    guessed = (guess.character for column in model.watched.guesses for guess in column)
+    return {*model.watched.text, *guessed}
+
+
+class _Column:
+    """The part of a page that belongs to one model."""
+
+    def __init__(
+        self, page: Page, x: float, across: float, cell: float, parts: Sequence[slice], model: Shown
+    ) -> None:
+        self._page, self._x, self._across = page, x, across
+        self._cells, self._parts, self._model = Cells(page, x, cell), parts, model
+
+    def heading(self) -> float:
+        """Write the title of the model; return the line below it."""
+        return self._page.heading(self._x, 0, self._model.title, self._across)
+
+    def quantities(self, y: float) -> float:
+        """Draw all quantities below line `y`; return the line below them."""
+        for name in self._model.names:
+            y = self._quantity(y + ABOVE, name)
+        return y
+
+    def _quantity(self, y: float, name: str) -> float:
+        watched, quantity = self._model.watched, QUANTITIES[name]
+        zero, one = ("", "") if quantity.is_signed else ("0 ", "1 ")
+        colours = STATES if quantity.is_signed else GATES
+        y = self._page.title(self._x, y, quantity.title)
+        explain_colours(self._page, self._x, y, zero + quantity.low, colours, one + quantity.high)
+        y += 1 + GAP
+        values, kept = watched.quantities[name], watched.kept(name)
+        rows = [shades(colours, shares_of_colours(name, values[:, k])) for k in self._model.units]
+        for part in self._parts:
+            self._cells.text(y, watched.text[part])
+            y += 1.05
+            for unit, row in zip(self._model.units, rows, strict=True):
+                self._cells.row(y, str(unit), [*row[part]], format_extent(values[:, unit]))
+                y += 1
+            if kept is not None:
+                bars = kept[part].tolist()
+                grey = [BARS] * len(bars)
+                self._cells.strip(y + 0.2, "all", bars, grey, format_extent(kept))
+                y += STRIP + 0.2
+            y += GAP
         if kept is not None:
-            count = watched.quantities[name].shape[1]
-            title = f"kept: the mean of all {count} units"
-            _draw_strip(next(panels), watched, kept, title, low=float(kept.min()) - 0.05)
-    mean = f"surprise in bits, {watched.bits.mean():.3f} per character"
-    _draw_strip(next(panels), watched, watched.bits, mean)
-    _draw_guesses(next(panels), watched)
-    return figure
+            mean = f"all: the mean of all {values.shape[1]} units, as bars from 0 to 1"
+            y = self._page.note(self._x, y - GAP, mean, self._across)
+        return y
 
-
-def _draw_quantity(axes: "Axes", watched: Watched, units: Sequence[int], name: str) -> None:
-    quantity, values = QUANTITIES[name], watched.quantities[name][:, units].T
-    high = reach(name, values)
-    low = -high if quantity.is_signed else 0.0
-    meaning = "" if quantity.is_signed else f": 0 {quantity.low}, 1 {quantity.high}"
-    extend = "both" if name == "cell" else "neither"
-    _draw_cells(axes, values, STATES if quantity.is_signed else GATES, low, high, extend)
-    axes.set_yticks(range(len(units)), [str(unit) for unit in units], **FONT)
-    axes.set_ylabel("unit", **FONT)
-    _finish(axes, watched, quantity.title + meaning)
-
-
-def _draw_cells(
-    axes: "Axes", values: np.ndarray, colours: str, low: float, high: float, extend: str
-) -> None:
-    image = axes.imshow(
-        values, aspect="auto", interpolation="nearest", cmap=colours, vmin=low, vmax=high
-    )
-    bar = axes.figure.colorbar(
-        image,
-        ax=axes,
-        aspect=10,
-        fraction=0.03,
-        pad=0.01,
-        extend=extend,
-        ticks=[low, (low + high) / 2, high],
-        format="%.3g",
-    )
-    bar.ax.tick_params(labelsize=FONT["size"], labelfontfamily=FONT["family"])
-
-
-def _draw_strip(
-    axes: "Axes", watched: Watched, values: np.ndarray, title: str, low: float = 0.0
-) -> None:
-    axes.bar(range(len(values)), values - low, bottom=low, width=1, color="tab:blue")
-    axes.margins(x=0)
-    axes.set_ylim(low, max(float(values.max()), low + 0.1))
-    axes.tick_params(labelsize=FONT["size"], labelfontfamily=FONT["family"])
-    _finish(axes, watched, title)
-
-
-def _draw_guesses(axes: "Axes", watched: Watched) -> None:
-    guesses = watched.guesses[:-1]
-    values = np.array([[guess.probability for guess in column] for column in guesses]).T
-    _draw_cells(axes, values, PROBABILITIES, 0, 1, "neither")
-    for position, column in enumerate(guesses):
-        for rank, (character, probability) in enumerate(column):
-            style: dict[str, Any] = {
-                "ha": "center",
-                "va": "center",
-                "color": "w" if probability > 0.5 else "k",
-            }
-            axes.text(position, rank, label(character), **FONT, **style)
-    axes.set_yticks(range(len(values)), [str(rank + 1) for rank in range(len(values))], **FONT)
-    axes.set_ylabel("guess", **FONT)
-    _finish(axes, watched, "characters expected at each position; dark is likely")
-
-
-def _finish(axes: "Axes", watched: Watched, title: str) -> None:
-    signs = [label(character) for character in watched.text]
-    axes.set_title(title, **FONT | {"size": 9}, loc="left")
-    axes.set_xticks(range(len(signs)), signs, **FONT)
-    axes.tick_params(length=0)
-
-
-def label(character: str) -> str:
-    """Return the label of a character on an axis.
-
-    It is the character itself if the font has it, a sign for a newline, a tab or a space, and
-    otherwise the code of the character, such as `U+4E2D`.
-    """
-    known = {"\n": "\u21b5", "\t": "\u21e5", " ": "\u2423"}
-    shown = known.get(character, character)
-    return shown if _printable(shown) == shown else f"U+{ord(character):04X}"
-
-
-def _printable(character: str) -> str:
-    """Return a character, or a question mark if the font cannot draw it by itself."""
-    from matplotlib.font_manager import FontProperties, findfont, get_font
-
-    font = get_font(findfont(FontProperties(**FONT)))
-    is_seen = character == " " or unicodedata.category(character)[0] not in "CMZ"
-    return character if is_seen and font.get_char_index(ord(character)) else "?"
+    def predictions(self, y: float, highest: float) -> None:
+        """Draw the surprise and the guesses from line `y` on; a whole bar is `highest` bits."""
+        watched = self._model.watched
+        mean = f"surprise and guesses: {watched.bits.mean():.3f} bits per character"
+        y = self._page.title(self._x, y, mean)
+        draw_legend(self._page, self._x, y)
+        y += 1.5
+        explain_colours(self._page, self._x, y, "probability of a guess: 0", PROBABILITIES, "1")
+        y += 1 + GAP
+        heights = (watched.bits / highest).tolist()
+        # Bars of the first step would be white.
+        steps = [step_of(bits) for bits in watched.bits.tolist()]
+        colours = [COLOURS[step][0] if step else BARS for step in steps]
+        guesses = watched.guesses[:-1]
+        likely = np.array([[guess.probability for guess in found] for found in guesses]).T
+        backs = shades(PROBABILITIES, likely)
+        for part in self._parts:
+            self._cells.strip(y, "bits", heights[part], colours[part], f" 0 to {highest:.1f}")
+            y += STRIP + 0.1
+            self._cells.text(y, watched.text[part])
+            y += 1.05
+            for rank, back in enumerate(backs):
+                self._cells.row(y, str(rank + 1), [*back[part]])
+                letters = ["white" if share > 0.5 else "black" for share in likely[rank, part]]
+                self._cells.text(y, [found[rank].character for found in guesses[part]], letters)
+                y += 1
+            y += GAP

@@ -17,8 +17,8 @@ SIZE = 12.0
 COLUMN, LINE, MARGIN = 0.602 * SIZE / 72, 0.23, 0.3
 # Distance of the baseline from the middle of a line, in lines: half the height of a capital letter.
 BASELINE = 0.365 * SIZE / 72 / LINE
-# Size of the digits of a code point, and of a heading, in letters.
-CODE_SIZE, HEADING_SIZE = 0.55, 1.25
+# Size of the digits of a code point, of a heading and of a title below it, in letters.
+CODE_SIZE, HEADING_SIZE, TITLE_SIZE = 0.55, 1.25, 1.1
 # Runs of these characters are drawn at once; they follow each other from left to right, and each
 # is as wide as a column. Other characters are drawn one by one.
 LAST_PLAIN = "\u058f"
@@ -137,6 +137,11 @@ class Page:
             self.text(x, y, line, size=HEADING_SIZE, family=SANS, weight="bold")
             y += 1.35
         return y
+
+    def title(self, x: float, y: float, text: str) -> float:
+        """Write the title of a part of the page on one line; return the line below it."""
+        self.text(x, y, drawable(text), size=TITLE_SIZE, family=SANS, weight="bold")
+        return y + 1.3
 
     def note(self, x: float, y: float, text: str, columns: float) -> float:
         """Write a remark in grey, in several lines if it is long; return the line below it."""

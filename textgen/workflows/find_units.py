@@ -10,11 +10,22 @@ from numpy.typing import NDArray
 from textgen.errors import CorpusError, UsageError
 from textgen.generation.model import Model
 from textgen.interpretation.features import FEATURES
-from textgen.interpretation.units import Finding, choose_units, read_halves
+from textgen.interpretation.gates import memory_name
+from textgen.interpretation.units import (
+    Example,
+    Finding,
+    choose_part,
+    choose_units,
+    read_halves,
+    read_memory,
+)
+from textgen.network.cells import CELLS
 from textgen.workflows.inspect import DECIMALS, origin_of
 
 # Shortest text to search, in characters; less says nothing about what a unit follows.
 MIN_SEARCHED = 200
+# Length of an example of what a unit does, in characters.
+EXAMPLE = 64
 
 
 class Reading(NamedTuple):
@@ -44,6 +55,16 @@ class Search:
     model: Model
     halves: tuple[int, int]
     findings: list[Finding | None]
+
+    @property
+    def title(self) -> str:
+        """The run and what was searched for, for people."""
+        return f"{self.model.name}, step {self.model.step:,}: units that follow features of a text"
+
+    @property
+    def memory(self) -> str:
+        """Name of the state with which the features were compared: `cell` or `hidden`."""
+        return memory_name(CELLS[self.model.config.settings.cell])
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON can hold it, with correlations rounded to 4 decimals."""
@@ -116,3 +137,36 @@ def find_units(model: Model, tokens: NDArray[np.int32], name: str) -> Iterator[R
     first, second = halves
     found = choose_units(first, second, model.config.settings.hidden_size)
     yield Search(model, (first.count, second.count), found)
+
+
+def find_examples(search: Search, tokens: NDArray[np.int32]) -> list[Example]:
+    """Choose a part of the text for each feature that was found, and read it.
+
+    The parts are of the half on which the units were not chosen. Each begins with a line if there
+    is one, and is the one in which the feature varies most.
+
+    Args:
+        search: result of `find_units`.
+        tokens: the text that was searched, int32 [T].
+
+    Returns:
+        Examples by falling correlation.
+    """
+    model = search.model
+    text = model.config.vocabulary.decode(tokens)
+    middle, last = search.halves[0], max(len(text) - EXAMPLE, search.halves[0])
+    places = range(middle, last + 1)
+    lines = [index for index in places if text[index - 1] == "\n" != text[index]]
+    possible = lines or list(places[:: EXAMPLE // 4])
+    found = [one for one in search.findings if one is not None]
+    found.sort(key=lambda one: -abs(one.tested))
+    values = [one.feature.measure(text) for one in found]
+    starts = [choose_part(measured, possible, EXAMPLE) for measured in values]
+    length = min(EXAMPLE, len(text) - middle)
+    memory = read_memory(model.config, model.parameters, tokens, starts, length)
+    examples = []
+    for one, measured, start, read in zip(found, values, starts, memory, strict=True):
+        unit = (one.layer - 1) * model.config.settings.hidden_size + one.unit
+        part = slice(start, start + length)
+        examples.append(Example(one, text[part], read[:, unit], measured[part]))
+    return examples

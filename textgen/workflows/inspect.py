@@ -155,6 +155,23 @@ def inspect_text(
     return Inspection(model, watched, named or watched.liveliest(), not named, shown)
 
 
+def inspect_with_each(models: Sequence[Model], text: str, **options: Any) -> list[Inspection]:
+    """Read a text with several models, as `inspect_text` does with one.
+
+    Raises:
+        UsageError: also if the models read texts of different lengths, which cannot stand side by
+            side.
+    """
+    found = [inspect_text(model, text, **options) for model in models]
+    lengths = [len(one.watched.text) for one in found]
+    if len({*lengths}) > 1:
+        raise UsageError(
+            "the runs do not know the same characters, so they read texts of different lengths "
+            f"({', '.join(map(str, lengths))}), which cannot be compared; give --on-unknown replace"
+        )
+    return found
+
+
 def _shown_names(title: str, known: list[str], names: Sequence[str]) -> list[str]:
     for name in names:
         if name not in known:

@@ -1,6 +1,7 @@
 import io
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,7 @@ def test_json_holds_the_numbers(inspect: Inspect) -> None:
     code, out, err = inspect("fox", r"the d", "--units", "3,7-8", "--show", "forget", "--json")
     content = json.loads(out)
     assert (code, err, content["text"], content["layer"]) == (0, "", "the d", 1)
+    assert content["type"] == "inspection"
     assert content["units"] == [3, 7, 8]
     assert [len(row) for row in content["quantities"]["forget"]] == [5, 5, 5]
     assert [len(content["bits"]), len(content["guesses"])] == [5, 6]
@@ -74,7 +76,7 @@ def test_units_that_follow_something_are_found(
     Path("other.txt").write_text(TEXT * 2)
     code, out, err = inspect("fox", "--find", "--text", "other.txt", "--json", "-q", "--limit=601")
     content = json.loads(out)
-    assert (code, err, content["run"]) == (0, "", "fox")
+    assert (code, err, content["run"], content["type"]) == (0, "", "fox", "features")
     assert (content["chosen_on"], content["tested_on"]) == (300, 301)
     rows = {row["feature"]: row for row in content["features"]}
     assert abs(rows["line position"]["r"]) > 0.5
@@ -84,11 +86,48 @@ def test_units_that_follow_something_are_found(
     assert json.loads(again) == content
 
 
+def test_units_are_drawn_over_examples(inspect: Inspect) -> None:
+    code, out, err = inspect("fox", "--find", "-o", "units.png", "-q")
+    assert (code, out, err) == (0, "", "")
+    assert Path("units.png").stat().st_size > 20_000
+
+
+def test_runs_are_named_by_option_and_compared(inspect: Inspect) -> None:
+    first = inspect("fox", "the dog", "--show=cell")
+    assert inspect("the dog", "--model=fox", "--show=cell") == first
+    shutil.copytree("checkpoints/fox", "checkpoints/other")
+    for given in (("--model=fox", "--model=other", "the dog"), ("fox", "the dog", "--model=other")):
+        code, out, err = inspect(*given, "--show=cell")
+        assert (code, err) == (0, "")
+        assert out.count("A: CELL STATE") == out.count("B: CELL STATE") == 1
+    lines = inspect("the", "--model=fox", "--model=other", "--json")[1].splitlines()
+    assert [json.loads(line)["run"] for line in lines] == ["fox", "other"]
+    code, out, err = inspect("the dog", "--model=fox", "--model=other", "-o", "two.png", "-q")
+    assert (code, out, err) == (0, "", "")
+    one = inspect("fox", "the dog", "-o", "one.png", "-q")
+    assert one[0] == 0
+    assert Path("two.png").stat().st_size > 1.5 * Path("one.png").stat().st_size
+
+
+def test_unknown_characters_are_read_as_the_nearest_and_that_is_told_once(
+    inspect: Inspect,
+) -> None:
+    shutil.copytree("checkpoints/fox", "checkpoints/other")
+    code, out, err = inspect("th\u00e9", "--model=fox", "--model=other", "--show=cell")
+    assert code == 0
+    assert "the\n" in out
+    assert err == "the model does not know all characters: it reads '\u00e9' as 'e'\n"
+    assert inspect("fox", "th\u00e9", "--show=cell", "-q")[2] == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         ([], 2, "give a run and a text, as in: textgen inspect RUN TEXT"),
         (["fox"], 2, "give a run and a text"),
+        (["--model", "fox"], 2, "give a run and a text"),
+        (["the"] + ["--model=fox"] * 5, 2, "name at most 4 runs, got 5"),
+        (["fox", "--find", "--model", "fox"], 2, "this command is for one run, got 2"),
         (["fox", ""], 2, "the text is empty"),
         (["fix", "the"], 4, "no run named 'fix' in 'checkpoints'; known runs: fox"),
         (["fox", "the \u4e2d"], 2, "does not know the character '\u4e2d' (U+4E2D) at position 5"),
@@ -103,7 +142,7 @@ def test_units_that_follow_something_are_found(
         (["fox", "the", "--text", "a.txt"], 2, "text needs --find"),
         (["fox", "the", "--find"], 2, "TEXT cannot be given with --find"),
         (["fox", "--find", "--units", "1"], 2, "units cannot be given with --find"),
-        (["fox", "--find", "-o", "a.png"], 2, "output cannot be given with --find"),
+        (["fox", "--find", "-o", "a.jpg"], 2, "output must be a file in .png or .svg"),
         (["fox", "--find", "--limit", "10"], 2, "limit must be a whole number in [200, 1000000]"),
         (["fox", "--find", "--text", "none.txt"], 3, "'none.txt': there is no such file"),
         (["fox", "--find", "--text", "short.txt"], 3, "'short.txt': the text has 5 characters"),
@@ -127,7 +166,7 @@ def test_without_matplotlib_nothing_is_read(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     code, out, err = inspect("no such run", "the", "-o", "a.png")
     assert (code, out) == (2, "")
-    assert "pip install 'textgen-lstm[plot]'" in err
+    assert "install it: pip install" in err
 
 
 def test_a_terminal_of_20_columns_gets_colours_that_fit(tiny_run: Path) -> None:

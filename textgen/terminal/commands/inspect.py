@@ -1,41 +1,58 @@
 """The command `inspect`: show a network's gates on a text, or find units that follow a feature."""
 
-import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from textgen.errors import UsageError
 from textgen.readable import unescape
-from textgen.settings import OnUnknown, check_number
-from textgen.terminal.commands.options import AsJson, Output, Quiet, Unknown
+from textgen.settings import PROMPT_UNKNOWN, OnUnknown, check_number
+from textgen.terminal.commands.options import AsJson, Model, Output, Progress, Quiet, Unknown
 from textgen.terminal.commands.picture import check_output, save_output
+from textgen.terminal.commands.run_names import one_run, several_runs
 from textgen.terminal.commands.text_input import text_chunks, text_name
 from textgen.terminal.output import (
     ProgressLine,
     columns_of,
     emit,
+    emit_json,
     is_plain,
+    say,
     takes_colours,
     terminal_width,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from textgen.interpretation.units import Example
+    from textgen.workflows.find_units import Search
+    from textgen.workflows.inspect import Inspection
 
 # Default, smallest and largest number of characters that --find reads. Fewer say nothing about what
 # a unit follows; more take much memory and tell little more.
 LIMIT = 100_000
 MIN_LIMIT, MAX_LIMIT = 200, 1_000_000
+# Most runs side by side.
+MAX_RUNS = 4
+USAGE = "textgen inspect RUN TEXT, or: textgen inspect --model RUN --model RUN TEXT"
 
 
 def inspect(
-    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Name or path of a run.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="Name or path of a run; not needed with --model."),
+    ] = None,
     text: Annotated[
         str | None,
         typer.Argument(metavar="TEXT", help="Text to read; \\n is a newline, \\\\ a backslash."),
     ] = None,
+    model: Model = None,
     layer: Annotated[
         int | None, typer.Option(help="Layer to show, counted from 1; the last by default.")
     ] = None,
@@ -54,7 +71,7 @@ def inspect(
             "by default all that the network has, except candidate.",
         ),
     ] = None,
-    on_unknown: Unknown = "error",
+    on_unknown: Unknown = PROMPT_UNKNOWN,
     output: Output = None,
     find: Annotated[
         bool,
@@ -72,50 +89,76 @@ def inspect(
         int | None,
         typer.Option(help="Largest number of characters that --find reads; 100,000 by default."),
     ] = None,
+    progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show gates, states and predictions at each character of a text."""
+    """Show gates, states and predictions at each character of a text.
+
+    Several runs are shown side by side.
+    """
+    line = ProgressLine(progress, quiet=quiet, first_at_once=find)
     if find:
-        given = {"TEXT": text, "layer": layer, "units": units, "show": show, "output": output}
+        given = {"TEXT": text, "layer": layer, "units": units, "show": show}
         _refuse(given, "cannot be given with --find, which looks at all units over a whole text")
         limit = LIMIT if limit is None else limit
         check_number("limit", limit, MIN_LIMIT, MAX_LIMIT, whole=True)
-        _find(run, text_file, limit, on_unknown, as_json=as_json, quiet=quiet)
+        check_output(output)
+        # For products of 64 rows a second thread saves a third of the time on an idle machine. On a
+        # busy one the threads wait for each other, and the search takes ten times as long. NumPy
+        # reads this variable when it is imported.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        from textgen.workflows.find_units import find_examples
+
+        with line:
+            search, tokens = _search(one_run(run, model), text_file, limit, on_unknown, line)
+            line.show("reading examples")
+            examples = [] if output is None else find_examples(search, tokens)
+        if as_json:
+            emit_json("features", search.to_json())
+        if output is not None:
+            _draw_features(search, examples, output, quiet=quiet)
+        elif not as_json:
+            from textgen.terminal.display.unit_table import format_search
+
+            emit(format_search(search, columns_of(sys.stdout)) + "\n")
         return
     _refuse(
         {"text": text_file, "limit": limit}, "needs --find; without it, give the text after the run"
     )
-    if run is None or text is None:
-        raise UsageError("give a run and a text, as in: textgen inspect RUN TEXT")
+    if model and text is None:
+        run, text = None, run
+    if (run is None and not model) or text is None:
+        raise UsageError(f"give a run and a text, as in: {USAGE}")
     check_output(output)
 
-    from textgen.workflows.inspect import inspect_text, parse_show, parse_units
+    from textgen.data.replaced import describe_replaced, find_replaced
+    from textgen.workflows.inspect import inspect_with_each, parse_show, parse_units
     from textgen.workflows.load import load_model
 
     ranges = [] if units is None else parse_units(units)
     names = [] if show is None else parse_show(show)
-    inspection = inspect_text(
-        load_model(run),
-        unescape(text),
-        layer=layer,
-        units=ranges,
-        names=names,
-        on_unknown=on_unknown,
-    )
+    text = unescape(text)
+    with line:
+        line.show("reading the text")
+        models = [load_model(name) for name in several_runs([run] if run else [], model, MAX_RUNS)]
+        inspections = inspect_with_each(
+            models, text, layer=layer, units=ranges, names=names, on_unknown=on_unknown
+        )
+    if on_unknown == "nearest" and not quiet:
+        replaced = (find_replaced(text, one.config.vocabulary) for one in models)
+        for told in dict.fromkeys(describe_replaced(found) for found in replaced if found):
+            say(told)
     if as_json:
-        emit(json.dumps(inspection.to_json()) + "\n")
+        for inspection in inspections:
+            emit_json("inspection", inspection.to_json())
     if output is not None:
-        from textgen.pictures.gates import draw_gates
-
-        shown = inspection.units, inspection.names
-        figure = draw_gates(inspection.watched, *shown, inspection.title)
-        save_output(output, figure, quiet=quiet)
+        _draw(inspections, output, quiet=quiet)
     elif not as_json:
-        from textgen.terminal.display.gate_view import Style, format_inspection
+        from textgen.terminal.display.gate_view import Style, format_inspections
 
         style = Style(terminal_width(), takes_colours(sys.stdout), is_plain())
-        emit(format_inspection(inspection, style) + "\n", is_safe=True)
+        emit(format_inspections(inspections, style) + "\n", is_safe=True)
 
 
 def _refuse(options: Mapping[str, object], problem: str) -> None:
@@ -124,22 +167,26 @@ def _refuse(options: Mapping[str, object], problem: str) -> None:
             raise UsageError(f"{name} {problem}")
 
 
-def _find(
-    run: str | None,
-    file: Path | None,
-    limit: int,
-    on_unknown: OnUnknown,
-    *,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """Find the units that follow the features of a text, and say from time to time how far."""
-    # For products of 64 rows a second thread saves a third of the time on an idle machine. On a
-    # busy one the threads wait for each other, and the search takes ten times as long. NumPy reads
-    # this variable when it is imported.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from textgen.terminal.display.unit_table import format_search
-    from textgen.workflows.find_units import Reading, find_units, read_beginning, validation_text
+def _draw(inspections: "Sequence[Inspection]", output: Path, *, quiet: bool) -> None:
+    from textgen.pictures.gates import Shown, draw_gates
+
+    shown = [Shown(one.watched, one.units, one.names, one.title) for one in inspections]
+    save_output(output, draw_gates(shown), quiet=quiet)
+
+
+def _search(
+    run: str | None, file: Path | None, limit: int, on_unknown: OnUnknown, line: ProgressLine
+) -> "tuple[Search, NDArray[np.int32]]":
+    """Find the units that follow the features of a text; return them, and the ids of the text.
+
+    Args:
+        run: name of the run; None for the newest.
+        file: text to read; None for the validation text of the run.
+        limit: largest number of characters to read.
+        on_unknown: what to do with unknown characters.
+        line: says how far the text is read.
+    """
+    from textgen.workflows.find_units import Search, find_units, read_beginning, validation_text
     from textgen.workflows.load import load_model
 
     chunks = text_chunks([file]) if file else iter(())
@@ -149,11 +196,16 @@ def _find(
     else:
         name = text_name([file])
         tokens = model.config.vocabulary.encode(read_beginning(chunks, limit), on_unknown)
-    progress = ProgressLine(quiet=quiet, first_at_once=True)
     for event in find_units(model, tokens, name):
-        if isinstance(event, Reading):
-            progress.show(f"read {event.characters:,} of {event.total:,} characters")
-        elif as_json:
-            emit(json.dumps(event.to_json()) + "\n")
-        else:
-            emit(format_search(event, columns_of(sys.stdout)) + "\n")
+        if isinstance(event, Search):
+            return event, tokens
+        line.show(f"read {event.characters:,} of {event.total:,} characters")
+    raise AssertionError("a search ends with its result")
+
+
+def _draw_features(
+    search: "Search", examples: "Sequence[Example]", output: Path, *, quiet: bool
+) -> None:
+    from textgen.pictures.features import draw_features
+
+    save_output(output, draw_features(examples, search.title, search.memory), quiet=quiet)

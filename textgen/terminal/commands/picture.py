@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textgen.terminal.output import say
+from textgen.terminal.output import ProgressLine, say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +32,8 @@ def save_output(path: Path, figure: "Figure", *, quiet: bool) -> None:
     """
     from textgen.pictures.save import save_picture
 
-    save_picture(path, figure)
+    with ProgressLine(quiet=quiet) as line:
+        line.show("drawing the picture")
+        save_picture(path, figure)
     if not quiet:
         say(f"saved the picture {path}")

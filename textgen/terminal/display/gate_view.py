@@ -1,19 +1,28 @@
 """What a layer does at each character of a text, as heat maps of its gates and states."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.interpretation.gates import GUESSES, QUANTITIES, Guess, reach
+from textgen.interpretation.gates import (
+    GUESSES,
+    QUANTITIES,
+    Guess,
+    format_extent,
+    shares_of_colours,
+)
 from textgen.readable import one_line, width, wrap
-from textgen.terminal.display.colours import Tile
+from textgen.terminal.display.colours import CURVE_LETTERS, Tile
 from textgen.terminal.display.heat_map import (
     BAR,
     BARS,
     GREYS,
+    LABEL,
     SHADES,
     SIGNED,
     SIGNED_MARKS,
@@ -34,6 +43,10 @@ if TYPE_CHECKING:
 NAMED = 4
 # Width in columns of the context shown before a listed character.
 BEFORE = 4
+# Smallest width in columns of an inspection with numbers beside its rows, and of each of several
+# inspections side by side; the columns between two of these; the width of the numbers.
+NARROWEST, BETWEEN, EXTENT = 44, 3, 14
+COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 # Colours of text on dark and on light greys.
 LIGHT, DARK = "97", "30"
 
@@ -52,76 +65,208 @@ class Style:
     colours: bool
     is_plain: bool
 
-    def scale(self, low: float, high: float, *, is_signed: bool) -> Scale:
-        """Return the scale of a gate, or of a state if `is_signed`."""
+    def scale(self, *, is_signed: bool) -> Scale:
+        """Return the scale of shares in [0, 1] of a gate, or of a state if `is_signed`."""
         colours, marks = (SIGNED, SIGNED_MARKS) if is_signed else (GREYS, SHADES)
         steps = coloured(colours) if self.colours else marked(marks, is_plain=self.is_plain)
-        return Scale(low, high, steps)
+        return Scale(0, 1, steps)
 
 
-def format_inspection(inspection: "Inspection", style: Style) -> str:
-    """Describe what a layer did at each character of a text.
+def format_inspections(inspections: "Sequence[Inspection]", style: Style) -> str:
+    """Describe what a layer of each model did at each character of a text.
+
+    Several models stand side by side if the terminal is wide enough, with the text cut at the same
+    characters; otherwise each block of a model is followed by that of the next one.
 
     Args:
-        inspection: the text, and what to show of the layer.
+        inspections: at least one; all of texts of one length.
         style: what the terminal can show.
 
     Returns:
         Lines of text: a heading; for each quantity a block with the text above a row for each unit;
         a block with the surprise of each character and the characters that were expected.
     """
-    blocks = [_heading(inspection, style)]
-    blocks += [_quantity(inspection, name, style) for name in inspection.names]
-    blocks.append(_expectations(inspection, style))
+    count = len(inspections)
+    half = (style.columns - BETWEEN * (count - 1)) // count
+    is_beside = count > 1 and half >= NARROWEST
+    given = replace(style, columns=half) if is_beside else style
+    views = [
+        _View(one, inspections, given, f"{letter}: " if count > 1 else "")
+        for letter, one in zip(CURVE_LETTERS, inspections, strict=False)
+    ]
+    if is_beside:
+        columns = [list(view.blocks()) for view in views]
+        rows = zip_longest(*columns, fillvalue=[])
+        return "\n\n".join("\n".join(_side_by_side(blocks, half)) for blocks in rows)
+    names = [name for name in QUANTITIES if any(name in one.names for one in inspections)]
+    blocks = [view.heading() for view in views]
+    blocks += [view.quantity(name) for name in names for view in views if view.has(name)]
+    blocks += [view.expectations() for view in views]
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
-def _heading(inspection: "Inspection", style: Style) -> Iterator[str]:
-    settings, watched = inspection.model.config.settings, inspection.watched
-    yield from wrap(one_line(inspection.title), style.columns)
-    if inspection.is_chosen and len(inspection.units) < settings.hidden_size:
-        memory = QUANTITIES[watched.memory].title
-        chosen = (
-            f"showing the {len(inspection.units)} units whose {memory} varies most in this text, "
-            "numbered from 0; --units shows others"
+def _side_by_side(blocks: Sequence[Iterable[str]], columns: int) -> Iterator[str]:
+    for lines in zip_longest(*blocks, fillvalue=""):
+        padded = (
+            line + " " * (columns - width(COLOUR_CODE.sub("", line)) + BETWEEN) for line in lines
         )
-        yield from wrap(chosen, style.columns)
+        yield "".join(padded).rstrip()
 
 
-def _quantity(inspection: "Inspection", name: str, style: Style) -> Iterator[str]:
-    quantity, values = QUANTITIES[name], inspection.values(name)
-    high = reach(name, values)
-    low = -high if quantity.is_signed else 0.0
-    scale = style.scale(low, high, is_signed=quantity.is_signed)
-    ends = (f"{low:.2f}", f"{high:+.2f}") if quantity.is_signed else ("0", "1")
-    title = quantity.title.upper()
-    yield from _title(
-        f"{title}  {ends[0]} {quantity.low}", scale, f"{ends[1]} {quantity.high}", style
-    )
-    signs = [sign(character) for character in inspection.watched.text]
-    rows = [
-        Row(str(unit), _tiles(scale, row, signs))
-        for unit, row in zip(inspection.units, values, strict=True)
-    ]
-    kept = inspection.watched.kept(name)
-    if kept is None:
-        yield from format_rows(signs, rows, style.columns)
-        return
-    least, most = float(kept.min()), float(kept.max())
-    bars = Scale(least, most, marked(BARS, is_plain=style.is_plain))
-    rows.append(Row("all", _tiles(bars, kept, signs)))
-    yield from format_rows(signs, rows, style.columns)
-    units = inspection.model.config.settings.hidden_size
-    mean = f"all: the mean of the {units} units, from {least:.2f} {bars.bar()} to {most:.2f}"
-    yield from wrap(mean, style.columns)
-    order = np.argsort(kept, kind="stable").tolist()
-    yield from _named("forgets most at", order[:NAMED], kept, inspection.watched.text, style)
-    yield from _named("keeps most at", order[::-1][:NAMED], kept, inspection.watched.text, style)
+class _View:
+    """What is shown of one of several inspections."""
 
+    def __init__(
+        self,
+        inspection: "Inspection",
+        inspections: "Sequence[Inspection]",
+        style: Style,
+        letter: str,
+    ) -> None:
+        """Prepare the blocks.
 
-def _tiles(scale: Scale, values: NDArray[np.floating], signs: Sequence[str]) -> list[Tile]:
-    pairs = zip(values.tolist(), signs, strict=True)
-    return [scale.tile(value, width(shown)) for value, shown in pairs]
+        Args:
+            inspection: the one to show.
+            inspections: all of them; their blocks have labels and characters of the same widths.
+            style: what the terminal can show, within the columns of this inspection.
+            letter: what begins the titles.
+        """
+        self._inspection, self._style, self._letter = inspection, style, letter
+        self._signs = [sign(character) for character in inspection.watched.text]
+        self._has_numbers = style.columns >= NARROWEST
+        self._num_rows = max(len(one.units) for one in inspections)
+        units = max(len(str(unit)) for one in inspections for unit in one.units)
+        self._left = max(units, 3) + EXTENT if self._has_numbers else LABEL
+        # Ranks of guesses that are likely anywhere; the others have no row of probabilities.
+        self._num_likely = 1 + max(
+            rank
+            for one in inspections
+            for guesses in one.watched.guesses
+            for rank, guess in enumerate(guesses)
+            if guess.probability >= 0.1 or not rank
+        )
+        # Each position of the guesses is as wide as the widest sign in it.
+        self._widths = [1] * len(self._signs)
+        for one in inspections:
+            for index, guesses in enumerate(one.watched.guesses[:-1]):
+                shown = (one.watched.text[index], *(guess.character for guess in guesses))
+                self._widths[index] = max(self._widths[index], *(width(sign(c)) for c in shown))
+
+    def has(self, name: str) -> bool:
+        """Return whether a quantity is shown."""
+        return name in self._inspection.names
+
+    def blocks(self) -> Iterator[Iterable[str]]:
+        """Yield all blocks from top to bottom."""
+        yield self.heading()
+        yield from map(self.quantity, self._inspection.names)
+        yield self.expectations()
+
+    def heading(self) -> Iterator[str]:
+        """Yield the lines that say what is shown."""
+        inspection, columns = self._inspection, self._style.columns
+        settings, watched = inspection.model.config.settings, inspection.watched
+        yield from wrap(self._letter + one_line(inspection.title), columns)
+        if inspection.is_chosen and len(inspection.units) < settings.hidden_size:
+            memory = QUANTITIES[watched.memory].title
+            chosen = (
+                f"showing the {len(inspection.units)} units whose {memory} varies most in this "
+                "text, numbered from 0; --units shows others"
+            )
+            yield from wrap(chosen, columns)
+        note = (
+            f"{'beside each row' if self._has_numbers else 'below the rows'}: the lowest and the "
+            "highest value of a unit; a state is scaled row by row, strongest where it is farthest "
+            "from 0"
+        )
+        yield from wrap(note, columns)
+
+    def quantity(self, name: str) -> Iterator[str]:
+        """Yield the lines of a block for a gate or a state."""
+        inspection, style, quantity = self._inspection, self._style, QUANTITIES[name]
+        scale = style.scale(is_signed=quantity.is_signed)
+        ends = ("", "") if quantity.is_signed else ("0 ", "1 ")
+        before = f"{self._letter}{quantity.title.upper()}  {ends[0]}{quantity.low}"
+        yield from _title(before, scale, ends[1] + quantity.high, style)
+        values = inspection.values(name)
+        extents = [format_extent(row) for row in values]
+        rows = [
+            Row(self._label(str(unit), extent), self._tiles(scale, shares_of_colours(name, row)))
+            for unit, row, extent in zip(inspection.units, values, extents, strict=True)
+        ]
+        # Where another model has more units to show, the text goes on at the same lines.
+        rows += [Row("-", [])] * (self._num_rows - len(rows))
+        kept = inspection.watched.kept(name)
+        if kept is not None:
+            least, most = float(kept.min()), float(kept.max())
+            bars = Scale(least, most, marked(BARS, is_plain=style.is_plain))
+            rows.append(Row(self._label("all", format_extent(kept)), self._tiles(bars, kept)))
+        yield from format_rows(self._signs, rows, style.columns, self._left)
+        if not self._has_numbers:
+            parts = []
+            for unit, extent in zip(inspection.units, extents, strict=True):
+                part = f"{unit}: {' to '.join(extent.split())}"
+                parts.append((part, width(part)))
+            yield from flow(parts, style.columns)
+        if kept is not None:
+            yield from self._kept(kept, bars)
+
+    def _label(self, name: str, extent: str) -> str:
+        return f"{name} {extent}" if self._has_numbers else name
+
+    def _kept(self, kept: NDArray[np.float64], bars: Scale) -> Iterator[str]:
+        """Yield what the row of all units shows."""
+        inspection, style = self._inspection, self._style
+        text, units = inspection.watched.text, inspection.model.config.settings.hidden_size
+        mean = (
+            f"all: the mean of the {units} units, "
+            f"from {bars.low:.2f} {bars.bar()} to {bars.high:.2f}"
+        )
+        yield from wrap(mean, style.columns)
+        order = np.argsort(kept, kind="stable").tolist()
+        yield from _named("forgets most at", order[:NAMED], kept, text, style)
+        yield from _named("keeps most at", order[::-1][:NAMED], kept, text, style)
+
+    def _tiles(self, scale: Scale, values: NDArray[np.floating]) -> list[Tile]:
+        pairs = zip(values.tolist(), self._signs, strict=True)
+        return [scale.tile(value, width(shown)) for value, shown in pairs]
+
+    def expectations(self) -> Iterator[str]:
+        """Yield the lines of the block for surprise and guesses."""
+        style, watched, widths = self._style, self._inspection.watched, self._widths
+        title = f"SURPRISE of each character, and the {GUESSES} most probable characters"
+        yield from wrap(self._letter + title, style.columns)
+        scale = style.scale(is_signed=False)
+        bits = [
+            Tile(_fill(mark(value), size), colour_of(value) if style.colours else "")
+            for value, size in zip(watched.bits.tolist(), widths, strict=True)
+        ]
+        rows = [Row("bits", bits)]
+        for rank in range(max(map(len, watched.guesses))):
+            column = [guesses[rank] for guesses in watched.guesses[:-1]]
+            rows.append(Row(str(rank + 1), _guess_tiles(column, widths, scale, style)))
+            if not style.colours and rank < self._num_likely:
+                tenths = [
+                    Tile(_fill(_tenths(guess.probability), size))
+                    for guess, size in zip(column, widths, strict=True)
+                ]
+                rows.append(Row("0.", tenths))
+        filled = [_fill(shown, size) for shown, size in zip(self._signs, widths, strict=True)]
+        yield from format_rows(filled, rows, style.columns, self._left)
+        if style.colours:
+            yield format_legend(colours=True)
+            yield from _title("probability 0", scale, "1", style)
+        else:
+            yield from wrap(format_legend(colours=False), style.columns)
+            tenths_note = "below each of them: its probability in tenths, if it is at least 0.1"
+            yield from wrap(tenths_note, style.columns)
+        mean = f"{watched.bits.mean():.3f} bits per character"
+        yield from wrap(mean, style.columns)
+        parts = _words("most probable after the text:")
+        for guess in watched.guesses[-1]:
+            part = f"[{sign(guess.character)}] {guess.probability:.1%}"
+            parts.append((part, width(part)))
+        yield from flow(parts, style.columns, indent="  ")
 
 
 def _named(
@@ -154,49 +299,6 @@ def _title(before: str, scale: Scale, after: str, style: Style) -> Iterator[str]
 
 def _words(text: str) -> list[tuple[str, int]]:
     return [(word, width(word)) for word in text.split()]
-
-
-def _expectations(inspection: "Inspection", style: Style) -> Iterator[str]:
-    watched = inspection.watched
-    title = f"SURPRISE of each character, and the {GUESSES} most probable characters"
-    yield from wrap(title, style.columns)
-    signs = [sign(character) for character in watched.text]
-    # Each position is as wide as the widest sign in it.
-    widths = [
-        max(width(shown), *(width(sign(guess.character)) for guess in guesses))
-        for shown, guesses in zip(signs, watched.guesses, strict=False)
-    ]
-    scale = style.scale(0, 1, is_signed=False)
-    bits = [
-        Tile(_fill(mark(value), size), colour_of(value) if style.colours else "")
-        for value, size in zip(watched.bits.tolist(), widths, strict=True)
-    ]
-    rows = [Row("bits", bits)]
-    for rank in range(max(map(len, watched.guesses))):
-        column = [guesses[rank] for guesses in watched.guesses[:-1]]
-        rows.append(Row(str(rank + 1), _guess_tiles(column, widths, scale, style)))
-        if not style.colours:
-            tenths = [
-                Tile(_fill(_tenths(guess.probability), size))
-                for guess, size in zip(column, widths, strict=True)
-            ]
-            rows.append(Row("", tenths))
-    filled = [_fill(shown, size) for shown, size in zip(signs, widths, strict=True)]
-    yield from format_rows(filled, rows, style.columns)
-    if style.colours:
-        yield format_legend(colours=True)
-        yield from _title("probability 0", scale, "1", style)
-    else:
-        yield from wrap(format_legend(colours=False), style.columns)
-        tenths_note = "below each of them: its probability in tenths, if it is at least 0.1"
-        yield from wrap(tenths_note, style.columns)
-    mean = f"{watched.bits.mean():.3f} bits per character"
-    yield from wrap(mean, style.columns)
-    parts = _words("most probable after the text:")
-    for guess in watched.guesses[-1]:
-        part = f"[{sign(guess.character)}] {guess.probability:.1%}"
-        parts.append((part, width(part)))
-    yield from flow(parts, style.columns, indent="  ")
 
 
 def _guess_tiles(

@@ -19,7 +19,7 @@ SIGNED_MARKS = ("\u2261=-\u00b7+*#", "=-.+#")
 BARS = ("\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588", "0123456789")
 # Width in columns of the bar that shows a scale in colours.
 BAR = 19
-# Smallest width in columns of the labels of rows; it aligns the blocks of an inspection.
+# Smallest width in columns of the labels of rows.
 LABEL = 4
 # Columns for the tiles of a row, even in a terminal that is narrower.
 MIN_ROOM = 8
@@ -86,18 +86,21 @@ def sign(character: str) -> str:
     return shown if width(shown) else f"<U+{ord(character):04X}>"
 
 
-def format_rows(signs: Sequence[str], rows: Sequence[Row], columns: int) -> Iterator[str]:
+def format_rows(
+    signs: Sequence[str], rows: Sequence[Row], columns: int, left: int = LABEL
+) -> Iterator[str]:
     """Lay out a text with rows below it, in as many bands as it needs.
 
     Args:
         signs: signs of the characters of the text, each as wide as the tiles below it.
         rows: at least one; each band has all of them.
         columns: width of the terminal in columns.
+        left: smallest width in columns of the labels; it aligns several heat maps.
 
     Yields:
         The lines of text.
     """
-    left = max(LABEL, *(width(row.label) for row in rows))
+    left = max(left, *(width(row.label) for row in rows))
     room = max(columns - left - 1, MIN_ROOM)
     for part in _bands([width(sign) for sign in signs], room):
         yield (" " * left + " " + "".join(signs[part])).rstrip()

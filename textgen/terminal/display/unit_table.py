@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING
 
 from textgen.interpretation.features import FEATURES
-from textgen.interpretation.gates import QUANTITIES, memory_name
-from textgen.network.cells import CELLS
+from textgen.interpretation.gates import QUANTITIES
 from textgen.terminal.display.render import format_notes, format_table
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def format_search(search: "Search", columns: int | None) -> str:
         rows.append((feature.name, *numbers, feature.meaning))
     table = format_table(rows, columns)
     settings = search.model.config.settings
-    memory = QUANTITIES[memory_name(CELLS[settings.cell])].title
+    memory = QUANTITIES[search.memory].title
     first, second = search.halves
     note = (
         f"r is Pearson's correlation of the feature with the {memory} after each character. Each "

@@ -1,0 +1,70 @@
+"""A drawing of units that follow features of a text, each over an example."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textgen.interpretation.gates import format_extent, shares_of_colours
+from textgen.interpretation.units import Example
+from textgen.pictures.cells import (
+    BARS,
+    LEFT,
+    NARROWEST,
+    RIGHT,
+    STATES,
+    Cells,
+    cell_width,
+    explain_colours,
+    shades,
+)
+from textgen.pictures.page import Page
+from textgen.pictures.style import own_style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Height of the bars of a feature, and of the room between two examples, in lines.
+FEATURE, BETWEEN = 0.9, 0.7
+# Distance of a share from the middle of the colours from which letters are white.
+STRONG = 0.35
+
+
+@own_style()
+def draw_features(examples: Sequence[Example], title: str, memory: str) -> "Figure":
+    """Draw each example: the text in the colours of the unit, and bars of the feature below.
+
+    Args:
+        examples: at least one, with texts of equal length.
+        title: title of the picture.
+        memory: name of the state that the colours show, `cell` or `hidden`.
+    """
+    page = Page()
+    cell = cell_width({character for one in examples for character in one.text})
+    across = max(LEFT + len(examples[0].text) * cell + RIGHT, NARROWEST)
+    cells = Cells(page, 0, cell)
+    y = page.heading(0, 0, title, across)
+    note = (
+        f"Letters are coloured by the {memory} state of the unit, row by row: white is nearest to "
+        "0, and the strongest colour is farthest from it. The bars show the feature. Beside both: "
+        "the lowest and the highest value."
+    )
+    y = page.note(0, y + 0.3, note, across) + 0.3
+    explain_colours(page, 0, y, "below 0", STATES, "above 0")
+    y += 1.7
+    for found, text, state, values in examples:
+        feature = found.feature
+        y = page.title(0, y, feature.name)
+        where = (
+            f"{feature.meaning}: layer {found.layer}, unit {found.unit}, r = {found.tested:+.2f}"
+        )
+        y = page.note(0, y - 0.1, where, across) + 0.1
+        shares = shares_of_colours(memory, state)
+        letters = ["white" if abs(share - 0.5) > STRONG else "black" for share in shares]
+        cells.row(y, "unit", list(shades(STATES, shares)), format_extent(state))
+        cells.text(y, text, letters)
+        y += 1.1
+        highest = max(float(values.max()), 1.0)
+        extent = f"{values.min():6g} {values.max():6g}"
+        heights = (values / highest).tolist()
+        cells.strip(y, "text", heights, [BARS] * len(text), extent, FEATURE)
+        y += FEATURE + BETWEEN
+    return page.figure()
