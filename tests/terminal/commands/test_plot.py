@@ -61,6 +61,7 @@ def test_json_holds_every_point_and_nothing_is_cut(
     code, out, err = plot(capsys, "fox", "fox-2", "--json", "-q", "--by", "characters")
     assert (code, err) == (0, "")
     content = json.loads(out)
+    assert content["type"] == "curves"
     rows = Run(tiny_run).metrics()
     assert (content["by"], content["share_a_text"]) == ("characters", True)
     assert [curve["run"] for curve in content["runs"]] == ["fox", "fox-2"]
@@ -70,6 +71,19 @@ def test_json_holds_every_point_and_nothing_is_cut(
             assert curve[part] == [row[f"{part}_bits_per_character"] for row in rows]
         assert curve["best"]["x"] == 64 * curve["best"]["step"]
     assert [baseline["name"] for baseline in content["baselines"]] == ["n-gram", "xz"]
+
+
+def test_runs_are_named_by_arguments_and_by_options(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy_of(tiny_run, "fox-2")
+    bare = ("--no-baselines", "--json")
+    both = plot(capsys, "fox", "fox-2", *bare)
+    assert plot(capsys, "fox", "--model", "fox-2", *bare) == both
+    assert plot(capsys, "--model=fox", "--model=fox-2", *bare) == both
+    code, out, err = plot(capsys, *["fox"] * 11)
+    assert (code, out) == (2, "")
+    assert "name at most 10 runs, got 11" in err
 
 
 def test_runs_on_different_texts_have_no_baselines_and_that_is_told(

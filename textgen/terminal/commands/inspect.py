@@ -11,6 +11,7 @@ import typer
 from textgen.errors import UsageError
 from textgen.readable import unescape
 from textgen.settings import PROMPT_UNKNOWN, OnUnknown, check_number
+from textgen.terminal.commands.completion import complete_run
 from textgen.terminal.commands.options import AsJson, Model, Output, Progress, Quiet, Unknown
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import one_run, several_runs
@@ -46,7 +47,11 @@ USAGE = "textgen inspect RUN TEXT, or: textgen inspect --model RUN --model RUN T
 def inspect(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="Name or path of a run; not needed with --model."),
+        typer.Argument(
+            metavar="[RUN]",
+            help="Name or path of a run; not needed with --model.",
+            autocompletion=complete_run,
+        ),
     ] = None,
     text: Annotated[
         str | None,

@@ -1,6 +1,5 @@
 """The command `plot`: draw the learning curves of runs, as text or as a picture."""
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -9,10 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from textgen.errors import DamagedError, UsageError
+from textgen.errors import DamagedError
 from textgen.readable import one_line
-from textgen.terminal.commands.options import AsJson, Output, Quiet, RunArguments
+from textgen.terminal.commands.options import (
+    AsJson,
+    Model,
+    Output,
+    Progress,
+    Quiet,
+    RunArguments,
+)
 from textgen.terminal.commands.picture import check_output, save_output
+from textgen.terminal.commands.run_names import several_runs
 from textgen.terminal.display.chart import (
     ABOVE,
     FAINT,
@@ -24,7 +31,9 @@ from textgen.terminal.display.chart import (
 )
 from textgen.terminal.display.colours import CURVE_COLOURS, CURVE_LETTERS
 from textgen.terminal.output import (
+    ProgressLine,
     emit,
+    emit_json,
     is_plain,
     say,
     takes_colours,
@@ -49,6 +58,7 @@ Entry = tuple[str, str, str]
 
 def plot(
     runs: RunArguments = None,
+    model: Model = None,
     by: Annotated[
         Literal["steps", "characters", "minutes"], typer.Option(help="What the x axis counts.")
     ] = "steps",
@@ -57,6 +67,7 @@ def plot(
         bool,
         typer.Option(help="Measure n-gram models and xz for comparison, which takes seconds."),
     ] = True,
+    progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -65,23 +76,25 @@ def plot(
     Training and validation losses are in bits per character. On a long text, the validation loss
     is measured on a part of the validation text. Baselines are measured on all of it.
     """
-    if runs is not None and len(runs) > MAX_RUNS:
-        raise UsageError(f"{len(runs)} runs are too many for a chart; name at most {MAX_RUNS}")
+    names = several_runs(runs, model, MAX_RUNS)
     check_output(output)
 
     from textgen.evaluation.curves import read_curve, share_a_text
     from textgen.runs.library import find_run
 
-    found = [find_run(name) for name in runs] if runs else [find_run(None)]
+    found = [find_run(name) for name in names]
     curves = [read_curve(run, by) for run in found]
     is_shared = share_a_text(found)
     if not is_shared and not quiet:
         say("the runs have different texts, so their losses do not compare; no baselines are drawn")
-    levels = list(_baselines(found, quiet=quiet)) if baselines and is_shared else []
+    levels = []
+    if baselines and is_shared:
+        with ProgressLine(progress, quiet=quiet, first_at_once=True) as line:
+            levels = list(_baselines(found, line, quiet=quiet))
     if as_json:
         content = {"by": by, "share_a_text": is_shared, "runs": [asdict(curve) for curve in curves]}
         measured = [{"name": one.name, "title": one.title, "bits": one.bits} for one in levels]
-        emit(json.dumps(content | {"baselines": measured}) + "\n")
+        emit_json("curves", content | {"baselines": measured})
     named = [replace(curve, run=one_line(curve.run)) for curve in curves]
     if output is not None:
         from textgen.pictures.curves import draw_curves
@@ -100,18 +113,17 @@ def plot(
         emit(text + "\n", is_safe=True)
 
 
-def _baselines(runs: "Sequence[Run]", *, quiet: bool) -> "Iterator[Baseline]":
+def _baselines(runs: "Sequence[Run]", line: ProgressLine, *, quiet: bool) -> "Iterator[Baseline]":
     """Measure the baselines of the text that runs share, and say so."""
     from textgen.evaluation.curves import baselines_of, why_no_baselines
 
     reasons = [why_no_baselines(run) for run in runs]
     if None in reasons:
         run = runs[reasons.index(None)]
-        if not quiet:
-            size = run.record().corpus.tokens
-            say(
-                f"measuring n-gram models and xz on {size:,} characters (--no-baselines skips this)"
-            )
+        size = run.record().corpus.tokens
+        line.show(
+            f"measuring n-gram models and xz on {size:,} characters (--no-baselines skips this)"
+        )
         try:
             yield from baselines_of(run)
         except DamagedError as error:  # the curves can be drawn without the text
