@@ -2,6 +2,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from textgen.errors import UsageError
 from textgen.network.parameters import operations_per_character
 from textgen.planning.choices import DROPOUT_RATES, TextSize, choose_reset_rate
 from textgen.planning.machine import Pace
@@ -132,6 +133,16 @@ def test_a_plan_ends_early_by_default_and_not_where_patience_is_off() -> None:
 
 def test_the_width_for_a_number_of_steps_says_which_time_it_assumes() -> None:
     assert plan(Request(steps=9)).reasons[0].endswith("so the default is assumed")
+
+
+def test_a_time_too_short_for_a_large_batch_is_refused_before_that_is_measured() -> None:
+    machine = Paper()
+    with pytest.raises(UsageError, match=r"5 minutes is too short: it takes 8\.0 s .* 86 s for"):
+        plan(Request(minutes=5, batch_size=40_000), LONG, machine)
+    assert machine.asked == ["products"]
+    # A machine that turned out twice as fast as predicted could do this one.
+    plan(Request(minutes=5, batch_size=15_000), LONG, machine := Paper(achieved=290e9))
+    assert machine.asked == ["products", "2x256"]
 
 
 def test_starting_counts_as_time_in_which_a_network_is_not_trained() -> None:

@@ -22,7 +22,7 @@ from textgen.planning.choices import (
 )
 from textgen.planning.machine import Machine, Pace
 from textgen.planning.request import Request
-from textgen.planning.schedule import FILL, choose_patience, choose_schedule
+from textgen.planning.schedule import FILL, check_time, choose_patience, choose_schedule
 from textgen.settings import ModelSettings, TrainingSettings
 
 # Part of the speed of large products that training reaches, as measured on two cores with networks
@@ -79,21 +79,32 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
         seconds = max(request.seconds * FILL - machine.elapsed() - SECONDS_TO_COMPILE, 0.0)
         return _choose_sizes(request, text, batch.value, seconds * operations_per_second)
 
-    def measure(model: ModelSettings) -> tuple[TrainingSettings, Pace]:
-        draft = _draft(request, model, batch.value, devices)
+    def measure(model: ModelSettings, predicted: float) -> tuple[TrainingSettings, Pace]:
+        draft, elapsed = _draft(request, model, batch.value, devices), machine.elapsed()
+        if predicted:
+            step = operations_per_character(model) * draft.characters_per_step / predicted
+            expected = Pace(
+                seconds_per_step=step,
+                seconds_per_evaluation=0.0,
+                seconds_to_start=elapsed + SECONDS_TO_COMPILE,
+            )
+            hopeful = replace(
+                expected, seconds_per_step=step / MISPREDICTED, seconds_to_start=elapsed
+            )
+            check_time(request, expected, hopeful)
         return draft, machine.training_pace(model, draft)
 
     depends_on_speed = request.steps is None and "dropout_rate" not in request.asked
     depends_on_speed = depends_on_speed or "hidden_size" not in request.asked
     predicted = machine.product_speed(devices) * TRAINING_SHARE if depends_on_speed else 0.0
     model, sizes = choose_sizes(predicted)
-    draft, pace = measure(model)
+    draft, pace = measure(model, predicted)
     achieved = draft.characters_per_step / pace.seconds_per_step * operations_per_character(model)
     if not predicted / MISPREDICTED < achieved < predicted * MISPREDICTED:
         other, other_sizes = choose_sizes(achieved)
         if other != model:
             model, sizes = other, other_sizes
-            draft, pace = measure(model)
+            draft, pace = measure(model, achieved)
     pace = replace(pace, seconds_to_start=machine.elapsed())
     plan = continue_plan(request, model, draft, text, pace)
     choices = {

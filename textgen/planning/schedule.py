@@ -90,6 +90,24 @@ def choose_schedule(
     return Choice(schedule, f"{steps:,} step{'' if steps == 1 else 's'}: {reason}")
 
 
+def check_time(request: Request, expected: Pace, hopeful: Pace) -> None:
+    """Check that a time is not too short, before anything is compiled to measure the pace.
+
+    Args:
+        request: what the user asked for.
+        expected: the pace that is expected; it gives the numbers of the message.
+        hopeful: the best pace that is possible.
+
+    Raises:
+        UsageError: if hardly any steps fit into the time even at the best pace.
+    """
+    if request.steps is not None:
+        return
+    available = request.seconds * FILL - hopeful.seconds_to_start
+    if available / hopeful.seconds_per_step < FEWEST_STEPS:
+        raise _too_short_error(request, expected.seconds_to_start, expected.seconds_per_step)
+
+
 def _fitting_steps(request: Request, pace: Pace, between: float) -> Choice[int]:
     """Return the number of steps that fit into the time, with an evaluation now and then.
 
@@ -103,21 +121,29 @@ def _fitting_steps(request: Request, pace: Pace, between: float) -> Choice[int]:
     """
     seconds_per_step = pace.seconds_per_step * (1 + pace.seconds_per_evaluation / between)
     steps = int(max(request.seconds * FILL - pace.seconds_to_start, 0.0) / seconds_per_step)
-    least = round_minutes((pace.seconds_to_start + MIN_STEPS * seconds_per_step) / FILL)
-    time = format_minutes(request.seconds)
     if steps < FEWEST_STEPS:
-        raise UsageError(
-            f"a time of {time} is too short: it takes {pace.seconds_to_start:.1f} s until the "
-            f"first step, and {seconds_per_step:.2g} s for each step; give at least "
-            f"--minutes {least}, or the number of --steps"
-        )
-    reason = f"as many as fit into {time}"
+        raise _too_short_error(request, pace.seconds_to_start, seconds_per_step)
+    reason = f"as many as fit into {format_minutes(request.seconds)}"
     if steps < FEW_STEPS:
         reason += (
-            f", of which {pace.seconds_to_start:.1f} s passed before the first step; "
-            f"so few steps teach little: give at least --minutes {least}"
+            f", of which {pace.seconds_to_start:.1f} s passed before the first step; so few steps "
+            f"teach little: give at least {_least_time(pace.seconds_to_start, seconds_per_step)}"
         )
     return Choice(steps, reason)
+
+
+def _too_short_error(request: Request, to_start: float, per_step: float) -> UsageError:
+    """Return the error for a time that is too short, given two times in seconds."""
+    return UsageError(
+        f"a time of {format_minutes(request.seconds)} is too short: it takes {to_start:.1f} s "
+        f"until the first step, and {per_step:.2g} s for each step; give at least "
+        f"{_least_time(to_start, per_step)}, or the number of --steps"
+    )
+
+
+def _least_time(to_start: float, per_step: float) -> str:
+    """Return the option with the least time that makes sense, given two times in seconds."""
+    return f"--minutes {round_minutes((to_start + MIN_STEPS * per_step) / FILL)}"
 
 
 def _seconds_between(seconds: float) -> float:
