@@ -186,3 +186,25 @@ def test_a_terminal_of_20_columns_gets_colours_that_fit(tiny_run: Path) -> None:
     assert "\x1b" not in bare
     texts = [line[5:] for line in bare.split("\r\n") if re.match(" {5}[a-z]", line)]
     assert "".join(texts[:2]) == "the quick brown fox\u21b5jumps"
+
+
+def test_a_search_says_how_far_it_is_and_leaves_nothing_of_that_behind(tiny_run: Path) -> None:
+    Path("long.txt").write_text(TEXT * 80)
+    code = (
+        "import sys\n"
+        "from textgen.terminal import output\n"
+        "output.LIVE_SECONDS = 0.05\n"
+        "from textgen.__main__ import main\n"
+        "sys.argv[1:] = ['inspect', 'fox', '--find', '--text', 'long.txt']\n"
+        "main()\n"
+    )
+    child = pexpect.spawn(
+        sys.executable, ["-c", code], dimensions=(40, 100), encoding="utf-8", timeout=60
+    )
+    child.expect("read [0-9,]+ of 100,000 characters, 0 s")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    shown = child.before[child.before.rindex("\r\x1b[K") :]
+    assert "of 100,000 characters" not in shown
+    assert "line position" in shown
