@@ -141,7 +141,7 @@ def test_a_time_too_short_for_a_large_batch_is_refused_before_that_is_measured()
         plan(Request(minutes=5, batch_size=40_000), LONG, machine)
     assert machine.asked == ["products"]
     # A machine that turned out twice as fast as predicted could do this one.
-    plan(Request(minutes=5, batch_size=15_000), LONG, machine := Paper(achieved=290e9))
+    plan(Request(minutes=5, batch_size=8_000), LONG, machine := Paper(achieved=290e9))
     assert machine.asked == ["products", "2x256"]
 
 

@@ -43,7 +43,7 @@ def test_measuring_takes_a_small_part_of_a_small_budget() -> None:
 
 def test_measuring_says_about_how_long_it_takes() -> None:
     (_, (small,)), (_, (large,)) = measured(), measured(batch_size=2**24)
-    assert small.text == "measuring this machine: compiling"
+    assert small.text == "measuring: compiling"
     assert small.seconds == pytest.approx(6, abs=1)
     assert (large.seconds or 0) > 15
 

@@ -308,7 +308,7 @@ def test_what_takes_long_before_the_plan_is_told(corpus: Path) -> None:
     told = list[Working]()
     events = start(corpus, "r", tell=told.append)
     next(event for event in events if isinstance(event, Planned))
-    measuring = "measuring this machine: "
+    measuring = "measuring: "
     assert [work.text for work in told][:4] == [
         "reading the text",
         f"{measuring}compiling the training step",
@@ -412,4 +412,4 @@ def test_a_machine_is_not_timed_where_nothing_depends_on_it(
     told = list[Working]()
     with pytest.raises(AssertionError, match="timed"):
         list(start(corpus, "s", hidden_size=None, tell=told.append))
-    assert told[-1].text == "measuring this machine: timing matrix products"
+    assert told[-1].text == "measuring: timing matrix products"

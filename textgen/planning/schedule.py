@@ -136,7 +136,7 @@ def _too_short_error(request: Request, to_start: float, per_step: float) -> Usag
     """Return the error for a time that is too short, given two times in seconds."""
     return UsageError(
         f"a time of {format_minutes(request.seconds)} is too short: it takes {to_start:.1f} s "
-        f"until the first step, and {per_step:.2g} s for each step; give at least "
+        f"until the first step, and {_two_digits(per_step)} s for each step; give at least "
         f"{_least_time(to_start, per_step)}, or the number of --steps"
     )
 
@@ -176,6 +176,10 @@ def choose_patience(request: Request, schedule: Schedule, seconds_per_step: floa
         reason += f", of {evaluations}, since more steps would only memorise the text"
         return Choice(patience, f"patience {patience}: {reason}; --patience 0 turns this off")
     return Choice(patience, f"patience {patience}: {reason}; this plan has only {evaluations}")
+
+
+def _two_digits(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def round_minutes(seconds: float) -> str:

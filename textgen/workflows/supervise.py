@@ -191,7 +191,7 @@ def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -
 
     def begin(work: str) -> None:
         left = max(about - (time.perf_counter() - begun), 1.0)
-        supervision.begin(f"measuring this machine: {work}", left)
+        supervision.begin(f"measuring: {work}", left)
 
     pace = trainer.measure(seconds, most, begin)
     supervision.check()

@@ -143,7 +143,7 @@ class _ThisMachine:
         return time.perf_counter() - self._started
 
     def product_speed(self, devices: int) -> float:
-        self._supervision.begin("measuring this machine: timing matrix products")
+        self._supervision.begin("measuring: timing matrix products")
         return product_speed(make_mesh(devices, devices), repeats=4)
 
     def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:

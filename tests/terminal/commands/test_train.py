@@ -185,7 +185,7 @@ def slow_training(corpus: Path) -> Any:
 
 
 def test_measuring_that_takes_long_is_shown_and_leaves_nothing_behind(slow_training: Any) -> None:
-    slow_training.expect(r"measuring this machine: compiling the training step \(about \d+ s\), ")
+    slow_training.expect(r"measuring: compiling the training step \(about \d+ s\), ")
     Path("go").touch()
     slow_training.expect("plan ")
     erased = slow_training.before.rindex("\r\x1b[K")
@@ -194,7 +194,7 @@ def test_measuring_that_takes_long_is_shown_and_leaves_nothing_behind(slow_train
 
 
 def test_measuring_that_takes_long_can_be_stopped(slow_training: Any) -> None:
-    slow_training.expect("measuring this machine: compiling")
+    slow_training.expect("measuring: compiling")
     slow_training.sendintr()
     slow_training.expect("stopping after this; Ctrl-C again stops at once")
     Path("go").touch()
