@@ -17,6 +17,7 @@ from textgen.errors import (
     SettingError,
     StorageError,
 )
+from textgen.runs.checkpoint import is_described, write_checkpoint
 from textgen.runs.library import find_run, list_runs, new_run_path
 from textgen.runs.lock import training_lock
 from textgen.runs.run import Run
@@ -247,3 +248,15 @@ def test_a_run_is_locked_by_a_living_process_and_freed_by_its_death(tiny_run: Pa
         holder.kill()
     with training_lock(tiny_run):
         assert (tiny_run / "lock").read_text() == str(os.getpid())
+
+
+def test_a_run_without_described_models_goes_on_without(tiny_run: Path) -> None:
+    run = Run(tiny_run)
+    assert is_described(run.folder(20))
+    last = run.load(20, train_state=True)
+    run.save(replace(last, step=30))
+    assert is_described(run.folder(30))
+    write_checkpoint(run.folder(40), replace(last, step=40), is_described=False)
+    run.save(replace(last, step=50))
+    assert not is_described(run.folder(50))
+    assert not run.problems()

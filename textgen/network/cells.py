@@ -228,6 +228,9 @@ class Cell:
         state_type: named tuple of the state, each member float [..., H].
         initial_biases: bias of each gate before training.
         num_shared: number of shared gates.
+        columns: short name of each gate, in the order of the kernels' columns, such as `i`.
+        formulas: one step as lines of Python. A shared gate k is computed from `a_k`, any other
+            from its projections `x_k` and `h_k`. `h` and `c` are the state before and after.
     """
 
     name: str
@@ -238,6 +241,8 @@ class Cell:
     state_type: type[LSTMState] | type[HiddenState]
     initial_biases: tuple[float, ...]
     num_shared: int
+    columns: tuple[str, ...] = ()
+    formulas: tuple[str, ...] = ()
 
     @property
     def num_gates(self) -> int:
@@ -278,6 +283,15 @@ LSTM = Cell(
     state_type=LSTMState,
     initial_biases=(0.0, 1.0, 0.0, 0.0),
     num_shared=4,
+    columns=("i", "f", "g", "o"),
+    formulas=(
+        "i = sigmoid(a_i)",
+        "f = sigmoid(a_f)",
+        "g = tanh(a_g)",
+        "o = sigmoid(a_o)",
+        "c = f * c + i * g",
+        "h = o * tanh(c)",
+    ),
 )
 GRU = Cell(
     name="gru",
@@ -288,6 +302,13 @@ GRU = Cell(
     state_type=HiddenState,
     initial_biases=(0.0, 0.0, 0.0),
     num_shared=2,
+    columns=("r", "z", "n"),
+    formulas=(
+        "r = sigmoid(a_r)",
+        "z = sigmoid(a_z)",
+        "n = tanh(x_n + r * h_n)",
+        "h = n + z * (h - n)",
+    ),
 )
 RNN = Cell(
     name="rnn",
@@ -298,5 +319,7 @@ RNN = Cell(
     state_type=HiddenState,
     initial_biases=(0.0,),
     num_shared=1,
+    columns=("h",),
+    formulas=("h = tanh(a_h)",),
 )
 CELLS = {cell.name: cell for cell in (LSTM, GRU, RNN)}

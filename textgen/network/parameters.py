@@ -4,6 +4,7 @@ The Flax model, checkpoints and both engines use them.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,32 @@ def parameter_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
     shapes["projection.kernel"] = (projected_size(settings), settings.vocab_size)
     shapes["projection.bias"] = (settings.vocab_size,)
     return shapes
+
+
+def describe_parameters(settings: ModelSettings) -> dict[str, Any]:
+    """Return what the arrays of a network mean, for a program or a person, as JSON can hold it.
+
+    Returns:
+        `columns`, the names of the blocks of H columns in kernels and biases; `step`, the formulas
+        of a layer as lines of Python, whose `h` and `c` are zero before the first character; and
+        `logits`, the formula of the logits.
+    """
+    cell = CELLS[settings.cell]
+    inputs, recurrent = "x @ input_kernel + bias", "h @ recurrent_kernel"
+    others = cell.columns[cell.num_shared :]
+    whole = "h of all layers side by side" if settings.projected == "all" else "h of the last layer"
+    return {
+        "cell": cell.name,
+        "columns": list(cell.columns),
+        "x": "embedding[id] in layer 0, and h of the layer below in any other",
+        "blocks": {
+            **{f"a_{name}": f"{inputs} + {recurrent}" for name in cell.columns[: cell.num_shared]},
+            **{f"x_{name}": inputs for name in others},
+            **{f"h_{name}": recurrent for name in others},
+        },
+        "step": list(cell.formulas),
+        "logits": f"{whole} @ projection.kernel + projection.bias",
+    }
 
 
 def projected_size(settings: ModelSettings) -> int:

@@ -21,7 +21,12 @@ from numpy.typing import NDArray
 
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import DamagedError, SettingError, reading_errors
-from textgen.network.parameters import Arrays, parameter_count, parameter_shapes
+from textgen.network.parameters import (
+    Arrays,
+    describe_parameters,
+    parameter_count,
+    parameter_shapes,
+)
 from textgen.runs.files import (
     MAX_JSON_BYTES,
     decode_json,
@@ -129,15 +134,21 @@ def check_format(path: Path, content: Mapping[str, Any]) -> None:
         )
 
 
-def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, is_described: bool = True) -> None:
     """Write a checkpoint as a new folder.
+
+    Args:
+        folder: the folder.
+        checkpoint: the checkpoint.
+        is_described: whether the file of the model says in its metadata what its arrays mean.
 
     Raises:
         FileExistsError: if the folder already exists.
         StorageError: if it cannot be written; nothing is left behind.
     """
+    description = _description(checkpoint.config.settings) if is_described else None
     contents = {
-        MODEL: _pack(checkpoint.parameters),
+        MODEL: _pack(checkpoint.parameters, description),
         CONFIG: encode_json(checkpoint.config.to_json()),
         TRAIN_STATE: _pack(checkpoint.train_state),
     }
@@ -157,10 +168,31 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         write_durably(temporary / MANIFEST, encode_json(manifest))
 
 
-def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+def _description(settings: ModelSettings) -> dict[str, str]:
+    """Return the metadata of a model's file: what its arrays mean.
+
+    It is one entry, since safetensors writes several in an order that changes from save to save.
+    """
+    return {"textgen": json.dumps(describe_parameters(settings))}
+
+
+def _pack(arrays: Mapping[str, NDArray[Any]], metadata: dict[str, str] | None = None) -> bytes:
     # For an array that is not C-contiguous, safetensors silently writes wrong values.
     contiguous = {name: np.array(array, order="C") for name, array in arrays.items()}
-    return safetensors.numpy.save(contiguous)
+    return safetensors.numpy.save(contiguous, metadata)
+
+
+def is_described(folder: Path) -> bool:
+    """Return whether the model of a checkpoint says what its arrays mean; False if unreadable."""
+    path = folder / MODEL
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            return b'"__metadata__"' in file.read(min(length, MAX_HEADER_BYTES))
+    except OSError:
+        return False
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from textgen.data.tokens import Tokens, open_tokens
 from textgen.errors import DamagedError, RunError, StorageError, UnreadableError, storage_errors
 from textgen.runs.checkpoint import (
     Checkpoint,
+    is_described,
     read_checkpoint,
     read_manifest,
     step_folder,
@@ -194,7 +195,11 @@ class Run:
         with storage_errors(folder):
             saved = folder.exists()
         if not saved:
-            write_checkpoint(folder, checkpoint)
+            # A run that older versions began goes on as they would have saved it, to the byte:
+            # what refers to a model by its checksum finds it.
+            steps = self.steps()
+            described = not steps or is_described(self.folder(steps[-1]))
+            write_checkpoint(folder, checkpoint, is_described=described)
 
     def load(self, step: int, *, train_state: bool = False) -> Checkpoint:
         """Read a checkpoint.
