@@ -52,7 +52,9 @@ def draw_gradients(followed: Sequence[tuple[str, bool, GradientNorms]]) -> "Figu
     beside = axes.get_yaxis_transform()
     axes.text(1.01, 0.5, "half", transform=beside, va="center", color=GREY)
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:g}"))
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda share, _: f"{share:g}".replace("e-0", "e-"))
+    )
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlim(0, max(len(found.norms) for _, _, found in followed) - 1)
     axes.set_xlabel("characters back")

@@ -51,7 +51,7 @@ SETTINGS: Any = {
     "svg.hashsalt": "textgen",
     "savefig.dpi": DOTS,
     "figure.constrained_layout.w_pad": 0.15,
-    "figure.constrained_layout.h_pad": 0.1,
+    "figure.constrained_layout.h_pad": 0.15,
 }
 
 
