@@ -19,7 +19,8 @@ from textgen.terminal.cli import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+GROUP = typer.main.get_command(app)
+COMMANDS = GROUP.commands  # type: ignore[attr-defined]
 BENCHMARK_OPTIONS = {
     option
     for program in (ROOT / "benchmarks").glob("*.py")
@@ -174,7 +175,8 @@ def options_of(command: str) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_page_names_only_commands_and_options_that_exist(page: Path) -> None:
-    everywhere = {"--version", *BENCHMARK_OPTIONS}.union(*map(options_of, COMMANDS))
+    common = {name for option in GROUP.params for name in option.opts}
+    everywhere = common.union(BENCHMARK_OPTIONS, *map(options_of, COMMANDS))
     for span in spans_of(page):
         named = re.findall(r"(?<!\S)--[a-z][a-z-]*", span)
         program, _, rest = span.partition(" ")
