@@ -4,6 +4,8 @@ import re
 import unicodedata
 from functools import cache
 
+# Smallest surprise of each step, in bits, where colours show the surprise of a character.
+SURPRISE_STEPS = (0.0, 1.0, 2.0, 4.0, 7.0)
 # Code points that can reorder or hide the characters around them.
 _DIRECTIONS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 

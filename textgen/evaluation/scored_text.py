@@ -13,8 +13,6 @@ from textgen.errors import UsageError
 # Number of characters of a line that are kept, and number of examples of unknown characters.
 SHOWN_CHARACTERS = 300
 EXAMPLES = 5
-# Smallest surprise of each step, in bits, where colours show the surprise of a character.
-SURPRISE_STEPS = (0.0, 1.0, 2.0, 4.0, 7.0)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.evaluation.scored_text import SURPRISE_STEPS
 from textgen.pictures.fonts import Glyph, glyph_of
 from textgen.pictures.page import Page
 from textgen.pictures.style import own_style
+from textgen.readable import SURPRISE_STEPS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -3,11 +3,10 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from textgen.readable import visible, width
+from textgen.readable import SURPRISE_STEPS, visible, width
 from textgen.terminal.display.colours import Tile, paint
 
-# Smallest number of bits of each step, and the colour of the step on any colour terminal.
-STEPS = (0.0, 1.0, 2.0, 4.0, 7.0)
+# The colour of each step of surprise on any colour terminal.
 COLOURS = ("", "30;46", "30;42", "30;43", "37;41")
 
 
@@ -41,10 +40,10 @@ def format_surprise(text: str, bits: Sequence[float], columns: int, *, colours: 
 
 
 def _legend() -> str:
-    ends = [f"-{high:g}" for high in STEPS[1:]] + [" or more"]
+    ends = [f"-{high:g}" for high in SURPRISE_STEPS[1:]] + [" or more"]
     parts = [
         paint([Tile(f" {low:g}{end} ", colour)])
-        for low, end, colour in zip(STEPS, ends, COLOURS, strict=True)
+        for low, end, colour in zip(SURPRISE_STEPS, ends, COLOURS, strict=True)
     ]
     return f"surprise in bits: {' '.join(parts)}"
 
@@ -62,7 +61,7 @@ def _coloured(text: str, bits: Sequence[float]) -> str:
 
 def colour_of(surprise: float) -> str:
     """Return the code of the colour of a number of bits; empty for less than 1 bit."""
-    return COLOURS[sum(surprise >= low for low in STEPS[1:])]
+    return COLOURS[sum(surprise >= low for low in SURPRISE_STEPS[1:])]
 
 
 def _marked(text: str, bits: Sequence[float], columns: int) -> Iterator[str]:
