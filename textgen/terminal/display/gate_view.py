@@ -34,7 +34,7 @@ from textgen.terminal.display.heat_map import (
     marked,
     sign,
 )
-from textgen.terminal.display.surprise import colour_of, format_legend, mark
+from textgen.terminal.display.surprise import colour_of, format_legend, legend_parts, mark
 
 if TYPE_CHECKING:
     from textgen.workflows.inspect import Inspection
@@ -254,7 +254,7 @@ class _View:
         filled = [_fill(shown, size) for shown, size in zip(self._signs, widths, strict=True)]
         yield from format_rows(filled, rows, style.columns, self._left)
         if style.colours:
-            yield format_legend(colours=True)
+            yield from flow(legend_parts(), style.columns)
             yield from _title("probability 0", scale, "1", style)
         else:
             yield from wrap(format_legend(colours=False), style.columns)
@@ -294,7 +294,8 @@ def _title(before: str, scale: Scale, after: str, style: Style) -> Iterator[str]
     """Yield the title of a block with its scale."""
     bar = scale.bar() if style.colours else f"[{scale.bar()}]"
     size = BAR if style.colours else len(bar)
-    yield from flow([*_words(before), (bar, size), *_words(after)], style.columns)
+    ending = [(after, width(after))] if width(after) <= style.columns else _words(after)
+    yield from flow([*_words(before), (bar, size), *ending], style.columns)
 
 
 def _words(text: str) -> list[tuple[str, int]]:

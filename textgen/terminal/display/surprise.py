@@ -18,7 +18,7 @@ def format_text(text: str, bits: Sequence[float], columns: int, *, colours: bool
 def format_legend(*, colours: bool) -> str:
     """Explain the colours or the marks."""
     return (
-        _legend()
+        " ".join(part for part, _ in legend_parts())
         if colours
         else "below each character: its surprise in bits (. is less than 1, + is 10 or more)"
     )
@@ -39,13 +39,14 @@ def format_surprise(text: str, bits: Sequence[float], columns: int, *, colours: 
     return f"{shown}\n{format_legend(colours=colours)}\n{summary}"
 
 
-def _legend() -> str:
+def legend_parts() -> list[tuple[str, int]]:
+    """Return the parts of the legend of colours, each with its width in columns."""
     ends = [f"-{high:g}" for high in SURPRISE_STEPS[1:]] + [" or more"]
-    parts = [
-        paint([Tile(f" {low:g}{end} ", colour)])
-        for low, end, colour in zip(SURPRISE_STEPS, ends, COLOURS, strict=True)
-    ]
-    return f"surprise in bits: {' '.join(parts)}"
+    parts = [(word, len(word)) for word in ("surprise", "in", "bits:")]
+    for low, end, colour in zip(SURPRISE_STEPS, ends, COLOURS, strict=True):
+        shown = f" {low:g}{end} "
+        parts.append((paint([Tile(shown, colour)]), len(shown)))
+    return parts
 
 
 def _coloured(text: str, bits: Sequence[float]) -> str:
