@@ -17,8 +17,8 @@ ALTERNATIVES = range(2, 10)
 MAX_WORDS = 50
 # Characters of a line from which on a message says that it is being read.
 LONG_TEXT = 20_000
-# Lines of the screen that /again leaves free: for its advice, the prompt and the status line.
-FREE_ROWS = 3
+# Lines of the screen that /again leaves free: for the prompt and the status line.
+FREE_ROWS = 2
 # Width of the number before an alternative, in columns.
 NUMBER_COLUMNS = 3
 
@@ -76,9 +76,9 @@ def again(state: SessionState, rest: str) -> Iterator[Reply]:
     """Write alternatives to the last turn, below as much as fits of the text that they continue."""
     count = whole_number("/again", rest, ALTERNATIVES, default=3)
     conversation, columns = state.conversation, max(state.columns - NUMBER_COLUMNS, 1)
-    most = None
+    advice, most = f"choose one with /pick 1 to /pick {count}", None
     if state.rows is not None:
-        rows = max(state.rows - FREE_ROWS, count)
+        rows = max(state.rows - FREE_ROWS - len(wrap(advice, state.columns)), count)
         longest = min(conversation.length, ALTERNATIVE_LENGTH)
         most = min(rows // count, longest // columns + 1)
         before = _lines_before(conversation.tree.current, state.columns, rows - count * most)
@@ -94,7 +94,7 @@ def again(state: SessionState, rest: str) -> Iterator[Reply]:
             if most is not None:
                 shown = "\n".join(_indented(shown, columns, most))
             yield Message(f"{number}  {shown}")
-    yield Message(f"choose one with /pick 1 to /pick {count}")
+    yield Message(advice)
 
 
 def _lines_before(turn: Turn, columns: int, rows: int) -> list[str]:
