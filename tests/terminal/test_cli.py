@@ -118,7 +118,7 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         ("plot nope", 4, "known runs: fox"),
         ("plot --by hours", 2, "by must be one of steps, characters, minutes, got 'hours'"),
         ("plot --output fox.jpg", 2, "output must be a file in .png or .svg, got 'fox.jpg'"),
-        ("plot" + " fox" * 11, 2, "11 runs are too many for a chart; name at most 10"),
+        ("plot" + " fox" * 11, 2, "name at most 10 runs, got 11"),
         ("evaluate nope", 4, "known runs: fox"),
         ("evaluate fax.txt", 3, "'fax.txt': there is no such file, folder or run"),
         ("evaluate --model fox --model fox", 2, "for one run, got 2: fox, fox"),
