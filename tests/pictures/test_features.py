@@ -19,9 +19,7 @@ def test_each_unit_is_drawn_over_its_example(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(features, "Page", KeptPage)
     memory = np.array([-2.0, 0, 1, 2], np.float32)
     examples = [
-        Example(
-            Finding(feature, 2, 17, 0.9, -0.75), "ab\u4e2d\n", memory, np.array([0.0, 1, 2, 4])
-        )
+        Example(Finding(feature, 2, 17, 0.9, -0.75), "ab\u4e2d\n", memory, np.array([0.0, 1, 2, 4]))
         for feature in FEATURES[:2]
     ]
     draw_features(examples, "a run: units", "cell")
