@@ -34,6 +34,7 @@ from textgen.terminal.commands.runs import info, runs, verify
 from textgen.terminal.commands.sample import sample
 from textgen.terminal.commands.score import score
 from textgen.terminal.commands.train import train
+from textgen.terminal.display.help import Command, Group
 from textgen.terminal.output import (
     ReaderGoneError,
     emit_json,
@@ -47,10 +48,11 @@ from textgen.terminal.output import (
 EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (StorageError, 5))
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Train a character-level LSTM on your text, on your machine, and write with it.",
 )
 
@@ -92,7 +94,7 @@ COMMANDS = (
     bench,
 )
 for command in COMMANDS:
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def run_command(arguments: list[str]) -> int:

@@ -72,8 +72,9 @@ def inspect(
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="Quantities to show, of forget,input,reset,update,candidate,cell,output,hidden; "
-            "by default all that the network has, except candidate.",
+            help="Quantities to show, separated by commas: forget, input, reset, update, "
+            "candidate, cell, output or hidden; by default all that the network has, except "
+            "candidate.",
         ),
     ] = None,
     on_unknown: Unknown = PROMPT_UNKNOWN,
