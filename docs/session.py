@@ -16,8 +16,8 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
-COLUMNS, ROWS = 90, 36
-COMMAND = "textgen repl mine --length 150 --temperature 0.5 --seed 4 --no-history"
+COLUMNS, ROWS = 90, 40
+COMMAND = "textgen repl mine --length 150 --temperature 0.5 --seed 9 --no-history"
 # What is typed, and how many seconds later the answer is complete.
 LINES = (
     ("PS1='$ '; clear", 1),
@@ -25,7 +25,7 @@ LINES = (
     ('"Who moved the lantern?" asked the hare.', 2),
     ("/words 3", 2),
     ("/again 3", 3),
-    ("/pick 2", 1),
+    ("/pick 1", 1),
     ("/score", 4),
 )
 # Rich's own format loads a font from the network.
