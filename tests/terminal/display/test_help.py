@@ -17,25 +17,20 @@ def help_of(
 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 80, 100])
-@pytest.mark.parametrize("command", ["", *COMMANDS])
-def test_the_help_of_no_command_breaks_a_word_or_leaves_the_terminal(
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    command: str,
-    columns: int,
+def test_no_help_breaks_a_word_or_leaves_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
-    page = help_of(capsys, monkeypatch, command, columns)
+    page = help_of(capsys, monkeypatch, "", columns)
     assert max(map(width, page.split("\n"))) <= columns
-    if not command:
-        assert all(
-            COMMANDS[name].help.split("\n")[0] in " ".join(page.split()) for name in COMMANDS
-        )
-        return
-    # Of a list of choices, each choice counts as a word.
-    words = page.replace("|", " ").split()
-    for parameter in COMMANDS[command].params:
-        assert {*parameter.help.replace("|", " ").split()} <= {*words}
-        assert {*parameter.opts} & {*words} or parameter.metavar in words
+    for name, command in COMMANDS.items():
+        assert command.help.split("\n")[0] in " ".join(page.split())
+        own_page = help_of(capsys, monkeypatch, name, columns)
+        assert max(map(width, own_page.split("\n"))) <= columns, name
+        # Of a list of choices, each choice counts as a word.
+        words = {*own_page.replace("|", " ").split()}
+        for parameter in command.params:
+            assert {*parameter.help.replace("|", " ").split()} <= words, name
+            assert {*parameter.opts, parameter.metavar} & words, name
 
 
 def test_options_stand_beside_their_text_or_above_it() -> None:
