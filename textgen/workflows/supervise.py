@@ -190,8 +190,8 @@ def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -
     begun = time.perf_counter()
 
     def begin(work: str) -> None:
-        left = max(about - (time.perf_counter() - begun), 1.0)
-        supervision.begin(f"measuring: {work}", left)
+        left = about - (time.perf_counter() - begun)
+        supervision.begin(f"measuring: {work}", left if left >= 1 else None)
 
     pace = trainer.measure(seconds, most, begin)
     supervision.check()

@@ -88,6 +88,7 @@ def rising(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trainer, "evaluate", lambda self: 2 + self.progress.step / 1000)
 
 
+@pytest.mark.slow
 def test_a_number_of_steps_ends_early_and_says_how_to_go_on(
     corpus: Path, capsys: pytest.CaptureFixture[str], rising: None
 ) -> None:
@@ -108,6 +109,7 @@ def test_a_number_of_steps_ends_early_and_says_how_to_go_on(
     assert "finished at step 400;" in err
 
 
+@pytest.mark.slow
 def test_patience_can_be_turned_off_and_an_early_end_is_an_event(
     corpus: Path, capsys: pytest.CaptureFixture[str], rising: None
 ) -> None:
@@ -154,7 +156,7 @@ def test_a_run_that_cannot_be_trained_further_names_its_damage(
     assert re.search(r"at step 10 of 20; .*step-00000020.*is damaged.*; finish it first", err)
 
 
-# A training whose first step takes until it is told to go on, by a file.
+# A training whose steps wait as long as a file is missing.
 SLOW = """
 import sys, time
 from pathlib import Path
@@ -174,7 +176,7 @@ sys.exit(run_process())
 def slow_training(corpus: Path) -> Any:
     child = pexpect.spawn(
         sys.executable,
-        ["-c", SLOW, "train", "fox.txt", *TINY],
+        ["-c", SLOW, "train", "fox.txt", *without("--steps"), "--steps", "10000"],
         encoding="utf-8",
         timeout=60,
         dimensions=(24, 100),
@@ -184,15 +186,31 @@ def slow_training(corpus: Path) -> Any:
     child.close(force=True)
 
 
+@pytest.mark.slow
 def test_measuring_that_takes_long_is_shown_and_leaves_nothing_behind(slow_training: Any) -> None:
     slow_training.expect(r"measuring: compiling the training step \(about \d+ s\), ")
     Path("go").touch()
     slow_training.expect("plan ")
     erased = slow_training.before.rindex("\r\x1b[K")
     assert "measuring" not in slow_training.before[erased:]
-    slow_training.expect("finished at step 20")
+    slow_training.expect("step .*/10,000 .* left")
 
 
+@pytest.mark.slow
+def test_a_step_that_takes_long_is_made_before_the_training_stops(slow_training: Any) -> None:
+    Path("go").touch()
+    slow_training.expect("step .*/10,000 .* left")
+    Path("go").unlink()
+    slow_training.sendintr()
+    slow_training.expect("saving and stopping; Ctrl-C again stops at once, without saving")
+    Path("go").touch()
+    slow_training.expect("stopped and saved at step")
+    slow_training.expect(pexpect.EOF)
+    slow_training.close()
+    assert slow_training.exitstatus == 130
+
+
+@pytest.mark.slow
 def test_measuring_that_takes_long_can_be_stopped(slow_training: Any) -> None:
     slow_training.expect("measuring: compiling")
     slow_training.sendintr()

@@ -172,7 +172,7 @@ class TrainingDisplay:
         bar.add_row(
             Text(f"step {report.step:,}/{last:,}"),
             ProgressBar(total=last, completed=report.step, width=24),
-            Text(STOPPING if self._is_stopping else f"{format_duration(left)} left"),
+            Text(f"{format_duration(left)} left"),
         )
         validation = None if self._validation is None else bits_per_character(self._validation)
         losses = Text(
@@ -184,7 +184,7 @@ class TrainingDisplay:
         )
         # Rich does not read a Text as markup, and `show` has removed control characters.
         sample = Text(self._sample, style="italic", overflow="ellipsis", no_wrap=True)
-        return Group(bar, losses, sample)
+        return Group(bar, losses, Text(STOPPING) if self._is_stopping else sample)
 
     def _seconds_per_step(self) -> float:
         """Return the pace: that of the plan until the first evaluation, then the measured one."""
