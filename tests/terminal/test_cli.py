@@ -470,3 +470,28 @@ def test_with_json_an_error_is_a_line_of_json_too(capsys: pytest.CaptureFixture[
         assert message in told["message"]
         assert err == f"textgen: {told['message']}\n"
     assert run(capsys, "train", "--", "--json")[1] == ""
+
+
+def test_every_command_that_uses_a_run_takes_it_by_model() -> None:
+    without = {"corpora", "bench", "check"}
+    for name, command in COMMANDS.items():
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert ("--model" in options) == (name not in without), name
+
+
+def test_what_cannot_be_read_is_told_in_a_sentence(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("checkpoints/step-00000020/model.safetensors", "run.json", "corpus.tokens"):
+        (tiny_run / name).rename("kept")
+        (tiny_run / name).mkdir()
+        code, out, err = run(capsys, "verify", str(tiny_run))
+        (tiny_run / name).rmdir()
+        Path("kept").rename(tiny_run / name)
+        assert (code, out, err.count("\n")) == (4, "", 1)
+        assert "Errno" not in err
+        assert re.search("is a folder, not a file|the file is missing|no run named", err), err
+    code, _, err = run(capsys, "sample", "fox", "--prompt-file", ".")
+    assert (code, err) == (3, "textgen: prompt '.': it is a folder, not a file\n")
+    code, _, err = run(capsys, "train", "x" * 300)
+    assert (code, "the name is too long; choose a shorter one" in err) == (3, True)

@@ -193,9 +193,9 @@ def check_text(path: Path) -> None:
     Raises:
         CorpusError: if it is missing, a folder, a device or a pipe.
     """
-    find_files([path])
     if path.is_dir():
         raise CorpusError(path, "it is a folder, not a file")
+    find_files([path])
 
 
 def load_text(path: Path) -> str:
