@@ -493,5 +493,5 @@ def test_what_cannot_be_read_is_told_in_a_sentence(
         assert re.search("is a folder, not a file|the file is missing|no run named", err), err
     code, _, err = run(capsys, "sample", "fox", "--prompt-file", ".")
     assert (code, err) == (3, "textgen: prompt '.': it is a folder, not a file\n")
-    code, _, err = run(capsys, "train", "x" * 300)
+    code, _, err = run(capsys, "train", "checkpoints/" + "x" * 300)
     assert (code, "the name is too long; choose a shorter one" in err) == (3, True)
