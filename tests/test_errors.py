@@ -58,4 +58,8 @@ def test_advice_about_an_unknown_character_names_what_helps_and_is_not_set_alrea
         "the model does not know the character '\U0001f642' (U+1F642) at position 5, and none "
         f"that is near it; leave it out, or choose {setting} skip or replace"
     )
-    assert str(plain) == plain.advice("on_unknown")
+    assert (
+        str(plain)
+        == plain.advice("on_unknown")
+        == (f"{plain.problem}; leave it out, or choose on_unknown nearest, skip or replace")
+    )

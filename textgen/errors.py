@@ -52,21 +52,22 @@ class UnknownCharacterError(UsageError):
         character: the unknown character.
         position: its index in the text, counted from 0; the message counts from 1.
         rule: the value of `on_unknown`: `error`, or `nearest` if no known character is near.
+        problem: the message without what to do.
     """
 
     def __init__(self, character: str, position: int, rule: str = "error") -> None:
         self.character, self.position, self.rule = character, position, rule
+        near = ", and none that is near it" if rule == "nearest" else ""
+        self.problem = (
+            f"the model does not know the character {character!r} (U+{ord(character):04X}) "
+            f"at position {position + 1}{near}"
+        )
         super().__init__(self.advice("on_unknown"))
 
     def advice(self, setting: str) -> str:
         """Return the message, with `on_unknown` named as it is typed where the user is."""
-        is_nearest = self.rule == "nearest"
-        return (
-            f"the model does not know the character {self.character!r} "
-            f"(U+{ord(self.character):04X}) at position {self.position + 1}"
-            f"{', and none that is near it' if is_nearest else ''}; leave it out, or choose "
-            f"{setting} {'skip or replace' if is_nearest else 'nearest, skip or replace'}"
-        )
+        rules = "skip or replace" if self.rule == "nearest" else "nearest, skip or replace"
+        return f"{self.problem}; leave it out, or choose {setting} {rules}"
 
 
 class RunExistsError(UsageError):

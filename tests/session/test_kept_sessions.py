@@ -37,9 +37,9 @@ def test_a_session_is_kept_as_it_stands_and_only_the_user_can_read_it(folder: Pa
     session, sessions = random_session(), KeptSessions(folder)
     hold(session, sessions, "/set top_k 4", "/branch here", "/undo")
     assert not folder.exists()  # there is no turn yet
-    assert not sessions.is_kept(session.conversation)
+    assert not sessions.has_kept
     hold(session, sessions, "abc", "/set temp 0.5", "/branch there", "", "/undo")
-    assert sessions.is_kept(session.conversation)
+    assert sessions.has_kept
     (path,) = files(folder)
     assert read_session(path) == session.conversation.saved()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

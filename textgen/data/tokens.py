@@ -44,7 +44,7 @@ def write_tokens(path: Path, corpus: Corpus, vocabulary: Vocabulary) -> str:
                 data = vocabulary.encode(chunk).astype(dtype).tobytes()
             except UnknownCharacterError as error:
                 raise CorpusError(
-                    corpus.files[0], f"the text changed while it was read: {error}"
+                    corpus.files[0], f"the text changed while it was read: {error.problem}"
                 ) from error
             digest.update(data)
             file.write(data)

@@ -68,9 +68,10 @@ class KeptSessions:
         for old in _newest_first(folder)[MOST_KEPT:]:
             old.unlink(missing_ok=True)
 
-    def is_kept(self, conversation: Conversation) -> bool:
-        """Return whether the text of a session is saved."""
-        return conversation.tree in self._files
+    @property
+    def has_kept(self) -> bool:
+        """Whether a text of this session, which may have been cleared since, is saved."""
+        return bool(self._files)
 
     def files_of(self, run: Run) -> list[Path]:
         """Return the files of the sessions of a run, the newest first."""

@@ -14,8 +14,8 @@ from textgen.session.messages import Message, Reply, Typed
 from textgen.terminal.display.surprise import format_surprise
 from textgen.terminal.output import (
     Writer,
+    colours_of,
     say,
-    takes_colours,
     terminal_height,
     terminal_width,
 )
@@ -132,9 +132,9 @@ def _piped_line(prompt: str, *, is_text: bool) -> str:
 
 
 def _show_surprise(scored: Scored, columns: int) -> None:
-    colours = takes_colours(sys.stderr)
-    columns = max(columns, MIN_COLUMNS)
-    shown = format_surprise(scored.text, scored.bits.tolist(), columns, colours=colours)
+    colours = colours_of(sys.stderr)
+    room = max(columns, MIN_COLUMNS) if sys.stderr.isatty() else None
+    shown = format_surprise(scored.text, scored.bits.tolist(), room, colours=colours)
     with suppress(OSError):
         print(shown, file=sys.stderr, flush=True)
 

@@ -84,7 +84,7 @@ def start_repl(model: Model, beginning: Beginning) -> None:
         for told in remarks(conversation.settings, conversation.generator.vocabulary):
             say(told)
     repl.run()
-    if keeps and not beginning.quiet and sessions.is_kept(conversation):
+    if keeps and not beginning.quiet and sessions.has_kept:
         reference = conversation.model.run.reference
         say(f"the session is saved; textgen repl {reference} --continue goes on with it")
 
