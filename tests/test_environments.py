@@ -21,6 +21,8 @@ ODD = [
     {"COLUMNS": "20"},
     {"COLUMNS": "1", "LINES": "1"},
     {"COLUMNS": "nonsense", "TERM": "nonsense"},
+    {"PYTHONWARNINGS": "error", "PYTHONOPTIMIZE": "2", "HOME": "/dev/null"},
+    {"TMPDIR": "/none", "HOME": "", "XDG_CACHE_HOME": "here", "XDG_STATE_HOME": "here"},
 ]
 
 
@@ -135,6 +137,7 @@ def test_commands_work_in_odd_environments(tiny_run: Path, odd: dict[str, str]) 
     assert done.returncode == 0, done.stderr
     assert json.loads(Path("codes.json").read_text()) == [0, 0, 0, 4, 2]
     assert done.stderr.count("\n") == 2
+    assert not Path("here").exists()
     assert "Traceback" not in done.stderr
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", done.stderr)
 

@@ -76,6 +76,16 @@ def test_the_settings_that_turn_it_off_and_move_it(tmp_path: Path) -> None:
     assert "JAX_COMPILATION_CACHE_DIR" not in unusable
 
 
+def test_a_folder_that_is_relative_is_not_used(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    environment = {"XDG_CACHE_HOME": "cache"}
+    keep_compiled(environment)
+    assert environment == {"XDG_CACHE_HOME": "cache"}
+    assert [*own_folder.iterdir()] == []
+
+
 def test_the_oldest_entries_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {FOLDER: str(tmp_path)}
     folder = chosen(dict(environment))

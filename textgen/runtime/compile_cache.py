@@ -48,8 +48,11 @@ def keep_compiled(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def _default_folder(environment: MutableMapping[str, str]) -> str:
-    home = environment.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(home, "textgen")
+    home = environment.get("XDG_CACHE_HOME", "")
+    # The XDG specification says that relative paths are ignored.
+    folder = home if os.path.isabs(home) else os.path.expanduser("~/.cache")
+    # A process of a user without a name and without HOME has no home folder.
+    return os.path.join(folder, "textgen") if os.path.isabs(folder) else ""
 
 
 def _machine() -> str:
