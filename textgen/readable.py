@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 
 # Smallest surprise of each step, in bits, where colours show the surprise of a character.
@@ -207,9 +208,30 @@ class StreamWrapper:
         return written
 
 
+def breakable(text: str) -> Iterator[str]:
+    """Yield the pieces of a text between which a line may be broken; together they are the text.
+
+    White space belongs to the piece before it.
+
+    >>> list(breakable("one two  "))
+    ['one ', 'two  ']
+    """
+    begin = 0
+    for index in range(1, len(text)):
+        before, after = text[index - 1], text[index]
+        is_end = before in " \t\n" and after not in " \t\n"
+        if is_end or before == "\n" or _may_break_between(before, after):
+            yield text[begin:index]
+            begin = index
+    if text:
+        yield text[begin:]
+
+
 def _may_break_between(before: str, after: str) -> bool:
     """Return whether a line may be broken between two characters that are no white space."""
     if 2 not in (_width(before), _width(after)) or not _width(after) or before == "\u200d":
+        return False
+    if before in " \t\n" or after in " \t\n":
         return False
     # No line begins with a closing sign or a modifier, and none ends with an opening sign.
     joins_left = unicodedata.category(after) in ("Pe", "Pf", "Po", "Lm", "Sk")

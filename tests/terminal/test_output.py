@@ -199,3 +199,26 @@ def test_a_narrow_terminal_counts_as_wide_as_a_command_needs(
     assert terminal_height() == 34
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
     assert terminal_height() is None
+
+
+@pytest.mark.parametrize(
+    ("environment", "colours"),
+    [
+        ({"TERM": "xterm-256color"}, 256),
+        ({"TERM": "xterm-kitty"}, 256),
+        ({"TERM": "xterm", "COLORTERM": "truecolor"}, 256),
+        ({"TERM": "xterm"}, 16),
+        ({"TERM": "linux"}, 16),
+        ({"TERM": "dumb", "COLORTERM": "truecolor"}, 0),
+        ({"NO_COLOR": "1"}, 0),
+    ],
+)
+def test_the_number_of_colours_is_that_of_the_terminal(
+    environment: dict[str, str], colours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    for name, value in ({"TERM": "xterm-256color", "COLORTERM": ""} | environment).items():
+        monkeypatch.setenv(name, value)
+    assert output.colours_of(sys.stdout) == colours
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
+    assert output.colours_of(sys.stdout) == 0

@@ -23,6 +23,8 @@ LEAST_COLUMNS = 20
 PROGRESS_SECONDS, LIVE_SECONDS = 5.0, 1.0
 # Seconds between two looks at whether the line at the foot of a terminal is still right.
 REDRAW_SECONDS = 0.1
+# Parts of the names of terminals that have 256 colours or more.
+MANY_COLOURS = ("256color", "direct", "kitty", "alacritty", "foot", "ghostty", "wezterm")
 ERASE_LINE = "\r\x1b[K"
 
 ProgressMode = Literal["auto", "live", "plain", "none"]
@@ -317,8 +319,19 @@ def terminal_height() -> int | None:
 
 def takes_colours(stream: TextIO) -> bool:
     """Return whether a stream is a terminal whose user wants colours (no-color.org)."""
-    on_terminal = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    return on_terminal and not os.environ.get("NO_COLOR")
+    return colours_of(stream) > 0
+
+
+def colours_of(stream: TextIO) -> int:
+    """Return how many colours a stream shows: 256, 16, or 0 if it is no terminal.
+
+    0 also if the user wants no colours.
+    """
+    kind = os.environ.get("TERM", "dumb")
+    if not stream.isatty() or kind == "dumb" or os.environ.get("NO_COLOR"):
+        return 0
+    has_many = os.environ.get("COLORTERM") in ("truecolor", "24bit")
+    return 256 if has_many or any(name in kind for name in MANY_COLOURS) else 16
 
 
 def is_plain() -> bool:

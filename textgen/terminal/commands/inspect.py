@@ -18,12 +18,12 @@ from textgen.terminal.commands.run_names import one_run, several_runs
 from textgen.terminal.commands.text_input import text_chunks, text_name
 from textgen.terminal.output import (
     ProgressLine,
+    colours_of,
     columns_of,
     emit,
     emit_json,
     is_plain,
     say,
-    takes_colours,
     terminal_width,
 )
 
@@ -163,7 +163,7 @@ def inspect(
     elif not as_json:
         from textgen.terminal.display.gate_view import Style, format_inspections
 
-        style = Style(terminal_width(), takes_colours(sys.stdout), is_plain())
+        style = Style(terminal_width(), colours_of(sys.stdout) == 256, is_plain())
         emit(format_inspections(inspections, style) + "\n", is_safe=True)
 
 

@@ -17,9 +17,10 @@ from textgen.terminal.commands.options import AsJson, Model, Output, Quiet, RunB
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import runs_and_sources
 from textgen.terminal.commands.text_input import refuse_empty, text_chunks, with_progress
+from textgen.terminal.display.render import LEAST_TEXT, format_notes
 from textgen.terminal.display.score_tables import format_report, tell_unknown
 from textgen.terminal.display.surprise import format_legend, format_text
-from textgen.terminal.output import columns_of, emit, emit_json, takes_colours, terminal_width
+from textgen.terminal.output import colours_of, columns_of, emit, emit_json, terminal_width
 
 if TYPE_CHECKING:
     from textgen.evaluation.scored_text import Line, Part
@@ -172,13 +173,14 @@ def _show_text(parts: "Iterator[Part]", show: bool | None) -> None:
         parts: parts of the text.
         show: True to show any text, None to show a short one.
     """
-    colours, columns = takes_colours(sys.stdout), terminal_width(MIN_COLUMNS)
+    colours = colours_of(sys.stdout)
+    columns = terminal_width(MIN_COLUMNS) if sys.stdout.isatty() else None
     text, bits = "", list[float]()
 
     def flush(end: int) -> None:
         nonlocal text, bits
         shown = format_text(text[:end], bits[:end], columns, colours=colours)
-        emit(shown if text[:end].endswith("\n") and colours else shown + "\n", is_safe=True)
+        emit(shown + "\n", is_safe=True)
         text, bits = text[end:], bits[end:]
 
     for part in parts:
@@ -187,30 +189,40 @@ def _show_text(parts: "Iterator[Part]", show: bool | None) -> None:
         if len(text) > SHOWN:
             if show is None:
                 break
-            flush(text.rfind("\n") + 1 or len(text))
+            flush(text.rfind("\n") + 1 or text.rfind(" ") + 1 or len(text))
     else:
         if text:
             flush(len(text))
-        emit(format_legend(colours=colours) + "\n", is_safe=True)
+        emit(format_legend(columns, colours=colours) + "\n", is_safe=True)
 
 
 def _show_lines(names: Sequence[str], lines: "Iterable[Line]", *, as_json: bool) -> None:
     """Print lines as they come: number, bits per character of each run, the best run, text."""
     heads = [str(number) for number in range(1, len(names) + 1)] if names[1:] else ["bits/char"]
     room = max(6, *map(len, heads))
-    columns = terminal_width() if sys.stdout.isatty() else None
+    columns = columns_of(sys.stdout)
+    left = 9 + (room + 2) * len(heads) + 6 * bool(names[1:])
+    is_table = columns is None or columns - left >= LEAST_TEXT
     for index, line in enumerate(lines):
         if not index and not as_json:
             for head, name in zip(heads, names, strict=True) if names[1:] else ():
-                emit(f"{head}: bits per character of {one_line(name)}\n")
+                note = f"{head}: bits per character of {one_line(name)}"
+                emit(format_notes([note], columns) + "\n")
             likeliest = "  best" if names[1:] else ""
-            emit(f"   line  {'  '.join(f'{head:>{room}}' for head in heads)}{likeliest}\n")
+            if is_table:
+                emit(f"   line  {'  '.join(f'{head:>{room}}' for head in heads)}{likeliest}\n")
         bits = line.bits_per_character.tolist()
         best = names[bits.index(min(bits))]
         if as_json:
             found = {"line": line.number, "text": line.text, "characters": line.characters}
             also = {"likeliest": best, "lead": line.lead} if len(names) > 1 else {}
             emit_json("line", found | {"bits_per_character": bits} | also)
+            continue
+        if not is_table:
+            told = [f"{head}: {number:.3f}" for head, number in zip(heads, bits, strict=True)]
+            told += [f"best: {heads[bits.index(min(bits))]}"] if names[1:] else []
+            rows = [f"line {line.number}", *(f"  {one}" for one in told)]
+            emit(format_notes([*rows, f"  {one_line(line.text)}"], columns) + "\n")
             continue
         numbers = "  ".join(f"{number:{room}.3f}" for number in bits)
         likeliest = f"  {heads[bits.index(min(bits))]:>4}" if names[1:] else ""

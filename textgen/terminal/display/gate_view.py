@@ -49,6 +49,8 @@ NARROWEST, BETWEEN, EXTENT = 44, 3, 14
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 # Colours of text on dark and on light greys.
 LIGHT, DARK = "97", "30"
+# Number of colours of a terminal that shows them.
+COLOURS = 256
 
 
 @dataclass(frozen=True)
@@ -238,7 +240,7 @@ class _View:
         yield from wrap(self._letter + title, style.columns)
         scale = style.scale(is_signed=False)
         bits = [
-            Tile(_fill(mark(value), size), colour_of(value) if style.colours else "")
+            Tile(_fill(mark(value), size), colour_of(value, COLOURS) if style.colours else "")
             for value, size in zip(watched.bits.tolist(), widths, strict=True)
         ]
         rows = [Row("bits", bits)]
@@ -254,10 +256,10 @@ class _View:
         filled = [_fill(shown, size) for shown, size in zip(self._signs, widths, strict=True)]
         yield from format_rows(filled, rows, style.columns, self._left)
         if style.colours:
-            yield from flow(legend_parts(), style.columns)
+            yield from flow(legend_parts(COLOURS), style.columns)
             yield from _title("probability 0", scale, "1", style)
         else:
-            yield from wrap(format_legend(colours=False), style.columns)
+            yield format_legend(style.columns, colours=0)
             tenths_note = "below each of them: its probability in tenths, if it is at least 0.1"
             yield from wrap(tenths_note, style.columns)
         mean = f"{watched.bits.mean():.3f} bits per character"

@@ -3,83 +3,69 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from textgen.readable import SURPRISE_STEPS, visible, width
+from textgen.readable import SURPRISE_STEPS, breakable, visible, width
 from textgen.terminal.display.colours import Tile, paint
+from textgen.terminal.display.heat_map import flow
+from textgen.terminal.display.render import format_notes
 
-# The colour of each step of surprise on any colour terminal.
-COLOURS = ("", "30;46", "30;42", "30;43", "37;41")
+# The colour of each step of surprise, by the number of colours of the terminal. All are of one hue,
+# from none over pale ones to a strong red, on dark and on light backgrounds: none is so light that
+# it would stand out of a dark one. The 256 colours do not depend on the theme of the terminal. Of
+# the 16 colours only red has this hue; letters are coloured first, then their background.
+COLOURS = {
+    256: ("", "38;5;16;48;5;180", "38;5;16;48;5;173", "38;5;16;48;5;202", "1;38;5;231;48;5;160"),
+    16: ("", "91", "4;91", "97;41", "1;4;97;41"),
+}
+LEGEND = "below each character: its surprise in bits (. is less than 1, + is 10 or more)"
 
 
-def format_text(text: str, bits: Sequence[float], columns: int, *, colours: bool) -> str:
+def format_text(text: str, bits: Sequence[float], columns: int | None, *, colours: int) -> str:
     """Write a text with its surprise, without a legend; see `format_surprise`."""
-    return _coloured(text, bits) if colours else "\n".join(_marked(text, bits, columns))
+    lines = _marked if not colours else _coloured
+    return "\n".join(line for row in _rows(text, bits, columns) for line in lines(row, colours))
 
 
-def format_legend(*, colours: bool) -> str:
+def format_legend(columns: int | None, *, colours: int) -> str:
     """Explain the colours or the marks."""
-    return (
-        " ".join(part for part, _ in legend_parts())
-        if colours
-        else "below each character: its surprise in bits (. is less than 1, + is 10 or more)"
-    )
+    if not colours:
+        return format_notes([LEGEND], columns)
+    parts = legend_parts(colours)
+    return "\n".join(flow(parts, columns or sum(size + 1 for _, size in parts)))
 
 
-def format_surprise(text: str, bits: Sequence[float], columns: int, *, colours: bool) -> str:
+def format_surprise(text: str, bits: Sequence[float], columns: int | None, *, colours: int) -> str:
     """Write a text with its surprise, a legend and the mean.
 
     Args:
         text: any text; its control characters are made visible.
         bits: surprise of each character in bits.
-        columns: width of the terminal in columns, at least 2.
-        colours: whether to write colours instead of marks.
+        columns: width of the terminal in columns, at least 8; None if there is no limit.
+        colours: number of colours of the terminal, 16 or 256; 0 to write marks instead.
     """
     total = math.fsum(bits)
     summary = f"{total / max(len(text), 1):.3f} bits per character, {len(text):,} characters"
     shown = format_text(text, bits, columns, colours=colours)
-    return f"{shown}\n{format_legend(colours=colours)}\n{summary}"
+    return f"{shown}\n{format_legend(columns, colours=colours)}\n{format_notes([summary], columns)}"
 
 
-def legend_parts() -> list[tuple[str, int]]:
+def legend_parts(colours: int) -> list[tuple[str, int]]:
     """Return the parts of the legend of colours, each with its width in columns."""
     ends = [f"-{high:g}" for high in SURPRISE_STEPS[1:]] + [" or more"]
     parts = [(word, len(word)) for word in ("surprise", "in", "bits:")]
-    for low, end, colour in zip(SURPRISE_STEPS, ends, COLOURS, strict=True):
+    for low, end, colour in zip(SURPRISE_STEPS, ends, COLOURS[colours], strict=True):
         shown = f" {low:g}{end} "
         parts.append((paint([Tile(shown, colour)]), len(shown)))
     return parts
 
 
-def _coloured(text: str, bits: Sequence[float]) -> str:
-    tiles = []
-    for character, surprise in zip(text, bits, strict=True):
-        if character == "\n":
-            # The end of the line has no colour: a terminal would fill the rest of the line with it.
-            tiles += [Tile("\u21b5", colour_of(surprise)), Tile("\n")]
-        else:
-            tiles.append(Tile(_shown(character), colour_of(surprise)))
-    return paint(tiles)
+def colour_of(surprise: float, colours: int) -> str:
+    """Return the code of the colour of a number of bits; empty for less than 1 bit.
 
-
-def colour_of(surprise: float) -> str:
-    """Return the code of the colour of a number of bits; empty for less than 1 bit."""
-    return COLOURS[sum(surprise >= low for low in SURPRISE_STEPS[1:])]
-
-
-def _marked(text: str, bits: Sequence[float], columns: int) -> Iterator[str]:
-    line = marks = ""
-    for character, surprise in zip(text, bits, strict=True):
-        shown = "\u21b5" if character == "\n" else _shown(character)
-        taken = width(shown)
-        if line and width(line) + taken > columns:
-            yield from (line, marks)
-            line = marks = ""
-        line += shown
-        marks += mark(surprise).ljust(taken) if taken else ""
-        if character == "\n":
-            yield from (line, marks)
-            line = marks = ""
-    if line:
-        yield from (line, marks)
+    Args:
+        surprise: number of bits.
+        colours: number of colours of the terminal, 16 or 256.
+    """
+    return COLOURS[colours][sum(surprise >= low for low in SURPRISE_STEPS[1:])]
 
 
 def mark(surprise: float) -> str:
@@ -87,5 +73,41 @@ def mark(surprise: float) -> str:
     return "." if surprise < 1 else "+" if surprise >= 10 else str(int(surprise))
 
 
+Row = list[tuple[str, float]]
+
+
+def _rows(text: str, bits: Sequence[float], columns: int | None) -> Iterator[Row]:
+    """Yield the lines to show: what is shown of each character, and its surprise."""
+    row, taken, begin = Row(), 0, 0
+    for piece in breakable(text):
+        shown = [*map(_shown, piece)]
+        size = sum(map(width, shown))
+        if columns is not None and row and taken + size > columns:
+            yield row
+            row, taken = Row(), 0
+        for sign, surprise in zip(shown, bits[begin : begin + len(piece)], strict=True):
+            if columns is not None and row and taken + width(sign) > columns:
+                yield row
+                row, taken = Row(), 0
+            row.append((sign, surprise))
+            taken += width(sign)
+        begin += len(piece)
+        if piece.endswith("\n"):
+            yield row
+            row, taken = Row(), 0
+    if row:
+        yield row
+
+
 def _shown(character: str) -> str:
-    return "\u2409" if character == "\t" else visible(character)
+    return {"\t": "\u2409", "\n": "\u21b5"}.get(character) or visible(character)
+
+
+def _coloured(row: Row, colours: int) -> Iterator[str]:
+    # The end of the line has no colour: a terminal would fill the rest of the line with it.
+    yield paint(Tile(sign, colour_of(surprise, colours)) for sign, surprise in row)
+
+
+def _marked(row: Row, _: int) -> Iterator[str]:
+    yield "".join(sign for sign, _ in row)
+    yield "".join(mark(surprise).ljust(size) for sign, surprise in row if (size := width(sign)))
