@@ -1,12 +1,15 @@
 import json
+import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pexpect
 import pytest
 
 from textgen.runs.lock import training_lock
+from textgen.runs.run import Run
 from textgen.terminal.cli import run_command
 
 Say = Callable[..., tuple[int, str, str]]
@@ -31,6 +34,16 @@ def test_runs_are_named_by_arguments_or_model(say: Say) -> None:
         assert say(command, "--model", "fox", "--json") == by_name
     assert say("info", "fox", "--model", "fox")[0] == 2
     assert say("runs", "fax")[0] == 4
+
+
+def test_a_run_trained_for_a_measurement_is_listed_as_such(say: Say, tiny_run: Path) -> None:
+    measured = Run(Path(shutil.copytree(tiny_run, tiny_run.with_name("measured"))))
+    measured.write_record(replace(measured.record(), is_measurement=True))
+    lines = {line.split()[0]: line for line in say("runs")[1].splitlines()}
+    assert lines["measured"].endswith("finished, for a measurement")
+    assert lines["fox"].endswith("finished")
+    assert "2 checkpoints" not in say("info")[1]
+    assert json.loads(say("info", "--json")[1])["name"] == "fox"
 
 
 def test_a_script_deletes_and_renames_runs(say: Say, tiny_run: Path) -> None:

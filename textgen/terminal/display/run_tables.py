@@ -182,6 +182,12 @@ def format_speeds(speeds: "Sequence[Speeds]", columns: int | None = None) -> str
     return f"{format_table([head, *rows], columns)}\n\n{format_labelled(notes, columns)}"
 
 
+def _remarks(summary: dict[str, Any]) -> str:
+    """Return what there is to say of a run besides its numbers."""
+    remarks = {"finished": summary["finished"], "for a measurement": summary["measurement"]}
+    return ", ".join(remark for remark, is_so in remarks.items() if is_so)
+
+
 def format_summaries(summaries: Sequence[dict[str, Any]], columns: int | None = None) -> str:
     """Describe runs in a table with one line for each.
 
@@ -206,7 +212,7 @@ def format_summaries(summaries: Sequence[dict[str, Any]], columns: int | None = 
                 f"{summary['step']:,}",
                 f"{summary['steps']:,}",
                 format_bits(summary["best_bits_per_character"]),
-                "finished" if summary["finished"] else "",
+                _remarks(summary),
             )
         )
     return format_table(rows, columns)
