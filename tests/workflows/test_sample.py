@@ -101,3 +101,29 @@ def test_only_small_networks_are_compiled_into_one_kernel(
 def test_no_characters_are_no_characters(tiny_run: Path) -> None:
     assert texts(2, "jax", length=0) == ["", ""]
     assert texts(2, "numpy", length=0) == ["", ""]
+
+
+@pytest.mark.parametrize(("engine", "num_samples"), [("numpy", 1), ("jax", 3)])
+def test_what_takes_long_before_a_text_is_told(
+    tiny_run: Path, engine: Literal["numpy", "jax"], num_samples: int
+) -> None:
+    told: list[str] = []
+    order = Order(
+        settings=SamplingSettings(),
+        prompt="the fox " * 300,
+        length=3,
+        num_samples=num_samples,
+        engine=engine,
+    )
+    silent = []
+    for _ in write_samples(load_model("fox"), order, tell=told.append):
+        silent.append(len(told))
+    assert told[:2] == ["reading the prompt", "reading the prompt, 0 of 2,400 characters"]
+    if engine == "numpy":
+        assert {*silent} == {len(told)}  # nothing is told once the text flows
+    else:
+        assert told[4] == "starting JAX and compiling the network"
+        assert told[-1] == "writing samples 1 to 3, up to 3 characters"
+    told.clear()
+    list(report_samples(load_model("fox"), order, tell=told.append))
+    assert told[-1] == f"writing sample {num_samples} of {num_samples}"

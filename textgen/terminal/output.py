@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shutil
+import stat
 import sys
 import threading
 import time
@@ -152,9 +153,11 @@ class ProgressLine:
         self.close()
 
     def show(self, message: str) -> None:
-        """Say how far the work is now."""
+        """Say how far the work is now; nothing is shown while the message is empty."""
         self._message = message
-        if self._form == "live" and self._thread is None:
+        if not message:
+            self._erase()
+        elif self._form == "live" and self._thread is None:
             self._thread = threading.Thread(target=self._draw_until_ended, daemon=True)
             self._thread.start()
         elif self._form == "plain" and time.monotonic() - self._last > PROGRESS_SECONDS:
@@ -168,8 +171,7 @@ class ProgressLine:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        with self.out_of_the_way():
-            pass
+        self._erase()
 
     def _draw_until_ended(self) -> None:
         wait = self._begun + LIVE_SECONDS - time.monotonic()
@@ -182,10 +184,19 @@ class ProgressLine:
         seconds = int(time.monotonic() - self._begun)
         line = cut(f"{one_line(self._message)}, {seconds} s", (columns_of(sys.stderr) or 80) - 1)
         is_new = line != self._shown or ProgressLine._drawn is not self
-        if is_new and ProgressLine._is_free and not self._ended.is_set():
+        is_wanted = self._message and not self._ended.is_set()
+        if is_new and is_wanted and ProgressLine._is_free:
             sys.stderr.write(f"\r{line}\x1b[K")
             sys.stderr.flush()
             self._shown, ProgressLine._drawn = line, self
+
+    @classmethod
+    def _erase(cls) -> None:
+        with cls._lock, suppress(OSError):
+            if cls._drawn is not None:
+                cls._drawn = None
+                sys.stderr.write(ERASE_LINE)
+                sys.stderr.flush()
 
     @classmethod
     @contextmanager
@@ -197,11 +208,7 @@ class ProgressLine:
                 progress is shown until it is.
         """
         with cls._lock:
-            if cls._drawn is not None:
-                cls._drawn = None
-                with suppress(OSError):
-                    sys.stderr.write(ERASE_LINE)
-                    sys.stderr.flush()
+            cls._erase()
             yield
             cls._is_free = ends_line
 
@@ -301,6 +308,14 @@ def prepare_streams() -> None:
     ):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors=errors)
+
+
+def is_piped(stream: TextIO) -> bool:
+    """Return whether a stream goes to another program, rather than to a terminal or a file."""
+    try:
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    except OSError:
+        return False
 
 
 def terminal_width(least: int = 0) -> int:

@@ -55,6 +55,7 @@ def write_samples(
     *,
     is_scored: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[int, Piece]]:
     """Write samples. Sample i depends only on the seed and i.
 
@@ -64,6 +65,7 @@ def write_samples(
         is_scored: whether to compute the surprise of the pieces.
         should_stop: function that is called again and again; true ends the writing. Everything
             written until then is yielded.
+        tell: function that is called with a line of progress while nothing can be yielded.
 
     Yields:
         The number of a sample and a piece of it, one sample after the other. Each sample has at
@@ -75,6 +77,7 @@ def write_samples(
         UsageError: if the settings cannot be used with this model.
     """
     # The settings are checked before JAX is started, so that an error appears at once.
+    tell("reading the prompt")
     first = model.generator(seed=order.seed)
     first.sampler(order.settings)
     prompt = first.vocabulary.encode(order.prompt, order.on_unknown)
@@ -84,8 +87,10 @@ def write_samples(
         if should_stop():
             return
         first.feed_tokens(prompt[begin : begin + READ_AT_ONCE])
+        tell(f"reading the prompt, {begin:,} of {len(prompt):,} characters")
     is_compiled = engine_of(model, order) == "jax"
     if is_compiled:
+        tell("starting JAX and compiling the network")
         prepare_jax(one_kernel=model.config.settings.hidden_size <= LARGEST_OF_A_CORE)
         first.engine = model.jax_engine()
     group = SIDE_BY_SIDE if is_compiled else 1
@@ -100,7 +105,7 @@ def write_samples(
             yield begin, Piece("", 0.0, None if order.length else "length")
             yield from ((begin, piece) for (piece,) in pieces if piece)
         else:
-            yield from zip(indices, _whole(pieces, len(indices)), strict=True)
+            yield from zip(indices, _whole(pieces, indices, tell), strict=True)
         if should_stop():
             return
 
@@ -121,7 +126,11 @@ def _until(
 
 
 def report_samples(
-    model: Model, order: Order, *, should_stop: Callable[[], bool] = lambda: False
+    model: Model,
+    order: Order,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[dict[str, Any]]:
     """Write samples and report on each of them.
 
@@ -130,6 +139,7 @@ def report_samples(
         order: what to write.
         should_stop: function that is called again and again; true ends the writing. Unfinished
             samples are left out.
+        tell: function that is called with lines of progress.
 
     Yields:
         For each sample, as JSON can hold it: the text, why it ends, its surprise to the model, how
@@ -150,8 +160,8 @@ def report_samples(
         "settings": {"length": order.length, "on_unknown": order.on_unknown}
         | order.settings.to_json(),
     }
-    written = write_samples(model, order, is_scored=True, should_stop=should_stop)
-    for group in _groups(written):
+    written = write_samples(model, order, is_scored=True, should_stop=should_stop, tell=tell)
+    for group in _groups(_told(written, order, tell)):
         samples = [Sample.of(pieces) for pieces in group.values()]
         copies: list[dict[str, Any]] = [{"longest_copy": None, "new_20_grams": None}] * len(group)
         if training is not None:
@@ -164,6 +174,14 @@ def report_samples(
             ]
         for number, sample, novelty in zip(group, samples, copies, strict=True):
             yield {"sample": number} | asdict(sample) | novelty | common
+
+
+def _told(
+    pieces: Iterator[tuple[int, Piece]], order: Order, tell: Callable[[str], None]
+) -> Iterator[tuple[int, Piece]]:
+    for number, piece in pieces:
+        tell(f"writing sample {number + 1:,} of {order.num_samples:,}")
+        yield number, piece
 
 
 def _groups(pieces: Iterator[tuple[int, Piece]]) -> Iterator[dict[int, list[Piece]]]:
@@ -196,7 +214,12 @@ def expected_length(settings: SamplingSettings, length: int) -> int:
     )
 
 
-def _whole(steps: Iterator[tuple[Piece | None, ...]], count: int) -> Iterator[Piece]:
+def _whole(
+    steps: Iterator[tuple[Piece | None, ...]], indices: range, tell: Callable[[str], None]
+) -> Iterator[Piece]:
+    """Run out the writing of several samples, and yield each of them as one piece."""
+    count, lengths = len(indices), [0] * len(indices)
+    which = f"writing samples {indices[0] + 1:,} to {indices[-1] + 1:,}"
     texts: list[list[str]] = [[] for _ in range(count)]
     nats, finishes = [0.0] * count, list[FinishReason | None]([None] * count)
     for step in steps:
@@ -205,6 +228,8 @@ def _whole(steps: Iterator[tuple[Piece | None, ...]], count: int) -> Iterator[Pi
                 texts[row].append(piece.text)
                 nats[row] += piece.nats
                 finishes[row] = piece.finish
+                lengths[row] += len(piece.text)
+        tell(f"{which}, up to {max(lengths):,} characters")
     for row in range(count):
         finish = finishes[row] if texts[row] else "length"
         yield Piece("".join(texts[row]), nats[row], finish)

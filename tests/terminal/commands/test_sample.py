@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import TEXT
+from tests.conftest import TEXT, textgen
+from tests.terminal.terminals import command_on_terminal
 from textgen.settings import SamplingSettings
 from textgen.terminal.cli import run_command
 from textgen.workflows.load import load_model
@@ -212,3 +213,20 @@ def test_a_text_that_is_stuck_says_so(sample: Say) -> None:
     assert code == 0
     assert out == "t"  # a newline was read before it, and no other character may begin the line
     assert "sample 1 ends here: the settings permit no further character" in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [20, 60, 100])
+def test_samples_on_a_terminal_are_wrapped_and_have_borders(tiny_run: Path, columns: int) -> None:
+    given = ["sample", "fox", "--num-samples=2", "--length=120", "--seed=3", "--prompt", "the "]
+    piped = textgen(*given).stdout.split("\n\nthe ")
+    written = command_on_terminal(given, columns, NO_COLOR="1")
+    shown = written.replace("\r\n", "\n").split("\u2500\n")
+    assert shown[0].startswith("\u2500\u2500 1 of 2 \u2500")
+    assert max(map(len, written.split("\r\n"))) == columns
+    for sample, text in zip(shown[1:], piped, strict=True):
+        # A word that is wider than the terminal is broken.
+        words = sample.split("\u2500\u2500")[0].split()
+        assert "".join(words) == "".join(("the " + text.removeprefix("the ")).split())
+    unwrapped = command_on_terminal([*given, "--no-wrap"], columns, NO_COLOR="1")
+    assert piped[1] in unwrapped.replace("\r\n", "\n")

@@ -15,16 +15,19 @@ from textgen.terminal.commands.options import (
     AsJson,
     Engine,
     Model,
+    Progress,
     Quiet,
     RunArgument,
     Seed,
     Unknown,
+    Wrap,
     offers,
     read_escapes,
     sampling_settings,
 )
 from textgen.terminal.commands.run_names import one_run
-from textgen.terminal.output import emit, emit_json, say
+from textgen.terminal.display.samples import ShownSamples
+from textgen.terminal.output import ProgressLine, emit_json, is_piped, say
 
 
 @offers(SAMPLING_OPTIONS, after="length", has_defaults=True)
@@ -45,6 +48,8 @@ def sample(
     num_samples: Annotated[int, typer.Option(help="Number of samples to write.")] = 1,
     on_unknown: Unknown = PROMPT_UNKNOWN,
     engine: Engine = "auto",
+    wrap: Wrap = True,
+    progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
     **asked: Any,
@@ -78,24 +83,34 @@ def sample(
         engine=engine,
     )
     loaded = load_model(named)
-    begun = -1
-    with noted_signals() as ending:
+    with noted_signals() as ending, ProgressLine(progress, quiet=quiet) as line:
         if as_json:
-            for report in report_samples(loaded, order, should_stop=ending.requested):
+            for report in report_samples(
+                loaded, order, should_stop=ending.requested, tell=line.show
+            ):
+                _end_silence(line)
                 emit_json("sample", report)
         else:
-            for number, piece in write_samples(loaded, order, should_stop=ending.requested):
-                if begun < 0 and seed is None and not quiet:
+            shown = ShownSamples(order.prompt, num_samples, wraps=wrap)
+            pieces = write_samples(loaded, order, should_stop=ending.requested, tell=line.show)
+            for number, piece in pieces:
+                _end_silence(line)
+                if not shown.has_begun and seed is None and not quiet:
                     say(f"seed {order.seed}")
-                if number > begun:
-                    emit(("\n\n" if number else "") + text)
-                    begun = number
-                emit(piece.text)
+                shown.write(number, piece.text)
                 if piece.finish == "stuck" and not quiet:
+                    shown.end_line()
                     say(f"sample {number + 1} ends here: the settings permit no further character")
-    if sys.stdout.isatty() and not as_json:
-        emit("\n")
+            shown.end_line()
     raise typer.Exit(ending.exit_code)
+
+
+def _end_silence(line: ProgressLine) -> None:
+    """Remove the progress, for good where what reads stdout may write to the same terminal."""
+    if is_piped(sys.stdout):
+        line.close()
+    else:
+        line.show("")
 
 
 def _words(path: Path | None) -> tuple[str, ...]:
