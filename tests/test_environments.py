@@ -92,7 +92,13 @@ def test_settings_of_jax_for_other_work_change_no_number(tiny_run: Path, corpus:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "value"), [("JAX_PLATFORMS", "cuda"), ("JAX_PLATFORMS", "gpu"), ("XLA_FLAGS", "--x")]
+    ("name", "value"),
+    [
+        ("JAX_PLATFORMS", "cuda"),
+        ("JAX_PLATFORMS", "gpu"),
+        ("JAX_LOGGING_LEVEL", "loud"),
+        ("XLA_FLAGS", "--x"),
+    ],
 )
 def test_a_variable_with_which_jax_cannot_start_is_named(
     tiny_run: Path, corpus: Path, name: str, value: str

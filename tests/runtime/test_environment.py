@@ -10,15 +10,10 @@ from textgen.runtime.environment import ignore_settings, prepare_jax
 
 # Every setting of JAX that a command takes from the environment.
 HEEDED = {
-    "JAX_COMPILATION_CACHE_CHECK_CONTENTS",
     "JAX_COMPILATION_CACHE_DIR",
-    "JAX_COMPILATION_CACHE_EXPECT_PGLE",
-    "JAX_COMPILATION_CACHE_INCLUDE_METADATA_IN_KEY",
     "JAX_COMPILATION_CACHE_MAX_SIZE",
     "JAX_CUDA_VISIBLE_DEVICES",
     "JAX_DEBUG_LOG_MODULES",
-    "JAX_DUMP_IR_MODES",
-    "JAX_DUMP_IR_TO",
     "JAX_ENABLE_COMPILATION_CACHE",
     "JAX_EXPLAIN_CACHE_MISSES",
     "JAX_LOGGING_LEVEL",

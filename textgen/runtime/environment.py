@@ -21,10 +21,10 @@ from textgen.runtime.xla_options import ONE_KERNEL, prefer_one_kernel
 SETTINGS = ("JAX", "FLAX_", "NNX_", "CHECK_VMA", "EAGER_CONSTANT_FOLDING", "MOCK_NUM_GPU_PROCESSES")
 # Beginnings of the names of those that a command does not ignore.
 HEEDED = (
-    "JAX_COMPILATION_CACHE_",
+    "JAX_COMPILATION_CACHE_DIR",
+    "JAX_COMPILATION_CACHE_MAX_SIZE",
     "JAX_CUDA_VISIBLE_DEVICES",
     "JAX_DEBUG_LOG_MODULES",
-    "JAX_DUMP_IR_",
     "JAX_ENABLE_COMPILATION_CACHE",
     "JAX_EXPLAIN_CACHE_MISSES",
     "JAX_LOG",
@@ -59,8 +59,11 @@ def prepare_jax(
         prefer_one_kernel(environment)
     try:
         import jax  # noqa: F401
-    except ValueError as error:  # such as: invalid truth value 'maybe' for environment 'JAX_...'
-        raise UsageError(f"JAX cannot start: {error}; change or unset that variable") from error
+    except ValueError as error:  # such as: Invalid value "x" for JAX flag jax_logging_level
+        found = re.search("jax_[a-z_]+", str(error).lower())
+        name = found[0].upper() if found else "its environment variables"
+        value = f"={environment[name]}" if name in environment else ""
+        raise UsageError(f"JAX cannot start with {name}{value}; change or unset it") from error
 
 
 def ignore_settings(environment: MutableMapping[str, str]) -> None:

@@ -15,8 +15,9 @@ def prefer_one_kernel(environment: MutableMapping[str, str] = os.environ) -> Non
 
     Args:
         environment: the environment variables of this process. A value that they already have for
-            this option is kept.
+            this option is kept, and so is the name of a file with options.
     """
-    flags = environment.get("XLA_FLAGS", "")
-    if "xla_backend_extra_options" not in flags:
+    flags = environment.get("XLA_FLAGS", "").strip()
+    is_file = flags and not flags.startswith("--")
+    if not is_file and "xla_backend_extra_options" not in flags:
         environment["XLA_FLAGS"] = f"{flags} {ONE_KERNEL}".strip()
