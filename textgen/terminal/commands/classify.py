@@ -10,7 +10,7 @@ import typer
 from textgen.errors import UsageError
 from textgen.settings import TEXT_UNKNOWN
 from textgen.terminal.commands.completion import complete_run, complete_text
-from textgen.terminal.commands.options import AsJson, Quiet, Scored
+from textgen.terminal.commands.options import AsJson, Progress, Quiet, Scored
 from textgen.terminal.commands.text_input import refuse_empty, text_chunks, with_progress
 from textgen.terminal.display.score_tables import (
     format_judged,
@@ -42,6 +42,7 @@ def classify(
     ] = None,
     lines: Annotated[bool, typer.Option("--lines", help="Classify each line by itself.")] = False,
     on_unknown: Scored = TEXT_UNKNOWN,
+    progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -60,9 +61,12 @@ def classify(
     if lines:
         for line in refuse_empty(scoring.read_each_line(chunks), sources):
             judged = judge(line, names)
-            emit_json("line", judged) if as_json else emit(format_judged(judged))
+            if as_json:
+                emit_json("line", judged)
+            else:
+                emit(format_judged(judged, columns_of(sys.stdout)) + "\n")
     else:
-        parts = with_progress(scoring.read(chunks), scoring, sources, quiet=quiet)
+        parts = with_progress(scoring.read(chunks), scoring, sources, progress, quiet=quiet)
         for _ in refuse_empty(parts, sources):
             pass
     report = scoring.report()

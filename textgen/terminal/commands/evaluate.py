@@ -12,6 +12,7 @@ from textgen.terminal.commands.options import (
     AsJson,
     Model,
     Output,
+    Progress,
     Quiet,
     RunBeforeTexts,
     Unknown,
@@ -36,6 +37,7 @@ def evaluate(
     model: Model = None,
     output: Output = None,
     on_unknown: Unknown = TEXT_UNKNOWN,
+    progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -69,7 +71,7 @@ def evaluate(
                 f"the model does not know {unknown:,} of {len(text):,} characters "
                 f"(--on-unknown {on_unknown})"
             )
-    with noted_signals() as ending, EvaluationDisplay(quiet=quiet) as display:
+    with noted_signals() as ending, EvaluationDisplay(progress, quiet=quiet) as display:
         for event in evaluate.evaluate(loaded, tokens):
             display.show(event)
             if ending.requested():

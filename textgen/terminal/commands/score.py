@@ -13,7 +13,15 @@ from textgen.errors import ThresholdError, UsageError
 from textgen.readable import cut, one_line
 from textgen.settings import TEXT_UNKNOWN, check_number
 from textgen.terminal.commands.completion import complete_text
-from textgen.terminal.commands.options import AsJson, Model, Output, Quiet, RunBeforeTexts, Scored
+from textgen.terminal.commands.options import (
+    AsJson,
+    Model,
+    Output,
+    Progress,
+    Quiet,
+    RunBeforeTexts,
+    Scored,
+)
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import runs_and_sources
 from textgen.terminal.commands.text_input import refuse_empty, text_chunks, with_progress
@@ -82,6 +90,7 @@ def score(
     ] = None,
     output: Output = None,
     on_unknown: Scored = TEXT_UNKNOWN,
+    progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -116,12 +125,12 @@ def score(
     scoring = Scoring(models, on_unknown=on_unknown, dynamic=dynamic)
     if lines:
         found = scoring.read_each_line(chunks) if separate else scoring.read_lines(chunks)
-        found = with_progress(found, scoring, sources, quiet=quiet or not sort)
+        found = with_progress(found, scoring, sources, progress if sort else "none", quiet=quiet)
         found = refuse_empty(found, sources)
         shown = heapq.nlargest(top or TOP, _written(found), key=_rank) if sort else found
         _show_lines(scoring.names, shown, as_json=as_json)
     else:
-        parts = with_progress(scoring.read(chunks), scoring, sources, quiet=quiet)
+        parts = with_progress(scoring.read(chunks), scoring, sources, progress, quiet=quiet)
         parts = refuse_empty(parts, sources)
         if output is not None:
             parts = _drawn(parts, scoring.names, output, quiet=quiet)

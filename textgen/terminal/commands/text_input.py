@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from textgen.errors import CorpusError, read_as
-from textgen.terminal.output import ProgressLine, say
+from textgen.terminal.output import ProgressLine, ProgressMode, say
 
 if TYPE_CHECKING:
     from textgen.workflows.score import Scoring
@@ -62,11 +62,16 @@ def _joined(files: Sequence[Path]) -> Iterator[str]:
 
 
 def with_progress(
-    found: "Iterable[T]", scoring: "Scoring", sources: Sequence[Path], *, quiet: bool
+    found: "Iterable[T]",
+    scoring: "Scoring",
+    sources: Sequence[Path],
+    mode: ProgressMode,
+    *,
+    quiet: bool,
 ) -> Iterator[T]:
     """Pass on what is found in a text, and show how much of it is read, unless it is typed."""
     is_typed = sys.stdin.isatty() and (not sources or STANDARD_INPUT in sources)
-    with ProgressLine(quiet=quiet or is_typed) as progress:
+    with ProgressLine(mode, quiet=quiet or is_typed) as progress:
         progress.show("reading the text")
         for one in found:
             yield one

@@ -10,7 +10,7 @@ from textgen.evaluation.baselines import Measuring
 from textgen.readable import one_line
 from textgen.terminal.display.live import LiveView
 from textgen.terminal.display.render import format_notes, format_table
-from textgen.terminal.output import say
+from textgen.terminal.output import ProgressMode, progress_form, say
 from textgen.workflows.evaluate import Evaluation, Result
 from textgen.workflows.events import Note
 
@@ -59,10 +59,17 @@ class EvaluationDisplay:
         results: the results so far.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, progress: ProgressMode = "auto", *, quiet: bool) -> None:
+        """Prepare the display without showing anything.
+
+        Args:
+            progress: how to show progress; see `progress_form`.
+            quiet: whether to show nothing at all.
+        """
         self.results: list[Result] = []
         self._quiet = quiet
-        self._live = LiveView(quiet=quiet)
+        self._is_plain = progress_form(progress, quiet=quiet) == "plain"
+        self._live = LiveView(progress, quiet=quiet)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -75,18 +82,15 @@ class EvaluationDisplay:
         """Show one event."""
         match event:
             case Note(text):
-                self._say(one_line(text))
+                if not self._quiet:
+                    say(one_line(text))
             case Result():
                 self.results.append(event)
-                if not self._live.is_on:
-                    self._say(format_result(event))
+                if self._is_plain:
+                    say(format_result(event))
             case Measuring(what, share) if self._live.is_on:
                 percent = f", {math.floor(100 * share)} %" if share else ""
                 lines = [*map(format_result, self.results), f"measuring {what}{percent}"]
                 self._live.update(Text("\n".join(lines)))
-            case Measuring(what, share) if not share:
-                self._say(f"measuring {what}")
-
-    def _say(self, text: str) -> None:
-        if not self._quiet:
-            say(text)
+            case Measuring(what, share) if not share and self._is_plain:
+                say(f"measuring {what}")

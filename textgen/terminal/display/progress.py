@@ -1,5 +1,6 @@
 """The progress of training: live lines on a terminal, and a line for each evaluation elsewhere."""
 
+import sys
 from typing import Self
 
 from rich.console import Group
@@ -17,41 +18,59 @@ from textgen.terminal.display.render import (
     format_bits,
     format_count,
     format_duration,
+    format_labelled,
 )
 from textgen.terminal.display.run_tables import format_network
-from textgen.terminal.output import ProgressLine, ProgressMode, progress_form, say
+from textgen.terminal.output import ProgressLine, ProgressMode, columns_of, progress_form, say
 from textgen.training.loop import Report
 from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved, Working
 
 STOPPING = "saving and stopping; Ctrl-C again stops at once, without saving"
 
 
-def format_plan(event: Planned) -> str:
-    """Describe a plan: text, split, network, steps, epochs, expected time and reasons."""
+def format_plan(event: Planned, columns: int | None = None) -> str:
+    """Describe a plan: text, split, network, steps, epochs, expected time and reasons.
+
+    Args:
+        event: the plan.
+        columns: width of the terminal in columns; None if there is no limit.
+    """
     record, plan = event.record, event.record.plan
     corpus, model = record.corpus, record.config.settings
     epochs = plan.steps * plan.characters_per_step / corpus.training_characters
-    lines = [
-        f"run      {one_line(str(event.run.path))}",
-        f"text     {corpus.characters:,} characters, "
-        f"alphabet of {format_count(model.vocab_size - 1, 'character')}",
-        f"split    {corpus.training_characters:,} characters for training, "
-        f"{corpus.validation_characters:,} for validation",
-        f"network  {format_network(model.cell, model.num_layers, model.hidden_size)}, "
-        f"{parameter_count(model):,} parameters, dropout {model.dropout_rate:g}",
-        f"plan     {format_count(plan.steps, 'step')}, {epochs:.1f} epochs, "
-        f"{format_batch(plan.batch_size, plan.sequence_length)}",
-        f"         peak learning rate {plan.learning_rate:g}, "
-        f"{format_count(plan.devices, 'device')}, seed {plan.seed}, patience {plan.patience}",
+    alphabet = format_count(model.vocab_size - 1, "character")
+    pairs = [
+        ("run", one_line(str(event.run.path))),
+        ("text", f"{corpus.characters:,} characters, alphabet of {alphabet}"),
+        (
+            "split",
+            f"{corpus.training_characters:,} characters for training, "
+            f"{corpus.validation_characters:,} for validation",
+        ),
+        (
+            "network",
+            f"{format_network(model.cell, model.num_layers, model.hidden_size)}, "
+            f"{parameter_count(model):,} parameters, dropout {model.dropout_rate:g}",
+        ),
+        (
+            "plan",
+            f"{format_count(plan.steps, 'step')}, {epochs:.1f} epochs, "
+            f"{format_batch(plan.batch_size, plan.sequence_length)}",
+        ),
+        (
+            "",
+            f"peak learning rate {plan.learning_rate:g}, "
+            f"{format_count(plan.devices, 'device')}, seed {plan.seed}, patience {plan.patience}",
+        ),
     ]
     if event.seconds is not None:
         about = f"about {format_duration(event.seconds)}"
-        lines.append(f"time     {about if event.seconds >= 1 else 'less than 1 s'}")
+        pairs.append(("time", about if event.seconds >= 1 else "less than 1 s"))
     labels = ["reasons", *[""] * len(event.reasons)]
-    lines += [f"{label:<9}{why}" for label, why in zip(labels, event.reasons, strict=False)]
+    pairs += zip(labels, event.reasons, strict=False)
     if event.first_step > plan.first_step:
-        lines.append(f"resumed  after step {event.first_step:,} of {plan.last_step:,}")
-    return "\n".join(lines)
+        pairs.append(("resumed", f"after step {event.first_step:,} of {plan.last_step:,}"))
+    return format_labelled(pairs, columns)
 
 
 def format_work(work: Working) -> str:
@@ -109,7 +128,7 @@ class TrainingDisplay:
         """
         self._quiet = quiet
         self._form = progress_form(progress, quiet=quiet)
-        self._live = LiveView(quiet=self._form != "live")
+        self._live = LiveView(progress, quiet=quiet)
         self._before = ProgressLine(progress, quiet=quiet)
         self._is_stopping = False
         self._planned: Planned | None = None
@@ -133,7 +152,7 @@ class TrainingDisplay:
                 self._before.show(format_work(event))
             case Planned():
                 self._before.close()
-                self._print(format_plan(event))
+                self._print(format_plan(event, columns_of(sys.stderr)))
                 self._planned = event
                 self._live.start()
             case Report():

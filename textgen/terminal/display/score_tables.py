@@ -84,10 +84,17 @@ def judge(line: "Line", labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def format_judged(judged: Mapping[str, Any]) -> str:
-    """Write the most probable label of a line, its probability and the line; see `judge`."""
+def format_judged(judged: Mapping[str, Any], columns: int | None = None) -> str:
+    """Write the most probable label of a line, its probability and the line; see `judge`.
+
+    Args:
+        judged: the line.
+        columns: width of the terminal in columns, to which the line is wrapped; None to write
+            columns with tabs between them.
+    """
     share = percent(max(judged["posterior"].values()))
-    return f"{one_line(judged['label'])}\t{share}\t{one_line(judged['text'])}\n"
+    cells = one_line(judged["label"]), share, one_line(judged["text"])
+    return "\t".join(cells) if columns is None else format_notes(["  ".join(cells)], columns)
 
 
 def percent(share: float) -> str:
