@@ -88,5 +88,6 @@ def _pdf_text(data: bytes, name: str) -> str:
         return "\n".join(page.extract_text() for page in reader.pages)
     except CorpusError:
         raise
-    except Exception as error:  # of a damaged file pypdf raises errors of many kinds
+    # A damaged file ends in errors of many kinds.
+    except Exception as error:
         raise CorpusError(name, "the PDF is damaged") from error
