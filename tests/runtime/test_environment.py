@@ -1,4 +1,5 @@
 import os
+import sys
 from typing import Any
 
 import jax
@@ -72,3 +73,9 @@ def test_options_that_xla_knows_are_kept_and_its_own_are_not_tried(
     monkeypatch.setattr(module.subprocess, "run", lambda *_, **__: pytest.fail("it was tried"))
     for own in ({}, {"XLA_FLAGS": module.ONE_KERNEL}):
         prepare_jax({name: os.environ[name] for name in ("HOME", "PATH")} | own)
+
+
+def test_a_jax_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jax", None)
+    with pytest.raises(UsageError, match="pip install jax flax optax"):
+        prepare_jax({})

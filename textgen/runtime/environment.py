@@ -50,7 +50,8 @@ def prepare_jax(
         one_kernel: whether to compile loops as `prefer_one_kernel` does.
 
     Raises:
-        UsageError: if JAX or XLA cannot start with these variables; the message names them.
+        UsageError: if JAX is not installed, or JAX or XLA cannot start with these variables; the
+            message names them.
     """
     _check_xla_flags(environment)
     ignore_settings(environment)
@@ -59,6 +60,10 @@ def prepare_jax(
         prefer_one_kernel(environment)
     try:
         import jax  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            "this needs JAX, Flax and Optax, which are not installed: pip install jax flax optax"
+        ) from error
     except ValueError as error:  # such as: Invalid value "x" for JAX flag jax_logging_level
         found = re.search("jax_[a-z_]+", str(error).lower())
         name = found[0].upper() if found else "its environment variables"

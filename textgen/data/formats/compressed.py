@@ -11,22 +11,27 @@ from typing import Any, BinaryIO
 
 from textgen.errors import CorpusError
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
 # How many times its own size a file may grow when it is unpacked; any file may reach the size of
 # FREE_BYTES.
 MAX_EXPANSION = 1000
 FREE_BYTES = 2**26
+DAMAGED = "the file is damaged; it cannot be unpacked"
 
 OPENERS: dict[str, Callable[[Any], Any]] = {
     "gzip": lambda file: gzip.GzipFile(fileobj=file),
     "bzip2": bz2.BZ2File,
     "xz": lzma.LZMAFile,
-    "zstd": zstd.ZstdFile,
+    "zstd": lambda file: _zstd().ZstdFile(file),
 }
+
+
+def _zstd() -> Any:
+    """Import what reads zstandard: it is part of Python from 3.14 on."""
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd
 
 
 def unpacked(file: BinaryIO, kind: str, name: str) -> BinaryIO:
@@ -76,10 +81,16 @@ class _Bounded(io.RawIOBase):
             data = self._file.read(len(buffer))
         except EOFError as error:
             raise CorpusError(self._name, "the file is cut short; it cannot be unpacked") from error
-        except (OSError, lzma.LZMAError, zlib.error, zstd.ZstdError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
+        except OSError as error:
+            if error.errno is not None:
                 raise  # the disk failed, not the format
-            raise CorpusError(self._name, "the file is damaged; it cannot be unpacked") from error
+            raise CorpusError(self._name, DAMAGED) from error
+        except (lzma.LZMAError, zlib.error) as error:
+            raise CorpusError(self._name, DAMAGED) from error
+        except Exception as error:
+            if type(error).__name__ != "ZstdError":
+                raise
+            raise CorpusError(self._name, DAMAGED) from error
         buffer[: len(data)] = data
         self._count += len(data)
         check_expansion(self._count, self._source.count, self._name)
