@@ -2,7 +2,7 @@
 
 import hashlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -60,13 +60,19 @@ class Gathered:
         return np.concatenate([[0], self.ends[:-1] + 1])
 
 
-def gather(paths: Sequence[Path], rules: SourceRules, path: Path) -> Gathered:
+def gather(
+    paths: Sequence[Path],
+    rules: SourceRules,
+    path: Path,
+    progress: Callable[[int], None] = lambda characters: None,
+) -> Gathered:
     """Read sources once, and write their characters as provisional ids.
 
     Args:
         paths: sources; see `read_sources`.
         rules: how to read them.
         path: file to write the ids into.
+        progress: called now and then with the number of characters read.
 
     Raises:
         CorpusError: if a source cannot be read, or there are too many different characters.
@@ -74,7 +80,7 @@ def gather(paths: Sequence[Path], rules: SourceRules, path: Path) -> Gathered:
     """
     report = ReadReport()
     with storage_errors(path), path.open("wb+") as file:
-        writer = _Writer(file)
+        writer = _Writer(file, progress)
         files = array("q")
         for one, pieces in read_sources(paths, rules, report):
             first = len(writer.ends)
@@ -101,7 +107,8 @@ def gather(paths: Sequence[Path], rules: SourceRules, path: Path) -> Gathered:
 class _Writer:
     """Writes characters as the ranks of their first appearance, in the narrowest type."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, progress: Callable[[int], None]) -> None:
+        self._progress = progress
         self._file, self._waiting, self._length, self._written = file, list[str](), 0, 0
         self._ids = np.full(CODE_POINTS, -1, np.int64)
         self._is_inside = False
@@ -150,6 +157,7 @@ class _Writer:
         self.counts += np.bincount(ids, minlength=len(self.counts))
         self._file.write(ids.astype(self.dtype).tobytes())
         self._written += len(ids)
+        self._progress(self._written)
 
     def _make_room(self) -> None:
         """Grow the table of counts, and the type of the ids in the file, for all characters."""

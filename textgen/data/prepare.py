@@ -2,8 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Self, get_args
 
@@ -38,6 +38,8 @@ class TextRules:
         drop_repeats: whether a document that equals an earlier one is left out. In one whole text
             these are files and records, or lines if it is a list.
         seed: seed of what is held out.
+        fits_text: whether what is held out of one whole text depends on what the text is. Otherwise
+            it is the last tenth of each file, as in runs of textgen 0.2 and before.
     """
 
     source: SourceRules = field(default_factory=SourceRules)
@@ -46,6 +48,7 @@ class TextRules:
     rare: int = 0
     drop_repeats: bool = False
     seed: int = 0
+    fits_text: bool = True
 
     def __post_init__(self) -> None:
         if self.documents not in get_args(DocumentUnit):
@@ -54,6 +57,17 @@ class TextRules:
         if not isinstance(self.validation, str):
             check_number("validation", self.validation, 0, 0.5, open_low=True)
         check_number("rare", self.rare, 0, whole=True)
+
+    def changed(self) -> list[str]:
+        """Return the names of the rules that differ from the default, except the seed."""
+        plain = type(self)(seed=self.seed)
+        pairs = [(self, plain), (self.source, plain.source)]
+        return [
+            one.name
+            for mine, other in pairs
+            for one in fields(mine)  # type: ignore[arg-type]
+            if one.name != "source" and getattr(mine, one.name) != getattr(other, one.name)
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Return the rules as a dictionary that JSON can hold."""
@@ -80,6 +94,8 @@ class PreparedText:
         training_ids: number of ids of the training part.
         validation_ids: number of ids of the validation part.
         documents: number of documents; 0 if it is one whole text.
+        start: the character that a network reads before it writes: a newline, or else the first of
+            the text; `END` if the text is made of documents.
         sha256: SHA-256 of the text in UTF-8, before anything is left out of it.
         tokens_sha256: SHA-256 of the file of ids.
         report: what was read.
@@ -92,6 +108,7 @@ class PreparedText:
     training_ids: int
     validation_ids: int
     documents: int
+    start: str
     sha256: str
     tokens_sha256: str
     report: ReadReport
@@ -100,7 +117,11 @@ class PreparedText:
 
 
 def prepare_text(
-    paths: Sequence[Path], rules: TextRules, path: Path, vocabulary: Vocabulary | None = None
+    paths: Sequence[Path],
+    rules: TextRules,
+    path: Path,
+    vocabulary: Vocabulary | None = None,
+    progress: Callable[[int], None] = lambda characters: None,
 ) -> PreparedText:
     """Read sources and write them as ids.
 
@@ -109,6 +130,8 @@ def prepare_text(
         rules: how the text is made of them.
         path: file for the ids. Temporary files are made beside it.
         vocabulary: ids to use; None for those of the text, in the order of code points.
+        progress: called now and then with the number of characters read. It may raise an error to
+            end the work.
 
     Raises:
         CorpusError: if a source cannot be read, or the text is too short.
@@ -117,7 +140,7 @@ def prepare_text(
     """
     temporary = path.with_name(f".tmp-{path.name}-gathered")
     try:
-        gathered = gather(paths, rules.source, temporary)
+        gathered = gather(paths, rules.source, temporary, progress)
         if len(gathered) < MIN_CHARACTERS:
             problem = f"only {len(gathered)} characters; at least {MIN_CHARACTERS} are needed"
             raise CorpusError(paths[0], problem)
@@ -152,6 +175,8 @@ def _prepare(
         training, reason = documents, f"validation: the text of {rules.validation!r}"
     elif has_documents:
         training, validation, reason = _drawn(gathered, documents, rules.validation, rules.seed)
+    elif not rules.fits_text:
+        training, validation, reason = _last_tenths(gathered)
     else:
         split = choose_split(gathered, rules.validation, rules.seed)
         training, validation, reason = (
@@ -177,12 +202,18 @@ def _prepare(
         training_ids=training_ids,
         validation_ids=validation_ids,
         documents=len(documents) if has_documents else 0,
+        start=END if has_documents else _start(gathered, vocabulary),
         sha256=sha256,
         tokens_sha256=writer.digest.hexdigest(),
         report=gathered.report,
         notes=tuple(notes),
         reason=reason,
     )
+
+
+def _start(gathered: Gathered, vocabulary: Vocabulary) -> str:
+    known = (one for one in gathered.characters if one in vocabulary)
+    return "\n" if "\n" in vocabulary else next(known)
 
 
 def _drawn(
@@ -199,6 +230,19 @@ def _drawn(
         raise UsageError("all documents are equal, so none can be held out; see --validation")
     reason = f"validation: {held.sum():,} of {len(documents):,} documents, drawn by the seed"
     return documents[~held], documents[held], reason
+
+
+def _last_tenths(gathered: Gathered) -> tuple[Spans, Spans, str]:
+    """Return the first nine tenths and the last tenth of each file, with newlines between them."""
+    begins, ends = document_spans(gathered, "row").T
+    cuts = begins + (ends - begins) * 9 // 10
+    parts = []
+    for first, last in ((begins, cuts), (cuts, ends)):
+        spans = np.stack([first, last], axis=1)
+        # Each text but the last is followed by the newline after the first of them.
+        between = np.tile([[ends[0], ends[0] + 1]], (len(spans), 1))
+        parts.append(np.stack([spans, between], axis=1).reshape(-1, 2)[:-1])
+    return parts[0], parts[1], "validation: the last tenth of each file"
 
 
 def _without_repeats(gathered: Gathered, unit: DocumentUnit) -> tuple[Gathered, int, str]:

@@ -1,10 +1,13 @@
-"""Where a text ends before its length: before a stop text, after lines, after sentences."""
+"""Where a text ends before its length: before a stop text, after lines, after sentences.
+
+Where the network was trained on documents, it also writes the end of a text itself.
+"""
 
 from typing import Literal
 
 from textgen.settings import SamplingSettings
 
-FinishReason = Literal["length", "stop", "lines", "sentences", "stuck"]
+FinishReason = Literal["length", "end", "stop", "lines", "sentences", "stuck"]
 
 # A sentence ends after one of these and any closing characters, if white space follows. The period
 # of an abbreviation therefore counts as the end of a sentence.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.replaced import describe_replaced, find_replaced
-from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
+from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
 from textgen.errors import TextgenWarning
 from textgen.generation.copies import Tokens
 from textgen.generation.endings import EndFinder, FinishReason
@@ -107,8 +107,8 @@ class Sample:
     Attributes:
         text: the text, without the prompt.
         bits_per_character: its surprise under the model, before any filter; 0 if it is empty.
-        finish_reason: why it ends: `length`, `stop`, `lines`, `sentences`, or `stuck` if the
-            settings permitted no further character.
+        finish_reason: why it ends: `length`, `end` if the network wrote the end of a document,
+            `stop`, `lines`, `sentences`, or `stuck` if the settings permitted no further character.
     """
 
     text: str
@@ -152,7 +152,7 @@ class Generator:
         Args:
             reader: the engine that reads.
             vocabulary: the model's vocabulary.
-            start: the character that is read first if the generator writes before it reads.
+            start: the character that is read first: a newline, or `END` before a document.
             seed: seed of the draws, in [0, 2**63).
             sample: index of the sample, in [0, 2**63); each sample of a seed has its own draws.
             engine: the engine that writes; the reader by default.
@@ -297,7 +297,12 @@ class Generator:
     def read_start(self) -> None:
         """Read the start of a text, unless something was read or written before."""
         if not self._state.characters:
-            self.feed(self._start)
+            end = self.vocabulary.end_id
+            is_document = self._start == END and end is not None
+            start = (
+                np.array([end], np.int32) if is_document else self.vocabulary.encode(self._start)
+            )
+            self.feed_tokens(start)
 
 
 class _Writing:
@@ -310,7 +315,8 @@ class _Writing:
         self.standing = Standing(state.recurrent, sampler.begin(state.recent))
         self.is_over = False
         self._generator, self._sampler = generator, sampler
-        is_mid_line = not generator.vocabulary.decode(state.recent[-1:]).endswith("\n")
+        last = generator.vocabulary.decode(state.recent[-1:])
+        is_mid_line = not last.endswith(("\n", END))
         self._ends = EndFinder(sampler.settings, is_mid_line=is_mid_line)
         # A point at which everything drawn was given out. After it come the characters drawn since,
         # and the number of them that were given out.
@@ -328,18 +334,24 @@ class _Writing:
         """
         before, standing_before = len(self._drawn.tokens), self.standing
         self.standing = standing
-        stuck = np.flatnonzero(drawn.tokens == UNKNOWN_ID)
-        if len(stuck):
-            drawn = drawn.first(int(stuck[0]))
+        vocabulary = self._generator.vocabulary
+        is_stop = np.isin(drawn.tokens, [UNKNOWN_ID, vocabulary.end_id or UNKNOWN_ID])
+        stop = int(np.argmax(is_stop)) if is_stop.any() else None
+        has_ended = stop is not None and int(drawn.tokens[stop]) != UNKNOWN_ID
+        written = drawn.tokens[:stop]
+        if stop is not None:
+            # The end symbol is read, so that the next text begins after it.
+            drawn = drawn.first(stop + has_ended)
         self._drawn = self._drawn.followed_by(drawn)
-        text, finish = self._ends.follow(self._generator.vocabulary.decode(drawn.tokens))
-        if finish is None and (len(stuck) or is_last):
+        text, finish = self._ends.follow(vocabulary.decode(written))
+        if finish is None and (stop is not None or is_last):
             text += self._ends.rest()
-            finish = "stuck" if len(stuck) else "length"
+            finish = "length" if stop is None else "end" if has_ended else "stuck"
         self.is_over = finish is not None
         begin, self._given = self._given, self._given + len(text)
         nats = float(self._drawn.nats[begin : self._given].sum())
-        if self._given == len(self._drawn.tokens) and not len(stuck):
+        self._given += finish == "end"
+        if self._given == len(self._drawn.tokens) and stop is None:
             self._begin_again(self._given, standing)
             self._generator.state = self._base[0]
         else:

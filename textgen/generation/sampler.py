@@ -38,6 +38,7 @@ class Knobs(NamedTuple):
         penalty: float32, the repetition penalty.
         window: int32, number of most recent characters that the repetition penalty looks at.
         permitted: bool [V], which characters may be written at all; never the unknown character.
+        ends: bool [V], which ids are that of the end symbol.
         words: the words that may be written.
         script: the beginnings of lines.
         copies: the training text, of which no long run may be copied.
@@ -47,6 +48,7 @@ class Knobs(NamedTuple):
     penalty: Array | None
     window: Array | None
     permitted: Array
+    ends: Array
     words: WordTable | None
     script: Script | None
     copies: CopyTable | None
@@ -94,7 +96,7 @@ def draw(
         ids = xp.arange(logits.shape[-1], dtype=np.int32)
         permitted = permitted & ((required == FREE) | (ids == required))
     if knobs.copies is not None and control.copied is not None:
-        permitted = permitted & ~knobs.copies.copies(control.copied)
+        permitted = permitted & (~knobs.copies.copies(control.copied) | knobs.ends)
     logits = xp.where(permitted, logits, -xp.inf)
     if knobs.penalty is not None and control.last_used is not None:
         used = control.last_used >= control.position - knobs.window
@@ -173,7 +175,8 @@ class Sampler:
             penalty = positive(settings.repetition_penalty)
             window = np.int32(settings.repetition_window)
         filters = filter_values(settings, len(vocabulary))
-        self.knobs = Knobs(filters, penalty, window, permitted, words, script, copies)
+        ends = np.arange(len(vocabulary)) == (vocabulary.end_id or -1)
+        self.knobs = Knobs(filters, penalty, window, permitted, ends, words, script, copies)
 
     def _script(self, settings: SamplingSettings, permitted: NDArray[np.bool_]) -> Script:
         for start in settings.starts:
@@ -199,6 +202,8 @@ class Sampler:
             last_used = np.full(len(self.vocabulary), NEVER, np.int32)
             # A character that occurs several times gets its last position.
             last_used[recent] = np.arange(len(recent))
+            # The end of a text becomes no less likely by the end of the text before.
+            last_used[knobs.ends] = NEVER
         if knobs.words is not None:
             node = np.int32(knobs.words.find(tokens))
         if knobs.script is not None:
@@ -217,8 +222,12 @@ def _permitted_characters(settings: SamplingSettings, vocabulary: Vocabulary) ->
         permitted[vocabulary.encode(settings.only, "skip")] = True
     permitted[vocabulary.encode(settings.forbid, "skip")] = False
     permitted[UNKNOWN_ID] = False
+    if vocabulary.end_id is not None:
+        permitted[vocabulary.end_id] = False
     if not permitted.any():
         name = "only" if settings.only else "forbid"
         allowed = "a choice that leaves the model a character to write"
         raise SettingError(name, getattr(settings, name), allowed)
+    if vocabulary.end_id is not None:
+        permitted[vocabulary.end_id] = True
     return permitted

@@ -19,7 +19,8 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from textgen.data.vocabulary import Vocabulary
+from textgen.data.formats.decoding import Normalization
+from textgen.data.vocabulary import END, Vocabulary
 from textgen.errors import DamagedError, SettingError, reading_errors
 from textgen.network.parameters import (
     Arrays,
@@ -36,10 +37,10 @@ from textgen.runs.files import (
     whole_folder,
     write_durably,
 )
-from textgen.settings import MAX_STATE_BYTES, CellName, ModelSettings
+from textgen.settings import MAX_STATE_BYTES, CellName, ModelSettings, check_number
 
 # Version of the format that is written. Older ones are read too.
-FORMAT = 2
+FORMAT = 3
 MODEL = "model.safetensors"
 CONFIG = "config.json"
 TRAIN_STATE = "train_state.safetensors"
@@ -56,12 +57,14 @@ class ModelConfig:
     Attributes:
         settings: the network's shape.
         vocabulary: the characters and their ids.
-        start: the character that is read first if there is no prompt.
+        start: the character that is read first: a newline, or `END` before a document.
+        normalization: Unicode normal form of the text, into which prompts are brought too.
     """
 
     settings: ModelSettings
     vocabulary: Vocabulary
     start: str
+    normalization: Normalization = "none"
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of config.json."""
@@ -71,8 +74,10 @@ class ModelConfig:
             "architecture": settings.pop("cell"),
             "direction": "forward",
             "settings": settings,
-            "vocabulary": self.vocabulary.characters,
-            "start": self.start,
+            "vocabulary": self.vocabulary.characters.replace(END, ""),
+            "end": self.vocabulary.end_id,
+            "start": self.start.replace(END, ""),
+            "normalization": self.normalization,
         }
 
     @classmethod
@@ -91,12 +96,19 @@ class ModelConfig:
             settings = ModelSettings.from_json({**content["settings"], "cell": kind[0]})
             characters, start = content["vocabulary"], content["start"]
             characters.encode()  # raises a ValueError if a surrogate is among them
+            end, normalization = content.get("end"), content.get("normalization", "none")
+            if end is not None:
+                check_number("end", end, 1, len(characters) + 1, whole=True)
+                characters = characters[: end - 1] + END + characters[end - 1 :]
+                start = start or END
             vocabulary = Vocabulary(characters)
+            if normalization not in get_args(Normalization):
+                raise SettingError("normalization", normalization, "none, nfc or nfkc")
         except (KeyError, TypeError, AttributeError, ValueError, SettingError) as error:
             raise DamagedError(path, f"bad content: {error}") from error
         if len(vocabulary) != settings.vocab_size or start not in list(characters):
             raise DamagedError(path, "its settings and its vocabulary do not match")
-        return cls(settings, vocabulary, start)
+        return cls(settings, vocabulary, start, normalization)
 
 
 @dataclass(frozen=True)

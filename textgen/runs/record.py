@@ -1,13 +1,18 @@
 """The content of run.json: the text of a run, its model and its plans."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from textgen.data.prepare import TextRules
+from textgen.data.sources import SourceRules
 from textgen.errors import DamagedError, SettingError
 from textgen.runs.checkpoint import FORMAT, ModelConfig, check_format
 from textgen.settings import TrainingSettings, check_number
+
+# How the texts of runs were made before run.json told it.
+BEFORE_RULES = TextRules(source=SourceRules(format="text", normalization="none"), fits_text=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +27,10 @@ class CorpusRecord:
         validation_characters: length of the validation part.
         tokens_sha256: SHA-256 of the token file, in hexadecimal.
         kept: whether the run holds the token file.
+        rules: how the text is made of its sources.
+        documents: number of documents; 0 if it is one whole text.
+        files: number of files that were read.
+        passed_over: name and reason of the first files that were not read.
     """
 
     origin: tuple[str, ...]
@@ -31,6 +40,10 @@ class CorpusRecord:
     validation_characters: int
     tokens_sha256: str
     kept: bool
+    rules: TextRules = BEFORE_RULES
+    documents: int = 0
+    files: int = 0
+    passed_over: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         check_number("training_characters", self.training_characters, 2, whole=True)
@@ -40,6 +53,32 @@ class CorpusRecord:
         _check_texts("sha256", self.sha256, self.tokens_sha256)
         if not isinstance(self.kept, bool):
             raise SettingError("kept", self.kept, "true or false")
+        check_number("documents", self.documents, 0, whole=True)
+        check_number("files", self.files, 0, whole=True)
+        _check_texts("passed_over", *(text for pair in self.passed_over for text in pair))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as a dictionary that JSON can hold."""
+        content = {field.name: getattr(self, field.name) for field in fields(self)}
+        return content | {
+            "origin": list(self.origin),
+            "rules": self.rules.to_json(),
+            "passed_over": [list(pair) for pair in self.passed_over],
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Read what `to_json` of this version or an older one returned.
+
+        Raises:
+            SettingError: if a value is out of range.
+            LookupError, TypeError, AttributeError: if the content has another form.
+        """
+        values = dict(content) | {"origin": tuple(content["origin"])}
+        if "rules" in content:
+            values["rules"] = TextRules.from_json(content["rules"])
+            values["passed_over"] = tuple((str(n), str(r)) for n, r in content["passed_over"])
+        return cls(**values)
 
     @property
     def tokens(self) -> int:
@@ -79,7 +118,7 @@ class RunRecord:
         return {
             "format": FORMAT,
             "created": self.created,
-            "corpus": asdict(self.corpus) | {"origin": list(self.corpus.origin)},
+            "corpus": self.corpus.to_json(),
             "model": self.config.to_json(),
             "plans": [plan.to_json() for plan in self.plans],
             "versions": dict(self.versions),
@@ -95,13 +134,12 @@ class RunRecord:
         """
         check_format(path, content)
         try:
-            corpus = content["corpus"]
             if content["plans"][0]["first_step"] != 0:
                 raise SettingError("first_step", content["plans"][0]["first_step"], "0")
             _check_texts("created", content["created"], *content["versions"].values())
             return cls(
                 created=content["created"],
-                corpus=CorpusRecord(**corpus | {"origin": tuple(corpus["origin"])}),
+                corpus=CorpusRecord.from_json(content["corpus"]),
                 config=ModelConfig.from_json(path, content["model"]),
                 plans=(
                     TrainingSettings.from_json(content["plans"][0]),

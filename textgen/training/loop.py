@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.document_streams import DocumentStreams
 from textgen.data.streams import Streams
 from textgen.data.tokens import Tokens
 from textgen.errors import DivergedError
@@ -151,6 +152,7 @@ class Trainer:
         plan: TrainingSettings,
         training: Tokens,
         validation_loss: Callable[[Parameters], float],
+        end_id: int | None = None,
     ) -> None:
         """Create the network and its optimizer, with parameters from the plan's seed.
 
@@ -160,6 +162,7 @@ class Trainer:
             training: ids of the training text, unsigned [N].
             validation_loss: function that returns the loss of some parameters on the validation
                 text, in nats per character.
+            end_id: id of the end symbol if the text is made of documents.
 
         Raises:
             SettingError: if the network or a batch cannot fit into memory, or there are fewer
@@ -170,6 +173,7 @@ class Trainer:
         self._mesh = make_mesh(plan.devices, plan.batch_size)
         apply, parameters = create_model(model, plan.seed)
         self._training, self._validation_loss = training, validation_loss
+        self._end_id = end_id
         self._streams = self._open_streams()
         self._steps = make_train_steps(Recipe(apply, model, plan, self._mesh))
         self._at_once = steps_per_call(model, plan)
@@ -196,11 +200,12 @@ class Trainer:
         self.plan, self._rates = plan, {}
         self._streams = self._open_streams()
 
-    def _open_streams(self) -> Streams:
+    def _open_streams(self) -> Streams | DocumentStreams:
         plan = self.plan
-        return Streams(
-            self._training, plan.batch_size, plan.sequence_length, plan.seed, plan.reset_rate
-        )
+        shape = plan.batch_size, plan.sequence_length, plan.seed, plan.reset_rate
+        if self._end_id is None:
+            return Streams(self._training, *shape)
+        return DocumentStreams(self._training, self._end_id, *shape)
 
     @property
     def is_over(self) -> bool:

@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from textgen.data.corpus import scan_corpus
-from textgen.data.tokens import Tokens, open_tokens, write_tokens
+from textgen.data.prepare import prepare_text
+from textgen.data.tokens import Tokens, open_tokens
 from textgen.errors import CorpusError, DamagedError, SettingError, UsageError
 from textgen.planning.choices import TextSize
 from textgen.planning.plan import continue_plan
@@ -163,7 +163,9 @@ def _trainer_for(
             )
     plan = replace(plan, devices=used, first_step=first_step or plan.first_step)
     tokens, split = _tokens_of(run, record), record.corpus.training_characters
-    return make_trainer(record.config.settings, plan, tokens[:split], tokens[split:])
+    config = record.config
+    end_id = config.vocabulary.end_id
+    return make_trainer(config.settings, plan, tokens[:split], tokens[split:], end_id)
 
 
 def _tokens_of(run: Run, record: RunRecord) -> Tokens:
@@ -172,12 +174,11 @@ def _tokens_of(run: Run, record: RunRecord) -> Tokens:
     if corpus.kept:
         return run.open_tokens(record)
     paths = [Path(path) for path in corpus.origin]
-    found = scan_corpus(paths)
-    if found.sha256 != corpus.sha256:
-        raise CorpusError(paths[0], "it is no longer the text that this run was trained on")
     path = run.path / f".tmp-{TOKENS}"
     try:
-        write_tokens(path, found, record.config.vocabulary)
+        found = prepare_text(paths, corpus.rules, path, record.config.vocabulary)
+        if found.sha256 != corpus.sha256:
+            raise CorpusError(paths[0], "it is no longer the text that this run was trained on")
         vocab_size = len(record.config.vocabulary)
         return open_tokens(path, corpus.tokens, vocab_size, corpus.tokens_sha256)
     finally:

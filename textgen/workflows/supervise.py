@@ -12,7 +12,7 @@ from textgen.errors import DivergedError, SettingError, StorageError
 from textgen.evaluation.protocols import Evaluator, bits_per_character
 from textgen.generation.generator import Generator
 from textgen.generation.numpy_engine import NumpyEngine
-from textgen.network.model import network_function
+from textgen.network.model import Parameters, network_function
 from textgen.network.parameters import operations_per_character
 from textgen.planning.machine import Pace
 from textgen.planning.request import Request
@@ -156,7 +156,11 @@ def check_stop_after(supervision: Supervision, step: int) -> None:
 
 
 def make_trainer(
-    model: ModelSettings, plan: TrainingSettings, training: Tokens, validation: Tokens
+    model: ModelSettings,
+    plan: TrainingSettings,
+    training: Tokens,
+    validation: Tokens,
+    end_id: int | None = None,
 ) -> Trainer:
     """Make the trainer of a plan. It evaluates on a part of the validation text.
 
@@ -165,13 +169,18 @@ def make_trainer(
         plan: how to train it.
         training: ids of the training text, unsigned [N].
         validation: ids of the validation text, unsigned [M] with M at least 2.
+        end_id: id of the end symbol if the text is made of documents.
 
     Raises:
         SettingError: if the network or a batch cannot fit into memory, or there are fewer devices
             than the plan uses.
     """
     evaluator = Evaluator(network_function(model), model, make_mesh(plan.devices, plan.batch_size))
-    return Trainer(model, plan, training, lambda parameters: evaluator.part(parameters, validation))
+
+    def validation_loss(parameters: Parameters) -> float:
+        return evaluator.part(parameters, validation)
+
+    return Trainer(model, plan, training, validation_loss, end_id)
 
 
 def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -> Pace:

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from textgen.data.corpus import Corpus, read_chunks, scan_corpus
+from textgen.data.prepare import PreparedText, TextRules, prepare_text
 from textgen.data.shipped import find_corpus, shipped_corpus
-from textgen.data.tokens import Tokens, open_tokens, write_tokens
-from textgen.data.vocabulary import Vocabulary
+from textgen.data.sources import STANDARD_INPUT
+from textgen.data.tokens import Tokens, open_tokens
 from textgen.errors import UsageError
 from textgen.planning.choices import TextSize
 from textgen.planning.machine import Pace
@@ -34,6 +35,8 @@ from textgen.workflows.supervise import (
 
 # Largest total length of all paths, in characters. The record of a run holds each path.
 MAX_PATHS_LENGTH = 2**20
+# Most files that were passed over and are named in the record of a run.
+MAX_PASSED_OVER = 1000
 
 
 def start_training(
@@ -42,7 +45,9 @@ def start_training(
     request: Request,
     supervision: Supervision,
     *,
+    rules: TextRules | None = None,
     keep_corpus: bool = True,
+    is_verbose: bool = False,
     is_measurement: bool = False,
     started: float | None = None,
 ) -> Iterator[Event]:
@@ -54,7 +59,9 @@ def start_training(
         name: name or path of the run; None to name it after its corpus.
         request: what the user asked for.
         supervision: when to stop and which checkpoints to keep.
+        rules: how the text is made of the sources; None for the rules by default.
         keep_corpus: whether the run keeps the text that it is trained on.
+        is_verbose: whether to note each file that is read or passed over.
         is_measurement: whether the run is trained for a measurement, and is not to become the
             newest run, with which commands work by default.
         started: the `time.perf_counter` at which the user's time began; now if None.
@@ -71,7 +78,10 @@ def start_training(
         KeyboardInterrupt: if it is asked to stop before the plan is made; nothing is written then.
     """
     started = time.perf_counter() if started is None else started
+    rules = rules or TextRules(seed=request.asked.get("seed", 0))
     paths = list(corpus_paths) or [shipped_corpus()]
+    if not keep_corpus and STANDARD_INPUT in map(str, paths):
+        raise UsageError("standard input cannot be read again; leave --no-keep-corpus out")
     if sum(len(str(path.absolute())) for path in paths) > MAX_PATHS_LENGTH:
         raise UsageError(f"{len(paths):,} files are too many to name; name their folder instead")
     if name is not None:
@@ -82,29 +92,37 @@ def start_training(
         paths[index] = find_corpus(given)
         if paths[index] != given:
             yield Note(f"{given.name}: the text that ships with textgen")
-    supervision.begin("reading the text")
-    corpus = scan_corpus(paths)
+
+    def read(characters: int) -> None:
+        supervision.begin(f"reading the text: {characters:,} characters")
+
     path = new_run_path(name, paths[0])
-    supervision.check()
-    for skipped in corpus.skipped:
-        yield Note(f"skipped {str(skipped)!r}: not a text file")
-    vocabulary = Vocabulary(corpus.alphabet)
     try:
         with whole_folder(path) as folder:
-            sha256 = write_tokens(folder / TOKENS, corpus, vocabulary)
-            corpus_record = _corpus_record(corpus, paths, sha256, kept=keep_corpus)
-            tokens = open_tokens(folder / TOKENS, corpus_record.tokens, len(vocabulary), sha256)
-            yield Note(f"read {corpus.characters:,} characters; measuring this machine")
-            split = corpus.training_characters
-            machine = _ThisMachine(tokens[:split], tokens[split:], request, supervision, started)
+            supervision.begin("reading the text")
+            prepared = prepare_text(paths, rules, folder / TOKENS, progress=read)
+            supervision.check()
+            vocabulary, corpus_record = prepared.vocabulary, _record_of(prepared, paths, rules)
+            corpus_record = replace(corpus_record, kept=keep_corpus)
+            tokens = open_tokens(
+                folder / TOKENS, corpus_record.tokens, len(vocabulary), prepared.tokens_sha256
+            )
+            yield Note(prepared.report.summary())
+            yield from map(Note, [*prepared.notes, *_listed(prepared) * is_verbose])
+            split = prepared.training_ids
+            machine = _ThisMachine(
+                tokens[:split], tokens[split:], vocabulary.end_id, request, supervision, started
+            )
             text = TextSize(vocab_size=len(vocabulary), training_characters=split)
             plan = make_plan(request, text, machine)
             trainer = machine.trainer_of(plan.training)
-            start = "\n" if "\n" in vocabulary else next(read_chunks(corpus.files[0]))[0]
+            config = ModelConfig(
+                trainer.model, vocabulary, prepared.start, rules.source.normalization
+            )
             record = RunRecord(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
                 corpus=corpus_record,
-                config=ModelConfig(trainer.model, vocabulary, start),
+                config=config,
                 plans=(trainer.plan,),
                 versions=installed_versions(),
                 is_measurement=is_measurement,
@@ -116,7 +134,7 @@ def start_training(
     except FileExistsError as error:
         raise run_exists_error(path) from error
     run = Run(path)
-    yield Planned(run, record, 0, plan.seconds, plan.reasons)
+    yield Planned(run, record, 0, plan.seconds, (prepared.reason, *plan.reasons))
     with training_lock(path):
         yield from supervise(run, record, trainer, supervision)
 
@@ -128,11 +146,12 @@ class _ThisMachine:
         self,
         training: Tokens,
         validation: Tokens,
+        end_id: int | None,
         request: Request,
         supervision: Supervision,
         started: float,
     ) -> None:
-        self._training, self._validation = training, validation
+        self._training, self._validation, self._end_id = training, validation, end_id
         self._request, self._supervision, self._started = request, supervision, started
         self._trainer: Trainer | None = None
 
@@ -147,7 +166,7 @@ class _ThisMachine:
         return product_speed(make_mesh(devices, devices), repeats=4)
 
     def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
-        self._trainer = make_trainer(model, draft, self._training, self._validation)
+        self._trainer = make_trainer(model, draft, self._training, self._validation, self._end_id)
         return measure_pace(self._trainer, self._request, self._supervision)
 
     def trainer_of(self, plan: TrainingSettings) -> Trainer:
@@ -157,15 +176,26 @@ class _ThisMachine:
         return self._trainer
 
 
-def _corpus_record(
-    corpus: Corpus, paths: Sequence[Path], tokens_sha256: str, *, kept: bool
-) -> CorpusRecord:
+def _listed(prepared: PreparedText) -> list[str]:
+    report = prepared.report
+    read = (f"read {one.name!r}: {one.kind}, {one.characters:,} characters" for one in report.files)
+    return [*read, *(f"passed over {name!r}: {reason}" for name, reason in report.passed_over)]
+
+
+def _record_of(prepared: PreparedText, paths: Sequence[Path], rules: TextRules) -> CorpusRecord:
+    report = prepared.report
     return CorpusRecord(
-        origin=tuple(str(path.resolve()) for path in paths),
-        sha256=corpus.sha256,
-        characters=corpus.characters,
-        training_characters=corpus.training_characters,
-        validation_characters=corpus.validation_characters,
-        tokens_sha256=tokens_sha256,
-        kept=kept,
+        origin=tuple(
+            str(path) if str(path) == STANDARD_INPUT else str(path.resolve()) for path in paths
+        ),
+        sha256=prepared.sha256,
+        characters=prepared.characters,
+        training_characters=prepared.training_ids,
+        validation_characters=prepared.validation_ids,
+        tokens_sha256=prepared.tokens_sha256,
+        kept=True,
+        rules=rules,
+        documents=prepared.documents,
+        files=len(report.files),
+        passed_over=tuple(report.passed_over[:MAX_PASSED_OVER]),
     )

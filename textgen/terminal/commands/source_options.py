@@ -1,9 +1,11 @@
 """The options that say how texts are read, for all commands that read them."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from textgen.data.documents import DocumentUnit
 from textgen.data.formats.decoding import Normalization
 from textgen.data.formats.kinds import Kind
 
@@ -42,3 +44,45 @@ SkipBroken = Annotated[
         "--skip-broken", help="Leave out records that are broken or lack the field, and count them."
     ),
 ]
+Documents = Annotated[
+    DocumentUnit,
+    typer.Option(
+        help="What a document is, if the text is made of documents: a file, a paragraph, a line or "
+        "a row of a table. Their order is drawn anew each epoch, and the network learns where "
+        "they end. whole makes one text of everything.",
+    ),
+]
+Validation = Annotated[
+    str,
+    typer.Option(
+        metavar="SHARE|FILE",
+        help="What is held out to measure the network on: a share of the text, or another text.",
+    ),
+]
+Rare = Annotated[
+    int,
+    typer.Option(
+        metavar="N", help="Characters that appear fewer times than this become unknown; 0 is off."
+    ),
+]
+DropRepeats = Annotated[
+    bool,
+    typer.Option(
+        "--drop-repeats",
+        help="Leave out documents that equal an earlier one; in one whole text, files and records.",
+    ),
+]
+
+
+def share_or_file(given: str) -> float | str:
+    """Return a share as a number, or the name of a text as it was given.
+
+    Raises:
+        SettingError: if it is a number out of range.
+    """
+    if Path(given).exists():
+        return given
+    try:
+        return float(given)
+    except ValueError:
+        return given

@@ -6,11 +6,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from textgen.data.prepare import TextRules
+from textgen.data.sources import SourceRules
 from textgen.errors import UsageError
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS, Request
 from textgen.settings import check_number
 from textgen.terminal.commands.completion import complete_run, complete_text
 from textgen.terminal.commands.options import AsJson, Progress, Quiet, offers
+from textgen.terminal.commands.source_options import (
+    Documents,
+    DropRepeats,
+    Encoding,
+    Field,
+    Format,
+    Normalize,
+    Rare,
+    SkipBroken,
+    Validation,
+    share_or_file,
+)
 from textgen.terminal.output import say
 
 if TYPE_CHECKING:
@@ -25,8 +39,9 @@ def train(
     corpus: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="CORPUS",
-            help="Text files, folders or names of shipped texts; fables by default.",
+            metavar="SOURCE",
+            help="Files, folders, archives or names of shipped texts; - is standard input. The "
+            "fables by default.",
             autocompletion=complete_text,
         ),
     ] = None,
@@ -61,6 +76,19 @@ def train(
     keep_corpus: Annotated[
         bool, typer.Option(help="Keep the text in the run; resuming then needs no other files.")
     ] = True,
+    documents: Documents = "whole",
+    validation: Validation = "0.1",
+    rare: Rare = 0,
+    drop_repeats: DropRepeats = False,
+    format: Format = None,  # noqa: A002
+    field: Field = None,
+    encoding: Encoding = None,
+    normalize: Normalize = "nfc",
+    skip_broken: SkipBroken = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", help="List the files that are read, and those that are not."),
+    ] = False,
     progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -77,12 +105,28 @@ def train(
     check_number("keep", keep, 1, whole=True)
     if stop_after is not None:
         check_number("stop_after", stop_after, 1, whole=True)
+    source = SourceRules(
+        format=format,
+        field=field,
+        encoding=encoding,
+        normalization=normalize,
+        skip_broken=skip_broken,
+    )
+    rules = TextRules(
+        source=source,
+        documents=documents,
+        validation=share_or_file(validation),
+        rare=rare,
+        drop_repeats=drop_repeats,
+        seed=request.asked.get("seed", 0),
+    )
     if resume is not None:
         # A run that is trained further gets a new plan, which has its own patience.
         is_further = steps is not None or minutes is not None
         kept = {"devices", "patience"} if is_further else {"devices"}
         given = [name for name in request.asked if name not in kept]
         given += ["corpus"] * bool(corpus) + ["run"] * (run is not None)
+        given += rules.changed()
         if given or not keep_corpus:
             names = ", ".join(given or ["no-keep-corpus"]).replace("_", "-")
             raise UsageError(f"{names} cannot be given with --resume: a run keeps its plan")
@@ -112,7 +156,14 @@ def train(
         )
         if resume is None:
             events = start_training(
-                corpus or [], run, request, supervision, keep_corpus=keep_corpus, started=STARTED
+                corpus or [],
+                run,
+                request,
+                supervision,
+                rules=rules,
+                keep_corpus=keep_corpus,
+                is_verbose=verbose,
+                started=STARTED,
             )
         else:
             events = resume_training(
