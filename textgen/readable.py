@@ -11,6 +11,10 @@ SURPRISE_STEPS = (0.0, 1.0, 2.0, 4.0, 7.0)
 _DIRECTIONS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 
 
+# Half of a surrogate pair that stands for the end of a document; it shows as that picture.
+END_SYMBOL = 0xD800
+
+
 def visible(text: str) -> str:
     """Make a text safe to show: the result cannot control a terminal.
 
@@ -26,6 +30,8 @@ def visible(text: str) -> str:
 
 def _visible_character(character: str) -> str:
     code = ord(character)
+    if code == END_SYMBOL:
+        return "\u2403"
     if code < 0x20 and character not in "\n\t":
         return chr(0x2400 + code)
     if code == 0x7F:

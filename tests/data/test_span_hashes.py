@@ -19,7 +19,7 @@ def test_hashes_are_equal_where_the_stretches_are(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "AT_ONCE", at_once)
         patch.setattr(module, "LOW_BITS", low_bits)
-        hashes = span_hashes(ids, np.stack([ends - sizes, ends], axis=1)).tolist()
+        hashes = span_hashes(ids, np.stack([ends - sizes, ends], axis=1), 4).tolist()
     for one, first in zip(texts, hashes, strict=True):
         for other, second in zip(texts, hashes, strict=True):
             assert (one == other) == (first == second)
@@ -28,5 +28,5 @@ def test_hashes_are_equal_where_the_stretches_are(
 def test_a_stretch_has_the_same_hash_alone_and_among_others() -> None:
     ids = np.random.default_rng(0).integers(0, 50, 5000).astype(np.uint16)
     spans = np.array([[0, 3000], [3000, 3001], [3001, 5000]])
-    together = span_hashes(ids, spans)
-    assert together.tolist() == [int(span_hashes(ids, spans[n : n + 1])[0]) for n in range(3)]
+    together = span_hashes(ids, spans, 50)
+    assert together.tolist() == [int(span_hashes(ids, spans[n : n + 1], 50)[0]) for n in range(3)]

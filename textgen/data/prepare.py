@@ -252,7 +252,8 @@ def _without_repeats(gathered: Gathered, unit: DocumentUnit) -> tuple[Gathered, 
         is_lines = len(gathered.ends) == 1 and is_list(gathered)
         unit, what = ("line", "lines") if is_lines else ("row", "files and records")
     spans = document_spans(gathered, unit)
-    _, first = np.unique(span_hashes(gathered.ids(), spans), return_index=True)
+    hashes = span_hashes(gathered.ids(), spans, len(gathered.characters))
+    _, first = np.unique(hashes, return_index=True)
     if len(first) == len(spans):
         return gathered, 0, what
     return _only(gathered, spans[np.sort(first)]), len(spans) - len(first), what

@@ -13,7 +13,9 @@ BASE = np.uint64(0x9E3779B97F4A7C15)
 LOW_BITS = 16
 
 
-def span_hashes(ids: NDArray[np.unsignedinteger], spans: NDArray[np.int64]) -> NDArray[np.uint64]:
+def span_hashes(
+    ids: NDArray[np.integer], spans: NDArray[np.int64], num_ids: int
+) -> NDArray[np.uint64]:
     """Return a hash of the ids of each stretch, uint64 [D].
 
     The hash of x_0 .. x_n-1 is n + the sum of w(x_i) BASE^i modulo 2**64, where w is a table of
@@ -23,10 +25,9 @@ def span_hashes(ids: NDArray[np.unsignedinteger], spans: NDArray[np.int64]) -> N
     Args:
         ids: ids, unsigned [N].
         spans: begin and end of each stretch, int64 [D, 2].
+        num_ids: number of different ids that there may be. Hashes compare if it is the same.
     """
-    pieces = (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
-    highest = max((int(piece.max()) for piece in pieces), default=0)
-    weights = np.random.default_rng(0).integers(1, 2**63, highest + 1, np.uint64)
+    weights = np.random.default_rng(0).integers(1, 2**63, num_ids, np.uint64)
     low = _powers(BASE, (1 << LOW_BITS) + 1)
     longest = int((spans[:, 1] - spans[:, 0]).max(initial=0))
     high = _powers(low[-1], (longest >> LOW_BITS) + 1)

@@ -112,7 +112,8 @@ def draw_texts(
         Whether each text is drawn, bool [D]. At least one text is, and at least one is not.
     """
     spans = without_last_newlines(gathered, np.stack([begins, ends], axis=1))
-    _, group = np.unique(span_hashes(gathered.ids(), spans), return_inverse=True)
+    hashes = span_hashes(gathered.ids(), spans, len(gathered.characters))
+    _, group = np.unique(hashes, return_inverse=True)
     sizes = np.bincount(group, weights=ends - begins)
     order = np.random.default_rng(seed).permutation(len(sizes))
     wanted = share * sizes.sum()

@@ -114,8 +114,9 @@ def survey(gathered: Gathered, split: Split) -> Survey:
     """
     ids = gathered.ids()
     lines = document_spans(gathered, "line")
-    hashes = span_hashes(ids, lines)
-    texts = span_hashes(ids, np.stack([gathered.starts, gathered.ends], axis=1))
+    num_ids = len(gathered.characters)
+    hashes = span_hashes(ids, lines, num_ids)
+    texts = span_hashes(ids, np.stack([gathered.starts, gathered.ends], axis=1), num_ids)
     sizes = lines[:, 1] - lines[:, 0]
     longest = np.argsort(-sizes, kind="stable")[:LONGEST_LINES]
     return Survey(

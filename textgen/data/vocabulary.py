@@ -99,6 +99,11 @@ class Vocabulary:
             raise UnknownCharacterError(text[position], position)
         return ids[known] if on_unknown == "skip" else ids
 
+    def encode_start(self, start: str) -> NDArray[np.int32]:
+        """Return the id of what is read before a text, int32 [1]: a character, or `END`."""
+        is_end = start == END and self.end_id is not None
+        return np.array([self.end_id], np.int32) if is_end else self.encode(start)
+
     def decode(self, tokens: object) -> str:
         """Turn ids, int [T] with values in [0, V), into text.
 

@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.formats.decoding import Normalization, normalized
 from textgen.data.replaced import describe_replaced, find_replaced
 from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
 from textgen.errors import TextgenWarning
@@ -93,11 +94,13 @@ class Piece(NamedTuple):
         text: the characters.
         nats: their total surprise under the model, before any filter; 0 if it was not asked for.
         finish: why the text ends with this piece; None if it does not.
+        redrawn: how often the whole text was drawn before.
     """
 
     text: str
     nats: float
     finish: FinishReason | None
+    redrawn: int = 0
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,7 @@ class Generator:
         sample: int = 0,
         engine: Engine | None = None,
         training: Callable[[], Tokens | None] = lambda: None,
+        normalization: Normalization = "none",
     ) -> None:
         """Begin before any text.
 
@@ -157,11 +161,13 @@ class Generator:
             sample: index of the sample, in [0, 2**63); each sample of a seed has its own draws.
             engine: the engine that writes; the reader by default.
             training: returns the ids of the training text, or None if it was not kept.
+            normalization: Unicode normal form of the training text, into which the texts that are
+                read are brought too.
         """
         self.reader = reader
         self.engine: Engine = engine or reader
         self.vocabulary = vocabulary
-        self._start, self._training = start, training
+        self._start, self._training, self._normalization = start, training, normalization
         self._sampler: Sampler | None = None
         # Computes the state after the text given out; None if the state is settled.
         self._unsettled: Callable[[], GenerationState] | None = None
@@ -203,20 +209,33 @@ class Generator:
             self._sampler = Sampler(settings, self.vocabulary, self._training)
         return self._sampler
 
-    def feed(self, text: str, on_unknown: OnUnknown = PROMPT_UNKNOWN) -> None:
+    def encode(self, text: str, on_unknown: OnUnknown) -> NDArray[np.int32]:
+        """Turn text into ids, in the normal form of the training text; see `Vocabulary.encode`."""
+        return self.vocabulary.encode(normalized(text, self._normalization), on_unknown)
+
+    def feed(
+        self, text: str, on_unknown: OnUnknown = PROMPT_UNKNOWN, *, continues: bool = False
+    ) -> None:
         """Read text. A `TextgenWarning` says which characters were read as others.
+
+        A generator that has read nothing reads the start of a text first: the text then begins a
+        document, or a line.
 
         Args:
             text: the text.
             on_unknown: what to do with characters that the model does not know; see
                 `Vocabulary.encode`.
+            continues: whether to read the text as the middle of one, without a start before it.
 
         Raises:
             UnknownCharacterError: if a character is not in the vocabulary and `on_unknown` is
                 `error`, or if it is `nearest` and no known character is near. The state has not
                 changed then.
         """
-        self.feed_tokens(self.vocabulary.encode(text, on_unknown))
+        tokens = self.encode(text, on_unknown)
+        if not continues:
+            self.read_start()
+        self.feed_tokens(tokens)
         if on_unknown == "nearest" and (replaced := find_replaced(text, self.vocabulary)):
             warnings.warn(describe_replaced(replaced), TextgenWarning, stacklevel=2)
 
@@ -240,7 +259,7 @@ class Generator:
         Raises:
             UnknownCharacterError: as `feed`.
         """
-        tokens = self.vocabulary.encode(text, on_unknown)
+        tokens = self.encode(text, on_unknown)
         self.read_start()
         state = self.settle()
         nats, recurrent = self.reader.read_scored(tokens, state.recurrent)
@@ -297,12 +316,7 @@ class Generator:
     def read_start(self) -> None:
         """Read the start of a text, unless something was read or written before."""
         if not self._state.characters:
-            end = self.vocabulary.end_id
-            is_document = self._start == END and end is not None
-            start = (
-                np.array([end], np.int32) if is_document else self.vocabulary.encode(self._start)
-            )
-            self.feed_tokens(start)
+            self.feed_tokens(self.vocabulary.encode_start(self._start))
 
 
 class _Writing:

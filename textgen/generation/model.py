@@ -45,6 +45,7 @@ class Model:
             sample=sample,
             engine=engine,
             training=self.training_tokens,
+            normalization=self.config.normalization,
         )
 
     def training_tokens(self) -> Tokens | None:

@@ -181,7 +181,7 @@ def watch(
     names, rows = quantities_of(cell), []
     states: States = (zero,) * settings.num_layers
     bits, guesses = np.zeros(len(tokens)), []
-    for index, token in enumerate([*vocabulary.encode(config.start), *tokens], start=-1):
+    for index, token in enumerate([*vocabulary.encode_start(config.start), *tokens], start=-1):
         if index >= 0:
             logits = next_logits(settings, prepared, states)
             bits[index] = surprise(logits, token) / np.log(2)

@@ -183,7 +183,7 @@ def _read_streams(
     """
     settings = config.settings
     cell, prepared = CELLS[settings.cell], prepare_parameters(parameters)
-    given = np.concatenate([config.vocabulary.encode(config.start), tokens])
+    given = np.concatenate([config.vocabulary.encode_start(config.start), tokens])
     zero = cell.fill_state(np.zeros((len(starts), settings.hidden_size), np.float32))
     states = (zero,) * settings.num_layers
     for step in range(-LEAD, length):

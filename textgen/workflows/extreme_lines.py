@@ -4,6 +4,7 @@ import heapq
 from dataclasses import dataclass
 from typing import Any
 
+from textgen.data.vocabulary import END
 from textgen.evaluation.scored_text import Line
 from textgen.generation.model import Model
 from textgen.workflows.score import Scoring
@@ -59,7 +60,7 @@ def extreme_lines(model: Model, count: int) -> ExtremeLines | None:
     tokens = model.validation_tokens()
     if tokens is None:
         return None
-    text = model.config.vocabulary.decode(tokens[:MAX_READ])
+    text = model.config.vocabulary.decode(tokens[:MAX_READ]).replace(END, "\n")
     if len(tokens) > MAX_READ and "\n" in text:
         text = text[: text.rindex("\n") + 1]
     scoring = Scoring([model])

@@ -1,17 +1,18 @@
 """Write samples with a model, one after the other or side by side."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from textgen.data.replaced import describe_replaced, find_replaced
 from textgen.data.vocabulary import Vocabulary
-from textgen.errors import TextgenWarning
+from textgen.errors import TextgenWarning, UsageError
 from textgen.generation.copies import find_copies, longest_copies
 from textgen.generation.endings import FinishReason
 from textgen.generation.engine import LARGEST_OF_A_CORE, EngineName, choose_engine
-from textgen.generation.generator import Piece, Sample, write_side_by_side
+from textgen.generation.generator import Generator, Piece, Sample, write_side_by_side
+from textgen.generation.known_documents import KnownDocuments
 from textgen.generation.model import Model
 from textgen.generation.remarks import remarks
 from textgen.runtime.environment import prepare_jax
@@ -24,6 +25,9 @@ READ_AT_ONCE = 1000
 # Typical lengths of a line and of a sentence, which give the expected length of a text.
 LINE_CHARACTERS = 80
 SENTENCE_CHARACTERS = 120
+# Most times that a sample is drawn, and the distance of its indices of further draws.
+MAX_ATTEMPTS = 100
+ATTEMPT_STRIDE = 2**40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,10 @@ class Order:
         num_samples: number of samples.
         seed: seed of the random draws.
         on_unknown: what to do with characters of the prompt that the model does not know.
+        is_continued: whether the prompt is read as the middle of a text. Otherwise it begins a
+            document, or a line.
+        only_new: whether a sample that stands in the training text as a whole document is drawn
+            again.
         engine: engine that writes.
     """
 
@@ -46,6 +54,8 @@ class Order:
     num_samples: int = 1
     seed: int = 0
     on_unknown: OnUnknown = PROMPT_UNKNOWN
+    is_continued: bool = False
+    only_new: bool = False
     engine: EngineName = "auto"
 
 
@@ -80,14 +90,17 @@ def write_samples(
     tell("reading the prompt")
     first = model.generator(seed=order.seed)
     first.sampler(order.settings)
-    prompt = first.vocabulary.encode(order.prompt, order.on_unknown)
+    prompt = first.encode(order.prompt, order.on_unknown)
     for told in _remarks(order, first.vocabulary):
         warnings.warn(told, TextgenWarning, stacklevel=2)
+    if not order.is_continued:
+        first.read_start()
     for begin in range(0, len(prompt), READ_AT_ONCE):
         if should_stop():
             return
         first.feed_tokens(prompt[begin : begin + READ_AT_ONCE])
         tell(f"reading the prompt, {begin:,} of {len(prompt):,} characters")
+    known = _known_documents(model) if order.only_new else None
     is_compiled = engine_of(model, order) == "jax"
     if is_compiled:
         tell("starting JAX and compiling the network")
@@ -96,6 +109,13 @@ def write_samples(
     group = SIDE_BY_SIDE if is_compiled else 1
     for begin in range(0, order.num_samples, group):
         indices = range(begin, min(begin + group, order.num_samples))
+        if known is not None:
+            yield from _new_samples(
+                first, indices, order, known, should_stop, tell, is_scored=is_scored
+            )
+            if should_stop():
+                return
+            continue
         generators = [first.fork(sample) for sample in indices]
         pieces = _until(
             write_side_by_side(generators, order.length, order.settings, is_scored=is_scored),
@@ -108,6 +128,51 @@ def write_samples(
             yield from zip(indices, _whole(pieces, indices, tell), strict=True)
         if should_stop():
             return
+
+
+def _known_documents(model: Model) -> KnownDocuments:
+    """Return the documents of a model's training text.
+
+    Raises:
+        UsageError: if the text is not made of documents, or was not kept.
+    """
+    vocabulary, training = model.config.vocabulary, model.training_tokens()
+    if vocabulary.end_id is None:
+        raise UsageError(
+            f"the run {model.name!r} was not trained on documents, so a new one cannot be told from "
+            "those; train with --documents"
+        )
+    if training is None:
+        raise UsageError(f"the run {model.name!r} has not kept its text; leave --new out")
+    return KnownDocuments(training, vocabulary.end_id, len(vocabulary))
+
+
+def _new_samples(
+    first: Generator,
+    indices: Sequence[int],
+    order: Order,
+    known: KnownDocuments,
+    should_stop: Callable[[], bool],
+    tell: Callable[[str], None],
+    *,
+    is_scored: bool,
+) -> Iterator[tuple[int, Piece]]:
+    """Write whole samples; those that stand in the training text are drawn again."""
+    done: dict[int, Piece] = {}
+    for attempt in range(MAX_ATTEMPTS):
+        waiting = [index for index in indices if index not in done]
+        generators = [first.fork(index + attempt * ATTEMPT_STRIDE) for index in waiting]
+        steps = write_side_by_side(generators, order.length, order.settings, is_scored=is_scored)
+        pieces = _whole(_until(steps, should_stop), waiting, tell)
+        for index, piece in zip(waiting, pieces, strict=True):
+            document = order.prompt + piece.text
+            is_last = attempt == MAX_ATTEMPTS - 1
+            is_known = first.encode(document, "replace") in known
+            if is_last or piece.finish != "end" or not is_known:
+                done[index] = piece._replace(redrawn=attempt)
+        if should_stop() or len(done) == len(indices):
+            break
+    yield from sorted(done.items())
 
 
 def _remarks(order: Order, vocabulary: Vocabulary) -> Iterator[str]:
@@ -149,7 +214,10 @@ def report_samples(
     Raises:
         UsageError: as `write_samples`.
     """
-    training = model.training_tokens()
+    training, vocabulary = model.training_tokens(), model.config.vocabulary
+    known = None
+    if training is not None and vocabulary.end_id is not None:
+        known = KnownDocuments(training, vocabulary.end_id, len(vocabulary))
     common = {
         "run": model.run.name,
         "step": model.step,
@@ -165,7 +233,7 @@ def report_samples(
         samples = [Sample.of(pieces) for pieces in group.values()]
         copies: list[dict[str, Any]] = [{"longest_copy": None, "new_20_grams": None}] * len(group)
         if training is not None:
-            tokens = [model.config.vocabulary.encode(sample.text) for sample in samples]
+            tokens = [vocabulary.encode(sample.text) for sample in samples]
             lengths = longest_copies(training, tokens)
             copied = find_copies(training, tokens, 20)
             copies = [
@@ -173,7 +241,12 @@ def report_samples(
                 for length, grams in zip(lengths, copied, strict=True)
             ]
         for number, sample, novelty in zip(group, samples, copies, strict=True):
-            yield {"sample": number} | asdict(sample) | novelty | common
+            whole = vocabulary.encode(order.prompt + sample.text, "replace")
+            documents = {
+                "is_known_document": whole in known if known is not None else None,
+                "redrawn": group[number][-1].redrawn,
+            }
+            yield {"sample": number} | asdict(sample) | novelty | documents | common
 
 
 def _told(

@@ -200,7 +200,7 @@ def _start_jax() -> None:
 
 
 def _network(model: Model) -> tuple[Any, Any, int]:
-    start = int(model.config.vocabulary.encode(model.config.start)[0])
+    start = int(model.config.vocabulary.encode_start(model.config.start)[0])
     return model.config.settings, model.parameters, start
 
 

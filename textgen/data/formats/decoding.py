@@ -101,6 +101,11 @@ def decode(
     return chunks if normalization == "none" else _normalized(chunks, normalization, findings)
 
 
+def normalized(text: str, normalization: Normalization) -> str:
+    """Return a whole text in a Unicode normal form; `none` leaves it as it is."""
+    return text if normalization == "none" else cleaned(text, normalization, Findings())
+
+
 def cleaned(text: str, normalization: Normalization, findings: Findings) -> str:
     """Return a whole text as `decode` would: without marks, with LF and in a normal form."""
     ended = _lines_ended(iter([text.replace(MARK, "")]), findings)

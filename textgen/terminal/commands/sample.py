@@ -41,11 +41,36 @@ def sample(
         Path | None,
         typer.Option(help="File with the text to continue; - is standard input.", metavar="FILE"),
     ] = None,
+    is_continued: Annotated[
+        bool,
+        typer.Option(
+            "--continue",
+            help="Read the prompt as the middle of a text. By default it begins a document, or a "
+            "line where the text has lines.",
+        ),
+    ] = False,
+    echo: Annotated[
+        bool, typer.Option("--echo/--no-echo", help="Write the prompt before the text.")
+    ] = True,
+    keep_newline: Annotated[
+        bool,
+        typer.Option(
+            "--keep-newline",
+            help="Keep the newline at the end of a prompt from a file.",
+        ),
+    ] = False,
     length: Annotated[
         int, typer.Option(help="Largest number of characters to write in each sample.")
     ] = 500,
     seed: Seed = None,
     num_samples: Annotated[int, typer.Option(help="Number of samples to write.")] = 1,
+    only_new: Annotated[
+        bool,
+        typer.Option(
+            "--new",
+            help="Draw a sample again if it is a document of the training text.",
+        ),
+    ] = False,
     on_unknown: Unknown = PROMPT_UNKNOWN,
     engine: Engine = "auto",
     wrap: Wrap = True,
@@ -67,7 +92,7 @@ def sample(
     if seed is not None:
         check_number("seed", seed, 0, MAX_SEED, whole=True)
     settings = replace(settings, words=_words(asked["words"]))
-    text = _prompt_text(prompt, prompt_file)
+    text = _prompt_text(prompt, prompt_file, keep_newline=keep_newline)
 
     from textgen.terminal.signals import noted_signals
     from textgen.workflows.load import load_model
@@ -80,9 +105,13 @@ def sample(
         num_samples=num_samples,
         seed=secrets.randbelow(2**31) if seed is None else seed,
         on_unknown=on_unknown,
+        is_continued=is_continued,
+        only_new=only_new,
         engine=engine,
     )
     loaded = load_model(named)
+    # Documents that are lines stand one a line.
+    between = "\n" if loaded.run.record().corpus.rules.documents == "line" else "\n\n"
     with noted_signals() as ending, ProgressLine(progress, quiet=quiet) as line:
         if as_json:
             for report in report_samples(
@@ -91,7 +120,9 @@ def sample(
                 _end_silence(line)
                 emit_json("sample", report)
         else:
-            shown = ShownSamples(order.prompt, num_samples, wraps=wrap)
+            shown = ShownSamples(
+                order.prompt if echo else "", num_samples, wraps=wrap, between=between
+            )
             pieces = write_samples(loaded, order, should_stop=ending.requested, tell=line.show)
             for number, piece in pieces:
                 _end_silence(line)
@@ -121,12 +152,15 @@ def _words(path: Path | None) -> tuple[str, ...]:
     return read_words(path)
 
 
-def _prompt_text(prompt: str | None, path: Path | None) -> str:
+def _prompt_text(prompt: str | None, path: Path | None, *, keep_newline: bool) -> str:
     if path is None:
         return read_escapes("prompt", prompt or "", "use --prompt-file").replace("\r\n", "\n")
     if str(path) == "-":
-        return sys.stdin.read().removeprefix("\ufeff").replace("\r\n", "\n")
-    from textgen.data.corpus import load_text
+        text = sys.stdin.read().removeprefix("\ufeff").replace("\r\n", "\n")
+    else:
+        from textgen.data.corpus import load_text
 
-    with read_as("prompt"):
-        return load_text(path)
+        with read_as("prompt"):
+            text = load_text(path)
+    # Editors put a newline at the end of a file; the prompt is what stands before it.
+    return text if keep_newline else text.removesuffix("\n")

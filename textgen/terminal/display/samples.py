@@ -17,23 +17,25 @@ from textgen.terminal.output import (
 class ShownSamples:
     """Shows samples while they are written.
 
-    On a terminal, a rule with a number stands above each of several samples. A pipe gets two
-    newlines between them.
+    On a terminal, a rule with a number stands above each of several samples.
 
     Attributes:
         has_begun: whether anything is written yet.
     """
 
-    def __init__(self, prompt: str, num_samples: int, *, wraps: bool) -> None:
+    def __init__(
+        self, prompt: str, num_samples: int, *, wraps: bool, between: str = "\n\n"
+    ) -> None:
         """Show nothing yet.
 
         Args:
             prompt: text with which each sample begins.
             num_samples: number of samples.
             wraps: whether text is wrapped at words on a terminal.
+            between: what a pipe gets between two samples.
         """
         self.has_begun = False
-        self._prompt, self._num_samples = prompt, num_samples
+        self._prompt, self._num_samples, self._between = prompt, num_samples, between
         self._writer = Writer(wraps=wraps)
         self._number, self._ends_line = -1, True
 
@@ -50,7 +52,7 @@ class ShownSamples:
                 if self._num_samples > 1:
                     emit(self._rule(number) + "\n", is_safe=True)
             elif number:
-                self._writer.write("\n\n")
+                self._writer.write(self._between)
             self._number, self.has_begun = number, True
             text = self._prompt + text
         if text:
