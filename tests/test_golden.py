@@ -32,7 +32,7 @@ def test_a_checkpoint_of_an_older_textgen_writes_what_it_wrote(name: str) -> Non
     checkpoint = read_checkpoint(GOLDEN / name)
     reader = NumpyEngine(checkpoint.config.settings, checkpoint.parameters)
     generator = Generator(reader, checkpoint.config.vocabulary, checkpoint.config.start, seed=1)
-    generator.feed("the ")
+    generator.feed("the ", continues=True)
     written = "".join(generator.stream(len(WRITTEN[name]), SamplingSettings(temperature=0)))
     assert written == WRITTEN[name]
 

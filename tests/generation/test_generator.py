@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from textgen.data.vocabulary import Vocabulary
+from textgen.data.vocabulary import END, Vocabulary
 from textgen.errors import SettingError, TextgenWarning, UnknownCharacterError
 from textgen.generation import generator as generator_module
 from textgen.generation import jax_engine
@@ -80,7 +80,7 @@ def generator(engine: Engine | None = None, sample: int = 0) -> Generator:
 def assert_state_after(state: GenerationState, text: str, draws: int | None = None) -> None:
     """Check that a state is the one after reading exactly a text, the start included."""
     read = generator()
-    read.feed(text)
+    read.feed(text, continues=True)
     assert state.characters == len(text)
     assert VOCABULARY.decode(state.recent) == text
     if draws is not None:
@@ -136,29 +136,29 @@ def test_samples_of_a_large_network_are_written_by_one_loop_and_stay_the_same(
 
 def test_without_a_prompt_the_start_character_is_read_and_not_written() -> None:
     silent, told = generator(), generator()
-    told.feed("\n")
+    told.feed("\n", continues=True)
     assert write(silent, 50) == write(told, 50)
 
 
 def test_what_is_read_changes_what_is_written() -> None:
     one, other = generator(), generator()
-    one.feed("abc")
-    other.feed("abd")
+    one.feed("abc", continues=True)
+    other.feed("abd", continues=True)
     assert write(one, 100) != write(other, 100)
 
 
 def test_an_unknown_character_leaves_the_state_as_it_was() -> None:
     session = generator()
-    session.feed("ab")
+    session.feed("ab", continues=True)
     before = session.settle()
     with pytest.raises(UnknownCharacterError, match=r"'Z' \(U\+005A\) at position 3"):
-        session.feed("abZ", "error")
+        session.feed("abZ", "error", continues=True)
     assert session.settle() is before
 
 
 def test_a_fork_goes_its_own_way_and_a_state_can_be_returned_to() -> None:
     session = generator()
-    session.feed("hello")
+    session.feed("hello", continues=True)
     kept = session.settle()
     twin, other = session.fork(), session.fork(sample=9)
     first = write(session, 80)
@@ -170,12 +170,12 @@ def test_a_fork_goes_its_own_way_and_a_state_can_be_returned_to() -> None:
 
 def test_characters_of_a_prompt_are_read_as_the_nearest_known_ones_and_told() -> None:
     session, twin = generator(), generator()
-    twin.feed("cafe...")
+    twin.feed("cafe...", continues=True)
     with pytest.warns(TextgenWarning, match="it reads '\u00e9' as 'e' and '\u2026' as '...'"):
-        session.feed("caf\u00e9\u2026")
+        session.feed("caf\u00e9\u2026", continues=True)
     assert write(session, 30) == write(twin, 30)
     with pytest.raises(UnknownCharacterError, match=r"U\+1F642"):
-        session.feed("\U0001f642")
+        session.feed("\U0001f642", continues=True)
 
 
 def test_characters_of_a_scored_text_are_replaced() -> None:
@@ -184,7 +184,7 @@ def test_characters_of_a_scored_text_are_replaced() -> None:
 
 def test_the_unknown_character_is_read_and_never_written() -> None:
     session = generator()
-    session.feed("aZb", "replace")
+    session.feed("aZb", "replace", continues=True)
     assert session.settle().characters == 3
     text = write(session, 2000, SamplingSettings(temperature=5))
     assert "\ufffd" not in text
@@ -233,7 +233,7 @@ def test_what_is_held_back_for_ever_is_forgotten_as_it_is_given_out() -> None:
         writing.take(drawn, written.standings[0], is_last=False)
     assert len(writing._drawn.tokens) <= 10
     fed = generator()
-    fed.feed("\n" + "e" * 398)
+    fed.feed("\n" + "e" * 398, continues=True)
     assert session.settle().characters == fed.settle().characters
     for one, other in zip(session.settle().recurrent, fed.settle().recurrent, strict=True):
         np.testing.assert_allclose(one.cell, other.cell, atol=1e-5)
@@ -284,7 +284,7 @@ def test_both_engines_write_the_same_and_end_in_the_state_of_what_they_show(
     found: list[tuple[Sample, GenerationState, str]] = []
     for engine in (None, JAX):
         session = generator(engine)
-        session.feed(prompt)
+        session.feed(prompt, continues=True)
         sample = session.generate(400, SamplingSettings(**settings))
         read = (prompt or "\n") + sample.text
         assert_state_after(session.settle(), read, len(sample.text))
@@ -304,7 +304,7 @@ def test_a_written_text_is_as_surprising_as_the_same_text_read() -> None:
     for settings in (SETTINGS, SamplingSettings(stop=("b",)), SamplingSettings(**MANY[3][1])):
         for engine in (None, PieceEngine()):
             session = generator(engine)
-            session.feed("the ")
+            session.feed("the ", continues=True)
             reader = session.fork()
             sample = session.generate(200, settings)
             bits = reader.score(sample.text)
@@ -331,7 +331,7 @@ def test_what_looks_back_sees_the_same_in_pieces_as_at_once(number: int) -> None
     settings = SamplingSettings(**{**values, "temperature": 0.7})
     whole, in_pieces = generator(), generator()
     for session in (whole, in_pieces):
-        session.feed(prompt)
+        session.feed(prompt, continues=True)
     text = write(whole, 200, settings)
     assert "".join(write(in_pieces, n, settings) for n in (1, 7, 92, 100)) == text
 
@@ -349,7 +349,7 @@ def test_penalties_in_pieces_are_penalties_at_once() -> None:
 def test_the_penalty_is_for_the_last_characters_of_the_prompt_too(window: int) -> None:
     settings = SamplingSettings(temperature=0, repetition_penalty=4, repetition_window=window)
     session, text = generator(), "the end of it"
-    session.feed(text)
+    session.feed(text, continues=True)
     found = write(session, 40, settings)
     for _ in range(40):
         states = READER.read(VOCABULARY.encode(text), READER.zero_states())
@@ -365,7 +365,7 @@ def test_the_penalty_is_for_the_last_characters_of_the_prompt_too(window: int) -
 def test_only_listed_words_are_written(engine: Any) -> None:
     settings = SamplingSettings(temperature=1.2, words=WORDS)
     session = generator(JAX if engine is JaxEngine else None)
-    session.feed("of th")
+    session.feed("of th", continues=True)
     text = "of th" + write(session, 400, settings)
     found = re.findall("[a-z]+", text)
     assert found[0] == "of"
@@ -374,7 +374,7 @@ def test_only_listed_words_are_written(engine: Any) -> None:
     assert any(word.startswith(found[-1]) for word in WORDS)
     assert len(set(found)) > 5
     # What no listed word begins with only ends.
-    session.feed(" tho")
+    session.feed(" tho", continues=True)
     assert write(session, 1, settings) in " .\n"
 
 
@@ -386,7 +386,7 @@ def test_lines_begin_as_asked(prompt: str, before: str) -> None:
     settings = SamplingSettings(temperature=0.9, starts=("s", "tom ", "ab"))
     for engine in (None, JAX):
         session = generator(engine)
-        session.feed(prompt)
+        session.feed(prompt, continues=True)
         sample = session.generate(2000, settings)
         assert re.fullmatch(f"{before}s[^\n]*\ntom [^\n]*\nab[^\n]*", sample.text)
         assert sample.finish_reason == "lines"
@@ -401,7 +401,7 @@ def test_no_more_than_the_limit_is_copied_across_the_end_of_the_prompt_too(engin
     longest = {}
     for limit in (0, 4):
         session = generator(JAX if engine is JaxEngine else None)
-        session.feed(prompt)
+        session.feed(prompt, continues=True)
         text = write(session, 400, SamplingSettings(temperature=0.2, max_copy=limit))
         text = prompt[-4:] + text
         assert len(text) == 404
@@ -550,3 +550,64 @@ def test_samples_side_by_side_end_each_where_they_would_alone(engine: Any) -> No
         assert pieces[-1].finish == sample.finish_reason
         assert_state_after(session.settle(), "\n" + sample.text, len(sample.text))
     assert len({len(sample.text) for sample in alone}) > 2
+
+
+# The same network, whose last id is the end symbol.
+OF_DOCUMENTS = Vocabulary("abcdefghijklmnopqrstuv .\n" + END)
+
+
+def of_documents(engine: Engine | None, sample: int = 0) -> Generator:
+    return Generator(READER, OF_DOCUMENTS, END, seed=11, sample=sample, engine=engine)
+
+
+@pytest.mark.parametrize("engine", [None, PieceEngine(), JAX], ids=["numpy", "pieces", "jax"])
+def test_a_text_ends_where_the_end_symbol_is_drawn(engine: Engine | None) -> None:
+    hot, ends = SamplingSettings(temperature=1.5), set()
+    for sample in range(12):
+        session = of_documents(engine, sample)
+        text = session.generate(400, hot)
+        assert END not in text.text
+        ends.add(text.finish_reason)
+        if text.finish_reason != "end":
+            continue
+        # The end symbol is read: the next text is a document of its own.
+        state = session.settle()
+        assert OF_DOCUMENTS.decode(state.recent) == END + text.text + END
+        assert state.position == len(text.text) + 1
+        read = of_documents(None)
+        end = np.array([OF_DOCUMENTS.end_id], np.int32)
+        read.feed_tokens(np.concatenate([end, OF_DOCUMENTS.encode(text.text), end]))
+        for one, other in zip(state.recurrent, read.settle().recurrent, strict=True):
+            np.testing.assert_allclose(one.cell, other.cell, atol=2e-5)
+    assert "end" in ends
+
+
+def test_a_prompt_begins_a_text_unless_it_continues_one() -> None:
+    begun, told, continued = generator(), generator(), generator()
+    begun.feed("the ")
+    told.feed("\nthe ", continues=True)
+    continued.feed("the ", continues=True)
+    assert VOCABULARY.decode(begun.settle().recent) == "\nthe "
+    assert write(begun, 50) == write(told, 50)
+    assert write(begun, 50) != write(continued, 50)
+    # Only the first text has a start before it.
+    begun.feed("men")
+    assert VOCABULARY.decode(begun.settle().recent).count("\nthe ") == 1
+
+
+def test_the_end_is_always_permitted_but_before_the_last_given_line() -> None:
+    only = SamplingSettings(temperature=1.5, only="ab")
+    reasons = {of_documents(None, sample).generate(300, only).finish_reason for sample in range(9)}
+    assert reasons == {"end"}
+    starts = SamplingSettings(temperature=1.5, starts=("a", "b", "c"))
+    for sample in range(9):
+        text = of_documents(None, sample).generate(2000, starts)
+        lines = text.text.split("\n")
+        assert [line[:1] for line in lines[:3]] == ["a", "b", "c"] or text.finish_reason == "length"
+
+
+def test_texts_are_read_in_the_normal_form_of_the_training_text() -> None:
+    composed = Vocabulary("abcdefghijklmnopqrstuvw \u00e9\n")
+    session = Generator(READER, composed, "\n", normalization="nfc")
+    session.feed("cafe\u0301", "error")
+    assert composed.decode(session.settle().recent) == "\ncaf\u00e9"

@@ -65,7 +65,7 @@ def every_word(generator: Generator, stem: str, least: float = 1e-6) -> Counter[
 @pytest.mark.parametrize("text", ["ab. ", "c'a\n", "a b", "ca"])
 def test_the_words_are_those_that_following_every_beginning_finds(cell: str, text: str) -> None:
     generator = generator_of(cell)
-    generator.feed(text)
+    generator.feed(text, continues=True)
     stem = unfinished_word(text)
     found = every_word(generator, stem)
     words = next_words(generator, 4, stem)
@@ -78,7 +78,7 @@ def test_the_words_are_those_that_following_every_beginning_finds(cell: str, tex
 
 def test_more_words_begin_with_the_same_ones() -> None:
     generator = generator_of(seed=3)
-    generator.feed("a b ")
+    generator.feed("a b ", continues=True)
     few, many = next_words(generator, 3), next_words(generator, 12)
     assert [word.text for word in few] == [word.text for word in many[:3]]
     assert len(many) == 12
@@ -92,9 +92,9 @@ def test_nothing_changes_by_looking_ahead_and_before_any_text_the_start_is_read(
     before = generator.settle()
     words = next_words(generator, 3)
     assert generator.settle() is before
-    fed.feed("\n")
+    fed.feed("\n", continues=True)
     assert [word.text for word in words] == [word.text for word in next_words(fed, 3)]
-    fed.feed("ab")
+    fed.feed("ab", continues=True)
     state = fed.settle()
     next_words(fed, 3, "ab")
     assert fed.settle() is state
@@ -110,7 +110,7 @@ def test_the_work_is_bounded_however_even_the_chances_are(monkeypatch: pytest.Mo
         return read(tokens, states)
 
     monkeypatch.setattr(generator.reader, "read", counted)
-    generator.feed("a ")
+    generator.feed("a ", continues=True)
     calls.clear()
     words = next_words(generator, 50)
     assert len(calls) < module.MAX_BATCHES + 1
@@ -125,7 +125,7 @@ def test_the_work_is_bounded_however_even_the_chances_are(monkeypatch: pytest.Mo
 def test_a_script_without_spaces_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = generator_of(sharpness=0.0, always="a")
     monkeypatch.setattr(module, "MAX_CHARACTERS", 5)
-    generator.feed("a")
+    generator.feed("a", continues=True)
     assert next_words(generator, 1, "a") == [NextWord("aaaaaa", pytest.approx(1.0))]
 
 
@@ -150,7 +150,7 @@ def test_an_unfinished_word(text: str, stem: str) -> None:
 
 def test_when_time_is_over_what_was_found_is_a_lower_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     generator, batches = generator_of(), 0
-    generator.feed("a b ")
+    generator.feed("a b ", continues=True)
     whole = {word.text: word.probability for word in next_words(generator, 1000)}
     now = 0.0
     read = generator.reader.read

@@ -135,7 +135,7 @@ def test_lately_used_are_the_last_characters_of_the_window(window: int) -> None:
 def test_what_is_off_costs_nothing() -> None:
     prepared = sampler()
     knobs, control = prepared.knobs, begun(prepared, "ab")
-    assert knobs._replace(permitted=None) == ({}, *[None] * 6)
+    assert knobs._replace(permitted=None) == ({}, *[None] * 7)
     assert control == Control(np.int32(2), None, None, None, None)
     assert sampler(repetition_penalty=2).begin(VOCABULARY.encode("b")).last_used.tolist() == [  # type: ignore[union-attr]
         *[NEVER] * 2,

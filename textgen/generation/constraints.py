@@ -190,6 +190,10 @@ class Script(NamedTuple):
         """Return the id that must be written at an index of the script, or FREE for any."""
         return self.tokens[index]
 
+    def is_last(self, index: Array) -> Array:
+        """Return whether the last line has begun."""
+        return index >= self.tokens.shape[0] - 1
+
     def advance(self, index: Array, token: Array) -> Array:
         """Return the index after a permitted character."""
         xp = self.tokens.__array_namespace__()

@@ -38,7 +38,7 @@ class Knobs(NamedTuple):
         penalty: float32, the repetition penalty.
         window: int32, number of most recent characters that the repetition penalty looks at.
         permitted: bool [V], which characters may be written at all; never the unknown character.
-        ends: bool [V], which ids are that of the end symbol.
+        ends: bool [V], which id is that of the end symbol.
         words: the words that may be written.
         script: the beginnings of lines.
         copies: the training text, of which no long run may be copied.
@@ -48,7 +48,7 @@ class Knobs(NamedTuple):
     penalty: Array | None
     window: Array | None
     permitted: Array
-    ends: Array
+    ends: Array | None
     words: WordTable | None
     script: Script | None
     copies: CopyTable | None
@@ -95,8 +95,12 @@ def draw(
         required = knobs.script.required(control.line)
         ids = xp.arange(logits.shape[-1], dtype=np.int32)
         permitted = permitted & ((required == FREE) | (ids == required))
+        if knobs.ends is not None:
+            # No document ends before all lines have begun.
+            permitted = permitted & (~knobs.ends | knobs.script.is_last(control.line))
     if knobs.copies is not None and control.copied is not None:
-        permitted = permitted & (~knobs.copies.copies(control.copied) | knobs.ends)
+        is_new = ~knobs.copies.copies(control.copied)
+        permitted = permitted & (is_new if knobs.ends is None else is_new | knobs.ends)
     logits = xp.where(permitted, logits, -xp.inf)
     if knobs.penalty is not None and control.last_used is not None:
         used = control.last_used >= control.position - knobs.window
@@ -175,7 +179,9 @@ class Sampler:
             penalty = positive(settings.repetition_penalty)
             window = np.int32(settings.repetition_window)
         filters = filter_values(settings, len(vocabulary))
-        ends = np.arange(len(vocabulary)) == (vocabulary.end_id or -1)
+        ends = None
+        if vocabulary.end_id is not None:
+            ends = np.arange(len(vocabulary)) == vocabulary.end_id
         self.knobs = Knobs(filters, penalty, window, permitted, ends, words, script, copies)
 
     def _script(self, settings: SamplingSettings, permitted: NDArray[np.bool_]) -> Script:
@@ -203,7 +209,8 @@ class Sampler:
             # A character that occurs several times gets its last position.
             last_used[recent] = np.arange(len(recent))
             # The end of a text becomes no less likely by the end of the text before.
-            last_used[knobs.ends] = NEVER
+            if knobs.ends is not None:
+                last_used[knobs.ends] = NEVER
         if knobs.words is not None:
             node = np.int32(knobs.words.find(tokens))
         if knobs.script is not None:

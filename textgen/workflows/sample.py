@@ -139,8 +139,8 @@ def _known_documents(model: Model) -> KnownDocuments:
     vocabulary, training = model.config.vocabulary, model.training_tokens()
     if vocabulary.end_id is None:
         raise UsageError(
-            f"the run {model.name!r} was not trained on documents, so a new one cannot be told from "
-            "those; train with --documents"
+            f"the run {model.name!r} was not trained on documents, so none can be told from "
+            "a new one; train with --documents"
         )
     if training is None:
         raise UsageError(f"the run {model.name!r} has not kept its text; leave --new out")
