@@ -214,7 +214,8 @@ class Sampler:
         if knobs.words is not None:
             node = np.int32(knobs.words.find(tokens))
         if knobs.script is not None:
-            line = np.int32(not tokens or tokens[-1] == knobs.script.newline)
+            before = (knobs.script.newline, self.vocabulary.end_id)
+            line = np.int32(not tokens or tokens[-1] in before)
         if knobs.copies is not None:
             copied = knobs.copies.begin(self.settings.max_copy)
             for token in recent[-self.settings.max_copy :]:
