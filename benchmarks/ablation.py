@@ -34,10 +34,10 @@ import numpy as np
 import optax
 from jax.sharding import Mesh, PartitionSpec
 
-from textgen.data.corpus import scan_corpus
+from textgen.data.prepare import TextRules, prepare_text
+from textgen.data.sources import SourceRules
 from textgen.data.streams import Streams
-from textgen.data.tokens import Tokens, open_tokens, write_tokens
-from textgen.data.vocabulary import Vocabulary
+from textgen.data.tokens import Tokens, open_tokens
 from textgen.evaluation.protocols import Evaluator
 from textgen.network.cells import CELLS
 from textgen.network.inference import States
@@ -459,14 +459,15 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Print a row for each idea and seed as soon as it is measured."""
     arguments = parse_arguments()
-    corpus = scan_corpus([arguments.corpus])
-    vocabulary, split = Vocabulary(corpus.alphabet), corpus.training_characters
-    training = slice(*arguments.training or (0, split))
-    validation = slice(*arguments.validation or (split, corpus.characters))
+    # The last tenth is held out, so that ranges of the text are those of the file.
+    rules = TextRules(source=SourceRules(normalization="none"), fits_text=False)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tokens"
-        sha256 = write_tokens(path, corpus, vocabulary)
-        tokens = open_tokens(path, corpus.characters, len(vocabulary), sha256)
+        text = prepare_text([arguments.corpus], rules, path)
+        vocabulary, split = text.vocabulary, text.training_ids
+        tokens = open_tokens(path, text.characters, len(vocabulary), text.tokens_sha256)
+    training = slice(*arguments.training or (0, split))
+    validation = slice(*arguments.validation or (split, text.characters))
     versions = " ".join(f"{name} {version(name)}" for name in ("jax", "flax", "optax", "numpy"))
     print(f"date     {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     print(f"machine  {os.cpu_count()} cores, Python {platform.python_version()}, {versions}")

@@ -493,7 +493,7 @@ def texts(arguments: argparse.Namespace) -> str:
     from hypothesis import HealthCheck, given, seed, settings
     from hypothesis import strategies as st
 
-    from textgen.data.corpus import read_part, scan_corpus
+    from textgen.data.sources import load_text
     from textgen.data.vocabulary import Vocabulary
     from textgen.workflows.load import load_model
 
@@ -520,10 +520,10 @@ def texts(arguments: argparse.Namespace) -> str:
     def corpus(parts: list[bytes], times: int) -> None:
         path.write_bytes(b"".join(parts) * times)
         try:
-            found = scan_corpus([path])
-            text = "".join(read_part(found, "training")) + "".join(read_part(found, "validation"))
-            whole = path.read_bytes().decode().removeprefix("\ufeff").replace("\r\n", "\n")
-            vocabulary = Vocabulary(found.alphabet)
+            text = load_text(path)
+            whole = path.read_bytes().decode().replace("\ufeff", "").replace("\r\r\n", "\n")
+            whole = whole.replace("\r\n", "\n").replace("\r", "\n")
+            vocabulary = Vocabulary("".join(sorted(set(text))))
             same = text == whole == vocabulary.decode(vocabulary.encode(text))
             counts["corpora read, every character as it was"] += same
             counts["corpora read wrongly"] += not same

@@ -88,7 +88,7 @@ MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 def is_in(name: str, packages: Iterable[str]) -> bool:
     """Return whether a module is one of these, or in a package that is.
 
-    >>> is_in("data.corpus", ["data"]), is_in("database", ["data"])
+    >>> is_in("data.sources", ["data"]), is_in("database", ["data"])
     (True, False)
     """
     return any(name == package or name.startswith(f"{package}.") for package in packages)
@@ -185,7 +185,7 @@ def import_in_a_new_process(modules: Iterable[str], forbidden: set[str]) -> str:
 
 def test_what_must_start_quickly_does_not_import_jax() -> None:
     free = [name for name in MODULES if is_in(name, WITHOUT_JAX) and not is_in(name, WITH_JAX)]
-    assert {"data.corpus", "runs.run", "session.commands", "generation.generator"} < {*free}
+    assert {"data.sources", "runs.run", "session.commands", "generation.generator"} < {*free}
     modules = ["textgen", *(f"textgen.{name}" for name in free)]
     assert import_in_a_new_process(modules, {"jax", "flax"}) == ""
     assert import_in_a_new_process(["textgen.generation.jax_engine"], {"jax", "flax"}) != ""
@@ -322,7 +322,7 @@ def test_tests_use_no_private_names_of_other_modules() -> None:
 @pytest.mark.parametrize(
     ("code", "count"),
     [
-        ("from textgen.data.corpus import _scan", 1),
+        ("from textgen.data.sources import _scan", 1),
         ("from tests.other import _help", 1),
         ("from textgen.generation import generator\nx = generator._MODULES", 1),
         ('monkeypatch.setattr(textgen, "_MODULES", {})', 1),

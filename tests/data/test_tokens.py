@@ -1,13 +1,11 @@
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from textgen.data.corpus import scan_corpus
-from textgen.data.tokens import open_tokens, token_dtype, write_tokens
-from textgen.data.vocabulary import Vocabulary
-from textgen.errors import CorpusError, DamagedError
+from textgen.data.prepare import TextRules, prepare_text
+from textgen.data.tokens import open_tokens, token_dtype
+from textgen.errors import DamagedError
 
 
 @pytest.mark.parametrize(
@@ -22,10 +20,9 @@ def test_an_id_takes_the_fewest_bytes_that_hold_it(vocab_size: int, width: int) 
 def test_the_file_read_back_is_training_then_validation(tmp_path: Path, alphabet_size: int) -> None:
     text = "".join(chr(0x100 + number * 7 % alphabet_size) for number in range(1000))
     (tmp_path / "t").write_text(text, encoding="utf-8")
-    corpus = scan_corpus([tmp_path / "t"])
-    vocabulary = Vocabulary(corpus.alphabet)
-    sha256 = write_tokens(tmp_path / "tokens", corpus, vocabulary)
-    tokens = open_tokens(tmp_path / "tokens", 1000, len(vocabulary), sha256)
+    made = prepare_text([tmp_path / "t"], TextRules(), tmp_path / "tokens")
+    vocabulary = made.vocabulary
+    tokens = open_tokens(tmp_path / "tokens", 1000, len(vocabulary), made.tokens_sha256)
     assert vocabulary.decode(tokens[:900]) == text[:900]
     assert vocabulary.decode(tokens[900:]) == text[900:]
     assert not tokens.flags.writeable
@@ -33,9 +30,8 @@ def test_the_file_read_back_is_training_then_validation(tmp_path: Path, alphabet
 
 def test_a_flipped_bit_a_cut_or_a_missing_file_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "t").write_text("abcd" * 50, encoding="utf-8")
-    corpus = scan_corpus([tmp_path / "t"])
     path = tmp_path / "tokens"
-    sha256 = write_tokens(path, corpus, Vocabulary("abcd"))
+    sha256 = prepare_text([tmp_path / "t"], TextRules(), path).tokens_sha256
     whole = path.read_bytes()
     path.write_bytes(whole[:99] + bytes([whole[99] ^ 1]) + whole[100:])
     with pytest.raises(DamagedError, match="SHA-256"):
@@ -46,14 +42,3 @@ def test_a_flipped_bit_a_cut_or_a_missing_file_is_noticed(tmp_path: Path) -> Non
     path.unlink()
     with pytest.raises(DamagedError, match="missing"):
         open_tokens(path, 200, 5, sha256)
-
-
-def test_new_characters_in_a_file_read_twice_are_reported_as_a_change(tmp_path: Path) -> None:
-    path = tmp_path / "t"
-    path.write_text("ab" * 100, encoding="utf-8")
-    corpus = scan_corpus([path])
-    status = path.stat()
-    path.write_text("ax" * 100, encoding="utf-8")
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    with pytest.raises(CorpusError, match="changed while it was read"):
-        write_tokens(tmp_path / "tokens", corpus, Vocabulary("ab"))

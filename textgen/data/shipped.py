@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from textgen.data.corpus import read_chunks
-from textgen.data.sources import STANDARD_INPUT
+from textgen.data.sources import STANDARD_INPUT, load_text
 from textgen.errors import CorpusError
 
 # A short description of each text. corpora/README.md tells where the texts come from.
@@ -63,7 +62,7 @@ def shipped_texts() -> Iterator[ShippedText]:
     """
     for name, what in TEXTS.items():
         path = shipped_corpus(name)
-        text = "".join(read_chunks(path))
+        text = load_text(path)
         yield ShippedText(name, len(text), len(text.splitlines()), what, path)
 
 

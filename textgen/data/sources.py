@@ -47,6 +47,8 @@ from textgen.errors import CorpusError, SettingError
 STANDARD_INPUT = "-"
 # Names of copies that editors leave beside a file.
 BACKUPS = ("~", ".bak", ".orig", ".swp", ".tmp")
+# Largest text read into memory at once, in characters.
+MAX_TEXT = 2**26
 # Number of files of which an error tells the problem; more are counted.
 TOLD_FILES = 5
 
@@ -174,6 +176,59 @@ def read_sources(
     reader.finish(paths)
 
 
+def source_chunks(paths: Sequence[Path], rules: SourceRules, report: ReadReport) -> Iterator[str]:
+    """Yield the text of sources in pieces, with a newline between two files or records.
+
+    The arguments and errors are those of `read_sources`.
+    """
+    is_first = is_inside = True
+    for _, pieces in read_sources(paths, rules, report):
+        for piece in pieces:
+            if piece.text:
+                if not is_inside and not is_first:
+                    yield "\n"
+                is_inside, is_first = True, False
+                yield piece.text
+            is_inside = is_inside and not piece.is_end
+
+
+def check_source(path: Path) -> None:
+    """Check that a source is there, without reading it.
+
+    Raises:
+        CorpusError: if it is missing, or neither a file nor a folder.
+    """
+    if str(path) == STANDARD_INPUT:
+        return
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise CorpusError(path, reason_of(error)) from error
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        problem = "neither a file nor a folder; give its text on standard input, with -"
+        raise CorpusError(path, problem)
+
+
+def load_text(path: Path) -> str:
+    """Return the text of a file of at most 64 Mi characters, such as a prompt or a list of words.
+
+    Raises:
+        CorpusError: if it is not a regular file, cannot be read, is not UTF-8 or is longer.
+    """
+    check_source(path)
+    if path.is_dir():
+        raise CorpusError(path, "it is a folder, not a file")
+    chunks, length = [], 0
+    rules = SourceRules(format="text", normalization="none")
+    for chunk in source_chunks([path], rules, ReadReport()):
+        length += len(chunk)
+        if length > MAX_TEXT:
+            problem = f"the file has more than {MAX_TEXT:,} characters; use a shorter one"
+            raise CorpusError(path, problem)
+        chunks.append(chunk)
+    return "".join(chunks)
+
+
 class _Reader:
     """Reads sources, and collects the problems of their files."""
 
@@ -185,16 +240,13 @@ class _Reader:
         if str(path) == STANDARD_INPUT:
             yield from self._stream(sys.stdin.buffer, "standard input", is_named=True)
             return
+        check_source(path)
         try:
-            mode = path.stat().st_mode
-            if stat.S_ISDIR(mode):
+            if path.is_dir():
                 for file in self._files_of(path):
                     yield from self._file(file, is_named=False)
-            elif stat.S_ISREG(mode):
-                yield from self._file(path, is_named=True)
             else:
-                problem = "neither a file nor a folder; give its text on standard input, with -"
-                raise CorpusError(path, problem)
+                yield from self._file(path, is_named=True)
         except (OSError, ValueError) as error:
             raise CorpusError(path, reason_of(error)) from error
 

@@ -1,22 +1,15 @@
 """The token file: a corpus as ids, read through a memory map."""
 
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.corpus import Corpus, read_part
-from textgen.data.vocabulary import Vocabulary
 from textgen.errors import (
-    CorpusError,
     DamagedError,
-    UnknownCharacterError,
     reading_errors,
-    storage_errors,
 )
-from textgen.storage import sync
 
 Tokens = NDArray[np.unsignedinteger]
 
@@ -24,33 +17,6 @@ Tokens = NDArray[np.unsignedinteger]
 def token_dtype(vocab_size: int) -> np.dtype[np.unsignedinteger]:
     """Return the narrowest little-endian type for ids below `vocab_size`: 1, 2 or 4 bytes."""
     return np.dtype("<u1" if vocab_size <= 2**8 else "<u2" if vocab_size <= 2**16 else "<u4")
-
-
-def write_tokens(path: Path, corpus: Corpus, vocabulary: Vocabulary) -> str:
-    """Write a corpus as ids: the training part, then the validation part.
-
-    Returns:
-        The SHA-256 of the file's bytes, in hexadecimal.
-
-    Raises:
-        CorpusError: if the corpus changed since it was scanned, or has a character without an id.
-        StorageError: if it cannot be written.
-    """
-    dtype = token_dtype(len(vocabulary))
-    digest = hashlib.sha256()
-    with storage_errors(path), path.open("wb") as file:
-        for chunk in _whole(corpus):
-            try:
-                data = vocabulary.encode(chunk).astype(dtype).tobytes()
-            except UnknownCharacterError as error:
-                raise CorpusError(
-                    corpus.files[0], f"the text changed while it was read: {error.problem}"
-                ) from error
-            digest.update(data)
-            file.write(data)
-        file.flush()
-        sync(file.fileno())
-    return digest.hexdigest()
 
 
 def open_tokens(path: Path, characters: int, vocab_size: int, sha256: str) -> Tokens:
@@ -84,8 +50,3 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _whole(corpus: Corpus) -> Iterable[str]:
-    yield from read_part(corpus, "training")
-    yield from read_part(corpus, "validation")

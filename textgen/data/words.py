@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from textgen.data.corpus import load_text
+from textgen.data.sources import load_text
 from textgen.errors import CorpusError, read_as
 
 

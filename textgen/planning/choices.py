@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
-from textgen.data.corpus import MIN_CHARACTERS
+from textgen.data.prepare import MIN_CHARACTERS
 from textgen.network.parameters import multiplications_per_character, operations_per_character
 from textgen.planning.request import Request
 from textgen.settings import ModelSettings

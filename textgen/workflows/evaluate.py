@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.corpus import MAX_TEXT
+from textgen.data.sources import MAX_TEXT
 from textgen.data.tokens import Tokens, token_dtype
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import CorpusError, UnknownCharacterError, UsageError

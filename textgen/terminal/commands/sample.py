@@ -158,7 +158,7 @@ def _prompt_text(prompt: str | None, path: Path | None, *, keep_newline: bool) -
     if str(path) == "-":
         text = sys.stdin.read().removeprefix("\ufeff").replace("\r\n", "\n")
     else:
-        from textgen.data.corpus import load_text
+        from textgen.data.sources import load_text
 
         with read_as("prompt"):
             text = load_text(path)

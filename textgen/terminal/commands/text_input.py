@@ -9,6 +9,7 @@ from textgen.errors import CorpusError, read_as
 from textgen.terminal.output import ProgressLine, ProgressMode, say
 
 if TYPE_CHECKING:
+    from textgen.data.sources import SourceRules
     from textgen.workflows.score import Scoring
 
 T = TypeVar("T")
@@ -16,49 +17,35 @@ T = TypeVar("T")
 STANDARD_INPUT = Path("-")
 
 
-def text_chunks(sources: Sequence[Path]) -> Iterator[str]:
-    """Return the pieces of a text. Its files are joined by newlines, as those of a corpus are.
+def text_chunks(sources: Sequence[Path], rules: "SourceRules | None" = None) -> Iterator[str]:
+    """Return the pieces of a text. Its files and records are joined by newlines.
 
     Args:
-        sources: files, folders and names of shipped texts; `-` is standard input, and so are no
-            sources at all.
+        sources: files, folders, archives and names of shipped texts; `-` is standard input, and so
+            are no sources at all.
+        rules: how to read them; None for the rules by default, without normalisation.
 
     Raises:
-        CorpusError: at once if there is no such source; while reading, if it is not UTF-8.
+        CorpusError: at once if there is no such source; otherwise while it is read.
     """
-    from textgen.data.corpus import find_texts
     from textgen.data.shipped import find_corpus
+    from textgen.data.sources import ReadReport, SourceRules, check_source, source_chunks
 
-    files: list[Path] = []
+    report = ReadReport()
     with read_as("text"):
-        for source in sources or [STANDARD_INPUT]:
-            if source == STANDARD_INPUT:
-                files.append(source)
-                continue
-            texts, binary = find_texts([find_corpus(source)])
-            files += texts
-            for path in binary:
-                say(f"skipped {str(path)!r}: not a text file")
-    if STANDARD_INPUT in files and sys.stdin.isatty():
+        paths = [find_corpus(source) for source in sources or [STANDARD_INPUT]]
+        for path in paths:
+            check_source(path)
+    if STANDARD_INPUT in paths and sys.stdin.isatty():
         say("reading from the terminal; end the text with Ctrl-D")
-    return _joined(files)
 
+    def chunks() -> Iterator[str]:
+        with read_as("text"):
+            yield from source_chunks(paths, rules or SourceRules(normalization="none"), report)
+        if report.passed_over:
+            say(report.summary())
 
-def _joined(files: Sequence[Path]) -> Iterator[str]:
-    from textgen.data.corpus import decode_chunks, read_chunks
-
-    is_first = True
-    with read_as("text"):
-        for path in files:
-            is_piped = path == STANDARD_INPUT
-            chunks = (
-                decode_chunks(sys.stdin.buffer, "standard input") if is_piped else read_chunks(path)
-            )
-            for number, chunk in enumerate(chunks):
-                if not number and not is_first:
-                    yield "\n"
-                is_first = False
-                yield chunk
+    return chunks()
 
 
 def with_progress(

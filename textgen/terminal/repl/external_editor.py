@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from textgen.data.corpus import load_text
+from textgen.data.sources import load_text
 from textgen.errors import UsageError, read_as, reason, storage_errors
 from textgen.runs.files import write_durably
 
