@@ -34,9 +34,10 @@ import numpy as np
 import optax
 from jax.sharding import Mesh, PartitionSpec
 
-from textgen.data.prepare import TextRules, prepare_text
+from textgen.data.prepare import prepare_text
 from textgen.data.sources import SourceRules
 from textgen.data.streams import Streams
+from textgen.data.text_rules import TextRules
 from textgen.data.tokens import Tokens, open_tokens
 from textgen.evaluation.protocols import Evaluator
 from textgen.network.cells import CELLS

@@ -5,8 +5,10 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from textgen.data.prepare import TextRules, prepare_text
+from textgen.data.formats.decoding import encoding_of_mark
+from textgen.data.prepare import prepare_text
 from textgen.data.sources import SourceRules
+from textgen.data.text_rules import TextRules
 from textgen.data.tokens import open_tokens
 from textgen.errors import CorpusError
 
@@ -57,7 +59,8 @@ def test_any_bytes_are_read_or_refused_in_one_line(tmp_path: Path, parts: list[b
         message = str(error)
     if valid:
         assert made.characters >= 100
-        path.read_bytes().decode()
+        if encoding_of_mark(path.read_bytes()) in (None, "utf-8-sig"):
+            path.read_bytes().decode()
     else:
         assert "odd.txt" in message
         assert "\n" not in message

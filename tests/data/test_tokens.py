@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from textgen.data.prepare import TextRules, prepare_text
+from textgen.data.prepare import prepare_text
+from textgen.data.text_rules import TextRules
 from textgen.data.tokens import open_tokens, token_dtype
 from textgen.errors import DamagedError
 

@@ -1,15 +1,12 @@
 """Cut gathered texts into documents: files, records, lines or paragraphs."""
 
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.gather import AT_ONCE, Gathered
-
-# What a document is; `whole` makes one text of everything.
-DocumentUnit = Literal["whole", "file", "paragraph", "line", "row"]
+from textgen.data.text_rules import DocumentUnit
 
 
 def document_spans(gathered: Gathered, unit: DocumentUnit) -> NDArray[np.int64]:

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from textgen.data.documents import without_last_newlines
 from textgen.data.gather import Gathered
 from textgen.data.span_hashes import span_hashes
+from textgen.data.text_rules import SHARE
 
 SplitKind = Literal["end", "files", "records", "blocks"]
 
-# Share of a text that is held out unless the user asks for another.
-SHARE = 0.1
 # Fewest files, or records, of which whole ones are held out.
 FEWEST_DRAWN = 20
 # A part drawn from whole texts may miss its share by this factor.

@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from textgen.data.prepare import TextRules
 from textgen.data.sources import SourceRules
+from textgen.data.text_rules import TextRules
 from textgen.errors import DamagedError, SettingError
 from textgen.runs.checkpoint import FORMAT, ModelConfig, check_format
 from textgen.settings import TrainingSettings, check_number

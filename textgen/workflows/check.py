@@ -9,8 +9,9 @@ from typing import Any
 from textgen.data.gather import gather
 from textgen.data.shipped import find_corpus
 from textgen.data.sources import FileReport, ReadReport, SourceRules
-from textgen.data.split import SHARE, Split, choose_split, is_list
+from textgen.data.split import Split, choose_split, is_list
 from textgen.data.survey import RARE, Survey, survey
+from textgen.data.text_rules import SHARE
 from textgen.network.parameters import operations_per_character
 from textgen.planning.choices import FEW_CHARACTERS
 from textgen.planning.plan import TRAINING_SHARE

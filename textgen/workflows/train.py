@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from textgen.data.prepare import PreparedText, TextRules, prepare_text
+from textgen.data.prepare import PreparedText, prepare_text
 from textgen.data.shipped import find_corpus, shipped_corpus
 from textgen.data.sources import STANDARD_INPUT
+from textgen.data.text_rules import TextRules
 from textgen.data.tokens import Tokens, open_tokens
 from textgen.errors import UsageError
 from textgen.planning.choices import TextSize

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from textgen.data.documents import DocumentUnit
 from textgen.data.formats.decoding import Normalization
 from textgen.data.formats.kinds import Kind
+from textgen.data.text_rules import DocumentUnit
 
 Format = Annotated[
     Kind | None,
