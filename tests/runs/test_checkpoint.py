@@ -142,7 +142,7 @@ def test_a_newer_format_is_refused_by_name(folder: Path) -> None:
     config = json.loads((folder / CONFIG).read_text()) | {"format": 99}
     (folder / CONFIG).write_bytes(encode_json(config))
     reseal(folder)
-    with pytest.raises(DamagedError, match=r"format is 99, .* up to 2; use a newer"):
+    with pytest.raises(DamagedError, match=r"format is 99, .* up to 3; use a newer"):
         read_checkpoint(folder)
 
 

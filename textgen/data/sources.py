@@ -78,6 +78,10 @@ class SourceRules:
             raise SettingError("normalize", self.normalization, "none, nfc or nfkc")
         if self.encoding is not None:
             check_encoding(self.encoding)
+        if not isinstance(self.field, str | None):
+            raise SettingError("field", self.field, "the name of a field")
+        if not isinstance(self.skip_broken, bool):
+            raise SettingError("skip_broken", self.skip_broken, "true or false")
 
 
 class Piece(NamedTuple):

@@ -45,6 +45,9 @@ class TextRules:
         if not isinstance(self.validation, str):
             check_number("validation", self.validation, 0, 0.5, open_low=True)
         check_number("rare", self.rare, 0, whole=True)
+        for name in ("drop_repeats", "fits_text"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingError(name, getattr(self, name), "true or false")
 
     def changed(self) -> list[str]:
         """Return the names of the rules that differ from the default, except the seed."""

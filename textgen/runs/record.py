@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from textgen.data.sources import SourceRules
 from textgen.data.text_rules import TextRules
-from textgen.errors import DamagedError, SettingError
+from textgen.errors import DamagedError, SettingError, UsageError
 from textgen.runs.checkpoint import FORMAT, ModelConfig, check_format
 from textgen.settings import TrainingSettings, check_number
 
@@ -148,7 +148,7 @@ class RunRecord:
                 versions=content["versions"],
                 is_measurement=content.get("measurement") is True,
             )
-        except (LookupError, TypeError, AttributeError, SettingError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, UsageError) as error:
             raise DamagedError(path, f"bad content: {error}") from error
 
 

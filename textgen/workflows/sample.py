@@ -288,7 +288,7 @@ def expected_length(settings: SamplingSettings, length: int) -> int:
 
 
 def _whole(
-    steps: Iterator[tuple[Piece | None, ...]], indices: range, tell: Callable[[str], None]
+    steps: Iterator[tuple[Piece | None, ...]], indices: Sequence[int], tell: Callable[[str], None]
 ) -> Iterator[Piece]:
     """Run out the writing of several samples, and yield each of them as one piece."""
     count, lengths = len(indices), [0] * len(indices)
