@@ -108,7 +108,7 @@ class Conversation:
             Pieces of text as they are written.
         """
         parent, rule = self.tree.current, self.on_unknown
-        self.generator.vocabulary.encode(text, rule)  # an error before anything is read
+        self.generator.encode(text, rule)  # an error before anything is read
         try:
             read = yield from read_typed(self.generator, parent, text, rule, self._seed)
         except GeneratorExit:
@@ -258,6 +258,8 @@ class Conversation:
                 turn.on_unknown,
                 turn.after.seed,
                 turn.after.sample,
+                turn.begins,
+                turn.finish == "end",
             )
             for turn in self.tree.turns
             if turn.parent is not None
@@ -292,11 +294,11 @@ class Conversation:
         for turn in turns:
             text = turn.text
             generator.state = turn.parent.after if turn.parent else turn.prompted
-            if not generator.settle().characters and turn.read:
-                # A typed text is read without the start of a text before it. For its first
-                # character to have a probability, a fork reads that start and scores it.
+            if not generator.settle().characters and turn.read and not turn.begins:
+                # The text was read without the start of a text before it. For its first character
+                # to have a probability, a fork reads that start and scores it.
                 bits.append(generator.fork().score(text[:1], "replace"))
-                generator.feed(text[:1], "replace")
+                generator.feed(text[:1], "replace", continues=True)
                 text = text[1:]
             for part in parts_of(len(text)):
                 yield ""

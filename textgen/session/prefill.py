@@ -40,7 +40,13 @@ def join_text(generator: Generator, parent: Turn, text: str, *, is_begun: bool) 
 
 
 def read_typed(
-    generator: Generator, parent: Turn, text: str, rule: OnUnknown, seed: int
+    generator: Generator,
+    parent: Turn,
+    text: str,
+    rule: OnUnknown,
+    seed: int,
+    *,
+    begins: bool = True,
 ) -> Work[str]:
     """Read a typed text after a turn, and return what the model has read.
 
@@ -50,13 +56,16 @@ def read_typed(
         text: the text as typed.
         rule: what to do with characters that the model does not know.
         seed: seed of the random draws that follow.
+        begins: whether to read the start of a text first, if nothing was read before.
 
     Raises:
         UnknownCharacterError: if a character is unknown and the rule is `error`.
     """
     text = join_text(generator, parent, text, is_begun=bool(text))
-    tokens = generator.vocabulary.encode(text, rule)
+    tokens = generator.encode(text, rule)
     generator.state = replace(parent.after, seed=seed)
+    if begins and text:
+        generator.read_start()
     yield from _feed(generator, tokens)
     return generator.vocabulary.decode(tokens)
 
@@ -106,14 +115,20 @@ def reread(generator: Generator, turns: Sequence[SavedTurn]) -> Work[Tree]:
     tree = Tree(generator.state)
     for turn in turns:
         parent, rule = tree.turns[turn.parent], turn.on_unknown
-        read = yield from read_typed(generator, parent, turn.typed, rule, turn.seed)
+        read = yield from read_typed(
+            generator, parent, turn.typed, rule, turn.seed, begins=turn.begins
+        )
         prompted = generator.state
         tokens = generator.vocabulary.encode(turn.written, rule)
         generator.state = replace(prompted, sample=turn.sample, position=0)
         generator.read_start()  # as writing did
         yield from _feed(generator, tokens)
-        after = replace(generator.state, position=len(tokens))
+        has_ended = turn.ended and generator.vocabulary.end_id is not None
+        if has_ended:
+            generator.feed_tokens(np.array([generator.vocabulary.end_id], np.int32))
+        after = replace(generator.state, position=len(tokens) + has_ended)
         written = generator.vocabulary.decode(tokens)
-        tree.add(Turn(0, parent, turn.typed, read, turn.written, written, rule, prompted, after))
+        again = Turn(0, parent, turn.typed, read, turn.written, written, rule, prompted, after)
+        tree.add(replace(again, begins=turn.begins, finish="end" if has_ended else None))
         yield ""
     return tree

@@ -11,7 +11,7 @@ from textgen.runs.files import decode_json, encode_json, read_bytes, replace_fil
 from textgen.settings import MAX_LENGTH, MAX_SEED, OnUnknown, SamplingSettings, check_number
 
 KIND = "textgen session"
-FORMAT = 1
+FORMAT = 2
 # Largest file of a session: about ten million characters, each of which may take six bytes.
 MAX_BYTES = 2**26
 # Longest description of what is wrong with a session, in characters.
@@ -29,6 +29,9 @@ class SavedTurn:
         on_unknown: what was done with characters that the model did not know.
         seed: seed of the random draws.
         sample: sample index of the random draws.
+        begins: whether the model read the start of a text first, if nothing was read before. It
+            did not in sessions of the first format.
+        ended: whether the model wrote the end of a document after the text.
     """
 
     parent: int
@@ -37,6 +40,8 @@ class SavedTurn:
     on_unknown: OnUnknown
     seed: int
     sample: int
+    begins: bool = False
+    ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ class SavedSession:
         """
         if content.get("kind") != KIND:
             raise DamagedError(path, "it is not a session")
-        if content.get("format") != FORMAT:
+        if content.get("format") not in range(1, FORMAT + 1):
             raise DamagedError(path, "its format is unknown; use a newer textgen")
         try:
             model = _checked("model", content["model"], dict)
@@ -141,6 +146,8 @@ class SavedSession:
             numbers += [("seed", turn.seed), ("sample", turn.sample)]
             _checked("typed", turn.typed, str)
             _checked("written", turn.written, str)
+            _checked("begins", turn.begins, bool)
+            _checked("ended", turn.ended, bool)
         for name, value in numbers:
             check_number(name, value, 0, MAX_SEED, whole=True)
         for turn_number in (self.current, *self.names.values()):

@@ -29,7 +29,9 @@ class Turn:
         after: the state after the turn.
         nats: surprise of the whole continuation; None if it was read from a file.
         seconds: time that writing took.
-        finish: why the continuation ends; None if it was stopped or read from a file.
+        finish: why the continuation ends; None if it was stopped or read from a file, unless it
+            ends a document.
+        begins: whether the start of a text was read before the typed text, if nothing else was.
     """
 
     number: int
@@ -44,6 +46,7 @@ class Turn:
     nats: float | None = None
     seconds: float = 0.0
     finish: FinishReason | None = None
+    begins: bool = True
 
     @property
     def text(self) -> str:
@@ -68,8 +71,8 @@ class Turn:
         return text[-count:]
 
     def has_open_line(self) -> bool:
-        """Return whether the text ends inside a line."""
-        return self.ending(1) not in ("", "\n")
+        """Return whether the text ends inside a line, and not at the end of a document."""
+        return self.finish != "end" and self.ending(1) not in ("", "\n")
 
 
 class Tree:

@@ -54,8 +54,11 @@ def _replacements(state: SessionState, text: str) -> Iterator[Reply]:
 
 
 def _reason(state: SessionState) -> Iterator[Reply]:
-    if state.conversation.tree.current.finish == "stuck":
+    finish = state.conversation.tree.current.finish
+    if finish == "stuck":
         yield Message("the text ends here: the settings permit no further character")
+    elif finish == "end":
+        yield Message("the document ends here; what follows begins another one")
 
 
 def more(state: SessionState, rest: str) -> Iterator[Reply]:
