@@ -18,6 +18,8 @@ GOLDEN = Path(__file__).parent / "golden"
 WRITTEN = {
     "format-1/step-00000400": "said the said the said the",
     "format-2/checkpoints/step-00000300": "quick brown fox jumps over the lazy dog,",
+    # A run on documents: the text ends before its length.
+    "format-3/checkpoints/step-00000600": "lazy dog sings to the river.",
 }
 
 
@@ -32,9 +34,12 @@ def test_a_checkpoint_of_an_older_textgen_writes_what_it_wrote(name: str) -> Non
     checkpoint = read_checkpoint(GOLDEN / name)
     reader = NumpyEngine(checkpoint.config.settings, checkpoint.parameters)
     generator = Generator(reader, checkpoint.config.vocabulary, checkpoint.config.start, seed=1)
-    generator.feed("the ", continues=True)
-    written = "".join(generator.stream(len(WRITTEN[name]), SamplingSettings(temperature=0)))
-    assert written == WRITTEN[name]
+    generator.feed("the ", continues=checkpoint.config.vocabulary.end_id is None)
+    sample = generator.generate(len(WRITTEN[name]) + 1, SamplingSettings(temperature=0))
+    ends = checkpoint.config.vocabulary.end_id is not None
+    assert sample.finish_reason == ("end" if ends else "length")
+    assert sample.text.startswith(WRITTEN[name])
+    assert sample.text == WRITTEN[name] or not ends
 
 
 @pytest.mark.slow

@@ -75,6 +75,14 @@ def test_repeated_files_are_dropped_from_one_whole_text(tmp_path: Path) -> None:
     assert (training + validation).count("begins") == 25
 
 
+def test_newlines_between_documents_are_no_characters_of_the_text(tmp_path: Path) -> None:
+    lines = "".join(f"line {number}\n" for number in range(40))
+    made, *_ = prepared(tmp_path, lines, documents="line")
+    assert "\n" not in made.vocabulary
+    made, *_ = prepared(tmp_path, *poems(20), documents="file")
+    assert "\n" in made.vocabulary
+
+
 def test_rare_characters_become_unknown(tmp_path: Path) -> None:
     text = "plain words of prose\n\n" * 50 + "\u0192" * 3 + "x" * 10
     made, training, validation = prepared(tmp_path, text, rare=4)

@@ -61,9 +61,7 @@ def test_a_shipped_text_is_trained_on_by_its_name_where_no_file_is_called_so(cor
         with closing(events):
             return notes(list(islice(events, count)))
 
-    assert said_first(2) == (
-        "names: the text that ships with textgen\nread 97,960 characters"
-    )
+    assert said_first(2) == ("names: the text that ships with textgen\nread 97,960 characters")
     corpus.rename("names")
     assert said_first(1) == "read 2,400 characters"
 

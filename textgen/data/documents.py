@@ -57,6 +57,17 @@ def _line_spans(ids: NDArray[np.unsignedinteger], newline: int) -> Iterator[NDAr
         yield np.array([[begin, len(ids)]])
 
 
+def has_newline(gathered: Gathered, spans: NDArray[np.int64]) -> bool:
+    """Return whether a newline stands inside any of the documents, [D, 2] in order."""
+    ids, newline = gathered.ids(), gathered.characters.find("\n")
+    for start in range(0, len(ids), AT_ONCE):
+        breaks = np.flatnonzero(ids[start : start + AT_ONCE] == newline) + start
+        document = np.searchsorted(spans[:, 0], breaks, side="right") - 1
+        if ((document >= 0) & (breaks < spans[document, 1])).any():
+            return True
+    return False
+
+
 def without_last_newlines(gathered: Gathered, spans: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return stretches of the texts without the newlines at their ends, int64 [D, 2]."""
     ids, newline = gathered.ids(), gathered.characters.find("\n")

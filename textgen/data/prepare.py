@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.documents import document_spans
+from textgen.data.documents import document_spans, has_newline
 from textgen.data.gather import AT_ONCE, Gathered, gather
 from textgen.data.sources import ReadReport
 from textgen.data.span_hashes import span_hashes
@@ -101,13 +101,16 @@ def _prepare(
         if dropped:
             notes.append(f"left out {dropped:,} {what} that equal an earlier one")
     has_documents = rules.documents != "whole"
+    documents = document_spans(gathered, rules.documents)
     is_kept = gathered.counts >= rules.rare
+    if has_documents and not has_newline(gathered, documents):
+        # The newlines between documents are not part of the text.
+        is_kept[gathered.characters.find("\n")] = False
     if vocabulary is None:
         kept = (c for c, keep in zip(gathered.characters, is_kept, strict=True) if keep)
         vocabulary = Vocabulary("".join(sorted(kept)) + END * has_documents)
-    if rare := int((~is_kept).sum()):
+    if rare := int((gathered.counts < rules.rare).sum()):
         notes.append(f"{rare:,} characters are rarer than {rules.rare} and become unknown")
-    documents = document_spans(gathered, rules.documents)
     other: tuple[Gathered, Spans] | None = None
     if isinstance(rules.validation, str):
         source = Path(rules.validation)
