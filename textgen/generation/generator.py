@@ -261,6 +261,10 @@ class Generator:
         """
         tokens = self.encode(text, on_unknown)
         self.read_start()
+        return self.score_tokens(tokens)
+
+    def score_tokens(self, tokens: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Read characters by their ids, int32 [T]; return their surprise in bits, float64 [T]."""
         state = self.settle()
         nats, recurrent = self.reader.read_scored(tokens, state.recurrent)
         self.state = state.after(recurrent, tokens, 0)

@@ -61,7 +61,8 @@ class SessionState:
         if turn.parent is None:
             return "at the beginning, before any text"
         ending = one_line(turn.ending(60))
-        return f"at turn {turn.number}, which ends with: {cut(ending[-50:], self.columns)}"
+        what = "ends a document" if turn.finish == "end" else "ends"
+        return f"at turn {turn.number}, which {what} with: {cut(ending[-50:], self.columns)}"
 
 
 def _no_completions(state: SessionState) -> Iterable[str]:

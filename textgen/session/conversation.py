@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.vocabulary import END
 from textgen.errors import TextgenError
 from textgen.generation.generator import GenerationState, Generator, Piece
 from textgen.generation.next_words import NextWord, next_words, unfinished_word
@@ -30,7 +31,7 @@ class Scored(NamedTuple):
     """A text and its surprise.
 
     Attributes:
-        text: the text as the model read it.
+        text: the text as the model read it. A newline stands for the end of a document.
         bits: surprise of each character in bits, float64 [T].
     """
 
@@ -259,7 +260,7 @@ class Conversation:
                 turn.after.seed,
                 turn.after.sample,
                 turn.begins,
-                turn.finish == "end",
+                turn.ended,
             )
             for turn in self.tree.turns
             if turn.parent is not None
@@ -290,24 +291,31 @@ class Conversation:
 
     def score(self, turns: Sequence[Turn]) -> Work[Scored]:
         """Return the surprise of each character of some turns; the state does not change."""
-        generator, bits = self.generator.fork(), [np.zeros(0)]
+        generator, texts, bits = self.generator.fork(), list[str](), [np.zeros(0)]
         for turn in turns:
-            text = turn.text
+            tokens = generator.vocabulary.encode(turn.text, "replace")
+            texts.append(turn.text)
+            if turn.finish == "end":
+                tokens = np.concatenate([tokens, generator.vocabulary.encode_start(END)])
+                texts.append("\n")
             generator.state = turn.parent.after if turn.parent else turn.prompted
             if not generator.settle().characters and turn.read and not turn.begins:
                 # The text was read without the start of a text before it. For its first character
                 # to have a probability, a fork reads that start and scores it.
-                bits.append(generator.fork().score(text[:1], "replace"))
-                generator.feed(text[:1], "replace", continues=True)
-                text = text[1:]
-            for part in parts_of(len(text)):
+                twin, first, tokens = generator.fork(), tokens[:1], tokens[1:]
+                twin.read_start()
+                bits.append(twin.score_tokens(first))
+                generator.feed_tokens(first)
+            generator.read_start()
+            for part in parts_of(len(tokens)):
                 yield ""
-                bits.append(generator.score(text[part], "replace"))
-        return Scored("".join(turn.text for turn in turns), np.concatenate(bits))
+                bits.append(generator.score_tokens(tokens[part]))
+        return Scored("".join(texts), np.concatenate(bits))
 
     def next_words(self, count: int) -> list[NextWord]:
         """Return the likeliest next words; if the text ends in a word, the words it may become."""
-        ending = self.tree.current.ending(LONGEST_WORD)
+        turn = self.tree.current
+        ending = "" if turn.finish == "end" else turn.ending(LONGEST_WORD)
         return next_words(self.generator, count, unfinished_word(ending))
 
     def complete_word(self, typed: str, count: int) -> list[NextWord]:
@@ -315,13 +323,15 @@ class Conversation:
         generator = self.generator.fork()
         rule: OnUnknown = "replace" if self.on_unknown == "error" else self.on_unknown
         text = join_text(generator, self.tree.current, typed, is_begun=True)
-        generator.feed_tokens(generator.vocabulary.encode(text, rule))
+        generator.read_start()
+        generator.feed_tokens(generator.encode(text, rule))
         stem = unfinished_word(typed[-LONGEST_WORD:])
         return next_words(generator, count, stem, COMPLETION_SECONDS)
 
 
 def _finished(turn: Turn, pieces: list[Piece], after: GenerationState, seconds: float) -> Turn:
     written = "".join(piece.text for piece in pieces)
+    finish = pieces[-1].finish if pieces else None
     return replace(
         turn,
         original=written,
@@ -329,5 +339,6 @@ def _finished(turn: Turn, pieces: list[Piece], after: GenerationState, seconds: 
         after=after,
         nats=sum(piece.nats for piece in pieces),
         seconds=seconds,
-        finish=pieces[-1].finish if pieces else None,
+        finish=finish,
+        ended=finish == "end",
     )

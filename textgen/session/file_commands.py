@@ -10,7 +10,7 @@ from textgen.session.arguments import count_turns, file_path
 from textgen.session.command import Command, SessionState
 from textgen.session.messages import Message, Reply
 from textgen.session.session_file import SavedSession, read_session, write_session
-from textgen.session.turn_tree import shown_name
+from textgen.session.turn_tree import join_turns, shown_name
 
 
 def model(state: SessionState, rest: str) -> Iterator[Reply]:
@@ -64,7 +64,7 @@ def export(state: SessionState, rest: str) -> Iterator[Reply]:
         UsageError: if the file exists and this session has not written it.
     """
     path = file_path("/export", rest)
-    text = "".join(turn.text for turn in state.conversation.tree.current.path())
+    text = join_turns(state.conversation.tree.current.path())
     if not text:
         yield Message("there is no text yet")
         return
@@ -102,7 +102,7 @@ FILE_COMMANDS = (
         "write the text into a file",
         export,
         before_file="",
-        details="The file holds the text up to the current turn and nothing else. A file that "
-        "this session has not written is never overwritten.",
+        details="The file holds the text up to the current turn and nothing else. Each document "
+        "begins a line. A file that this session has not written is never overwritten.",
     ),
 )

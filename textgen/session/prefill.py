@@ -9,6 +9,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.vocabulary import END
+from textgen.generation.endings import FinishReason
 from textgen.generation.generator import Generator
 from textgen.session.session_file import SavedTurn
 from textgen.session.turn_tree import Tree, Turn
@@ -28,6 +30,9 @@ Work = Steps[str, None, T]
 def join_text(generator: Generator, parent: Turn, text: str, *, is_begun: bool) -> str:
     """Put a newline before a typed text if the text before it ends inside a line.
 
+    If the text before ends a document, and the model knows no end of a document, a newline stands
+    for it.
+
     Args:
         generator: generator of the model. No newline is put before the text if the model does not
             know it.
@@ -35,8 +40,8 @@ def join_text(generator: Generator, parent: Turn, text: str, *, is_begun: bool) 
         text: the text as typed.
         is_begun: whether the text begins something new; False to go on where the parent ends.
     """
-    begins = is_begun and parent.has_open_line() and "\n" in generator.vocabulary
-    return "\n" + text if begins else text
+    begins = (is_begun or parent.ended) and parent.has_open_line()
+    return "\n" + text if begins and "\n" in generator.vocabulary else text
 
 
 def read_typed(
@@ -125,10 +130,11 @@ def reread(generator: Generator, turns: Sequence[SavedTurn]) -> Work[Tree]:
         yield from _feed(generator, tokens)
         has_ended = turn.ended and generator.vocabulary.end_id is not None
         if has_ended:
-            generator.feed_tokens(np.array([generator.vocabulary.end_id], np.int32))
+            generator.feed_tokens(generator.vocabulary.encode_start(END))
         after = replace(generator.state, position=len(tokens) + has_ended)
         written = generator.vocabulary.decode(tokens)
         again = Turn(0, parent, turn.typed, read, turn.written, written, rule, prompted, after)
-        tree.add(replace(again, begins=turn.begins, finish="end" if has_ended else None))
+        finish: FinishReason | None = "end" if has_ended else None
+        tree.add(replace(again, begins=turn.begins, ended=turn.ended, finish=finish))
         yield ""
     return tree

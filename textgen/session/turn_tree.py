@@ -1,6 +1,6 @@
 """The turns of a session as a tree. Undo goes up to the parent and keeps the turns below."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from textgen.generation.endings import FinishReason
@@ -29,8 +29,10 @@ class Turn:
         after: the state after the turn.
         nats: surprise of the whole continuation; None if it was read from a file.
         seconds: time that writing took.
-        finish: why the continuation ends; None if it was stopped or read from a file, unless it
-            ends a document.
+        finish: why the continuation ends; `end` if the current model has read the end of a document
+            after it; None if it was stopped or read from a file.
+        ended: whether the model that wrote the continuation ended a document there. The current
+            model may know no end of a document.
         begins: whether the start of a text was read before the typed text, if nothing else was.
     """
 
@@ -46,6 +48,7 @@ class Turn:
     nats: float | None = None
     seconds: float = 0.0
     finish: FinishReason | None = None
+    ended: bool = False
     begins: bool = True
 
     @property
@@ -62,17 +65,30 @@ class Turn:
         return path[::-1]
 
     def ending(self, count: int) -> str:
-        """Return the last characters of the text up to here."""
+        """Return the last characters of the text up to here; see `join_turns`."""
         turn: Turn | None = self
-        text = ""
-        while turn is not None and len(text) < count:
-            text = turn.text[-count:] + text
+        last, length = list[Turn](), 0
+        while turn is not None and length < count:
+            last.append(turn)
+            length += len(turn.text)
             turn = turn.parent
-        return text[-count:]
+        return join_turns(last[::-1])[-count:]
 
     def has_open_line(self) -> bool:
         """Return whether the text ends inside a line, and not at the end of a document."""
         return self.finish != "end" and self.ending(1) not in ("", "\n")
+
+
+def join_turns(turns: Sequence[Turn]) -> str:
+    """Return the text of turns that follow each other. What follows a document begins a line."""
+    parts = [""]
+    for turn in turns:
+        is_next = turn.parent is not None and turn.parent.finish == "end"
+        if is_next and parts[-1] and not parts[-1].endswith("\n"):
+            parts.append("\n")
+        if turn.text:
+            parts.append(turn.text)
+    return "".join(parts)
 
 
 class Tree:

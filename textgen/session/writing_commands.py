@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 from textgen.data.replaced import describe_replaced, find_replaced
 from textgen.readable import cut, one_line, visible, wrap, wrap_lines
@@ -105,8 +106,8 @@ def _lines_before(turn: Turn, columns: int, rows: int) -> list[str]:
     if rows <= 0:
         return []
     most = rows * columns
-    before = (turn.parent.ending(most) if turn.parent else "") + turn.read
-    return wrap_lines(visible(before[-most:]), columns).split("\n")[-rows:] if before else []
+    before = replace(turn, written="").ending(most)
+    return wrap_lines(visible(before), columns).split("\n")[-rows:] if before else []
 
 
 def _indented(text: str, columns: int, rows: int) -> list[str]:
@@ -126,6 +127,7 @@ def pick(state: SessionState, rest: str) -> Iterator[Reply]:
     turn = found[whole_number("/pick", rest, range(1, len(found) + 1)) - 1]
     state.conversation.pick(turn)
     yield turn.written
+    yield from _reason(state)
 
 
 def edit(state: SessionState, rest: str) -> Iterator[Reply]:
@@ -160,7 +162,13 @@ def score(state: SessionState, rest: str) -> Iterator[Reply]:
 
 
 WRITING_COMMANDS = (
-    Command("/more", "", "continue the text, as an empty line does", more),
+    Command(
+        "/more",
+        "",
+        "continue the text, as an empty line does",
+        more,
+        details="After the end of a document it begins another one.",
+    ),
     Command(
         "/regen",
         "",
@@ -194,6 +202,7 @@ WRITING_COMMANDS = (
         score,
         lambda state: ["all"],
         details="Each character has a colour, or a digit where there are no colours: the more "
-        "bits, the more surprising the character was to the model.",
+        "bits, the more surprising the character was to the model. The end of a document is shown "
+        "as the end of a line.",
     ),
 )
