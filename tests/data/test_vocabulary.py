@@ -4,7 +4,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
+from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
 from textgen.errors import SettingError, UnknownCharacterError
 from textgen.settings import OnUnknown
 
@@ -82,3 +82,16 @@ def test_the_empty_text_has_no_tokens() -> None:
 def test_a_vocabulary_needs_distinct_characters(characters: str) -> None:
     with pytest.raises(SettingError, match="characters"):
         Vocabulary(characters)
+
+
+def test_the_end_symbol_has_an_id_and_no_character() -> None:
+    vocabulary = Vocabulary("ab" + END)
+    assert vocabulary.end_id == 3
+    assert END not in vocabulary
+    assert vocabulary.encode(f"a{END}", "replace").tolist() == [1, 0]
+    assert vocabulary.encode_documents(f"a{END}b{END}").tolist() == [1, 3, 2, 3]
+    assert vocabulary.encode_start(END).tolist() == [3]
+    assert vocabulary.decode([1, 3]) == f"a{END}"
+    plain = Vocabulary("ab\n")
+    assert plain.end_id is None
+    assert plain.encode_documents(f"a{END}").tolist() == [1, 3]

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from textgen.data.vocabulary import END
 from textgen.errors import UsageError
 from textgen.evaluation.scored_text import Line, Part, cut_blocks, cut_lines, gather_lines
 
@@ -58,3 +59,12 @@ def test_the_lead_is_what_the_next_best_model_lacks() -> None:
     assert Line(1, "ab", 2, nats).lead == pytest.approx(2.5)
     assert Line(1, "ab", 2, nats).bits_per_character == pytest.approx([15, 5, 6.25])
     assert Line(1, "ab", 2, nats[:1]).lead == 0
+
+
+def test_a_line_ends_with_the_end_of_a_document_too() -> None:
+    text = f"one{END}two\nlines{END}three"
+    assert list(cut_lines(text, 50)) == [f"one{END}", "two\n", f"lines{END}", "three"]
+    nats = np.ones((1, len(text)), np.float32)
+    lines = list(gather_lines([Part(text, nats)]))
+    assert [line.text for line in lines] == ["one", "two", "lines", "three"]
+    assert [line.characters for line in lines] == [4, 4, 6, 5]

@@ -86,14 +86,28 @@ class Vocabulary:
                 and at the first without a replacement if it is `nearest`.
             SettingError: if `on_unknown` is none of the four.
         """
+        return self._encode(text, on_unknown, has_ends=False)
+
+    def encode_documents(self, text: str, on_unknown: OnUnknown = "error") -> NDArray[np.int32]:
+        """Turn a text of documents into ids, as `encode` does.
+
+        `END` gets the id of the end symbol, or that of the newline if there is no end symbol.
+        """
+        if self.end_id is None:
+            return self.encode(text.replace(END, "\n"), on_unknown)
+        return self._encode(text, on_unknown, has_ends=True)
+
+    def _encode(self, text: str, on_unknown: OnUnknown, *, has_ends: bool) -> NDArray[np.int32]:
         if on_unknown not in get_args(OnUnknown):
             raise SettingError("on_unknown", on_unknown, "error, nearest, skip or replace")
         points = _code_points(text)
         indices = np.searchsorted(self._sorted, points).clip(max=len(self._sorted) - 1)
-        known = (self._sorted[indices] == points) & (points != ord(END))
+        known = self._sorted[indices] == points
+        if not has_ends:
+            known &= points != ord(END)
         ids = np.where(known, self._order[indices] + 1, UNKNOWN_ID).astype(np.int32)
         if on_unknown == "nearest" and not known.all():
-            return self.encode(respell(text, self.characters))
+            return self._encode(respell(text, self.characters), "error", has_ends=has_ends)
         if on_unknown == "error" and not known.all():
             position = int(np.argmin(known))
             raise UnknownCharacterError(text[position], position)

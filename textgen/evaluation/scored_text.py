@@ -1,6 +1,7 @@
 """Texts in pieces and lines, with their surprise to several models."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -8,11 +9,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.vocabulary import END
 from textgen.errors import UsageError
 
 # Number of characters of a line that are kept, and number of examples of unknown characters.
 SHOWN_CHARACTERS = 300
 EXAMPLES = 5
+# A line ends with a newline, or with the end of a document.
+_LINE_END = re.compile(f"([\n{END}])")
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,12 @@ def gather_lines(parts: Iterable[Part]) -> Iterator[Line]:
     for part in parts:
         begin = 0
         while begin < len(part.text):
-            end = part.text.find("\n", begin) + 1 or len(part.text)
+            found = _LINE_END.search(part.text, begin)
+            end = found.end() if found else len(part.text)
             text = (text + part.text[begin : min(end, begin + SHOWN_CHARACTERS)])[:SHOWN_CHARACTERS]
             characters += end - begin
             nats = nats + part.nats[:, begin:end].sum(axis=1, dtype=np.float64)
-            if part.text[end - 1] == "\n":
+            if found:
                 yield Line(number, _shown(text), characters, nats)
                 number, text, characters, nats = number + 1, "", 0, 0 * nats
             begin = end
@@ -125,19 +130,21 @@ def cut_lines(chunks: Iterable[str], longest: int) -> Iterator[str]:
     """
     held, number = "", 1
     for chunk in chunks:
-        *whole, held = (held + chunk).split("\n")
+        # Each line is followed by its newline, or by the end of a document.
+        *parts, held = _LINE_END.split(held + chunk)
+        whole = [line + end for line, end in zip(parts[::2], parts[1::2], strict=True)]
         for line in (*whole, held):
-            if len(line) >= longest:
+            if len(line) - (line[-1:] in ("\n", END)) >= longest:
                 raise UsageError(
                     f"line {number} has {longest:,} characters or more, too many for a line that "
                     "is read by itself; read the text as a whole"
                 )
             number += 1
         number -= 1
-        yield from (line + "\n" for line in whole)
+        yield from whole
     if held:
         yield held
 
 
 def _shown(line: str) -> str:
-    return line.removesuffix("\n")[:SHOWN_CHARACTERS]
+    return line.rstrip(f"\n{END}")[:SHOWN_CHARACTERS]

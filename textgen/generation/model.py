@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from textgen.data.text_rules import DocumentUnit
 from textgen.data.tokens import Tokens
 from textgen.generation.engine import Engine
 from textgen.generation.generator import Generator
@@ -33,6 +34,11 @@ class Model:
     def name(self) -> str:
         """Name of the run."""
         return self.run.name
+
+    @property
+    def documents(self) -> DocumentUnit:
+        """What a document of its training text is; `whole` if that is one text."""
+        return self.run.record().corpus.rules.documents
 
     def generator(self, *, seed: int, sample: int = 0, engine: Engine | None = None) -> Generator:
         """Begin a session; without an engine it writes one character at a time with NumPy."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from textgen.data.sources import MAX_TEXT
 from textgen.data.tokens import Tokens, token_dtype
-from textgen.data.vocabulary import Vocabulary
+from textgen.data.vocabulary import END, Vocabulary
 from textgen.errors import CorpusError, UnknownCharacterError, UsageError
 from textgen.evaluation.baselines import Measuring, measure_baselines
 from textgen.evaluation.protocols import DynamicEvaluator, Evaluator, bits_per_character
@@ -200,7 +200,7 @@ def encode_text(
     if not text:
         raise CorpusError(name, "the text is empty; there is nothing to measure", "text")
     try:
-        tokens = vocabulary.encode(text, on_unknown)
+        tokens = vocabulary.encode_documents(text, on_unknown)
     except UnknownCharacterError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
@@ -216,6 +216,6 @@ def encode_text(
         known = " that the model knows" if len(tokens) < len(text) else ""
         problem = f"at least 2 characters are needed, got {len(tokens)}{known}"
         raise CorpusError(name, problem, "text")
-    known_ones = set(vocabulary.characters)
+    known_ones = {*vocabulary.characters, END}
     unknown = sum(count for one, count in Counter(text).items() if one not in known_ones)
     return tokens.astype(token_dtype(len(vocabulary))), unknown

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
+from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
 from textgen.errors import UnknownCharacterError, UsageError
 from textgen.evaluation.scored_text import Line, Part, Unknown, cut_blocks, cut_lines, gather_lines
 from textgen.evaluation.scoring import (
@@ -65,7 +65,10 @@ class Scoring:
         self.unknown = [Unknown() for _ in models]
         self._on_unknown, self._dynamic = on_unknown, dynamic
         self._protocol = "dynamic" if dynamic else "stream"
-        known = reduce(_common, [model.config.vocabulary.characters for model in models])
+        alphabets = [model.config.vocabulary.characters for model in models]
+        known = reduce(_common, alphabets)
+        if any(END in alphabet for alphabet in alphabets):
+            known = known.replace(END, "") + END
         if not known:
             raise UsageError("no character is known to all of the runs; give runs of similar texts")
         self._known = Vocabulary(known)
@@ -86,7 +89,7 @@ class Scoring:
         scorers = self._scorers(text)
         size = scorers[0].piece
         for piece in cut_blocks(self._rewritten(source), size):
-            ids = [model.config.vocabulary.encode(piece, "replace") for model in self.models]
+            ids = [self._ids(model, piece) for model in self.models]
             nats = [scorer.read(tokens) for scorer, tokens in zip(scorers, ids, strict=True)]
             yield Part(piece, self._count(piece, ids, nats))
 
@@ -108,7 +111,7 @@ class Scoring:
             texts = [line for _, line in some]
             found = []
             for model, scorer in zip(self.models, scorers, strict=True):
-                ids = [model.config.vocabulary.encode(line, "replace") for line in texts]
+                ids = [self._ids(model, line) for line in texts]
                 found.append((ids, scorer.read_each(ids)))
             for index, (number, line) in enumerate(some):
                 ids = [tokens[index] for tokens, _ in found]
@@ -146,11 +149,15 @@ class Scoring:
                 yield chunk
                 continue
             try:
-                yield self._known.decode(self._known.encode(chunk, self._on_unknown))
+                yield self._known.decode(self._known.encode_documents(chunk, self._on_unknown))
             except UnknownCharacterError as error:
                 position += error.position
                 raise UnknownCharacterError(error.character, position, error.rule) from None
             position += len(chunk)
+
+    @staticmethod
+    def _ids(model: Model, text: str) -> NDArray[np.int32]:
+        return model.config.vocabulary.encode_documents(text, "replace")
 
     def _count(
         self, text: str, ids: Sequence[NDArray[np.int32]], nats: Sequence[NDArray[np.float32]]

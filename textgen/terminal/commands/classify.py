@@ -11,6 +11,13 @@ from textgen.errors import UsageError
 from textgen.settings import TEXT_UNKNOWN
 from textgen.terminal.commands.completion import complete_run, complete_text
 from textgen.terminal.commands.options import AsJson, Progress, Quiet, Scored
+from textgen.terminal.commands.source_options import (
+    Encoding,
+    Field,
+    Format,
+    SkipBroken,
+    read_rules,
+)
 from textgen.terminal.commands.text_input import refuse_empty, text_chunks, with_progress
 from textgen.terminal.display.score_tables import (
     format_judged,
@@ -42,6 +49,10 @@ def classify(
     ] = None,
     lines: Annotated[bool, typer.Option("--lines", help="Classify each line by itself.")] = False,
     on_unknown: Scored = TEXT_UNKNOWN,
+    format: Format = None,  # noqa: A002
+    field: Field = None,
+    encoding: Encoding = None,
+    skip_broken: SkipBroken = False,
     progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -50,13 +61,15 @@ def classify(
 
     All runs have the same prior probability.
     """
+    rules = read_rules(format, field, encoding, skip_broken)
     labels, sources = _labels_and_sources(arguments or [], model or [])
 
     from textgen.workflows.load import load_model
     from textgen.workflows.score import Scoring
 
-    chunks = text_chunks(sources)
-    scoring = Scoring([load_model(name) for name in labels.values()], on_unknown=on_unknown)
+    models = [load_model(name) for name in labels.values()]
+    chunks = text_chunks(sources, rules, models)
+    scoring = Scoring(models, on_unknown=on_unknown)
     names = list(labels)
     if lines:
         for line in refuse_empty(scoring.read_each_line(chunks), sources):

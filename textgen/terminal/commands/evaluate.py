@@ -19,6 +19,13 @@ from textgen.terminal.commands.options import (
 )
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import one_run, runs_and_sources
+from textgen.terminal.commands.source_options import (
+    Encoding,
+    Field,
+    Format,
+    SkipBroken,
+    read_rules,
+)
 from textgen.terminal.commands.text_input import text_chunks, text_name
 from textgen.terminal.output import columns_of, emit, emit_json, say
 
@@ -37,6 +44,10 @@ def evaluate(
     model: Model = None,
     output: Output = None,
     on_unknown: Unknown = TEXT_UNKNOWN,
+    format: Format = None,  # noqa: A002
+    field: Field = None,
+    encoding: Encoding = None,
+    skip_broken: SkipBroken = False,
     progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -47,13 +58,18 @@ def evaluate(
     stream and dynamic. Compare results only within a protocol.
     """
     check_output(output)
+    rules = read_rules(format, field, encoding, skip_broken)
     one_run(None, model)
     runs, sources = runs_and_sources(run, texts, model)
 
     from textgen.workflows.load import load_model
 
     loaded = load_model(runs[0])
-    text = "".join(text_chunks(sources)) if sources else None
+    from textgen.data.vocabulary import END
+
+    text = "".join(text_chunks(sources, rules, [loaded])) if sources else None
+    if text and END in text:
+        text = END + text
 
     from textgen.runtime.environment import prepare_jax
 

@@ -24,6 +24,13 @@ from textgen.terminal.commands.options import (
 )
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import runs_and_sources
+from textgen.terminal.commands.source_options import (
+    Encoding,
+    Field,
+    Format,
+    SkipBroken,
+    read_rules,
+)
 from textgen.terminal.commands.text_input import refuse_empty, text_chunks, with_progress
 from textgen.terminal.display.render import LEAST_TEXT, format_notes
 from textgen.terminal.display.score_tables import format_report, tell_unknown
@@ -90,6 +97,10 @@ def score(
     ] = None,
     output: Output = None,
     on_unknown: Scored = TEXT_UNKNOWN,
+    format: Format = None,  # noqa: A002
+    field: Field = None,
+    encoding: Encoding = None,
+    skip_broken: SkipBroken = False,
     progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -116,12 +127,14 @@ def score(
     if dynamic and separate:
         raise UsageError("--dynamic learns from line to line; give it without --separate")
 
+    rules = read_rules(format, field, encoding, skip_broken)
+
     from textgen.workflows.load import load_model
     from textgen.workflows.score import Scoring
 
     runs, sources = runs_and_sources(run, texts, model)
-    chunks = text_chunks(sources)
     models = [load_model(name) for name in runs]
+    chunks = text_chunks(sources, rules, models)
     scoring = Scoring(models, on_unknown=on_unknown, dynamic=dynamic)
     if lines:
         found = scoring.read_each_line(chunks) if separate else scoring.read_lines(chunks)

@@ -7,6 +7,7 @@ import typer
 
 from textgen.data.formats.decoding import Normalization
 from textgen.data.formats.kinds import Kind
+from textgen.data.sources import SourceRules
 from textgen.data.text_rules import DocumentUnit
 
 Format = Annotated[
@@ -72,6 +73,20 @@ DropRepeats = Annotated[
         help="Leave out documents that equal an earlier one; in one whole text, files and records.",
     ),
 ]
+
+
+def read_rules(
+    format: Kind | None,  # noqa: A002
+    field: str | None,
+    encoding: str | None,
+    skip_broken: bool,
+) -> SourceRules:
+    """Return how to read texts that are not trained on, from the values of their options.
+
+    Raises:
+        UsageError: if a value is out of range.
+    """
+    return SourceRules(format=format, field=field, encoding=encoding, skip_broken=skip_broken)
 
 
 def share_or_file(given: str) -> float | str:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,6 +11,7 @@ from textgen.terminal.output import ProgressLine, ProgressMode, say
 
 if TYPE_CHECKING:
     from textgen.data.sources import SourceRules
+    from textgen.generation.model import Model
     from textgen.workflows.score import Scoring
 
 T = TypeVar("T")
@@ -17,20 +19,35 @@ T = TypeVar("T")
 STANDARD_INPUT = Path("-")
 
 
-def text_chunks(sources: Sequence[Path], rules: "SourceRules | None" = None) -> Iterator[str]:
-    """Return the pieces of a text. Its files and records are joined by newlines.
+def text_chunks(
+    sources: Sequence[Path],
+    rules: "SourceRules | None" = None,
+    models: "Sequence[Model]" = (),
+) -> Iterator[str]:
+    """Return the pieces of a text for some models.
+
+    Its files and records are joined by newlines. If a model was trained on documents, the text is
+    cut into documents in the same way, with `END` after each.
 
     Args:
         sources: files, folders, archives and names of shipped texts; `-` is standard input, and so
             are no sources at all.
-        rules: how to read them; None for the rules by default, without normalisation.
+        rules: how to read them; None for the rules by default. Texts are brought into the normal
+            form of the models, if that is one for all of them.
+        models: the models that read the text.
 
     Raises:
         CorpusError: at once if there is no such source; otherwise while it is read.
     """
+    from textgen.data.document_text import document_chunks
     from textgen.data.shipped import find_corpus
     from textgen.data.sources import ReadReport, SourceRules, check_source, source_chunks
 
+    forms = {model.config.normalization for model in models}
+    rules = replace(
+        rules or SourceRules(), normalization=forms.pop() if len(forms) == 1 else "none"
+    )
+    units = [model.documents for model in models if model.documents != "whole"]
     report = ReadReport()
     with read_as("text"):
         paths = [find_corpus(source) for source in sources or [STANDARD_INPUT]]
@@ -41,7 +58,10 @@ def text_chunks(sources: Sequence[Path], rules: "SourceRules | None" = None) -> 
 
     def chunks() -> Iterator[str]:
         with read_as("text"):
-            yield from source_chunks(paths, rules or SourceRules(normalization="none"), report)
+            if units:
+                yield from document_chunks(paths, rules, units[0], report)
+            else:
+                yield from source_chunks(paths, rules, report)
         if report.passed_over:
             say(report.summary())
 

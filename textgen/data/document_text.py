@@ -1,0 +1,58 @@
+"""The documents of sources as one text, with `END` after each of them."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from textgen.data.sources import Piece, ReadReport, SourceRules, read_sources
+from textgen.data.text_rules import DocumentUnit
+from textgen.data.vocabulary import END
+
+
+def document_chunks(
+    paths: Sequence[Path], rules: SourceRules, unit: DocumentUnit, report: ReadReport
+) -> Iterator[str]:
+    """Yield the documents of sources in pieces, each document with `END` after it.
+
+    Documents are cut as for training: without the newlines around them.
+
+    Args:
+        paths: sources; see `read_sources`.
+        rules: how to read them.
+        unit: what a document is, but not `whole`.
+        report: what was read and what was not is noted here.
+    """
+    for _, pieces in read_sources(paths, rules, report):
+        if unit == "file":
+            yield from _whole(pieces)
+        elif unit == "row":
+            yield from (piece.text + END * piece.is_end for piece in pieces)
+        else:
+            yield from _cut(pieces, "\n+" if unit == "line" else "\n\n+")
+
+
+def _whole(pieces: Iterable[Piece]) -> Iterator[str]:
+    """Yield a file as one document; newlines are held back until more text comes."""
+    held, is_empty = "", True
+    for number, piece in enumerate(pieces):
+        # Records of a file are joined by newlines.
+        text = held + piece.text if number else piece.text
+        body = text.rstrip("\n")
+        held = text[len(body) :] + "\n" * piece.is_end
+        if body:
+            is_empty = False
+            yield body
+    if not is_empty:
+        yield END
+
+
+def _cut(pieces: Iterable[Piece], between: str) -> Iterator[str]:
+    """Yield the documents of a file, which stand between newlines."""
+    held = ""
+    for piece in pieces:
+        *whole, held = re.split(between, held + piece.text)
+        yield "".join(document.strip("\n") + END for document in whole if document.strip("\n"))
+        if piece.is_end:
+            if held.strip("\n"):
+                yield held.strip("\n") + END
+            held = ""
