@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.vocabulary import Vocabulary
+from textgen.data.vocabulary import END, Vocabulary
 from textgen.errors import RunNotFoundError
 from textgen.generation.engine import Standing, Written
 from textgen.generation.filters import Draws
@@ -23,23 +23,28 @@ from textgen.session.messages import Message, Typed
 from textgen.settings import ModelSettings, SamplingSettings
 
 VOCABULARY = Vocabulary("\n abcdefghijklmnopqrstuvwxyz/.")
+DOCUMENTS = Vocabulary(VOCABULARY.characters + END)
 
 
 class QueuedEngine:
-    """Writes what it is given, two characters at a time; its state is the text it has read."""
+    """Writes what it is given, two characters at a time; its state is the text it has read.
+
+    With a vocabulary of documents it writes `END` too.
+    """
 
     settings: Any = None
     piece = 2
 
-    def __init__(self, *texts: str) -> None:
-        self.texts, self.is_new = list(texts), True
+    def __init__(self, *texts: str, vocabulary: Vocabulary = VOCABULARY) -> None:
+        self.texts, self.is_new, self.vocabulary = list(texts), True, vocabulary
         self.seen: list[tuple[str, int, float]] = []
+        self.last = ("", np.float32(0), "")
 
     def zero_states(self) -> tuple[str, ...]:
         return ("",)
 
     def read(self, tokens: NDArray[np.int32], states: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (states[0] + VOCABULARY.decode(tokens),)
+        return (states[0] + self.vocabulary.decode(tokens),)
 
     def write(
         self,
@@ -51,6 +56,17 @@ class QueuedEngine:
         is_scored: bool,
     ) -> Written:
         (((read,), control),), count = standings, len(temperatures)
+        if self.last[:2] != (read, uniforms[0, 0]):
+            self.last = (read, uniforms[0, 0], self._next(read, uniforms, temperatures))
+        piece = self.last[2][:count]  # the same once more if a text has ended inside of it
+        tokens = np.array([[self.vocabulary.characters.index(each) + 1 for each in piece]])
+        nats = np.full(tokens.shape, np.log(2), np.float32)
+        return Written(tokens, nats, [Standing((read + piece,), control)])
+
+    def _next(
+        self, read: str, uniforms: NDArray[np.float32], temperatures: NDArray[np.float32]
+    ) -> str:
+        count = len(temperatures)
         if self.is_new:
             first, samples = uniforms[0, 0], range(50)
             sample = next(n for n in samples if first in [Draws(s, n).take(1)[0] for s in (3, 9)])
@@ -59,9 +75,7 @@ class QueuedEngine:
         self.is_new = not self.texts[0]
         if self.is_new:
             self.texts.pop(0)
-        tokens = VOCABULARY.encode(piece)[None]
-        nats = np.full(tokens.shape, np.log(2), np.float32)
-        return Written(tokens, nats, [Standing((read + piece,), control)])
+        return piece
 
 
 @dataclass
@@ -73,7 +87,9 @@ class QueuedModel:
     sha256: str = "00"
 
     def generator(self, *, seed: int) -> Generator:
-        return Generator(self.engine, VOCABULARY, "\n", seed=seed)
+        vocabulary = self.engine.vocabulary
+        start = "\n" if vocabulary.end_id is None else END
+        return Generator(self.engine, vocabulary, start, seed=seed)
 
     def training_tokens(self) -> NDArray[np.int32] | None:
         return VOCABULARY.encode("the cat sat on the mat")
@@ -97,17 +113,23 @@ class RandomModel:
             name: random.normal(0, 1, shape).astype(np.float32)
             for name, shape in parameter_shapes(settings).items()
         }
+        if self.vocabulary.end_id is not None:  # a document has a few characters
+            parameters["projection.bias"][self.vocabulary.end_id] += 3
         self.reader = NumpyEngine(settings, parameters)
         self.sha256 = f"{number:064}"
 
     def generator(self, *, seed: int) -> Generator:
-        return Generator(self.reader, self.vocabulary, self.vocabulary.characters[0], seed=seed)
+        start = self.vocabulary.characters[0] if self.vocabulary.end_id is None else END
+        return Generator(self.reader, self.vocabulary, start, seed=seed)
 
     def training_tokens(self) -> None:
         return None
 
 
-MODELS = {f"random-{n}": RandomModel(n) for n in range(2)} | {"few": RandomModel(2, " abcd.")}
+MODELS = {f"random-{n}": RandomModel(n) for n in range(2)} | {
+    "few": RandomModel(2, " abcd."),
+    "documents": RandomModel(3, DOCUMENTS.characters),
+}
 
 
 def load(name: str) -> RandomModel:
@@ -116,8 +138,10 @@ def load(name: str) -> RandomModel:
     return MODELS[name]
 
 
-def queued(*texts: str, length: int = 4) -> tuple[Session, QueuedEngine]:
-    engine = QueuedEngine(*texts)
+def queued(
+    *texts: str, length: int = 4, vocabulary: Vocabulary = VOCABULARY
+) -> tuple[Session, QueuedEngine]:
+    engine = QueuedEngine(*texts, vocabulary=vocabulary)
     return Session(
         Conversation(QueuedModel(engine), SamplingSettings(), seed=3, length=length)
     ), engine

@@ -54,12 +54,12 @@ def test_a_conversation() -> None:
     )
     # What the model had read each time, which of the seed's samples it drew, how daringly.
     assert engine.seen == [
-        ("the c", 0, 0.8),
-        ("the cat. ", 1, 0.8),
-        ("the cat. \na dog", 2, 0.8),
-        ("the cat. \na dog", 3, 0.8),
-        ("long", 4, 0.5),
-        ("longago.", 5, 0.5),
+        ("\nthe c", 0, 0.8),
+        ("\nthe cat. ", 1, 0.8),
+        ("\nthe cat. \na dog", 2, 0.8),
+        ("\nthe cat. \na dog", 3, 0.8),
+        ("\nlong", 4, 0.5),
+        ("\nlongago.", 5, 0.5),
     ]
     assert not session.running
 
@@ -68,10 +68,10 @@ def test_what_is_typed_begins_on_a_new_line() -> None:
     session, engine = queued("aaa\n", "bbb.", "ccc.", "ddd.")
     transcript(session, "one", "two", "", "three")
     assert [read for read, _, _ in engine.seen] == [
-        "one",
-        "oneaaa\ntwo",
-        "oneaaa\ntwobbb.",
-        "oneaaa\ntwobbb.ccc.\nthree",
+        "\none",
+        "\noneaaa\ntwo",
+        "\noneaaa\ntwobbb.",
+        "\noneaaa\ntwobbb.ccc.\nthree",
     ]
 
 
@@ -83,9 +83,9 @@ def test_commands_begin_with_a_slash_and_nothing_else_does() -> None:
     assert "[there is no command /regne; did you mean /regen?" in text
     assert "".join(shown(session.respond("/etc", is_text=True))) == "tri."
     assert [read for read, _, _ in engine.seen] == [
-        "help",
-        "helpone.\n/etc",
-        "helpone.\n/etctwo.\n/etc",
+        "\nhelp",
+        "\nhelpone.\n/etc",
+        "\nhelpone.\n/etctwo.\n/etc",
     ]
 
 
@@ -103,7 +103,7 @@ def test_an_unknown_character_is_explained_and_the_session_goes_on() -> None:
     lines = ("a\u017cb", "ab", "a\u017cb", "/set on_unknown replace", "\u017c")
     text = transcript(session, "/set on_unknown error", *lines)
     assert text.count("[the model does not know the character '\u017c' (U+017C) at position 2") == 2
-    assert [read for read, _, _ in engine.seen] == ["ab", "abone.\n\ufffd"]
+    assert [read for read, _, _ in engine.seen] == ["\nab", "\nabone.\n\ufffd"]
 
 
 def test_stopped_text_stays_and_the_next_turn_follows_it() -> None:
@@ -111,12 +111,12 @@ def test_stopped_text_stays_and_the_next_turn_follows_it() -> None:
     reply = session.respond("x")
     assert [next(reply), next(reply), next(reply)] == [Typed("x", True), "ab", "cd"]
     reply.close()
-    assert session.conversation.generator.settle().recurrent == ("xabcd",)
+    assert session.conversation.generator.settle().recurrent == ("\nxabcd",)
     engine.texts.pop(0)
     engine.is_new = True
     session.conversation.length = 4
     transcript(session, "y")
-    assert engine.seen[-1][0] == "xabcd\ny"
+    assert engine.seen[-1][0] == "\nxabcd\ny"
     transcript(session, "/undo", "/undo")
     assert session.conversation.generator.settle().recurrent == ("",)
 
@@ -130,7 +130,7 @@ def test_stopped_text_stays_and_the_next_turn_follows_it() -> None:
         ("/set on_unknown s", ["/set on_unknown skip"]),
         ("/goto r", ["/goto rain", "/goto rose"]),
         ("/model f", ["/model few"]),
-        ("/model ", ["/model random-0", "/model random-1", "/model few"]),
+        ("/model ", ["/model random-0", "/model random-1", "/model few", "/model documents"]),
         ("/score ", ["/score all"]),
         ("text", []),
     ],

@@ -149,7 +149,7 @@ def test_a_run_that_cannot_go_on_leaves_the_old_one() -> None:
         "> /model few\n[the model does not know the character 'x' (U+0078) at position 1, and none "
         "that is near it; leave it out, or choose /set on_unknown skip or replace]\n"
         "> /model nope\n[no run named 'nope' in 'checkpoints'; known runs: "
-        "random-0, random-1, few]\n"
+        "random-0, random-1, few, documents]\n"
     )
     assert session.conversation.model.name == "random-0"
     assert session.conversation.generator.settle() is state

@@ -18,12 +18,12 @@ def test_a_long_line_can_be_stopped_while_it_is_read_and_then_leaves_no_trace(
     read = [len(session.conversation.generator.settle().recurrent[0])]
     assert next(reply) == ""
     read.append(len(session.conversation.generator.settle().recurrent[0]))
-    assert read == [16, 48]
+    assert read == [1 + 16, 1 + 48]  # after the start
     reply.close()
     assert session.conversation.generator.settle().recurrent == ("",)
     assert session.conversation.tree.current.number == 0
     transcript(session, "ab" * 600)
-    assert engine.seen == [("ab" * 600, 0, 0.8)]
+    assert engine.seen == [("\n" + "ab" * 600, 0, 0.8)]
     assert "reading 30,000 characters" in transcript(session, "a" * 30_000)
 
 
@@ -55,6 +55,7 @@ def test_characters_that_are_read_with_their_neighbours_are_not_cut_apart(before
         typed = "a" * before + text
         turn = (transcript(session, typed), session.conversation.tree.current)[1]
         chosen: OnUnknown = "nearest" if rule == "nearest" else "skip"
+        twin.read_start()
         twin.feed_tokens(VOCABULARY.encode(typed, chosen))
         assert turn.read == VOCABULARY.decode(VOCABULARY.encode(typed, chosen))
         for layer, other in zip(turn.prompted.recurrent, twin.settle().recurrent, strict=True):

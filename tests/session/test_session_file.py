@@ -62,7 +62,7 @@ def test_any_changed_byte_is_noticed() -> None:
     "change",
     [
         {"kind": "textgen run"},
-        {"format": 2},
+        {"format": 3},
         {"turns": [{"parent": 1, "typed": "", "written": "", "on_unknown": "skip"}]},
         {"turns": [SavedTurn(1, "a", "b", "error", 0, 0).__dict__]},  # before itself
         {"turns": [SavedTurn(-1, "a", "b", "error", 0, 0).__dict__]},

@@ -63,11 +63,11 @@ def test_nothing_that_was_written_is_lost() -> None:
         "> /redo\n[at turn 1, which ends with: oneaaa.]\n"
     )
     assert [read for read, _, _ in engine.seen] == [
-        "one",
-        "oneaaa.\ntwo",
-        "oneaaa.\ntwo",
-        "oneaaa.\ntwobbb.\nthree",
-        "oneaaa.\nfour",
+        "\none",
+        "\noneaaa.\ntwo",
+        "\noneaaa.\ntwo",
+        "\noneaaa.\ntwobbb.\nthree",
+        "\noneaaa.\nfour",
     ]
 
 
@@ -112,7 +112,7 @@ def test_a_text_that_was_cleared_comes_back_and_can_be_left_again() -> None:
         "> /undo\n[undid the last turn; 0 turns left]\n"
         "> /undo\n[the earlier text is back; now at turn 1, which ends with: oneaaa.]\n"
     )
-    assert session.conversation.generator.settle().recurrent == ("oneaaa.",)
+    assert session.conversation.generator.settle().recurrent == ("\noneaaa.",)
     assert transcript(session, "/redo", "/redo", "/redo", "/goto 0", "/undo", "/goto here", "") == (
         "> /redo\n[the later text is back; now at the beginning, before any text]\n"
         "> /redo\n[at turn 1, which ends with: twobbb.]\n"
@@ -122,7 +122,7 @@ def test_a_text_that_was_cleared_comes_back_and_can_be_left_again() -> None:
         "> /goto here\n[at turn 1, which ends with: oneaaa.]\n"
         "> \nccc.\n"
     )
-    assert engine.seen[-1][0] == "oneaaa."
+    assert engine.seen[-1][0] == "\noneaaa."
 
 
 def test_a_text_that_another_took_the_place_of_comes_back_too() -> None:
