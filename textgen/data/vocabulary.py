@@ -48,6 +48,11 @@ class Vocabulary:
         """Return V, the number of ids."""
         return len(self.characters) + 1
 
+    @property
+    def alphabet(self) -> str:
+        """The characters in the order of their ids, without the end symbol."""
+        return self.characters.replace(END, "")
+
     def __contains__(self, character: str) -> bool:
         """Return whether a single character has an id of its own."""
         return character in self.characters and character != END

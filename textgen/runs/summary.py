@@ -44,8 +44,14 @@ def summarise(run: Run) -> dict[str, Any]:
             "training_characters": record.corpus.training_characters,
             "validation_characters": record.corpus.validation_characters,
             "kept": record.corpus.kept,
-            "distinct_characters": len(record.config.vocabulary) - 1,
-            "alphabet": record.config.vocabulary.characters,
+            "distinct_characters": len(record.config.vocabulary.alphabet),
+            "alphabet": record.config.vocabulary.alphabet,
+            "documents": record.corpus.documents,
+            "files": record.corpus.files,
+            "passed_over": [
+                {"name": name, "reason": reason} for name, reason in record.corpus.passed_over
+            ],
+            "rules": record.corpus.rules.to_json(),
         },
         "model": {
             **record.config.settings.to_json(),

@@ -38,10 +38,11 @@ def format_plan(event: Planned, columns: int | None = None) -> str:
     record, plan = event.record, event.record.plan
     corpus, model = record.corpus, record.config.settings
     epochs = plan.steps * plan.characters_per_step / corpus.training_characters
-    alphabet = format_count(model.vocab_size - 1, "character")
+    alphabet = format_count(len(record.config.vocabulary.alphabet), "character")
+    documents = f", {format_count(corpus.documents, 'document')}" if corpus.documents else ""
     pairs = [
         ("run", one_line(str(event.run.path))),
-        ("text", f"{corpus.characters:,} characters, alphabet of {alphabet}"),
+        ("text", f"{corpus.characters:,} characters{documents}, alphabet of {alphabet}"),
         (
             "split",
             f"{corpus.training_characters:,} characters for training, "

@@ -63,6 +63,12 @@ def _corpus_rows(corpus: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "text", ", ".join(corpus["origin"])
     parts = f"{corpus['training_characters']:,} of them for training"
     yield "", f"{corpus['characters']:,} characters, {parts}"
+    if corpus["documents"]:
+        unit = corpus["rules"]["documents"]
+        yield "", f"{format_count(corpus['documents'], 'document')}, each a {unit}"
+    if corpus["passed_over"]:
+        read = format_count(corpus["files"], "file")
+        yield "", f"{read} read, {len(corpus['passed_over']):,} passed over (--json lists them)"
     yield "", f"SHA-256 {corpus['sha256']}"
     # White space is named, since it would be lost at the end of a line.
     names = {"\n": "\\n", "\t": "\\t", " ": "space"}
