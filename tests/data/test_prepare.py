@@ -71,7 +71,10 @@ def test_repeated_documents_are_never_on_both_sides_and_can_be_dropped(tmp_path:
 
 def test_repeated_files_are_dropped_from_one_whole_text(tmp_path: Path) -> None:
     made, training, validation = prepared(tmp_path, *poems(25), *poems(25), drop_repeats=True)
-    assert made.notes == ("left out 25 files and records that equal an earlier one",)
+    assert made.notes == (
+        "left out 25 files and records that equal an earlier one",
+        "the text is made of 25 files; --documents file makes each of them a document",
+    )
     assert (training + validation).count("begins") == 25
 
 

@@ -14,7 +14,14 @@ from textgen.data.documents import document_spans, has_newline
 from textgen.data.gather import AT_ONCE, Gathered, gather
 from textgen.data.sources import ReadReport
 from textgen.data.span_hashes import span_hashes
-from textgen.data.split import Spans, choose_split, draw_texts, is_list
+from textgen.data.split import (
+    Spans,
+    choose_split,
+    describe_unit,
+    draw_texts,
+    is_list,
+    proposed_unit,
+)
 from textgen.data.text_rules import DocumentUnit, TextRules
 from textgen.data.tokens import token_dtype
 from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
@@ -123,6 +130,7 @@ def _prepare(
     elif not rules.fits_text:
         training, validation, reason = _last_tenths(gathered)
     else:
+        notes += proposed_documents(gathered)
         split = choose_split(gathered, rules.validation, rules.seed)
         training, validation, reason = (
             split.training(len(gathered)), split.validation, split.reason,
@@ -175,6 +183,14 @@ def _drawn(
         raise UsageError("all documents are equal, so none can be held out; see --validation")
     reason = f"validation: {held.sum():,} of {len(documents):,} documents, drawn by the seed"
     return documents[~held], documents[held], reason
+
+
+def proposed_documents(gathered: Gathered) -> list[str]:
+    """Say which documents a whole text could be made of instead; nothing if it looks like one."""
+    unit = proposed_unit(gathered)
+    if unit is None:
+        return []
+    return [f"{describe_unit(gathered, unit)}; --documents {unit} makes each of them a document"]
 
 
 def _last_tenths(gathered: Gathered) -> tuple[Spans, Spans, str]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from textgen.data.documents import without_last_newlines
 from textgen.data.gather import Gathered
 from textgen.data.span_hashes import span_hashes
-from textgen.data.text_rules import SHARE
+from textgen.data.text_rules import SHARE, DocumentUnit
 
 SplitKind = Literal["end", "files", "records", "blocks"]
 
@@ -64,14 +64,31 @@ def choose_split(gathered: Gathered, share: float, seed: int) -> Split:
         share: share of the ids to hold out, in (0, 1).
         seed: seed of the draws.
     """
-    is_records = len(gathered.ends) > len(gathered.files)
-    if is_records and len(gathered.ends) >= FEWEST_DRAWN:
+    unit = proposed_unit(gathered)
+    if unit == "row":
         return _drawn(gathered, np.arange(len(gathered.ends)), "records", share, seed)
-    if len(gathered.files) >= FEWEST_DRAWN:
+    if unit == "file":
         return _drawn(gathered, gathered.files, "files", share, seed)
-    if len(gathered.files) == 1 and is_list(gathered):
-        return _blocks(gathered, share, seed)
-    return _ends(gathered, share)
+    return _blocks(gathered, share, seed) if unit == "line" else _ends(gathered, share)
+
+
+def proposed_unit(gathered: Gathered) -> DocumentUnit | None:
+    """Return what the documents of a text may be; None if it looks like one text."""
+    files, texts = len(gathered.files), len(gathered.ends)
+    if texts > files and texts >= FEWEST_DRAWN:
+        return "row"
+    if files >= FEWEST_DRAWN:
+        return "file"
+    return "line" if texts == 1 and is_list(gathered) else None
+
+
+def describe_unit(gathered: Gathered, unit: DocumentUnit) -> str:
+    """Say what a text is made of."""
+    if unit == "row":
+        return f"the text is made of {len(gathered.ends):,} records"
+    if unit == "file":
+        return f"the text is made of {len(gathered.files):,} files"
+    return "the text is a list of lines"
 
 
 def _drawn(

@@ -9,7 +9,7 @@ from typing import Any
 from textgen.data.gather import gather
 from textgen.data.shipped import find_corpus
 from textgen.data.sources import FileReport, ReadReport, SourceRules
-from textgen.data.split import Split, choose_split, is_list
+from textgen.data.split import Split, choose_split, describe_unit, proposed_unit
 from textgen.data.survey import RARE, Survey, survey
 from textgen.data.text_rules import SHARE
 from textgen.network.parameters import operations_per_character
@@ -22,8 +22,6 @@ from textgen.runtime.devices import make_mesh, product_speed
 WIDTHS = (128, 256, 512)
 # Share of the validation part that may stand in the training part without a remark.
 MOST_LEAKED = 0.05
-# Fewest files, or records, that are proposed as documents.
-FEWEST_DOCUMENTS = 20
 # Longest line without a remark, in characters.
 LONG_LINE = 10_000
 
@@ -125,11 +123,11 @@ def check_text(paths: Sequence[Path], rules: SourceRules) -> Checked:
         split = choose_split(gathered, SHARE, seed=0)
         found = survey(gathered, split)
         files = tuple(gathered.report.files)
-        texts = len(gathered.ends)
-        is_of_lines = texts == 1 and is_list(gathered)
+        unit = proposed_unit(gathered)
+        what = describe_unit(gathered, unit) if unit else ""
     findings = (
         *_character_findings(found),
-        *_document_findings(found, len(files), texts, is_of_lines=is_of_lines),
+        *_document_findings(found, unit, what),
     )
     seconds = _seconds_to_read(found.characters, len(found.alphabet) + 1)
     return Checked(files, gathered.report, found, split, findings, seconds)
@@ -154,18 +152,12 @@ def _character_findings(found: Survey) -> Iterator[Finding]:
         yield Finding(what, "--normalize nfc, which is the default")
 
 
-def _document_findings(
-    found: Survey, files: int, texts: int, *, is_of_lines: bool
-) -> Iterator[Finding]:
+def _document_findings(found: Survey, unit: str | None, what_it_is: str) -> Iterator[Finding]:
     if found.characters < FEW_CHARACTERS:
         what = f"{found.characters:,} characters are few; a network will mostly memorise them"
         yield Finding(what)
-    if texts > files and texts >= FEWEST_DOCUMENTS:
-        yield Finding(f"the text is made of {texts:,} records", "--documents row")
-    elif files >= FEWEST_DOCUMENTS:
-        yield Finding(f"the text is made of {files:,} files", "--documents file")
-    elif is_of_lines:
-        yield Finding(f"the text is a list of {found.lines:,} lines", "--documents line")
+    if unit is not None:
+        yield Finding(what_it_is, f"--documents {unit}")
     if found.repeated_texts:
         what = f"{found.repeated_texts:,} of the files and records equal an earlier one"
         yield Finding(what, "--drop-repeats")
