@@ -114,13 +114,13 @@ class RandomModel:
             for name, shape in parameter_shapes(settings).items()
         }
         if self.vocabulary.end_id is not None:  # a document has a few characters
-            parameters["projection.bias"][self.vocabulary.end_id] += 3
+            parameters["projection.bias"][self.vocabulary.end_id] += 2
         self.reader = NumpyEngine(settings, parameters)
         self.sha256 = f"{number:064}"
 
-    def generator(self, *, seed: int) -> Generator:
+    def generator(self, *, seed: int, sample: int = 0) -> Generator:
         start = self.vocabulary.characters[0] if self.vocabulary.end_id is None else END
-        return Generator(self.reader, self.vocabulary, start, seed=seed)
+        return Generator(self.reader, self.vocabulary, start, seed=seed, sample=sample)
 
     def training_tokens(self) -> None:
         return None

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.session.sessions import queued, random_session, shown, transcript
+from tests.session.sessions import DOCUMENTS, queued, random_session, shown, transcript
+from textgen.data.vocabulary import END
 from textgen.session.commands import COMMANDS
 from textgen.session.help import list_commands
 from textgen.session.messages import Message, Typed
@@ -202,3 +203,37 @@ def test_a_line_that_looks_like_a_command_is_asked_about_once(
 )
 def test_a_command_says_itself_that_it_takes_a_file(line: str, file: str | None) -> None:
     assert random_session().typed_file(line) == file
+
+
+def test_the_end_of_a_document_is_told_and_what_is_typed_then_begins_another_one() -> None:
+    # One end stands at the end of a piece, one inside of it, one before any character.
+    texts = (f"cat{END}", f"dog.{END}x", f"{END}x", "cows a", f"nd{END}x", f"ow{END}", "ees go")
+    session, engine = queued(*texts, length=6, vocabulary=DOCUMENTS)
+    ends = "[the document ends here; what follows begins another one]\n"
+    assert transcript(session, "a ", "", "/more", "two ", "", "/undo", "/regen", "b") == (
+        f"> a \ncat{ends}> \ndog.{ends}> /more\n{ends}"
+        f"> two \ncows a\n> \nnd{ends}"
+        "> /undo\n[undid the last turn; 4 turns left]\n"
+        f"> /regen\now{ends}> b\nees go\n"
+    )
+    before = f"{END}a cat{END}dog.{END}{END}"
+    assert [read for read, _, _ in engine.seen] == [
+        f"{END}a ",
+        f"{END}a cat{END}",
+        f"{END}a cat{END}dog.{END}",
+        f"{before}two ",
+        f"{before}two cows a",
+        f"{before}two ",
+        f"{before}two ow{END}b",
+    ]
+    assert session.conversation.generator.settle().recurrent == (f"{before}two ow{END}bees go",)
+
+
+def test_a_document_that_has_not_begun_yet_has_no_line_to_end() -> None:
+    session, engine = queued(f"cat{END}", "do", "dogs", "cows", vocabulary=DOCUMENTS)
+    transcript(session, "a ", "/set stop d", "", "/set stop off")
+    assert session.conversation.tree.current.number == 2
+    assert session.conversation.tree.current.text == ""
+    transcript(session, "b", "c")
+    assert engine.seen[-2][0] == f"{END}a cat{END}b"
+    assert engine.seen[-1][0] == f"{END}a cat{END}bdogs\nc"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.session.sessions import MODELS, STORY, assert_same, random_session, text_of, transcript
@@ -31,6 +32,99 @@ def test_a_loaded_session_stands_bit_for_bit_where_the_saved_one_stood() -> None
     going = ("/show", "/tree", "/redo", "more", "/undo", "/regen", "/goto here", "/redo", "/more")
     assert transcript(session, *going) == transcript(other, *going)
     assert_same(other.conversation.generator.settle(), session.conversation.generator.settle())
+
+
+DOCUMENTS_STORY = (
+    "",
+    "the cat",
+    "/set length 2",
+    "a dog",
+    "",
+    "/set length 300",
+    "/branch here",
+    "",
+    "/undo",
+    "/regen",
+    "/set on_unknown skip",
+    "UP",
+    "/set forbid aeiou",
+    "",
+    "/goto here",
+)
+
+
+def test_documents_of_a_loaded_session_stand_bit_for_bit_where_they_stood() -> None:
+    session, other = random_session("documents", 300), random_session("documents")
+    transcript(session, *DOCUMENTS_STORY, "/save s.json")
+    turns = session.conversation.tree.turns
+    ended = [turn for turn in turns if turn.finish == "end"]
+    assert len(turns) - len(ended) >= 2  # the beginning, and a turn of two characters
+    assert len(ended) >= 5
+    transcript(other, "lost", "/load s.json")
+    for mine, its in zip(turns[1:], other.conversation.tree.turns[1:], strict=True):
+        assert (mine.text, mine.ended, mine.begins) == (its.text, its.ended, its.begins)
+        assert (mine.finish == "end") == (its.finish == "end")
+        assert_same(mine.after, its.after)
+    assert_same(other.conversation.generator.settle(), session.conversation.generator.settle())
+    going = ("/tree", "and", "/undo", "/undo", "/redo", "", "/goto 1", "more", "/score all")
+    assert transcript(session, *going) == transcript(other, *going)
+    assert_same(other.conversation.generator.settle(), session.conversation.generator.settle())
+
+
+def test_a_session_of_the_first_format_goes_on_as_it_did() -> None:
+    session, other = random_session(), random_session()
+    transcript(session, "abc", "", "/save s.json")
+    content = json.loads(Path("s.json").read_text()) | {"format": 1}
+    for turn in content["turns"]:
+        del turn["begins"], turn["ended"]
+    Path("s.json").write_bytes(encode_json(content))
+    assert "[loaded 2 turns; " in transcript(session, "/load s.json", "/undo", "/regen", "new")
+    twin = MODELS["random-0"].generator(seed=5)
+    twin.feed(text_of(session), continues=True)
+    state = session.conversation.generator.settle()
+    assert state.characters == len(text_of(session))
+    for one, two in zip(state.recurrent, twin.settle().recurrent, strict=True):
+        np.testing.assert_allclose(one.hidden, two.hidden, atol=1e-6)
+    # It is saved in the newest format, and stays what it is. What is begun anew has a start.
+    transcript(session, "/goto 0", "begun", "/save s.json")
+    assert json.loads(Path("s.json").read_text())["format"] == 2
+    transcript(other, "/load s.json")
+    for mine, its in zip(
+        session.conversation.tree.turns[1:], other.conversation.tree.turns[1:], strict=True
+    ):
+        assert_same(mine.after, its.after)
+    lengths = [(turn.begins, turn.after.characters) for turn in other.conversation.tree.turns[1:]]
+    assert lengths == [(False, 15), (False, 27), (False, 15), (True, 31), (True, 18)]
+
+
+def test_another_run_reads_documents_as_lines_and_the_first_one_as_documents_again() -> None:
+    session = random_session("documents", length=300)
+    transcript(session, "", "the cat", "", "/branch here")
+    conversation = session.conversation
+    states = [turn.after for turn in conversation.tree.turns]
+    documents = [turn.text for turn in conversation.tree.turns[1:]]
+    assert transcript(session, "/model random-0") == "> /model random-0\n[random-0, step 0]\n"
+    assert text_of(session) == "\n".join(documents)
+    twin = MODELS["random-0"].generator(seed=5)
+    twin.feed(text_of(session))
+    for one, two in zip(
+        conversation.generator.settle().recurrent, twin.settle().recurrent, strict=True
+    ):
+        assert one.hidden.tobytes() == two.hidden.tobytes()
+    transcript(session, "/set length 5", "more", "/goto here", "/save s.json", "/model documents")
+    for _ in range(2):
+        for turn, state in zip(conversation.tree.turns[1:4], states[1:], strict=True):
+            assert turn.finish == "end"
+            assert_same(turn.after, state)
+        assert conversation.tree.turns[4].read == "more"  # it begins a document
+        transcript(session, "/clear", "/model random-0", "/load s.json", "/model documents")
+
+
+def test_each_document_begins_a_line_of_an_exported_text() -> None:
+    session = random_session("documents", length=300)
+    transcript(session, "", "the cat", "", "/export a.txt")
+    documents = [turn.text for turn in session.conversation.tree.turns[1:]]
+    assert Path("a.txt").read_text() == "".join(f"{text}\n" for text in documents)
 
 
 def test_a_session_that_begins_without_a_prompt_is_loaded_too() -> None:

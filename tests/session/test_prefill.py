@@ -1,10 +1,20 @@
 """Reading long texts in parts."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.session.sessions import MODELS, VOCABULARY, queued, random_session, transcript
+from tests.session.sessions import (
+    MODELS,
+    VOCABULARY,
+    assert_same,
+    queued,
+    random_session,
+    transcript,
+)
 from textgen.session import prefill
 from textgen.session.messages import Typed
+from textgen.session.session_file import SavedTurn
 from textgen.settings import OnUnknown
 
 
@@ -60,3 +70,61 @@ def test_characters_that_are_read_with_their_neighbours_are_not_cut_apart(before
         assert turn.read == VOCABULARY.decode(VOCABULARY.encode(typed, chosen))
         for layer, other in zip(turn.prompted.recurrent, twin.settle().recurrent, strict=True):
             assert layer.hidden.tobytes() == other.hidden.tobytes()
+
+
+# The turns of a session of the first format, and the text that leads to each of them.
+OLD_TURNS = (
+    SavedTurn(0, "abc", "de. f", "error", 2**40, 3),
+    SavedTurn(1, "next", "", "error", 2**40, 4),
+    SavedTurn(1, "", "or\n", "error", 2**40 + 1, 5),
+    SavedTurn(0, "", "xyz", "error", 8, 6),
+    SavedTurn(4, "last", "one", "error", 8, 7),
+)
+OLD_TEXTS = ("abcde. f", "abcde. f\nnext", "abcde. for\n", "xyz", "xyz\nlastone")
+
+
+def test_turns_of_the_first_format_are_read_without_the_start_of_a_text() -> None:
+    reading = prefill.reread(MODELS["random-0"].generator(seed=5), OLD_TURNS)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as stopped:
+            tree = stopped.value
+            break
+    for saved, text, turn in zip(OLD_TURNS, OLD_TEXTS, tree.turns[1:], strict=True):
+        twin = MODELS["random-0"].generator(seed=saved.seed, sample=saved.sample)
+        # A text that the model began to write by itself had a start, in that format too.
+        twin.feed(text, continues=text.startswith("abc"))
+        assert_same(turn.after, replace(twin.settle(), position=len(saved.written)))
+        assert not turn.begins
+    after = tree.turns[1].after.recurrent[0].hidden
+    twin = MODELS["random-0"].generator(seed=5)
+    twin.feed(OLD_TEXTS[0])
+    assert after.tobytes() != twin.settle().recurrent[0].hidden.tobytes()
+
+
+def test_another_model_that_knows_no_documents_reads_a_newline_in_place_of_their_ends() -> None:
+    turns = (
+        SavedTurn(0, "abc", "de", "error", 5, 0, begins=True, ended=True),
+        SavedTurn(1, "", "fg", "error", 5, 1, begins=True, ended=True),
+        SavedTurn(2, "hi\n", "", "error", 5, 2, begins=True, ended=True),
+        SavedTurn(3, "", "jk", "error", 5, 3, begins=True),
+        SavedTurn(4, "lm", "", "error", 5, 4, begins=True),
+    )
+    for name, read in (
+        ("random-0", ["abc", "\n", "\nhi\n", "", "\nlm"]),
+        ("few", ["abc", "", "", "", ""]),  # it knows no newline either
+        ("documents", ["abc", "", "hi\n", "", "\nlm"]),
+    ):
+        some = [replace(turn, on_unknown="skip") for turn in turns]
+        reading = prefill.reread(MODELS[name].generator(seed=5), some)
+        while True:
+            try:
+                next(reading)
+            except StopIteration as stopped:
+                tree = stopped.value
+                break
+        assert [turn.read for turn in tree.turns[1:]] == read
+        assert [turn.ended for turn in tree.turns[1:]] == [True, True, True, False, False]
+        finish = "end" if name == "documents" else None
+        assert [turn.finish for turn in tree.turns[1:]] == [finish] * 3 + [None] * 2

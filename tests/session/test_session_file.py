@@ -30,7 +30,7 @@ SESSION = SavedSession(
     writings=9,
     turns=(
         SavedTurn(0, "the caf\u00e9\n", "is open\udcff\x00\x1b", "replace", 5, 2),
-        SavedTurn(1, "", "more", "error", 2**62 + 1, 3),
+        SavedTurn(1, "", "more", "error", 2**62 + 1, 3, begins=True, ended=True),
         SavedTurn(1, "other", "", "skip", 0, 8),
     ),
     current=2,
@@ -43,6 +43,18 @@ def test_a_session_comes_back_as_it_was_written() -> None:
     write_session(Path("s.json"), SESSION)
     assert read_session(Path("s.json")) == SESSION
     assert os.listdir() == ["s.json"]
+
+
+def test_a_file_of_the_first_format_tells_nothing_of_starts_and_ends() -> None:
+    content = SESSION.to_json() | {"format": 1}
+    new = ("begins", "ended")
+    content["turns"] = [
+        {name: value for name, value in turn.items() if name not in new}
+        for turn in content["turns"]
+    ]
+    Path("s.json").write_bytes(encode_json(content))
+    turns = tuple(replace(turn, begins=False, ended=False) for turn in SESSION.turns)
+    assert read_session(Path("s.json")) == replace(SESSION, turns=turns)
 
 
 def test_any_changed_byte_is_noticed() -> None:
@@ -69,6 +81,8 @@ def test_any_changed_byte_is_noticed() -> None:
         {"turns": [SavedTurn(0, "a", 5, "error", 0, 0).__dict__]},  # type: ignore[arg-type]
         {"turns": [SavedTurn(0, "a", "b", "guess", 0, 0).__dict__]},  # type: ignore[arg-type]
         {"turns": [SavedTurn(0, "a", "b", "error", -1, 0).__dict__]},
+        {"turns": [SavedTurn(0, "a", "b", "error", 0, 0).__dict__ | {"begins": 1}]},
+        {"turns": [SavedTurn(0, "a", "b", "error", 0, 0).__dict__ | {"ended": None}]},
         {"turns": 5},
         {"current": 4},
         {"names": {"rain": 4}},

@@ -1,6 +1,7 @@
 """Commands that move through the turns."""
 
-from tests.session.sessions import queued, random_session, text_of, transcript
+from tests.session.sessions import DOCUMENTS, queued, random_session, text_of, transcript
+from textgen.data.vocabulary import END
 from textgen.session.messages import Message
 
 
@@ -136,3 +137,18 @@ def test_a_text_that_another_took_the_place_of_comes_back_too() -> None:
     # The states of one model mean nothing to another, so its own text is all that it has.
     transcript(session, "/clear", "/model random-1")
     assert transcript(session, "/undo") == "> /undo\n[there is no turn to undo]\n"
+
+
+def test_it_is_told_which_turns_end_a_document() -> None:
+    session, engine = queued(f"one{END}", "twos", f"tri{END}", "four", vocabulary=DOCUMENTS)
+    assert transcript(session, "a", "b", "", "/undo", "/redo", "/goto 1", "/goto 2", "/tree").split(
+        "undid", 1
+    )[1] == (
+        " the last turn; 2 turns left]\n"
+        "> /redo\n[at turn 3, which ends a document with: aone btwostri]\n"
+        "> /goto 1\n[at turn 1, which ends a document with: aone]\n"
+        "> /goto 2\n[at turn 2, which ends with: aone btwos]\n"
+        "> /tree\n[  0 (beginning)\n  1 a | one\n* 2 b | twos\n  3 | tri]\n"
+    )
+    transcript(session, "/goto 1", "c")
+    assert engine.seen[-1][0] == f"{END}aone{END}c"

@@ -2,12 +2,14 @@
 
 import itertools
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.session.sessions import (
+    DOCUMENTS,
     MODELS,
     assert_same,
     queued,
@@ -15,6 +17,7 @@ from tests.session.sessions import (
     text_of,
     transcript,
 )
+from textgen.data.vocabulary import END
 from textgen.errors import UsageError
 from textgen.generation import next_words as next_words_module
 from textgen.generation.filters import softmax
@@ -112,6 +115,66 @@ def test_surprise_is_measured_without_a_trace_and_by_the_chain_rule() -> None:
         transcript(session, "/score some")
         == "> /score some\n[/score takes no argument or the word all]\n"
     )
+
+
+def test_the_surprise_of_the_ends_of_documents_is_shown_at_the_ends_of_their_lines() -> None:
+    session = random_session("documents", length=300)
+    transcript(session, "", "the cat", "/set length 1", "a dog")
+    conversation = session.conversation
+    *ended, last = conversation.tree.current.path()
+    assert [turn.finish for turn in (*ended, last)] == ["end", "end", "length"]
+    state = conversation.generator.settle()
+    (*_, scored), (*_, whole) = session.respond("/score"), session.respond("/score all")
+    assert conversation.generator.settle() is state
+    assert isinstance(scored, Scored)
+    assert isinstance(whole, Scored)
+    assert whole.text == "".join(f"{turn.text}\n" for turn in ended) + last.text
+    assert scored.text == last.text
+    np.testing.assert_array_equal(whole.bits[-len(scored.bits) :], scored.bits)
+    reader = conversation.generator.reader
+    text = END + "".join(turn.text + END for turn in ended) + last.text
+    tokens = [DOCUMENTS.characters.index(each) + 1 for each in text]
+    assert len(whole.bits) == len(whole.text) == len(tokens) - 1
+    for place, token in enumerate(tokens[1:]):
+        states = reader.read(np.array(tokens[: place + 1], np.int32), reader.zero_states())
+        chance = softmax(reader.logits(states))[token]
+        assert whole.bits[place] == pytest.approx(-math.log2(chance), abs=1e-4)
+
+
+def test_in_a_session_of_the_first_format_the_first_character_is_scored_after_a_start() -> None:
+    session = random_session()
+    transcript(session, "abc", "")
+    conversation = session.conversation
+    saved = conversation.saved()
+    turns = tuple(replace(turn, begins=False) for turn in saved.turns)
+    list(conversation.restore(replace(saved, turns=turns)))
+    (*_, whole) = session.respond("/score all")
+    assert isinstance(whole, Scored)
+    assert whole.text == text_of(session)
+    twin = MODELS["random-0"].generator(seed=0)
+    assert whole.bits[0] == twin.score("a")[0]
+    twin = MODELS["random-0"].generator(seed=0)
+    twin.feed("a", continues=True)
+    np.testing.assert_allclose(whole.bits[1:], twin.score(whole.text[1:]), atol=1e-4)
+
+
+def test_an_alternative_that_ends_a_document_says_so() -> None:
+    texts = (f"one{END}", "twos", f"tri{END}")
+    session, _ = queued(*texts, vocabulary=DOCUMENTS)
+    ends = "[the document ends here; what follows begins another one]\n"
+    assert transcript(session, "a", "/again 2", "/pick 2", "/pick 1") == (
+        f"> a\none{ends}> /again 2\n[1  twos]\n[2  tri]\n[choose one with /pick 1 to /pick 2]\n"
+        f"> /pick 2\ntri{ends}> /pick 1\ntwos\n"
+    )
+
+
+def test_the_documents_before_alternatives_are_lines() -> None:
+    texts = (f"one{END}", f"two{END}", "tri.", "four")
+    session, _ = queued(*texts, vocabulary=DOCUMENTS)
+    transcript(session, "a", "b")
+    session.rows = 24
+    before, *_ = session.respond("/again 2")
+    assert before == Message("aone\nb")
 
 
 def test_the_text_ends_inside_a_word_that_began_turns_ago(

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import stat
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from textgen.session.session_file import read_session
 from textgen.terminal.cli import run_command
 
 Play = Callable[..., tuple[int, str, str]]
+GOLDEN = Path(__file__).parents[2] / "golden"
 SEED = ("--seed", "1", "--length", "12")
 
 
@@ -108,6 +110,25 @@ def test_a_session_that_cannot_be_kept_is_told_once_and_goes_on(play: Play, stat
     assert len(text) > 40
     assert said.count("the session is not saved by itself: ") == 1
     assert said.endswith("; /save FILE saves it\n")
+
+
+def test_a_session_through_a_pipe_goes_on_after_the_end_of_a_document(play: Play) -> None:
+    shutil.copytree(GOLDEN / "format-3", "checkpoints/lines")
+    shutil.rmtree("checkpoints/fox")
+    Path("checkpoints/lines").rename("checkpoints/fox")
+    ends = "the document ends here; what follows begins another one\n"
+    code, whole, said = play("the \n\nand\n/score all\n", "--seed=1", "--length=200", "-q")
+    assert code == 0
+    lines = whole.splitlines()
+    assert [line[:4] for line in lines] == ["the ", "a br", "ando"]
+    assert said.count(ends) == 3
+    assert "".join(f"{line}\u21b5\n" for line in lines).splitlines() == [
+        line for line in said.splitlines() if line.endswith("\u21b5")
+    ]
+    options = ("--seed=1", "--length=200", "-q", "--history")
+    first = play("the \n", *options)[1]
+    second = play("\nand\n", "--continue")[1]
+    assert first + second == whole
 
 
 def test_only_one_run_is_named(play: Play) -> None:
