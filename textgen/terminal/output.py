@@ -182,7 +182,8 @@ class ProgressLine:
 
     def _draw(self) -> None:
         seconds = int(time.monotonic() - self._begun)
-        line = cut(f"{one_line(self._message)}, {seconds} s", (columns_of(sys.stderr) or 80) - 1)
+        time_taken, columns = f", {seconds} s", (columns_of(sys.stderr) or 80) - 1
+        line = cut(one_line(self._message), columns - len(time_taken)) + time_taken
         is_new = line != self._shown or ProgressLine._drawn is not self
         is_wanted = self._message and not self._ended.is_set()
         if is_new and is_wanted and ProgressLine._is_free:

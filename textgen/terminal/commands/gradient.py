@@ -140,7 +140,7 @@ def _table(followed: "Sequence[Followed]", columns: int | None) -> tuple[str, li
         table = format_table(shown)
         if columns is None or max(map(width, table.split("\n"))) <= columns:
             return table, left_out
-    return format_table(shown, columns, num_names=2), left_out
+    return format_table(rows, columns, num_names=2), []
 
 
 def _chart(followed: "Sequence[Followed]", columns: int) -> str:

@@ -86,7 +86,7 @@ def draw_chart(chart: Chart, columns: int, rows: int, *, plain: bool, colours: b
     field = _Field(chart, max(columns - margin - 2, 4), rows, plain=plain)
     beside = {field.locate((0, tick))[0]: label for tick, label in zip(ticks, labels, strict=True)}
     bar, tick_bar = "|+" if plain else "\u2502\u2524"
-    lines = [chart.y_title]
+    lines = wrap(chart.y_title, columns)
     for row, tiles in enumerate(field.draw()):
         shown = paint(tiles, colours=colours).rstrip()
         axis = tick_bar if row in beside else bar
