@@ -220,6 +220,13 @@ class ProgressLine:
             os.write(sys.stderr.fileno(), ERASE_LINE.encode())
 
 
+def starting(mode: ProgressMode, *, quiet: bool) -> ProgressLine:
+    """Return the context in which to import what imports JAX, which can take some seconds."""
+    line = ProgressLine(mode, quiet=quiet)
+    line.show("starting JAX")
+    return line
+
+
 class ReaderGoneError(Exception):
     """Nobody reads stdout any longer. It is no OSError, since Typer ends with code 1 on those."""
 

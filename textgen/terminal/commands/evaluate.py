@@ -20,7 +20,7 @@ from textgen.terminal.commands.options import (
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import one_run, runs_and_sources
 from textgen.terminal.commands.text_input import text_chunks, text_name
-from textgen.terminal.output import columns_of, emit, emit_json, say
+from textgen.terminal.output import columns_of, emit, emit_json, say, starting
 
 
 def evaluate(
@@ -58,9 +58,11 @@ def evaluate(
     from textgen.runtime.environment import prepare_jax
 
     prepare_jax()
-    from textgen.terminal.display.evaluation import EvaluationDisplay, format_results
-    from textgen.terminal.signals import noted_signals
-    from textgen.workflows import evaluate
+    with starting(progress, quiet=quiet):
+        from textgen.terminal.display.evaluation import EvaluationDisplay, format_results
+        from textgen.terminal.display.render import format_notes
+        from textgen.terminal.signals import noted_signals
+        from textgen.workflows import evaluate
 
     tokens, unknown = None, 0
     if text is not None:
@@ -97,5 +99,5 @@ def evaluate(
     elif display.results:
         head = f"{loaded.name}, step {loaded.step:,}, on {measured_on}"
         table = format_results(display.results, columns_of(sys.stdout), is_own=not sources)
-        emit(f"{one_line(head)}\n\n{table}\n")
+        emit(f"{format_notes([one_line(head)], columns_of(sys.stdout))}\n\n{table}\n")
     raise typer.Exit(ending.exit_code)

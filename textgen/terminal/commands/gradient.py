@@ -27,6 +27,7 @@ from textgen.terminal.output import (
     is_plain,
     progress_form,
     say,
+    starting,
     takes_colours,
     terminal_width,
 )
@@ -82,7 +83,8 @@ def gradient(
     from textgen.runtime.environment import prepare_jax
 
     prepare_jax()
-    from textgen.workflows.gradient import compared_runs, follow_gradients
+    with starting(progress, quiet=quiet):
+        from textgen.workflows.gradient import compared_runs, follow_gradients
 
     if compare:
         _train(progress, quiet=quiet)

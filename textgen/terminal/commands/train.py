@@ -11,7 +11,7 @@ from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS, Request
 from textgen.settings import check_number
 from textgen.terminal.commands.completion import complete_run, complete_text
 from textgen.terminal.commands.options import AsJson, Progress, Quiet, offers
-from textgen.terminal.output import say
+from textgen.terminal.output import say, starting
 
 if TYPE_CHECKING:
     from textgen.workflows.events import Event
@@ -90,12 +90,13 @@ def train(
     from textgen.runtime.environment import prepare_jax
 
     prepare_jax()
-    from textgen.terminal.display.event_lines import EventLines
-    from textgen.terminal.display.progress import TrainingDisplay
-    from textgen.terminal.signals import noted_signals
-    from textgen.workflows.resume import resume_training
-    from textgen.workflows.supervise import Supervision
-    from textgen.workflows.train import start_training
+    with starting(progress, quiet=quiet or as_json):
+        from textgen.terminal.display.event_lines import EventLines
+        from textgen.terminal.display.progress import TrainingDisplay
+        from textgen.terminal.signals import noted_signals
+        from textgen.workflows.resume import resume_training
+        from textgen.workflows.supervise import Supervision
+        from textgen.workflows.train import start_training
 
     is_silent = quiet or (as_json and progress == "auto")
     with noted_signals() as ending, TrainingDisplay(progress, quiet=is_silent) as display:

@@ -197,9 +197,7 @@ class TrainingDisplay:
         losses = Text(
             f"train {format_bits(bits_per_character(report.training_loss))}  "
             f"validation {format_bits(validation)} bits/char  "
-            f"{report.characters_per_second:,.0f} chars/s",
-            overflow="ellipsis",
-            no_wrap=True,
+            f"{report.characters_per_second:,.0f} chars/s"
         )
         # Rich does not read a Text as markup, and `show` has removed control characters.
         sample = Text(self._sample, style="italic", overflow="ellipsis", no_wrap=True)
