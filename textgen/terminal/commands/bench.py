@@ -8,15 +8,8 @@ import typer
 
 from textgen.settings import CellName, check_number
 from textgen.terminal.commands.options import AsJson, Progress, Quiet
-from textgen.terminal.output import (
-    ProgressLine,
-    columns_of,
-    emit,
-    emit_json,
-    progress_form,
-    say,
-    starting,
-)
+from textgen.terminal.display.progress_line import ProgressLine, progress_form, starting
+from textgen.terminal.output import columns_of, emit, emit_json, say
 
 
 def bench(

@@ -8,7 +8,8 @@ import typer
 
 from textgen.terminal.commands.options import AsJson, Progress, Quiet
 from textgen.terminal.commands.source_options import Encoding, Field, Format, SkipBroken
-from textgen.terminal.output import ProgressLine, columns_of, emit, emit_json, starting
+from textgen.terminal.display.progress_line import ProgressLine, starting
+from textgen.terminal.output import columns_of, emit, emit_json
 
 
 def check(

@@ -20,7 +20,8 @@ from textgen.terminal.commands.options import (
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import one_run, runs_and_sources
 from textgen.terminal.commands.text_input import text_chunks, text_name
-from textgen.terminal.output import columns_of, emit, emit_json, say, starting
+from textgen.terminal.display.progress_line import starting
+from textgen.terminal.output import columns_of, emit, emit_json, say
 
 
 def evaluate(

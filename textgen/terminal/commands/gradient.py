@@ -17,17 +17,19 @@ from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import several_runs
 from textgen.terminal.display.chart import Chart, Line, draw_chart, format_legend
 from textgen.terminal.display.colours import CURVE_COLOURS, CURVE_LETTERS
-from textgen.terminal.display.render import format_notes, format_table
-from textgen.terminal.output import (
+from textgen.terminal.display.progress_line import (
     ProgressLine,
     ProgressMode,
+    progress_form,
+    starting,
+)
+from textgen.terminal.display.render import format_notes, format_table
+from textgen.terminal.output import (
     columns_of,
     emit,
     emit_json,
     is_plain,
-    progress_form,
     say,
-    starting,
     takes_colours,
     terminal_width,
 )

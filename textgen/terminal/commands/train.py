@@ -11,7 +11,8 @@ from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS, Request
 from textgen.settings import check_number
 from textgen.terminal.commands.completion import complete_run, complete_text
 from textgen.terminal.commands.options import AsJson, Progress, Quiet, offers
-from textgen.terminal.output import say, starting
+from textgen.terminal.display.progress_line import starting
+from textgen.terminal.output import say
 
 if TYPE_CHECKING:
     from textgen.workflows.events import Event

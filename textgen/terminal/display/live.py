@@ -7,7 +7,7 @@ from contextlib import suppress
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from textgen.terminal.output import ProgressMode, progress_form
+from textgen.terminal.display.progress_line import ProgressMode, progress_form
 
 
 class LiveView:
