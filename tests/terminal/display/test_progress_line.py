@@ -39,7 +39,7 @@ def test_a_line_appears_after_a_second_and_none_is_left(ending: str) -> None:
         f"    time.sleep(0.5); say('told'); time.sleep(0.3){ending}"
     )
     written = on_terminal(code, 40)
-    assert re.search("\rreading the long prompt the long \u2026, [0-9] s\x1b\\[K", written)
+    assert re.search("\rreading the long prompt the lon\u2026, [0-9] s\x1b\\[K", written)
     shown = [line for line in screen(written, 40) if "reading" in line]
     assert shown == []
     assert screen(written, 40)[0] == "told"

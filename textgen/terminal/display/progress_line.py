@@ -107,7 +107,8 @@ class ProgressLine:
         if not self._message:
             return ""
         time_taken = f", {int(time.monotonic() - self._begun)} s"
-        columns = (columns_of(sys.stderr) or 80) - 1
+        # The terminal may write ^C after it.
+        columns = (columns_of(sys.stderr) or 80) - len("^C") - 1
         return cut(one_line(self._message), columns - len(time_taken)) + time_taken
 
 
