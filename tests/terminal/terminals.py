@@ -16,7 +16,9 @@ def on_terminal(code: str, columns: int = 80, **environment: str) -> str:
 
 def spawn(code: str, columns: int = 80, **environment: str) -> "pexpect.spawn[str]":
     """Start a program that has imported the module, on a terminal."""
-    setting_up = "import sys, time\nfrom textgen.terminal.output import *\n"
+    modules = "output", "display.progress_line"
+    imports = [f"from textgen.terminal.{name} import *\n" for name in modules]
+    setting_up = "".join(["import sys, time\n", *imports])
     return start(["-c", setting_up + code], columns, **environment)
 
 

@@ -20,6 +20,9 @@ from textgen.training.loss import cross_entropy
 
 # Number of characters read from the zero state before the gradient is followed.
 LEAD = 128
+# Smallest share of a gradient in a chart, as a power of ten below 1. Smaller shares are lost in the
+# rounding of float32.
+DECADES = 8
 # Smallest positive number to divide by. Smaller ones lose digits in float32.
 SMALLEST = 1e-37
 # Number of positions that are followed back side by side.
@@ -45,6 +48,12 @@ class GradientNorms:
     places: int
 
     @property
+    def shares(self) -> NDArray[np.float64]:
+        """The norms from one character back on, divided by the first of them, float64 [K]."""
+        shares: NDArray[np.float64] = self.norms[1:] / self.norms[1]
+        return shares
+
+    @property
     def half_life(self) -> float:
         """Number of characters back at which the norm is half of that one character back."""
         return self.characters_until(0.5)
@@ -67,6 +76,12 @@ class GradientNorms:
         last = int(below[0])  # k - 1 for the first k below the share; at least 1
         before, after = float(shares[last - 1]), max(float(shares[last]), 1e-300)
         return last + math.log(before / share) / math.log(before / after)
+
+
+def decades_shown(found: Sequence[GradientNorms]) -> int:
+    """Return how many powers of ten below 1 a chart of some gradients shows, at most 8."""
+    least = min(float(one.shares.min()) for one in found)
+    return DECADES if least <= 10.0**-DECADES else max(math.ceil(-math.log10(least)), 1)
 
 
 def measure_gradients(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from textgen.interpretation.gradients import GradientNorms
+from textgen.interpretation.gradients import GradientNorms, decades_shown
 from textgen.pictures.fonts import drawable
 from textgen.pictures.style import (
     FAINT,
@@ -20,8 +20,6 @@ from textgen.pictures.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Smallest share that is drawn; smaller ones are lost in the rounding of float32.
-SMALLEST = 1e-8
 TITLE = "How much of the gradient is left on its way back through the text"
 
 
@@ -36,12 +34,13 @@ def draw_gradients(followed: Sequence[tuple[str, bool, GradientNorms]]) -> "Figu
     from matplotlib.ticker import FuncFormatter, NullLocator
 
     figure, axes = new_chart(TITLE)
+    lowest = 10.0 ** -decades_shown([found for _, _, found in followed])
     names = list(dict.fromkeys(name for name, _, _ in followed))
     for name, is_trained, found in followed:
-        number, shares = names.index(name), found.norms[1:] / found.norms[1]
+        number, shares = names.index(name), found.shares
         axes.plot(
             range(1, len(found.norms)),
-            np.where(shares >= SMALLEST, shares, np.nan),
+            np.where(shares >= lowest, shares, np.nan),
             "-" if is_trained else "--",
             color=colour_of(number),
             marker=marker_of(number),
@@ -52,6 +51,7 @@ def draw_gradients(followed: Sequence[tuple[str, bool, GradientNorms]]) -> "Figu
     beside = axes.get_yaxis_transform()
     axes.text(1.01, 0.5, "half", transform=beside, va="center", color=GREY)
     axes.set_yscale("log")
+    axes.set_ylim(bottom=lowest)
     axes.yaxis.set_major_formatter(
         FuncFormatter(lambda share, _: f"{share:g}".replace("e-0", "e-"))
     )

@@ -2,33 +2,26 @@
 
 import io
 import json
-import math
 import os
 import shutil
 import stat
 import sys
 import threading
-import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TextIO
+from typing import Any, ClassVar, TextIO
 
 from textgen.errors import StorageError, TextgenWarning, storage_errors
-from textgen.readable import StreamWrapper, cut, one_line, visible, wrap_lines
+from textgen.readable import StreamWrapper, one_line, visible, wrap_lines
 
 # Smallest width of a terminal at which text is wrapped, in columns.
 LEAST_COLUMNS = 20
-# Seconds between two lines of progress, and until the first one appears at the foot of a terminal.
-PROGRESS_SECONDS, LIVE_SECONDS = 5.0, 1.0
-# Seconds between two looks at whether the line at the foot of a terminal is still right.
-REDRAW_SECONDS = 0.1
+# What clears a line from the cursor on.
+CLEAR_LINE = "\x1b[K"
 # Parts of the names of terminals that have 256 colours or more.
 MANY_COLOURS = ("256color", "direct", "kitty", "alacritty", "foot", "ghostty", "wezterm")
-ERASE_LINE = "\r\x1b[K"
-
-ProgressMode = Literal["auto", "live", "plain", "none"]
 
 
 def columns_of(stream: TextIO) -> int | None:
@@ -54,7 +47,7 @@ def say(message: str) -> None:
     """
     columns, text = columns_of(sys.stderr), visible(message)
     try:
-        with ProgressLine.out_of_the_way():
+        with Foot.out_of_the_way():
             print(wrap_lines(text, columns) if columns else text, file=sys.stderr, flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
@@ -89,134 +82,60 @@ def silence_warnings() -> None:
     warnings.simplefilter("ignore", TextgenWarning)
 
 
-def progress_form(mode: ProgressMode, *, quiet: bool) -> Literal["live", "plain", "none"]:
-    """Return how to show progress: in lines that change, in lines one after the other, or not.
+class Foot:
+    """The line at the foot of the terminal that says how far a work is.
 
-    Args:
-        mode: what the user asked for; `auto` is `live` on a terminal and `plain` elsewhere.
-        quiet: whether to show nothing, whatever the mode is.
-    """
-    if quiet:
-        return "none"
-    if mode != "auto":
-        return mode
-    can_change = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    return "live" if can_change and not _is_in_notebook() else "plain"
-
-
-def _is_in_notebook() -> bool:
-    """Return whether a cell of a notebook runs this process.
-
-    The cell looks like a terminal, but shows lines that change one below the other. Jupyter sets
-    the first variable for each of its kernels, Colab's among them; a kernel that another program
-    has started, such as VS Code, sets the second one.
-    """
-    backend = os.environ.get("MPLBACKEND", "")
-    return "JPY_PARENT_PID" in os.environ or backend.startswith("module://matplotlib_inline")
-
-
-class ProgressLine:
-    """Says how far a long work is. Use it as a context, and give each message to `show`.
-
-    On a terminal, one line appears after a second, changes in place, and is gone at the end,
-    however the work ends. A thread draws it, so that it appears while the work is in compiled code.
-    Elsewhere, a line is printed every few seconds.
+    It is removed while something else is written to the terminal.
     """
 
-    # The line that is now on the terminal, and what protects the terminal from two writers.
-    _drawn: ClassVar["ProgressLine | None"] = None
+    # What is drawn, and what protects the terminal from two writers.
+    drawn: ClassVar[str] = ""
     _lock: ClassVar = threading.RLock()
-    # Whether the cursor is at the beginning of a line of the terminal.
+    # Whether the cursor is at the beginning of a line.
     _is_free: ClassVar[bool] = True
 
-    def __init__(
-        self, mode: ProgressMode = "auto", *, quiet: bool = False, first_at_once: bool = False
-    ) -> None:
-        """Start the clock.
+    @classmethod
+    def draw(cls, compose: Callable[[], str]) -> None:
+        """Draw a line over the last one, unless it is empty or the place is taken.
 
         Args:
-            mode: how to show progress; see `progress_form`.
-            quiet: whether to show nothing at all.
-            first_at_once: whether the first of several printed lines does not wait.
+            compose: function that returns the line; nothing else is written meanwhile.
         """
-        self._form = progress_form(mode, quiet=quiet)
-        self._begun = time.monotonic()
-        self._last = -math.inf if first_at_once else self._begun
-        self._message = self._shown = ""
-        self._thread: threading.Thread | None = None
-        self._ended = threading.Event()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def show(self, message: str) -> None:
-        """Say how far the work is now; nothing is shown while the message is empty."""
-        self._message = message
-        if not message:
-            self._erase()
-        elif self._form == "live" and self._thread is None:
-            self._thread = threading.Thread(target=self._draw_until_ended, daemon=True)
-            self._thread.start()
-        elif self._form == "plain" and time.monotonic() - self._last > PROGRESS_SECONDS:
-            self._last = time.monotonic()
-            say(message)
-
-    def close(self) -> None:
-        """Remove the line from the terminal; nothing more will be shown."""
-        self._form = "none"
-        self._ended.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-        self._erase()
-
-    def _draw_until_ended(self) -> None:
-        wait = self._begun + LIVE_SECONDS - time.monotonic()
-        while not self._ended.wait(max(wait, 0)):
-            wait = REDRAW_SECONDS
-            with self._lock, suppress(OSError):
-                self._draw()
-
-    def _draw(self) -> None:
-        seconds = int(time.monotonic() - self._begun)
-        line = cut(f"{one_line(self._message)}, {seconds} s", (columns_of(sys.stderr) or 80) - 1)
-        is_new = line != self._shown or ProgressLine._drawn is not self
-        is_wanted = self._message and not self._ended.is_set()
-        if is_new and is_wanted and ProgressLine._is_free:
-            sys.stderr.write(f"\r{line}\x1b[K")
-            sys.stderr.flush()
-            self._shown, ProgressLine._drawn = line, self
+        with cls._lock, suppress(OSError):
+            line = compose()
+            if line and cls._is_free and line != cls.drawn:
+                sys.stderr.write(f"\r{line}{CLEAR_LINE}")
+                sys.stderr.flush()
+                cls.drawn = line
 
     @classmethod
-    def _erase(cls) -> None:
+    def erase(cls) -> None:
+        """Remove the line."""
         with cls._lock, suppress(OSError):
-            if cls._drawn is not None:
-                cls._drawn = None
-                sys.stderr.write(ERASE_LINE)
+            if cls.drawn:
+                cls.drawn = ""
+                sys.stderr.write(f"\r{CLEAR_LINE}")
                 sys.stderr.flush()
 
     @classmethod
     @contextmanager
     def out_of_the_way(cls, *, ends_line: bool = True) -> Iterator[None]:
-        """Remove the line from the terminal while something else is written to it.
+        """Remove the line while something else is written.
 
         Args:
             ends_line: whether the cursor is at the beginning of a line afterwards. If it is not, no
-                progress is shown until it is.
+                line is drawn until it is.
         """
         with cls._lock:
-            cls._erase()
+            cls.erase()
             yield
             cls._is_free = ends_line
 
     @classmethod
     def erase_at_once(cls) -> None:
         """Remove the line before the process ends, whoever writes to the terminal meanwhile."""
-        if cls._drawn is not None:
-            os.write(sys.stderr.fileno(), ERASE_LINE.encode())
+        if cls.drawn:
+            os.write(sys.stderr.fileno(), f"\r{CLEAR_LINE}".encode())
 
 
 class ReaderGoneError(Exception):
@@ -235,7 +154,7 @@ def emit(text: str, *, is_safe: bool = False) -> None:
         StorageError: if it cannot be written, to a full disk for example.
     """
     on_terminal = sys.stdout.isatty()
-    aside = ProgressLine.out_of_the_way(ends_line=text.endswith("\n"))
+    aside = Foot.out_of_the_way(ends_line=text.endswith("\n"))
     try:
         with (
             storage_errors(Path("standard output")),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from textgen.terminal.output import ProgressLine
+from textgen.terminal.output import Foot
 
 ENDING = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -55,7 +55,7 @@ class Ending:
 def leave_at_once(number: int, frame: object = None) -> NoReturn:
     """End the process at once with the exit code of a signal."""
     if sys.stderr is not None and sys.stderr.isatty():
-        ProgressLine.erase_at_once()
+        Foot.erase_at_once()
         os.write(sys.stderr.fileno(), SHOW_CURSOR)
     os._exit(exit_code_after(number))
 

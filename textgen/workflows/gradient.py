@@ -25,7 +25,7 @@ from textgen.workflows.supervise import Supervision
 from textgen.workflows.train import start_training
 
 # Settings of the runs of --compare. One small layer is trained in seconds, and shows how the cells
-# differ.
+# differ. All are evaluated at the same steps, however fast they are, so that their curves compare.
 COMPARED: dict[str, Any] = {
     "steps": 800,
     "hidden_size": 128,
@@ -34,6 +34,8 @@ COMPARED: dict[str, Any] = {
     "batch_size": 32,
     "sequence_length": 64,
     "dropout_rate": 0.0,
+    "eval_every": 50,
+    "checkpoint_every": 50,
     "patience": 0,
     "seed": 0,
 }

@@ -1,16 +1,20 @@
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.workflows.trainings import FABLES, NETWORK
+from textgen.interpretation.gradients import GradientNorms
 from textgen.planning.request import Request
 from textgen.runs.library import find_run
 from textgen.runs.run import Run
 from textgen.terminal.cli import run_command
+from textgen.terminal.commands.gradient import format_gradients
 from textgen.workflows import gradient as workflow
 from textgen.workflows.events import Ended
 from textgen.workflows.supervise import Supervision
@@ -111,3 +115,29 @@ def test_bad_input_is_told_in_one_line(
     found, out, err = gradient(*arguments)
     assert (found, out) == (code, "")
     assert re.search(message, err.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    ("columns", "left_out"),
+    [
+        (20, []),
+        (60, []),
+        (80, ["2", "10", "50", "200"]),
+        (100, ["2", "10", "50", "200"]),
+        (130, []),
+    ],
+)
+def test_a_table_without_room_for_all_distances_says_which_it_leaves_out(
+    monkeypatch: pytest.MonkeyPatch, columns: int, left_out: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    found = GradientNorms(0.5 ** np.arange(201.0), np.zeros((1, 201)), 1)
+    followed = [workflow.Followed("a-run", "lstm", trained, found) for trained in (True, False)]
+    table, notes, _ = format_gradients(followed).split("\n\n")
+    assert max(map(len, [*table.split("\n"), *notes.split("\n")])) <= columns
+    # k = 5 has 2**-4 of what k = 1 has, and k = 10 has 2**-9.
+    assert table.count("0.062") == 2
+    assert ("0.002" in table) is ("10" not in left_out)
+    told = f"There is no room for k = {', '.join(left_out)}; --json has all distances."
+    assert (told in " ".join(notes.split())) is bool(left_out)

@@ -22,7 +22,7 @@ def inspect(
 ) -> Inspect:
     """Run `textgen inspect`; return its code and what it wrote to stdout and stderr."""
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # the command sets it, for all that come after
-    monkeypatch.setattr("textgen.terminal.output.PROGRESS_SECONDS", 1e9)
+    monkeypatch.setattr("textgen.terminal.display.progress_line.PROGRESS_SECONDS", 1e9)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = run_command(["inspect", *arguments])
@@ -192,8 +192,8 @@ def test_a_search_says_how_far_it_is_and_leaves_nothing_of_that_behind(tiny_run:
     Path("long.txt").write_text(TEXT * 80)
     code = (
         "import sys\n"
-        "from textgen.terminal import output\n"
-        "output.LIVE_SECONDS = 0.05\n"
+        "from textgen.terminal.display import progress_line\n"
+        "progress_line.LIVE_SECONDS = 0.05\n"
         "from textgen.__main__ import main\n"
         "sys.argv[1:] = ['inspect', 'fox', '--find', '--text', 'long.txt']\n"
         "main()\n"

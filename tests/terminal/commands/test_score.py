@@ -21,7 +21,7 @@ Say = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def say(tiny_run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
     """Run a command; return its code and what it wrote to stdout and stderr."""
-    monkeypatch.setattr("textgen.terminal.output.PROGRESS_SECONDS", math.inf)
+    monkeypatch.setattr("textgen.terminal.display.progress_line.PROGRESS_SECONDS", math.inf)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = run_command([*arguments])

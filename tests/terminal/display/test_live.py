@@ -1,5 +1,6 @@
 """Lines that change in place: what Ctrl-Z does to them."""
 
+import re
 import sys
 
 import pytest
@@ -43,6 +44,17 @@ def test_a_stopped_process_gives_back_the_cursor_and_draws_its_lines_when_it_goe
     child.expect_exact("done")
     assert child.before.rindex(SHOW) > child.before.rfind(HIDE)
     child.close(force=True)
+
+
+def test_a_line_leaves_room_for_the_sign_of_the_key_that_ends_the_work() -> None:
+    code = CODE.format(mode="auto").replace("half of it", "half of it is shown now")
+    child = start(["-c", code], 20)
+    child.expect_exact("now")
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", child.before + "now")
+    assert [line.rstrip() for line in shown.split("\r\n")] == ["half of it is", "shown now"]
+    child.sendline()
+    child.expect_exact("done")
+    child.close()
 
 
 def test_a_process_that_nobody_could_continue_is_not_stopped() -> None:

@@ -8,7 +8,8 @@ import typer
 
 from textgen.settings import CellName, check_number
 from textgen.terminal.commands.options import AsJson, Progress, Quiet
-from textgen.terminal.output import ProgressLine, columns_of, emit, emit_json, progress_form, say
+from textgen.terminal.display.progress_line import ProgressLine, progress_form, starting
+from textgen.terminal.output import columns_of, emit, emit_json, say
 
 
 def bench(
@@ -33,8 +34,9 @@ def bench(
     from textgen.runtime.environment import prepare_jax
 
     prepare_jax()
-    from textgen.terminal.display.run_tables import format_speeds
-    from textgen.workflows.bench import SHAPES, measure_machine
+    with starting(progress, quiet=quiet):
+        from textgen.terminal.display.run_tables import format_speeds
+        from textgen.workflows.bench import SHAPES, measure_machine
 
     speeds = []
     form = progress_form(progress, quiet=quiet)

@@ -8,7 +8,8 @@ import typer
 
 from textgen.terminal.commands.options import AsJson, Progress, Quiet
 from textgen.terminal.commands.source_options import Encoding, Field, Format, SkipBroken
-from textgen.terminal.output import ProgressLine, columns_of, emit, emit_json
+from textgen.terminal.display.progress_line import ProgressLine, starting
+from textgen.terminal.output import columns_of, emit, emit_json
 
 
 def check(
@@ -44,8 +45,9 @@ def check(
     from textgen.runtime.environment import prepare_jax
 
     prepare_jax()
-    from textgen.terminal.display.check_tables import format_check
-    from textgen.workflows.check import check_text
+    with starting(progress, quiet=quiet):
+        from textgen.terminal.display.check_tables import format_check
+        from textgen.workflows.check import check_text
 
     with ProgressLine(progress, quiet=quiet) as line:
         line.show("reading the text")

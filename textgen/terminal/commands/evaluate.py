@@ -27,6 +27,7 @@ from textgen.terminal.commands.source_options import (
     read_rules,
 )
 from textgen.terminal.commands.text_input import text_chunks, text_name
+from textgen.terminal.display.progress_line import starting
 from textgen.terminal.output import columns_of, emit, emit_json, say
 
 
@@ -74,9 +75,11 @@ def evaluate(
     from textgen.runtime.environment import prepare_jax
 
     prepare_jax()
-    from textgen.terminal.display.evaluation import EvaluationDisplay, format_results
-    from textgen.terminal.signals import noted_signals
-    from textgen.workflows import evaluate
+    with starting(progress, quiet=quiet):
+        from textgen.terminal.display.evaluation import EvaluationDisplay, format_results
+        from textgen.terminal.display.render import format_notes
+        from textgen.terminal.signals import noted_signals
+        from textgen.workflows import evaluate
 
     tokens, unknown = None, 0
     if text is not None:
@@ -113,5 +116,5 @@ def evaluate(
     elif display.results:
         head = f"{loaded.name}, step {loaded.step:,}, on {measured_on}"
         table = format_results(display.results, columns_of(sys.stdout), is_own=not sources)
-        emit(f"{one_line(head)}\n\n{table}\n")
+        emit(f"{format_notes([one_line(head)], columns_of(sys.stdout))}\n\n{table}\n")
     raise typer.Exit(ending.exit_code)

@@ -17,15 +17,18 @@ from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import several_runs
 from textgen.terminal.display.chart import Chart, Line, draw_chart, format_legend
 from textgen.terminal.display.colours import CURVE_COLOURS, CURVE_LETTERS
-from textgen.terminal.display.render import format_notes, format_table
-from textgen.terminal.output import (
+from textgen.terminal.display.progress_line import (
     ProgressLine,
     ProgressMode,
+    progress_form,
+    starting,
+)
+from textgen.terminal.display.render import format_notes, format_table
+from textgen.terminal.output import (
     columns_of,
     emit,
     emit_json,
     is_plain,
-    progress_form,
     say,
     takes_colours,
     terminal_width,
@@ -41,8 +44,7 @@ FEWER_DISTANCES = ((1, 5, 20, 100, 500), (1, 10, 100, 1000))
 MAX_REACH = 2000
 # Most runs in one chart: each has a curve trained and a curve untrained.
 MAX_RUNS = len(CURVE_LETTERS) // 2
-# Height of the chart: in powers of ten, downwards from one, and in lines.
-DECADES = 6
+# Height of the chart in lines.
 ROWS = 16
 # Smallest width of the chart in columns.
 MIN_COLUMNS = 20
@@ -54,7 +56,7 @@ def gradient(
         bool,
         typer.Option(
             "--compare",
-            help="Compare an LSTM, a GRU and a vanilla RNN of the same size. The first time, they "
+            help="Compare an LSTM, a GRU and a vanilla RNN of the same width. The first time, they "
             "are trained on the fables, which takes about a minute.",
         ),
     ] = False,
@@ -82,7 +84,8 @@ def gradient(
     from textgen.runtime.environment import prepare_jax
 
     prepare_jax()
-    from textgen.workflows.gradient import compared_runs, follow_gradients
+    with starting(progress, quiet=quiet):
+        from textgen.workflows.gradient import compared_runs, follow_gradients
 
     if compare:
         _train(progress, quiet=quiet)
@@ -101,12 +104,12 @@ def gradient(
     if as_json:
         for one in followed:
             emit_json("gradient", one.to_json())
-    elif output is None:
-        emit(format_gradients(followed), is_safe=True)
+    else:
+        emit(format_gradients(followed, has_chart=output is None) + "\n", is_safe=True)
 
 
-def format_gradients(followed: "Sequence[Followed]") -> str:
-    """Describe gradients in a table and a chart."""
+def format_gradients(followed: "Sequence[Followed]", *, has_chart: bool = True) -> str:
+    """Describe gradients in a table, and in a chart unless they are drawn as a picture."""
     columns = columns_of(sys.stdout)
     table, left_out = _table(followed, columns)
     notes = [
@@ -117,8 +120,10 @@ def format_gradients(followed: "Sequence[Followed]") -> str:
     ]
     if left_out:
         notes.append(f"There is no room for k = {', '.join(left_out)}; --json has all distances.")
-    chart = _chart(followed, terminal_width(MIN_COLUMNS))
-    return "\n\n".join([table, format_notes(notes, columns), f"{chart}\n"])
+    parts = [table, format_notes(notes, columns)]
+    if has_chart:
+        parts.append(_chart(followed, terminal_width(MIN_COLUMNS)))
+    return "\n\n".join(parts)
 
 
 def _table(followed: "Sequence[Followed]", columns: int | None) -> tuple[str, list[str]]:
@@ -140,17 +145,20 @@ def _table(followed: "Sequence[Followed]", columns: int | None) -> tuple[str, li
         table = format_table(shown)
         if columns is None or max(map(width, table.split("\n"))) <= columns:
             return table, left_out
-    return format_table(shown, columns, num_names=2), left_out
+    return format_table(rows, columns, num_names=2), []
 
 
 def _chart(followed: "Sequence[Followed]", columns: int) -> str:
+    from textgen.interpretation.gradients import decades_shown
+
     plain, colours = is_plain(), takes_colours(sys.stdout)
+    decades = decades_shown([one.found for one in followed])
     lines, entries = [], []
-    for number, (letter, one) in enumerate(zip(CURVE_LETTERS, followed, strict=False)):
-        shares = one.found.norms[1:] / one.found.norms[1]
-        shown = itertools.takewhile(lambda share: share > 10.0**-DECADES, shares.tolist())
+    for letter, colour, one in zip(
+        CURVE_LETTERS, itertools.cycle(CURVE_COLOURS), followed, strict=False
+    ):
+        shown = itertools.takewhile(lambda share: share > 10.0**-decades, one.found.shares.tolist())
         points = [(float(k), math.log10(share)) for k, share in enumerate(shown, start=1)]
-        colour = CURVE_COLOURS[number // 2 % len(CURVE_COLOURS)]
         is_dotted = not one.is_trained
         lines.append(Line(points=points, letter=letter, is_dotted=is_dotted, colour=colour))
         entries.append((letter, colour, one_line(one.title)))
@@ -160,7 +168,7 @@ def _chart(followed: "Sequence[Followed]", columns: int) -> str:
         levels=[(math.log10(0.5), "half")],
         x_title="characters back",
         y_title="gradient norm relative to k = 1, as a power of ten",
-        low=-DECADES,
+        low=-decades,
         high=max(highest, 0.2),
     )
     drawn = draw_chart(chart, columns, ROWS, plain=plain, colours=colours)
@@ -189,7 +197,7 @@ def _train(progress: ProgressMode, *, quiet: bool) -> None:
     from textgen.terminal.signals import exit_code_after, noted_signals
     from textgen.training.loop import Report
     from textgen.workflows.events import Ended, Planned
-    from textgen.workflows.gradient import train_cells
+    from textgen.workflows.gradient import compared_runs, train_cells
     from textgen.workflows.supervise import Supervision
 
     with noted_signals() as ending, ProgressLine(progress, quiet=quiet) as line:
@@ -197,15 +205,16 @@ def _train(progress: ProgressMode, *, quiet: bool) -> None:
         supervision = Supervision(
             should_stop=ending.requested, tell=lambda work: line.show(work.text)
         )
-        steps = 0
+        steps, names = 0, compared_runs()
         try:
             for name, event in train_cells(supervision):
+                what = f"training {name} ({names.index(name) + 1} of {len(names)})"
                 if isinstance(event, Planned):
                     steps = event.record.plan.last_step
                     if progress_form(progress, quiet=quiet) == "plain":
-                        say(f"training {name} from step {event.first_step:,} on")
+                        say(f"{what} from step {event.first_step:,} on")
                 if isinstance(event, Report):
-                    line.show(f"training {name}: step {event.step:,} of {steps:,}")
+                    line.show(f"{what}: step {event.step:,} of {steps:,}")
                 if isinstance(event, Ended) and not event.finished:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:

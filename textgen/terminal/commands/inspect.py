@@ -16,8 +16,8 @@ from textgen.terminal.commands.options import AsJson, Model, Output, Progress, Q
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import one_run, several_runs
 from textgen.terminal.commands.text_input import text_chunks, text_name
+from textgen.terminal.display.progress_line import ProgressLine
 from textgen.terminal.output import (
-    ProgressLine,
     colours_of,
     columns_of,
     emit,

@@ -13,7 +13,8 @@ from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS
 from textgen.readable import escape_note, unescape
 from textgen.settings import OnUnknown, SamplingSettings, SettingOption, setting_options
 from textgen.terminal.commands.completion import complete_run, complete_run_or_text
-from textgen.terminal.output import ProgressMode, silence_warnings
+from textgen.terminal.display.progress_line import ProgressMode
+from textgen.terminal.output import silence_warnings
 
 Command = TypeVar("Command", bound=Callable[..., None])
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textgen.terminal.output import ProgressLine, say
+from textgen.terminal.display.progress_line import ProgressLine
+from textgen.terminal.output import say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

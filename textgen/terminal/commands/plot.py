@@ -30,8 +30,8 @@ from textgen.terminal.display.chart import (
     format_legend,
 )
 from textgen.terminal.display.colours import CURVE_COLOURS, CURVE_LETTERS
+from textgen.terminal.display.progress_line import ProgressLine
 from textgen.terminal.output import (
-    ProgressLine,
     emit,
     emit_json,
     is_plain,

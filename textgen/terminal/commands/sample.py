@@ -26,8 +26,9 @@ from textgen.terminal.commands.options import (
     sampling_settings,
 )
 from textgen.terminal.commands.run_names import one_run
+from textgen.terminal.display.progress_line import ProgressLine
 from textgen.terminal.display.samples import ShownSamples
-from textgen.terminal.output import ProgressLine, emit_json, is_piped, say
+from textgen.terminal.output import emit_json, is_piped, say
 
 
 @offers(SAMPLING_OPTIONS, after="length", has_defaults=True)

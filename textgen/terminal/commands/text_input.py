@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from textgen.errors import CorpusError, read_as
-from textgen.terminal.output import ProgressLine, ProgressMode, say
+from textgen.terminal.display.progress_line import ProgressLine, ProgressMode
+from textgen.terminal.output import say
 
 if TYPE_CHECKING:
     from textgen.data.sources import SourceRules

@@ -25,6 +25,7 @@ from textgen.terminal.commands.source_options import (
     Validation,
     share_or_file,
 )
+from textgen.terminal.display.progress_line import starting
 from textgen.terminal.output import say
 
 if TYPE_CHECKING:
@@ -134,12 +135,13 @@ def train(
     from textgen.runtime.environment import prepare_jax
 
     prepare_jax()
-    from textgen.terminal.display.event_lines import EventLines
-    from textgen.terminal.display.progress import TrainingDisplay
-    from textgen.terminal.signals import noted_signals
-    from textgen.workflows.resume import resume_training
-    from textgen.workflows.supervise import Supervision
-    from textgen.workflows.train import start_training
+    with starting(progress, quiet=quiet or as_json):
+        from textgen.terminal.display.event_lines import EventLines
+        from textgen.terminal.display.progress import TrainingDisplay
+        from textgen.terminal.signals import noted_signals
+        from textgen.workflows.resume import resume_training
+        from textgen.workflows.supervise import Supervision
+        from textgen.workflows.train import start_training
 
     is_silent = quiet or (as_json and progress == "auto")
     with noted_signals() as ending, TrainingDisplay(progress, quiet=is_silent) as display:

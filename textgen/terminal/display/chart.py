@@ -86,7 +86,7 @@ def draw_chart(chart: Chart, columns: int, rows: int, *, plain: bool, colours: b
     field = _Field(chart, max(columns - margin - 2, 4), rows, plain=plain)
     beside = {field.locate((0, tick))[0]: label for tick, label in zip(ticks, labels, strict=True)}
     bar, tick_bar = "|+" if plain else "\u2502\u2524"
-    lines = [chart.y_title]
+    lines = wrap(chart.y_title, columns)
     for row, tiles in enumerate(field.draw()):
         shown = paint(tiles, colours=colours).rstrip()
         axis = tick_bar if row in beside else bar
@@ -179,6 +179,7 @@ class _Field:
                     taken.setdefault(position, []).append((number, bit))
         for (row, column), drawn in taken.items():
             self._tiles[row][column] = self._tile(column, drawn)
+        self._add_letters(taken)
         self._draw_levels()
         self._draw_marks()
         return self._tiles
@@ -197,6 +198,24 @@ class _Field:
         for _, bit in drawn:
             bits |= bit
         return Tile(chr(BRAILLE + bits), line.colour)
+
+    def _add_letters(self, taken: dict[tuple[int, int], list[tuple[int, int]]]) -> None:
+        """Give each line without a letter its letter, where it is alone if there is such a place.
+
+        A line may be short, or lie below others at all columns in which it has its turn.
+        """
+        letters = {tile.text for tiles in self._tiles for tile in tiles}
+        for number, line in enumerate(self._chart.lines):
+            if not line.letter or line.letter in letters:
+                continue
+            own = [place for place, drawn in taken.items() if number in {of for of, _ in drawn}]
+            free = [
+                (row, column) for row, column in own if not self._tiles[row][column].text.isalpha()
+            ]
+            alone = [place for place in free if {of for of, _ in taken[place]} == {number}]
+            if places := alone or free or own:
+                row, column = places[len(places) // 2]
+                self._tiles[row][column] = Tile(line.letter, line.colour)
 
     def _path(self, line: Line) -> Iterator[tuple[int, int]]:
         """Yield the row and the column of each dot along a line."""

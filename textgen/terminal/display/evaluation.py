@@ -9,8 +9,9 @@ from rich.text import Text
 from textgen.evaluation.baselines import Measuring
 from textgen.readable import one_line
 from textgen.terminal.display.live import LiveView
+from textgen.terminal.display.progress_line import ProgressMode, progress_form
 from textgen.terminal.display.render import format_notes, format_table
-from textgen.terminal.output import ProgressMode, progress_form, say
+from textgen.terminal.output import say
 from textgen.workflows.evaluate import Evaluation, Result
 from textgen.workflows.events import Note
 

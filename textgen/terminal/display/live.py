@@ -5,9 +5,10 @@ import threading
 from contextlib import suppress
 
 from rich.console import Console, RenderableType
+from rich.constrain import Constrain
 from rich.live import Live
 
-from textgen.terminal.output import ProgressMode, progress_form
+from textgen.terminal.display.progress_line import ProgressMode, progress_form
 
 
 class LiveView:
@@ -49,7 +50,9 @@ class LiveView:
 
     def update(self, content: RenderableType) -> None:
         """Replace the lines."""
-        self._content = content
+        # The terminal writes ^C after the last line. A line as wide as the terminal would be broken
+        # by it, and would not be found again.
+        self._content = content = Constrain(content, max(self._console.width - len("^C"), 1))
         if self._live is not None:
             with suppress(OSError):
                 self._live.update(content)

@@ -13,6 +13,7 @@ from textgen.network.parameters import parameter_count
 from textgen.planning.schedule import FEW_STEPS
 from textgen.readable import one_line
 from textgen.terminal.display.live import LiveView
+from textgen.terminal.display.progress_line import ProgressLine, ProgressMode, progress_form
 from textgen.terminal.display.render import (
     format_batch,
     format_bits,
@@ -21,7 +22,7 @@ from textgen.terminal.display.render import (
     format_labelled,
 )
 from textgen.terminal.display.run_tables import format_network
-from textgen.terminal.output import ProgressLine, ProgressMode, columns_of, progress_form, say
+from textgen.terminal.output import columns_of, say
 from textgen.training.loop import Report
 from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved, Working
 
@@ -198,9 +199,7 @@ class TrainingDisplay:
         losses = Text(
             f"train {format_bits(bits_per_character(report.training_loss))}  "
             f"validation {format_bits(validation)} bits/char  "
-            f"{report.characters_per_second:,.0f} chars/s",
-            overflow="ellipsis",
-            no_wrap=True,
+            f"{report.characters_per_second:,.0f} chars/s"
         )
         # Rich does not read a Text as markup, and `show` has removed control characters.
         sample = Text(self._sample, style="italic", overflow="ellipsis", no_wrap=True)

@@ -7,7 +7,7 @@ from textgen.readable import width, wrap_lines
 # Space between two columns of a table.
 GAP = "  "
 # Smallest width in columns of a text that is wrapped beside other columns.
-LEAST_TEXT = 24
+LEAST_TEXT = 20
 
 
 def format_duration(seconds: float) -> str:

@@ -39,5 +39,5 @@ def format_search(search: "Search", columns: int | None) -> str:
     if best is None:
         return text
     reference = search.model.run.reference
-    options = f"--layer {best.layer} --units {best.unit}"
-    return f'{text}\n\nlook at the first unit:\n  textgen inspect {reference} "..." {options}'
+    command = f'textgen inspect {reference} "..." --layer {best.layer} --units {best.unit}'
+    return f"{text}\n\n{format_notes(['look at the first unit:', f'  {command}'], columns)}"
