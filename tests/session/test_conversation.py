@@ -1,10 +1,15 @@
 """The text of a session."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.session.sessions import MODELS, random_session, transcript
+from tests.session.sessions import MODELS, RandomModel, random_session, transcript
 from textgen.generation import next_words as next_words_module
+from textgen.generation.generator import Generator
 from textgen.generation.next_words import next_words
+from textgen.session.conversation import Scored
+from textgen.session.session_file import SavedTurn
 
 
 def test_a_word_being_typed_is_completed_from_the_text_before_it(
@@ -50,3 +55,20 @@ def test_after_the_end_of_a_document_words_begin_another_one(
     twin = conversation.generator.fork()
     twin.feed("the ca")
     assert conversation.complete_word("the ca", 4) == next_words(twin, 4, "ca")
+
+
+class NormalModel(RandomModel):
+    def generator(self, *, seed: int, sample: int = 0) -> Generator:
+        return Generator(self.reader, self.vocabulary, "\n", seed=seed, normalization="nfc")
+
+
+def test_each_character_is_scored_as_it_was_written_in_whatever_normal_form() -> None:
+    session = random_session()
+    conversation = session.conversation
+    list(conversation.switch(NormalModel(4, "\nex\u0301\u00e9")))
+    turn = SavedTurn(0, "xe\u0301", "e\u0301x", "error", 5, 0, begins=True)
+    list(conversation.restore(replace(conversation.saved(), turns=(turn,), current=1)))
+    (scored,) = [part for part in session.respond("/score all") if isinstance(part, Scored)]
+    # What is typed is brought into the normal form of the training text; the model writes freely.
+    assert scored.text == "x\u00e9e\u0301x"
+    assert len(scored.bits) == 5
