@@ -4,16 +4,23 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from tests.workflows.trainings import FABLES, NETWORK
 from textgen.interpretation.gradients import GradientNorms
+from textgen.pictures.gradients import draw_gradients
+from textgen.planning.choices import TextSize
+from textgen.planning.machine import Pace
+from textgen.planning.plan import continue_plan
 from textgen.planning.request import Request
 from textgen.runs.library import find_run
 from textgen.runs.run import Run
+from textgen.settings import CellName, TrainingSettings
 from textgen.terminal.cli import run_command
+from textgen.terminal.commands import gradient as command
 from textgen.terminal.commands.gradient import format_gradients
 from textgen.workflows import gradient as workflow
 from textgen.workflows.events import Ended
@@ -58,9 +65,11 @@ def test_a_run_is_shown_trained_and_as_it_began(
 
 
 @pytest.mark.slow
-def test_a_picture_takes_the_place_of_the_table(gradient: Say) -> None:
-    code, out, err = gradient("--reach=20", "--places=1", "-o", "g.svg", "-q")
-    assert (code, out, err) == (0, "", "")
+def test_a_picture_takes_the_place_of_the_chart_below_the_table(gradient: Say) -> None:
+    given = ("--reach=20", "--places=1", "-q")
+    table, notes, _ = gradient(*given)[1].split("\n\n")
+    code, out, err = gradient(*given, "-o", "g.svg")
+    assert (code, out, err) == (0, f"{table}\n\n{notes}\n", "")
     assert Path("g.svg").read_text().startswith("<?xml")
 
 
@@ -83,12 +92,51 @@ def test_the_cells_are_trained_once_to_be_compared(
     assert code == 0
     assert Run(Path("checkpoints/compare-lstm")).record().is_measurement
     assert find_run(None).name == "fox"
-    told = re.findall(r"^training compare-(\w+) from step (\d) on$", err, re.MULTILINE)
-    assert told == [("lstm", "0"), ("gru", "1"), ("rnn", "0")]
+    told = re.findall(
+        r"^training compare-(\w+) \((\d of 3)\) from step (\d) on$", err, re.MULTILINE
+    )
+    assert told == [("lstm", "1 of 3", "0"), ("gru", "2 of 3", "1"), ("rnn", "3 of 3", "0")]
     assert re.findall(r"\((.*?)\), trained", out.split("\n\n")[0]) == ["LSTM", "GRU", "vanilla RNN"]
     _, again, err = gradient("--compare", "--reach=5", "--places=1")
     assert again == out
     assert "training" not in err
+
+
+def test_the_cells_are_evaluated_at_the_same_steps_however_fast_they_are() -> None:
+    text = TextSize(vocab_size=64, training_characters=200_000)
+    intervals = set()
+    for seconds in (0.001, 0.2):
+        request = Request(**workflow.COMPARED)
+        model = request.model_settings(64, 128, 0.0)
+        draft = TrainingSettings(
+            **(
+                {"learning_rate": 0.01, "warmup_steps": 0, "devices": 1}
+                | request.training_options
+                | {"steps": 800}
+            )
+        )
+        pace = Pace(seconds_per_step=seconds, seconds_per_evaluation=1.0, seconds_to_start=1.0)
+        plan = continue_plan(request, model, draft, text, pace).training
+        intervals.add((plan.eval_every, plan.checkpoint_every))
+    ((eval_every, checkpoint_every),) = intervals
+    assert 800 % eval_every == 800 % checkpoint_every == 0
+
+
+def test_a_chart_gives_each_network_a_colour_and_goes_as_far_down_as_the_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command, "takes_colours", lambda _: True)
+    followed = []
+    for cell in get_args(CellName):
+        for is_trained, rate in ((True, 1.0), (False, 2.0)):
+            norms = np.exp(-rate * np.arange(101.0))
+            found = GradientNorms(norms, norms[None], 64)
+            followed.append(workflow.Followed(f"compare-{cell}", cell, is_trained, found))
+    chart = command.format_gradients(followed).split("\n\n")[2]
+    assert "-8 " in chart
+    assert len(set(re.findall(r"\x1b\[(\d+)m[A-F]\x1b\[0m compare", chart))) == 6
+    figure = draw_gradients([(one.run, one.is_trained, one.found) for one in followed])
+    assert figure.axes[0].get_ylim()[0] == 1e-8
 
 
 @pytest.mark.parametrize(

@@ -123,3 +123,13 @@ def test_a_legend_fills_its_lines_and_breaks_what_is_too_long_for_one() -> None:
     assert format_legend(entries, 14, colours=True) == (
         "- one   \x1b[36m=\x1b[0m two\n* a name of\n  many words"
     )
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_every_line_has_its_letter_in_the_chart(plain: bool) -> None:
+    flat = [(1.0, 1.0), (8.0, 1.0)]
+    short = [(1.0, 4.0), (1.1, 2.0)]
+    lines = [Line(points=flat, letter=letter) for letter in "ABCDE"]
+    lines += [Line(points=short, letter="F"), Line(points=short, letter="G")]
+    shown = "".join(row[3:] for row in draw(*lines, columns=40, plain=plain)[1:6])
+    assert set("ABCDEFG") <= {*shown}
