@@ -55,11 +55,13 @@ class UnknownCharacterError(UsageError):
         problem: the message without what to do.
     """
 
-    def __init__(self, character: str, position: int, rule: str = "error") -> None:
+    def __init__(
+        self, character: str, position: int, rule: str = "error", who: str = "the model"
+    ) -> None:
         self.character, self.position, self.rule = character, position, rule
         near = ", and none that is near it" if rule == "nearest" else ""
         self.problem = (
-            f"the model does not know the character {character!r} (U+{ord(character):04X}) "
+            f"{who} does not know the character {character!r} (U+{ord(character):04X}) "
             f"at position {position + 1}{near}"
         )
         super().__init__(self.advice("on_unknown"))
@@ -109,12 +111,15 @@ class RunError(TextgenError):
 
 
 class RunNotFoundError(RunError):
-    """There is no run of this name."""
+    """There is no run of this name; or no newest run, perhaps only runs of measurements."""
 
     def __init__(self, name: str, folder: Path, available: Sequence[str]) -> None:
         self.name, self.folder, self.available = name, folder, tuple(available)
         what = f"no run named {name!r}" if name else "no run"
-        known = "known runs: " + ", ".join(available) if available else "make one: textgen train"
+        known = "make one: textgen train"
+        if available:
+            known = f"{'known runs' if name else 'name one'}: {', '.join(available)}"
+            what = what if name else "only runs that were trained for a measurement"
         super().__init__(f"{what} in {str(folder)!r}; {known}")
 
 

@@ -68,7 +68,9 @@ def check_number(
     )
     if not inside:
         kind = "a whole number" if whole else "a number"
-        if math.isinf(high):
+        if low == high:
+            allowed = str(low)
+        elif math.isinf(high):
             allowed = f"{kind} {'above' if open_low else 'of at least'} {low}"
         else:
             left, right = "(" if open_low else "[", ")" if open_high else "]"

@@ -183,6 +183,10 @@ def test_a_run_made_for_a_measurement_is_found_by_its_name_and_is_not_the_newest
     (tiny_run / "run.json").write_text("?")
     assert find_run(None).name == "fox"  # so that the damage is told
     shutil.rmtree(tiny_run)
+    told = r"^only runs that were trained for a measurement in 'checkpoints'; name one: measured$"
+    with pytest.raises(RunNotFoundError, match=told):
+        find_run(None)
+    shutil.rmtree(measured.path)
     with pytest.raises(RunNotFoundError, match=r"no run in 'checkpoints'; make one"):
         find_run(None)
 

@@ -55,6 +55,7 @@ def test_a_unit_made_to_follow_a_feature_is_found() -> None:
     assert rows["digit"]["r"] is rows["digit"]["unit"] is None
     assert rows["word position"]["r"] == round(in_word.tested, 4)
     assert rows["word position"]["chosen_r"] == round(in_word.chosen, 4)
+    assert found.example in ("ab. Tca", "bcc T.a")
     assert found.to_json()["chosen_on"] == found.to_json()["tested_on"] == 160
 
 

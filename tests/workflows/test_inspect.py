@@ -99,6 +99,10 @@ def test_several_models_read_the_same_text_or_are_refused() -> None:
     first, second = inspect_with_each(models, "fade")
     assert (first.watched.text, second.watched.text) == ("fade", "fade")
     assert (first.names, second.names) != ([], first.names)
+    with pytest.raises(
+        UnknownCharacterError, match="^the run 'made-up' does not know the character"
+    ):
+        inspect_with_each(models, "fa\u00e9e")
     with pytest.raises(UsageError, match=r"different lengths \(3, 2\), .* --on-unknown replace"):
         inspect_with_each(models, "f\u4e2da", on_unknown="skip")
     texts = [one.watched.text for one in inspect_with_each(models, "f\u4e2d", on_unknown="replace")]

@@ -4,7 +4,6 @@ import os
 import re
 import shlex
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 
 from textgen.data.sources import STANDARD_INPUT
@@ -34,9 +33,9 @@ def find_run(name: str | None) -> Run:
     """
     runs = list_runs()
     if name is None:
-        runs = list(islice((run for run in runs if not _is_measurement(run)), 1))
-        if runs:
-            return runs[0]
+        newest = next((run for run in runs if not _is_measurement(run)), None)
+        if newest is not None:
+            return newest
     else:
         with suppress(OSError, SettingError):  # no run has a name that is invalid
             for path in (run_path(name), Path(name)):

@@ -50,11 +50,13 @@ class Search:
             half.
         findings: for each of `FEATURES` the unit that follows it best; None for a feature that
             does not vary in both halves.
+        example: a line of the second half in which the feature varies that is followed best.
     """
 
     model: Model
     halves: tuple[int, int]
     findings: list[Finding | None]
+    example: str = ""
 
     @property
     def title(self) -> str:
@@ -136,7 +138,26 @@ def find_units(model: Model, tokens: NDArray[np.int32], name: str) -> Iterator[R
         yield Reading(sum(half.count for half in halves), len(tokens))
     first, second = halves
     found = choose_units(first, second, model.config.settings.hidden_size)
-    yield Search(model, (first.count, second.count), found)
+    example = _example_line(text[first.count :], found)
+    yield Search(model, (first.count, second.count), found, example)
+
+
+def _example_line(text: str, findings: list[Finding | None]) -> str:
+    """Return the line of a text in which the feature varies most that is followed best.
+
+    A text without a line of readable length is cut. No line begins with a dash, since a command
+    would take it for an option.
+    """
+    found = [one for one in findings if one is not None]
+    lines = [
+        line
+        for line in text.split("\n")[1:]
+        if len(line) <= EXAMPLE and line.isprintable() and line.strip() and line[0] != "-"
+    ]
+    if not found or not lines:
+        return text[:EXAMPLE].lstrip("-")
+    feature = max(found, key=lambda one: abs(one.tested)).feature
+    return max(lines, key=lambda line: float(feature.measure(line).var()))
 
 
 def find_examples(search: Search, tokens: NDArray[np.int32]) -> list[Example]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.errors import SettingError, UsageError
+from textgen.errors import SettingError, UnknownCharacterError, UsageError
 from textgen.generation.model import Model
 from textgen.interpretation.gates import ASIDE, QUANTITIES, Watched, quantities_of, watch
 from textgen.network.cells import CELLS
@@ -106,8 +106,9 @@ def parse_show(text: str) -> list[str]:
         SettingError: if one of them is unknown.
     """
     names = [name.strip() for name in text.split(",")]
-    if not set(names) <= set(QUANTITIES):
-        raise SettingError("show", text, f"some of {','.join(QUANTITIES)}")
+    for name in names:
+        if name not in QUANTITIES:
+            raise SettingError("show", name, f"some of {','.join(QUANTITIES)}")
     return [name for name in QUANTITIES if name in names]
 
 
@@ -162,7 +163,15 @@ def inspect_with_each(models: Sequence[Model], text: str, **options: Any) -> lis
         UsageError: also if the models read texts of different lengths, which cannot stand side by
             side.
     """
-    found = [inspect_text(model, text, **options) for model in models]
+    found = []
+    for model in models:
+        try:
+            found.append(inspect_text(model, text, **options))
+        except UnknownCharacterError as error:
+            if len(models) == 1:
+                raise
+            who = f"the run {model.name!r}"
+            raise UnknownCharacterError(error.character, error.position, error.rule, who) from None
     lengths = [len(one.watched.text) for one in found]
     if len({*lengths}) > 1:
         raise UsageError(

@@ -1,6 +1,7 @@
 import io
 import json
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -70,9 +71,9 @@ def test_units_that_follow_something_are_found(
     code, out, err = inspect("fox", "--find")
     assert (code, err) == (0, "read 0 of 272 characters\n")
     assert re.search(r"^in quotes +- +- +-", out, re.MULTILINE)
-    found = re.search(r'textgen inspect fox "..." (--layer 1 --units [0-9]+)\n$', out)
-    assert found is not None
-    assert inspect("fox", "the dog", *found[1].split())[0] == 0
+    shown = out.splitlines()[-1]
+    assert re.fullmatch("  textgen inspect fox '.{5,64}' --layer 1 --units [0-9]+", shown)
+    assert inspect(*shlex.split(shown)[2:])[0] == 0
     Path("other.txt").write_text(TEXT * 2)
     code, out, err = inspect("fox", "--find", "--text", "other.txt", "--json", "-q", "--limit=601")
     content = json.loads(out)
@@ -133,8 +134,9 @@ def test_unknown_characters_are_read_as_the_nearest_and_that_is_told_once(
         (["fox", "the \u4e2d"], 2, "does not know the character '\u4e2d' (U+4E2D) at position 5"),
         (["fox", "the", "--units", "900"], 2, "unit 900 does not exist; layer 1 has units 0 to 15"),
         (["fox", "the", "--units", "3-x"], 2, "units must be unit numbers and ranges"),
-        (["fox", "the", "--layer", "2"], 2, "layer must be a whole number in [1, 1], got 2"),
-        (["fox", "the", "--show", "froget"], 2, "show must be some of forget,input"),
+        (["fox", "the", "--layer", "2"], 2, "layer must be 1, got 2"),
+        (["fox", "the", "--show", "cell,froget"], 2, "show must be some of forget,input"),
+        (["fox", "the", "--show", "cell,froget"], 2, "got 'froget'"),
         (["fox", "the", "--show", "reset"], 2, "an LSTM has no reset gate; it has forget, input"),
         (["fix", "the", "-o", "a.jpg"], 2, "output must be a file in .png or .svg, got 'a.jpg'"),
         (["fox", "t" * 301, "-o", "a.png"], 2, "a picture shows at most 300 characters, got 301"),

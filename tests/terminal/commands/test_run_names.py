@@ -66,5 +66,14 @@ def test_a_first_argument_that_is_both_or_neither_is_refused() -> None:
         runs_and_sources("poems", None, None)
     with pytest.raises(RunNotFoundError, match="no run named 'fax'"):
         runs_and_sources("fax", None, None)
-    with pytest.raises(CorpusError, match=r"'b.txt': there is no such file, folder or run"):
+    with pytest.raises(CorpusError, match=r"^text 'b.txt': there is no such file, folder or run"):
         runs_and_sources("b.txt", None, None)
+
+
+@pytest.mark.usefixtures("some_runs_and_texts")
+def test_a_second_run_in_place_of_a_text_is_refused_with_what_to_type() -> None:
+    (Path("checkpoints") / "my run").mkdir()
+    (Path("checkpoints") / "my run" / "run.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"'my run' is a run, .* --model fox --model 'my run' "):
+        runs_and_sources("fox", ["my run", "a.txt"], None)
+    assert runs_and_sources("fox", ["poems"], None) == (["fox"], [Path("poems")])

@@ -1,6 +1,9 @@
+import shlex
+
 from tests.networks import random_model
 from textgen.interpretation.features import FEATURES
 from textgen.interpretation.units import Finding
+from textgen.readable import unescape
 from textgen.terminal.display.unit_table import format_search
 from textgen.workflows.find_units import Search
 
@@ -9,7 +12,7 @@ def search() -> Search:
     findings: list[Finding | None] = [None] * len(FEATURES)
     findings[0] = Finding(FEATURES[0], 1, 4, 0.6, 0.5)
     findings[7] = Finding(FEATURES[7], 2, 3, -0.9, -0.876)
-    return Search(random_model(), (1500, 1501), findings)
+    return Search(random_model(), (1500, 1501), findings, '\\ "It\'s"')
 
 
 def test_the_closest_stand_first_and_what_never_varies_last() -> None:
@@ -25,7 +28,10 @@ def test_the_closest_stand_first_and_what_never_varies_last() -> None:
     text = " ".join(lines)
     assert "Pearson's correlation of the feature with the cell state" in text
     assert "among 10 on the first 1,500 characters; r was measured on the other 1,501." in text
-    assert lines[-1] == '  textgen inspect made-up "..." --layer 2 --units 3'
+    words = shlex.split(lines[-1])
+    assert words[:3] == ["textgen", "inspect", "made-up"]
+    assert unescape(words[3]) == '\\ "It\'s"'
+    assert words[4:] == ["--layer", "2", "--units", "3"]
 
 
 def test_a_narrow_terminal_gets_lines() -> None:

@@ -59,7 +59,8 @@ def runs_and_sources(
         The names of the runs, [None] for the newest, and the texts; `-` is standard input.
 
     Raises:
-        UsageError: if the first argument names a run, and a file or folder besides.
+        UsageError: if the first argument names a run, and a file or folder besides; or if the
+            second one names a run, and no text.
         RunNotFoundError: if it names neither a run nor a text, and looks like the name of a run.
         CorpusError: if it names neither, and looks like the path of a text.
     """
@@ -79,7 +80,7 @@ def runs_and_sources(
         if is_text or given[0] in TEXTS:
             return [None], [*map(Path, given)]
         if first.suffix or first.name != given[0]:
-            raise CorpusError(first, "there is no such file, folder or run") from error
+            raise CorpusError(first, "there is no such file, folder or run", "text") from error
         raise
     if is_text:
         quoted = shlex.quote(given[0])
@@ -87,4 +88,24 @@ def runs_and_sources(
             f"{given[0]!r} is a run and a text; name the run with --model, as in: "
             f"--model {quoted} [TEXT]..., or write the path of the text: ./{quoted}"
         )
+    if given[1:] and _is_only_a_run(given[1]):
+        named = " ".join(f"--model {shlex.quote(name)}" for name in given[:2])
+        raise UsageError(
+            f"{given[1]!r} is a run, not a text; name several runs with --model, as in: "
+            f"{named} [TEXT]..."
+        )
     return [given[0]], [*map(Path, given[1:])]
+
+
+def _is_only_a_run(name: str) -> bool:
+    """Return whether a run has this name, and no file, folder or shipped text."""
+    from textgen.data.shipped import TEXTS
+    from textgen.runs.library import find_run
+
+    if name == "-" or name in TEXTS:
+        return False
+    try:
+        run = find_run(name)
+    except RunNotFoundError:
+        return False
+    return not Path(name).exists() or run.path == Path(name)

@@ -121,7 +121,7 @@ def score(
     if output is not None and (lines or show):
         raise UsageError("--output draws a whole text; give it without --lines and --show")
     if show and len(model or []) > 1:
-        raise UsageError("--show is for one run; compare several with --lines")
+        raise UsageError("--show is for one run; --output FILE.png draws the text for several")
     if fail_above is not None and len(model or []) > 1:
         raise UsageError("--fail-above is for one run; give --model once")
     if dynamic and separate:

@@ -1,5 +1,6 @@
 """The units that follow features of a text, as a table."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 from textgen.interpretation.features import FEATURES
@@ -39,5 +40,10 @@ def format_search(search: "Search", columns: int | None) -> str:
     if best is None:
         return text
     reference = search.model.run.reference
-    command = f'textgen inspect {reference} "..." --layer {best.layer} --units {best.unit}'
-    return f"{text}\n\n{format_notes(['look at the first unit:', f'  {command}'], columns)}"
+    example = search.example.replace("\\", "\\\\").replace("\n", "\\n")
+    command = (
+        f"textgen inspect {reference} {shlex.quote(example)} "
+        f"--layer {best.layer} --units {best.unit}"
+    )
+    # The terminal wraps this line, so that it can be copied as it stands.
+    return f"{text}\n\n{format_notes(['look at the first unit:'], columns)}\n  {command}"
