@@ -11,6 +11,7 @@ from textgen.errors import DamagedError, StorageError
 from textgen.runs import files
 from textgen.runs.files import (
     MAX_JSON_VALUES,
+    TEMPORARY,
     decode_json,
     encode_json,
     parse_json,
@@ -152,3 +153,19 @@ def test_json_is_written_for_people_too() -> None:
     text = encode_json({"a": 1}).decode()
     assert text.count("\n") > 2
     assert json.loads(text)["a"] == 1
+
+
+def test_no_planted_link_is_written_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    precious, path = tmp_path / "precious", tmp_path / "f"
+    precious.write_bytes(b"old")
+    (tmp_path / f"{TEMPORARY}f").symlink_to(precious)
+    replace_file(path, b"new")
+    assert (path.read_bytes(), precious.read_bytes()) == (b"new", b"old")
+    assert not path.is_symlink()
+    # Even a link whose name was guessed is not followed.
+    monkeypatch.setattr(files.secrets, "token_hex", lambda count: "f")
+    with pytest.raises(FileExistsError):
+        replace_file(path, b"newer")
+    assert (path.read_bytes(), precious.read_bytes()) == (b"new", b"old")

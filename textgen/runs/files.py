@@ -114,9 +114,26 @@ def read_bytes(path: Path, most: int) -> bytes:
         raise UnreadableError(path, error) from error
 
 
+def read_sha256(path: Path, most: int) -> str:
+    """Return the SHA-256 of a file that `read_bytes` can read.
+
+    Args:
+        path: the file.
+        most: largest size that is allowed, in bytes.
+
+    Raises:
+        DamagedError: as `read_bytes` does.
+    """
+    return hashlib.sha256(read_bytes(path, most)).hexdigest()
+
+
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a file, and wait until it is on the disk."""
-    with path.open("wb") as file:
+    """Write a new file, and wait until it is on the disk.
+
+    Raises:
+        FileExistsError: if there is anything of this name. A link is not followed.
+    """
+    with path.open("xb") as file:
         file.write(data)
         file.flush()
         sync(file.fileno())
@@ -128,7 +145,8 @@ def replace_file(path: Path, data: bytes) -> None:
     Raises:
         StorageError: if it cannot be written.
     """
-    temporary = path.with_name(f"{TEMPORARY}{path.name}")
+    # Nobody can plant a link of a name that nobody knows.
+    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     with storage_errors(path):
         try:
             write_durably(temporary, data)
