@@ -126,7 +126,7 @@ def test_stopped_text_stays_and_the_next_turn_follows_it() -> None:
     ("line", "expected"),
     [
         ("/un", ["/undo"]),
-        ("/s", ["/score", "/set", "/show", "/seed", "/save"]),
+        ("/s", ["/score", "/set", "/show", "/seed", "/save", "/sessions"]),
         ("/set top_", ["/set top_k", "/set top_p"]),
         ("/set on_unknown s", ["/set on_unknown skip"]),
         ("/goto r", ["/goto rain", "/goto rose"]),
@@ -146,7 +146,7 @@ def test_what_a_command_does_not_take_is_not_passed_over() -> None:
     session, _ = queued("one.", "two.")
     transcript(session, "text", "")
     alone = [each.name for each in COMMANDS.values() if not each.arguments]
-    assert len(alone) == 9
+    assert len(alone) == 10
     for name in alone:
         assert transcript(session, f"{name} 3") == (
             f"> {name} 3\n[{name} takes no argument, got '3']\n"
@@ -237,3 +237,27 @@ def test_a_document_that_has_not_begun_yet_has_no_line_to_end() -> None:
     transcript(session, "b", "c")
     assert engine.seen[-2][0] == f"{END}a cat{END}b"
     assert engine.seen[-1][0] == f"{END}a cat{END}bdogs\nc"
+
+
+@pytest.mark.parametrize(
+    "line", ["undo", "Save", "clear ", "set temperature 0.3", "set temp=0.3", "sessions"]
+)
+def test_a_command_without_its_slash_is_asked_about_once(line: str) -> None:
+    session, engine = queued("one.")
+    session.conversation.on_unknown, session.rows = "replace", 24
+    assert transcript(session, line) == (
+        f"> {line}\n[did you mean /{line.strip()}? to continue {line!r} as text, type it again]\n"
+    )
+    assert engine.seen == []
+    assert transcript(session, line).endswith("one.\n")
+
+
+@pytest.mark.parametrize(
+    "line", ["undo it", "set the table", "set temperature", "set", "set top 3", "the undo", ""]
+)
+def test_text_that_is_no_command_is_continued(line: str) -> None:
+    session, engine = queued("one.")
+    session.conversation.on_unknown, session.rows = "replace", 24
+    asks = line == "set"
+    assert ("did you mean" in transcript(session, line)) == asks
+    assert len(engine.seen) == (not asks)

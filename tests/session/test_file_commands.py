@@ -172,9 +172,9 @@ def test_files_that_are_no_sessions_are_neither_loaded_nor_overwritten() -> None
     )
     assert answers == (
         "> /load s.json\n['s.json' is damaged: its SHA-256 differs from the recorded one]\n"
-        "> /load notes\n['notes' is damaged: it is not valid JSON]\n"
+        "> /load notes\n['notes' is not a session; /save writes one]\n"
         "> /load none\n[there is no file 'none']\n"
-        "> /load\n[/load takes the name of a file, as in /load notes.txt]\n"
+        "> /load\n[/load takes the name of a file, as in /load notes.json]\n"
         "> /save s.json\n['s.json' exists and is not a session; choose another name]\n"
         "> /save notes\n['notes' exists and is not a session; choose another name]\n"
     )
@@ -356,3 +356,57 @@ def test_the_text_is_written_into_a_file_and_no_other_file_is_lost() -> None:
     other = random_session()
     transcript(other, "abc")
     assert "exists" in transcript(other, "/export a.txt")
+
+
+def test_an_exported_file_is_replaced_only_if_it_holds_what_this_session_wrote() -> None:
+    session, path = random_session(), Path("a.txt")
+    transcript(session, "abc", "/export a.txt", "/save s.json", "/clear")
+    written = path.read_text()
+    path.write_text(written + "An edited line.\n")
+    changed = "['a.txt' has changed since this session wrote it; choose another name, or remove "
+    assert changed in transcript(session, "def", "/export a.txt")
+    assert path.read_text().endswith("An edited line.\n")
+    # A session that goes on later knows what it wrote; any other one does not.
+    path.write_text(written)
+    later, other = random_session(), random_session()
+    assert "[wrote " in transcript(later, "/load s.json", "", "/export a.txt")
+    assert path.read_text() == text_of(later) + "\n" != written
+    assert "['a.txt' exists; choose" in transcript(other, "def", "/export a.txt")
+    assert changed in transcript(session, "/export a.txt")
+    path.unlink()
+    path.symlink_to("s.json")
+    assert changed in transcript(later, "/export a.txt")
+    path.unlink()
+    assert "[wrote " in transcript(session, "/export a.txt")
+
+
+@pytest.mark.parametrize("rule", ["nearest", "skip", "replace"])
+def test_the_exported_text_holds_what_was_typed_with_the_newlines_between(rule: str) -> None:
+    session = random_session(length=5)
+    lines = ("\u00d1and\u00fa", "", " \u00e9t\u00e9\n", "\nthe end")
+    transcript(session, f"/set on_unknown {rule}")
+    for line in lines:
+        list(session.respond(line, is_text=True))
+    turns = session.conversation.tree.current.path()
+    text = lines[0] + turns[0].written + turns[1].written
+    for line, turn in zip(lines[2:], turns[2:], strict=True):
+        text += "\n" * (not text.endswith("\n")) + line + turn.written
+    transcript(session, "/export a.txt")
+    assert Path("a.txt").read_text() == text + "\n"
+    assert transcript(session, "/text") == f"> /text\n[{text}]\n"
+    # Another model reads less of it, and it is exported as it was written.
+    transcript(session, f"/set on_unknown {rule}", "/model few", "/export b.txt")
+    assert Path("b.txt").read_text().replace("\n", "") == text.replace("\n", "")
+
+
+def test_after_loading_the_end_of_the_text_is_shown_on_half_of_a_terminal() -> None:
+    session = random_session(length=100)
+    transcript(session, "\u00d1and\u00fa " * 40, "/save s.json")
+    session.rows, session.columns = 10, 40
+    loaded, end = [part for part in session.respond("/load s.json") if isinstance(part, Message)]
+    assert loaded.text == "loaded 1 turn; now at turn 1"
+    lines = end.text.split("\n")
+    assert len(lines) == 5
+    assert max(map(len, lines)) <= 40
+    shown = "".join(text_of(session)[-30:].split())
+    assert "".join(end.text.split()).endswith(shown)

@@ -45,3 +45,10 @@ def test_help_explains_every_command_and_every_setting() -> None:
     assert "/set seed VALUE\n" in both
     assert "/set seed VALUE" not in transcript(session, "/help /seed")
     assert transcript(session, "/help skore", "/help /sat").count("did you mean") == 2
+
+
+def test_topics_are_explained_too() -> None:
+    session = random_session()
+    assert "line at the bottom shows, as copied N" in transcript(session, "/help copy")
+    assert "inside of a word" in transcript(session, "/help max_copy")
+    assert session.completions("/help cop") == ["/help copy"]

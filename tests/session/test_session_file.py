@@ -100,7 +100,7 @@ def test_any_changed_byte_is_noticed() -> None:
 )
 def test_what_makes_no_sense_is_refused_though_its_sum_is_right(change: dict[str, Any]) -> None:
     Path("s.json").write_bytes(encode_json(SESSION.to_json() | change))
-    with pytest.raises(DamagedError, match=r"^'s\.json' is damaged: [^\n]*$"):
+    with pytest.raises(DamagedError, match=r"^'s\.json' is (damaged: [^\n]*|not a .*)$"):
         read_session(Path("s.json"))
 
 
@@ -168,3 +168,17 @@ def test_the_file_is_json_for_people_too() -> None:
     content = json.loads(Path("s.json").read_text())
     assert content["turns"][1]["written"] == "more"
     assert content["model"] == {"run": "fox", "step": 20, "weights": "ab" * 32}
+
+
+def test_what_was_exported_is_remembered_and_a_file_without_it_is_read() -> None:
+    session = replace(SESSION, exported={"/tmp/a\udcff.txt": "ab" * 32})
+    write_session(Path("s.json"), session)
+    assert read_session(Path("s.json")) == session
+    content = session.to_json()
+    del content["exported"]
+    Path("s.json").write_bytes(encode_json(content))
+    assert read_session(Path("s.json")) == SESSION
+    for wrong in ({"a": 5}, [], None):
+        Path("s.json").write_bytes(encode_json(content | {"exported": wrong}))
+        with pytest.raises(DamagedError, match="bad content"):
+            read_session(Path("s.json"))

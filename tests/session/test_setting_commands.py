@@ -34,6 +34,7 @@ def test_every_setting_is_changed_shown_and_guarded() -> None:
         "/set starts a,\\u002fc",
         "/set forbid xyz",
         "/set forbid",
+        "/set forbid=",
         "/set only Z",
         "/set only off",
         "/set words list.txt",
@@ -57,14 +58,15 @@ def test_every_setting_is_changed_shown_and_guarded() -> None:
         "> /set on_unknown nearest\n[on_unknown: nearest]\n"
         "> /set on_unknown maybe\n"
         "[on_unknown must be error, nearest, skip or replace, got 'maybe']\n"
-        "> /set top_k\n[/set takes a name and a value, as in /set top_k 0]\n"
+        "> /set top_k\n[top_k: 0; /set top_k VALUE changes it]\n"
         "> /set repetition_penalty 1.2\n[repetition_penalty: 1.2]\n"
         "> /set stop end\\n\\u0020 \n[stop: end\\n  ]\n"
         "> /set starts a,b\\\\\n[starts must be a text without '\\\\', which the model does not "
         "know, got 'b\\\\']\n"
         "> /set starts a,\\u002fc\n[starts: a,/c]\n"
         "> /set forbid xyz\n[forbid: xyz]\n"
-        "> /set forbid\n[forbid: off]\n"
+        "> /set forbid\n[forbid: xyz; /set forbid VALUE changes it]\n"
+        "> /set forbid=\n[forbid: off]\n"
         "> /set only Z\n[only must be a choice that leaves the model a character to write, "
         "got 'Z']\n"
         "> /set only off\n[only: off]\n"
@@ -160,3 +162,15 @@ def test_off_turns_off_each_setting_that_can_be_off() -> None:
         "> /set top_p OFF\n[top_p: 1.0]\n"
     )
     assert session.wraps
+
+
+def test_a_name_alone_shows_the_value_and_changes_nothing() -> None:
+    session = random_session()
+    assert transcript(session, "/set stop x", "/set stop", "/set temp", "/set length off") == (
+        "> /set stop x\n[stop: x]\n"
+        "> /set stop\n[stop: x; /set stop VALUE changes it]\n"
+        "> /set temp\n[temperature: 0.8; /set temperature VALUE changes it]\n"
+        "> /set length off\n[length: off]\n"
+    )
+    assert session.conversation.settings.stop == ("x",)
+    assert "length: off\n" in transcript(session, "/show")

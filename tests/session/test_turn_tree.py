@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.session.sessions import MODELS
-from textgen.session.turn_tree import Tree, Turn, join_turns
+from tests.session.sessions import MODELS, queued, transcript
+from textgen.session.turn_tree import Tree, Turn, join_turns, last_lines
 
 
 def written(*texts: str) -> Turn:
@@ -39,3 +39,13 @@ def test_a_document_begins_a_line(texts: tuple[str, ...], expected: str, is_open
     for count in range(1, 12):
         assert turn.ending(count) == expected[-count:]
     assert turn.has_open_line() == is_open
+
+
+def test_the_last_lines_are_those_that_were_typed_and_fit() -> None:
+    session, _ = queued("one.", "two.")
+    transcript(session, "caf\u00e9 " * 5, "b")
+    turn = session.conversation.tree.current
+    assert last_lines(turn, 10, 3) == ["caf\u00e9 caf\u00e9", "one.", "btwo."]
+    assert last_lines(turn, 10, 1) == ["btwo."]
+    assert last_lines(turn, 10, 0) == []
+    assert last_lines(session.conversation.tree.turns[0], 10, 3) == []

@@ -269,3 +269,28 @@ def test_advice_names_nothing_that_is_set_already_and_no_option_of_a_command() -
         "2, and none that is near it; leave it out, or choose /set on_unknown skip or replace]\n"
     )
     assert "--on" not in transcript(session, "/set on_unknown error", "\u00e9")
+
+
+def test_the_whole_text_is_shown() -> None:
+    session, _ = queued("aaa\n", "bb\nb", "ccc\n")
+    assert transcript(session, "/text", "one", "two", "", "/text") == (
+        "> /text\n[there is no text yet]\n> one\naaa\n> two\nbb\nb\n> \nccc\n"
+        "> /text\n[oneaaa\ntwobb\nbccc]\n"
+    )
+
+
+def test_alternatives_on_a_terminal_keep_their_lines_and_show_the_text_before() -> None:
+    verse = "a b\nc d\n\ne f\n"
+    session, _ = queued("x y\nz\n\nx y z.", verse, verse, length=len(verse))
+    transcript(session, "one")
+    session.rows, session.columns = 24, 40
+    before, first, second, _ = [
+        part.text for part in session.respond("/again 2") if isinstance(part, Message)
+    ]
+    assert before == "one"
+    assert first == "1  a b\n   c d\n   \n   e f"
+    assert second == first.replace("1", "2")
+    session.rows = 9  # two more lines are left free, and one is for the advice
+    session.conversation.generator.reader.texts += [verse, verse]
+    shown = [part.text for part in session.respond("/again 2") if isinstance(part, Message)]
+    assert shown[:3] == ["one", "1  a b\n   c d  e f", "2  a b\n   c d  e f"]

@@ -52,12 +52,13 @@ def whole_number(command: str, text: str, allowed: range, default: int | None = 
     return number
 
 
-def file_path(command: str, text: str) -> Path:
+def file_path(command: str, text: str, *, example: str = "notes.txt") -> Path:
     """Read the name of a file. A leading `~` stands for the home folder of the user.
 
     Args:
         command: name of the command, for the message.
         text: the argument as typed.
+        example: name of a file, for the message.
 
     Raises:
         UsageError: if the text cannot be the name of a file.
@@ -69,5 +70,5 @@ def file_path(command: str, text: str) -> Path:
     except (ValueError, RuntimeError):  # half of a surrogate pair, or an unknown user
         is_name = False
     if not is_name:
-        raise UsageError(f"{command} takes the name of a file, as in {command} notes.txt")
+        raise UsageError(f"{command} takes the name of a file, as in {command} {example}")
     return path

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from textgen.errors import RunError, UsageError
 from textgen.readable import cut, one_line
 from textgen.session.conversation import Conversation
+from textgen.session.kept_sessions import KeptSessions
 from textgen.session.loaded_model import LoadedModel
 from textgen.session.messages import Reply
 
@@ -39,8 +40,9 @@ class SessionState:
         columns: width of the terminal in columns.
         rows: height of the terminal in lines; None if there is no terminal.
         wraps: whether text and messages are wrapped at words on a terminal.
-        exported: the files that /export has written.
-        told: the words and characters that a hint was given about. Each hint is given once.
+        kept: the sessions that were saved by themselves; None if they cannot be reached.
+        listed: the files that /sessions has listed, which are chosen by their numbers.
+        told: the lines and characters that a hint was given about. Each hint is given once.
     """
 
     conversation: Conversation
@@ -52,7 +54,8 @@ class SessionState:
     columns: int = 80
     rows: int | None = None
     wraps: bool = True
-    exported: set[Path] = field(default_factory=set)
+    kept: KeptSessions | None = None
+    listed: list[Path] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
 
     def position(self) -> str:
@@ -60,7 +63,7 @@ class SessionState:
         turn = self.conversation.tree.current
         if turn.parent is None:
             return "at the beginning, before any text"
-        ending = one_line(turn.ending(60))
+        ending = one_line(turn.ending(60, is_original=True))
         what = "ends a document" if turn.finish == "end" else "ends"
         return f"at turn {turn.number}, which {what} with: {cut(ending[-50:], self.columns)}"
 

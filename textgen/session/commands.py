@@ -6,12 +6,13 @@ A command is a function, and an entry beside it in one of the modules `*_command
 from collections.abc import Generator as Replies
 from collections.abc import Iterator
 
-from textgen.errors import TextgenError, UnknownCharacterError
+from textgen.errors import TextgenError, UnknownCharacterError, UsageError
 from textgen.session.arguments import did_you_mean
 from textgen.session.command import Command, SessionState
-from textgen.session.controls import NAMES
+from textgen.session.controls import NAMES, find_setting
 from textgen.session.file_commands import FILE_COMMANDS
-from textgen.session.help import explain, list_commands
+from textgen.session.help import TOPICS, explain, list_commands
+from textgen.session.kept_commands import KEPT_COMMANDS
 from textgen.session.messages import Message, Reply
 from textgen.session.setting_commands import SETTING_COMMANDS
 from textgen.session.tree_commands import TREE_COMMANDS
@@ -19,10 +20,10 @@ from textgen.session.writing_commands import WRITING_COMMANDS, continue_text
 
 # Longest error message shown for a typed line, in characters.
 LONG_MESSAGE = 1000
-# Lines that are text, but are often meant as the command, and what that command does.
+# Lines that are text, but are often meant as a command, and what that command does.
 OFTEN_MEANT = {
-    **dict.fromkeys(("exit", "quit", "bye", "q", ":q", ":q!", ":wq"), ("/bye", "ends the session")),
-    **dict.fromkeys(("help", "?", "h"), ("/help", "shows the commands")),
+    **dict.fromkeys(("exit", "quit", "bye", "q", ":q", ":q!", ":wq"), "/bye ends the session;"),
+    **dict.fromkeys(("help", "?", "h"), "/help shows the commands;"),
 }
 
 
@@ -48,12 +49,13 @@ COMMANDS: dict[str, Command] = {
         *TREE_COMMANDS,
         *SETTING_COMMANDS,
         *FILE_COMMANDS,
+        *KEPT_COMMANDS,
         Command(
             "/help",
             "[NAME]",
             "show this help, or explain a command or a setting",
             help_,
-            lambda state: [*(name.lstrip("/") for name in COMMANDS), *NAMES],
+            lambda state: [*(name.lstrip("/") for name in COMMANDS), *NAMES, *TOPICS],
             aliases=("/h", "/?"),
         ),
         Command("/bye", "", "end the session", bye, aliases=("/exit", "/quit", "/q")),
@@ -87,9 +89,8 @@ class Session(SessionState):
             if text is None:
                 name, _, rest = line.partition(" ")
                 yield from self._command(name, rest)
-            elif not is_text and self._is_command_meant(text):
-                command, effect = OFTEN_MEANT[text.strip().lower()]
-                yield Message(f"{command} {effect}; to continue {text!r} as text, type it again")
+            elif not is_text and (meant := self._meant(text)):
+                yield Message(f"{meant} to continue {text!r} as text, type it again")
             else:
                 yield from continue_text(self, text, is_seen=True)
         except UnknownCharacterError as error:
@@ -100,13 +101,20 @@ class Session(SessionState):
                 problem if len(problem) <= LONG_MESSAGE else problem[:LONG_MESSAGE] + "\u2026"
             )
 
-    def _is_command_meant(self, text: str) -> bool:
-        """Return whether a text looks like a command; each such text is asked about once."""
-        word = text.strip().lower()
-        if self.rows is None or word not in OFTEN_MEANT or word in self.told:
-            return False
-        self.told.add(word)
-        return True
+    def _meant(self, text: str) -> str:
+        """Return which command a text is probably meant as, in words; empty if it is none.
+
+        Each such text is asked about once.
+        """
+        line = " ".join(text.lower().split())
+        if self.rows is None or line in self.told:
+            return ""
+        meant = OFTEN_MEANT.get(line, "")
+        if not meant and (f"/{line}" in BY_ANY_NAME or _is_setting(line)):
+            meant = f"did you mean /{' '.join(text.split())}?"
+        if meant:
+            self.told.add(line)
+        return meant
 
     def _command(self, name: str, rest: str) -> Iterator[Reply]:
         command = BY_ANY_NAME.get(name.lower())
@@ -135,6 +143,16 @@ class Session(SessionState):
             if each.before_file is not None and line.startswith(before):
                 return line.removeprefix(before)
         return None
+
+
+def _is_setting(line: str) -> bool:
+    """Return whether a line reads `set NAME VALUE`, with the name of a setting."""
+    word, _, rest = line.partition(" ")
+    name, _, value = rest.replace("=", " ", 1).partition(" ")
+    try:
+        return word == "set" and bool(value) and bool(find_setting(name))
+    except UsageError:
+        return False
 
 
 def typed_text(line: str) -> str | None:

@@ -42,6 +42,8 @@ EXPLANATIONS = {
     "starts": "Beginnings of the lines, separated by commas; the text ends after the last line. "
     "\\, is a comma.",
     "stop": "End before one of these texts, which are separated by commas. \\, is a comma.",
+    "max_copy": "Longest run of characters to copy from the training text; 0 is off. A copy that "
+    "has become as long as that is broken off, also inside of a word.",
     "length": "Largest number of characters that a turn writes.",
     "seed": "Seed of the draws: the same seed and the same lines give the same text.",
     "on_unknown": "What to do with a typed character that the model does not know: read it as the "
@@ -156,6 +158,8 @@ def format_control(name: str, value: Any) -> str:
         return f"{len(value):,} {'word' if len(value) == 1 else 'words'}"
     if isinstance(value, bool):
         return ON if value else OFF
+    if name == "length" and value == MAX_LENGTH:
+        return OFF
     if isinstance(value, str | tuple) and not value:
         return OFF
     if isinstance(value, tuple):

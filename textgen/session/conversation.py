@@ -51,6 +51,7 @@ class Conversation:
         tree: all turns.
         alternatives: the alternatives that were written last.
         copies: finds what the model has copied from its training text.
+        exported: SHA-256 of what /export has written, for the path of each file.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Conversation:
         # Index of the next sample. Each turn draws a sample of its own, also after an undo.
         self._writings = 0
         self.copies = CopyFinder(model, self.generator.vocabulary)
+        self.exported: dict[str, str] = {}
 
     @property
     def seed(self) -> int:
@@ -248,6 +250,7 @@ class Conversation:
             current=self.tree.current.number,
             names=dict(self.tree.names),
             visited=dict(self.tree.visited),
+            exported=dict(self.exported),
         )
 
     def _saved_turns(self) -> list[SavedTurn]:
@@ -280,6 +283,7 @@ class Conversation:
         self.settings, self.length = saved.settings, saved.length
         self.on_unknown = saved.on_unknown
         self._seed, self._writings = saved.seed, saved.writings
+        self.exported = {**saved.exported, **self.exported}
         self._put_after(generator, tree)
 
     @staticmethod

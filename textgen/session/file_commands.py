@@ -1,16 +1,22 @@
 """Commands that read and write files: saved sessions, texts and runs."""
 
+import hashlib
 import os
 from collections.abc import Generator as Replies
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
-from textgen.errors import UsageError
-from textgen.runs.files import replace_file
+from textgen.errors import DamagedError, UsageError
+from textgen.runs.files import read_sha256, replace_file
 from textgen.session.arguments import count_turns, file_path
 from textgen.session.command import Command, SessionState
 from textgen.session.messages import Message, Reply
 from textgen.session.session_file import SavedSession, read_session, write_session
-from textgen.session.turn_tree import join_turns, shown_name
+from textgen.session.turn_tree import join_turns, last_lines, shown_name
+
+# Largest file that is compared with what /export has written, in bytes.
+MAX_EXPORTED = 2**28
 
 
 def model(state: SessionState, rest: str) -> Iterator[Reply]:
@@ -23,15 +29,16 @@ def model(state: SessionState, rest: str) -> Iterator[Reply]:
 
 def save(state: SessionState, rest: str) -> Iterator[Reply]:
     """Save the session."""
-    path = file_path("/save", rest)
+    path = file_path("/save", rest, example="notes.json")
     write_session(path, state.conversation.saved())
     yield Message(f"saved {count_turns(len(state.conversation.tree.turns) - 1)} to {str(path)!r}")
 
 
 def load(state: SessionState, rest: str) -> Iterator[Reply]:
     """Continue a saved session."""
-    saved = read_session(file_path("/load", rest))
+    saved = read_session(file_path("/load", rest, example="notes.json"))
     yield from restore(state, saved, "loaded")
+    yield from recall(state)
 
 
 def restore(state: SessionState, saved: SavedSession, what: str) -> Replies[Reply, None, None]:
@@ -54,27 +61,61 @@ def restore(state: SessionState, saved: SavedSession, what: str) -> Replies[Repl
             f"{shown_name(saved.run)} at step {saved.step}; "
             f"the session continues with {run} at step {step}"
         )
-    yield Message(f"{what} {count_turns(len(saved.turns))}; now {state.position()}")
+    turn = conversation.tree.current
+    # On a terminal the end of the text follows.
+    is_short = state.rows is not None and turn.parent is not None
+    position = f"at turn {turn.number}" if is_short else state.position()
+    yield Message(f"{what} {count_turns(len(saved.turns))}; now {position}")
+
+
+def recall(state: SessionState) -> Replies[Reply, None, None]:
+    """Show the end of the text on half of a terminal."""
+    if state.rows is not None:
+        lines = last_lines(state.conversation.tree.current, state.columns, state.rows // 2)
+        if lines:
+            yield Message("\n".join(lines))
 
 
 def export(state: SessionState, rest: str) -> Iterator[Reply]:
     """Write the text into a file.
 
     Raises:
-        UsageError: if the file exists and this session has not written it.
+        UsageError: if the file exists and does not hold what this session has written there.
     """
-    path = file_path("/export", rest)
-    text = join_turns(state.conversation.tree.current.path())
+    path, conversation = file_path("/export", rest), state.conversation
+    text = join_turns(conversation.tree.current.path(), is_original=True)
     if not text:
         yield Message("there is no text yet")
         return
-    place = path.absolute()
-    if os.path.lexists(path) and place not in state.exported:
-        raise UsageError(f"{str(path)!r} exists; choose another name")
-    ended = text if text.endswith("\n") else text + "\n"
-    replace_file(path, ended.encode("utf-8", "replace"))
-    state.exported.add(place)
+    place = str(path.absolute())
+    if os.path.lexists(path):
+        _check_unchanged(path, conversation.exported.get(place))
+    data = (text if text.endswith("\n") else text + "\n").encode("utf-8", "replace")
+    replace_file(path, data)
+    conversation.exported[place] = hashlib.sha256(data).hexdigest()
     yield Message(f"wrote {len(text):,} characters to {str(path)!r}")
+
+
+def _check_unchanged(path: Path, written: str | None) -> None:
+    """Check that a file holds exactly what this session has written there.
+
+    Args:
+        path: the file.
+        written: SHA-256 of what was written; None if nothing was.
+
+    Raises:
+        UsageError: if it holds anything else.
+    """
+    if written is None:
+        raise UsageError(f"{str(path)!r} exists; choose another name")
+    found = None
+    with suppress(DamagedError):
+        found = read_sha256(path, MAX_EXPORTED)
+    if found != written:
+        raise UsageError(
+            f"{str(path)!r} has changed since this session wrote it; choose another name, or "
+            "remove that file first"
+        )
 
 
 FILE_COMMANDS = (
@@ -102,7 +143,9 @@ FILE_COMMANDS = (
         "write the text into a file",
         export,
         before_file="",
-        details="The file holds the text up to the current turn and nothing else. Each document "
-        "begins a line. A file that this session has not written is never overwritten.",
+        details="The file holds the text up to the current turn and nothing else: what you typed "
+        "as you typed it, also the characters that the model does not know. Each document begins "
+        "a line. A file is replaced only if it still holds what this session wrote there, also "
+        "after --continue and /load.",
     ),
 )

@@ -16,6 +16,14 @@ the text where it ends. Ctrl-C stops the writing, Ctrl-D ends the session. Type 
 with /, and type a text of several lines between """ and """. Tab completes words and commands, \
 Ctrl-R searches the lines that were typed before. /help NAME explains a command or a setting.
 '''
+# What is explained by /help besides the commands and the settings.
+TOPICS = {
+    "copy": "copy\nAfter each turn the line at the bottom shows, as copied N, how many characters "
+    "of the text that the model wrote stand in its training text too, in the same order and "
+    "without a gap. It is shown as soon as it is counted, also for a turn that was loaded; there "
+    "is no number if the training text was not kept or is over 20 MB, or if the terminal is too "
+    "narrow. /set max_copy N lets the model copy no more than N characters.",
+}
 
 
 def list_commands(commands: Sequence[Command], columns: int) -> str:
@@ -28,7 +36,9 @@ def list_commands(commands: Sequence[Command], columns: int) -> str:
 
 
 def explain(state: SessionState, commands: Sequence[Command], typed: str) -> str:
-    """Return what a command or a setting does. Both are explained if both have the name.
+    """Return what a command or a setting does, or a text on one of `TOPICS`.
+
+    Both are explained if a command and a setting have the name.
 
     Args:
         state: the session.
@@ -39,13 +49,15 @@ def explain(state: SessionState, commands: Sequence[Command], typed: str) -> str
         UsageError: if there is neither.
     """
     name = typed.lower().lstrip("/")
+    if typed.lower() in TOPICS:
+        return TOPICS[name]
     found = [explain_command(each) for each in commands if f"/{name}" in (each.name, *each.aliases)]
     if not typed.startswith("/"):
         try:
             found.append(explain_setting(state, find_setting(typed)))
         except UsageError:
             if not found:
-                known = [each.name.lstrip("/") for each in commands] + NAMES
+                known = [*(each.name.lstrip("/") for each in commands), *NAMES, *TOPICS]
                 hint = did_you_mean(name, known)
                 raise UsageError(f"there is no command or setting {typed[:40]!r}{hint}") from None
     if not found:

@@ -86,10 +86,29 @@ class KeptSessions:
         version = _version(path)
         return read_session(path), version
 
-    def go_on_with(self, conversation: Conversation, path: Path, version: Version | None) -> None:
-        """Save a session from now on in the file that it was read from."""
+    def go_on_with(
+        self,
+        conversation: Conversation,
+        path: Path,
+        version: Version | None,
+        *,
+        is_last: bool = True,
+    ) -> None:
+        """Save a session from now on in the file that it was read from.
+
+        Args:
+            conversation: the session.
+            path: the file.
+            version: the version of the file that was read.
+            is_last: whether it is the session that was saved last. Any other one is saved once
+                more, so that it is the last one then.
+        """
         self._files[conversation.tree] = (path, version)
-        self._last = conversation.saved()
+        self._last = conversation.saved() if is_last else None
+
+    def file_of(self, tree: Tree) -> Path | None:
+        """Return the file of a text; None if it has none."""
+        return self._files.get(tree, (None, None))[0]
 
     def _folder_of(self, run: Run) -> Path:
         place = os.fsencode(run.path.resolve())

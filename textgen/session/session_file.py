@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -61,6 +61,7 @@ class SavedSession:
         current: number of the current turn.
         names: number of the turn for each name given with /branch.
         visited: for the number of a turn, the number of the next turn that was visited last.
+        exported: SHA-256 of what was written by /export, for the path of each file.
     """
 
     run: str
@@ -75,6 +76,7 @@ class SavedSession:
     current: int
     names: Mapping[str, int]
     visited: Mapping[int, int]
+    exported: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the file without its checksum."""
@@ -91,6 +93,7 @@ class SavedSession:
             "current": self.current,
             "names": dict(self.names),
             "visited": sorted(self.visited.items()),
+            "exported": dict(self.exported),
         }
 
     @classmethod
@@ -111,6 +114,7 @@ class SavedSession:
             turns = _checked("turns", content["turns"], list)
             names = _checked("names", content["names"], dict)
             visited = _checked("visited", content["visited"], list)
+            exported = _checked("exported", content.get("exported", {}), dict)
             session = cls(
                 run=model["run"],
                 step=model["step"],
@@ -124,6 +128,7 @@ class SavedSession:
                 current=content["current"],
                 names=names,
                 visited=dict(visited),
+                exported=exported,
             )
             session.check()
         except (KeyError, TypeError, ValueError, RecursionError, SettingError) as error:
@@ -138,7 +143,7 @@ class SavedSession:
             SettingError: if a number is out of range or a value has the wrong type.
         """
         check_number("length", self.length, 1, MAX_LENGTH, whole=True)
-        for text in (self.run, self.weights, *self.names):
+        for text in (self.run, self.weights, *self.names, *self.exported, *self.exported.values()):
             _checked("text", text, str)
         numbers = [("step", self.step), ("writings", self.writings), ("seed", self.seed)]
         for number, turn in enumerate(self.turns, 1):
@@ -204,15 +209,26 @@ def write_session(path: Path, session: SavedSession) -> None:
     replace_file(path, data)
 
 
+class NotASessionError(DamagedError):
+    """The file holds no session, not even a damaged one."""
+
+    def __str__(self) -> str:
+        return f"{str(self.path)!r} is not a session; /save writes one"
+
+
 def read_session(path: Path) -> SavedSession:
     """Read a session.
 
     Raises:
         UsageError: if there is no such file.
-        DamagedError: if the file is damaged or is not a session.
+        NotASessionError: if the file is something else.
+        DamagedError: if the file is damaged.
     """
     with storage_errors(path):
         is_there = os.path.lexists(path)
     if not is_there:
         raise UsageError(f"there is no file {str(path)!r}")
-    return SavedSession.from_json(path, decode_json(path, read_bytes(path, MAX_BYTES)))
+    data = read_bytes(path, MAX_BYTES)
+    if KIND.encode() not in data:
+        raise NotASessionError(path, "it is not a session")
+    return SavedSession.from_json(path, decode_json(path, data))

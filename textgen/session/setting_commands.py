@@ -23,15 +23,13 @@ from textgen.session.messages import Message, Reply
 def change(state: SessionState, rest: str) -> Iterator[Reply]:
     """Change a setting; without a name, show all."""
     found = re.match(r"([^\s=]*)(?:[\s=](.*))?", rest.lstrip(), re.DOTALL)
-    typed, value = (found[1], found[2] or "") if found else ("", "")
+    typed, value = (found[1], found[2]) if found else ("", None)
     if not typed:
         yield from show(state, "")
         return
     name = find_setting(typed)
-    if not value and not takes_text(name):
-        yield Message(
-            f"/set takes a name and a value, as in /set {name} {show_control(state, name)}"
-        )
+    if value is None or not (value or takes_text(name)):
+        yield Message(f"{name}: {show_control(state, name)}; /set {name} VALUE changes it")
         return
     change_control(state, name, value)
     yield Message(f"{name}: {show_control(state, name)}")
@@ -67,6 +65,7 @@ SETTING_COMMANDS = (
         ],
         before_file="words ",
         details=f"The settings are {', '.join(NAMES)}. The beginning of a name is enough. "
+        "A name alone shows the value. "
         "/help NAME explains a setting, and /show shows the values of all.",
     ),
     Command("/show", "", "show all settings", show),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from textgen.generation.endings import FinishReason
 from textgen.generation.generator import GenerationState
-from textgen.readable import cut, one_line
+from textgen.readable import cut, one_line, visible, wrap_lines
 from textgen.settings import OnUnknown
 
 # Longest name that is shown in full, in characters.
@@ -56,6 +56,17 @@ class Turn:
         """The text that the turn adds."""
         return self.read + self.written
 
+    @property
+    def original_text(self) -> str:
+        """The text that the turn adds, as it was typed and as the model that wrote it wrote it.
+
+        If a newline was read before the typed text, it belongs to the text.
+        """
+        is_after_line = self.parent is not None and self.parent.has_open_line()
+        begins = bool(self.typed or (self.parent and self.parent.ended))
+        is_put = is_after_line and begins and self.read.startswith("\n")
+        return "\n" * is_put + self.typed + self.original
+
     def path(self) -> list["Turn"]:
         """Return the turns that lead here: this turn included, the beginning excluded."""
         turn, path = self, []
@@ -64,31 +75,50 @@ class Turn:
             turn = turn.parent
         return path[::-1]
 
-    def ending(self, count: int) -> str:
+    def ending(self, count: int, *, is_original: bool = False) -> str:
         """Return the last characters of the text up to here; see `join_turns`."""
         turn: Turn | None = self
         last, length = list[Turn](), 0
         while turn is not None and length < count:
             last.append(turn)
-            length += len(turn.text)
+            length += len(turn.original_text if is_original else turn.text)
             turn = turn.parent
-        return join_turns(last[::-1])[-count:]
+        return join_turns(last[::-1], is_original=is_original)[-count:]
 
     def has_open_line(self) -> bool:
         """Return whether the text ends inside a line, and not at the end of a document."""
         return self.finish != "end" and self.ending(1) not in ("", "\n")
 
 
-def join_turns(turns: Sequence[Turn]) -> str:
-    """Return the text of turns that follow each other. What follows a document begins a line."""
+def join_turns(turns: Sequence[Turn], *, is_original: bool = False) -> str:
+    """Return the text of turns that follow each other. What follows a document begins a line.
+
+    Args:
+        turns: the turns.
+        is_original: whether the text is the one that was typed and written, rather than the one
+            that the current model has read.
+    """
     parts = [""]
     for turn in turns:
         is_next = turn.parent is not None and turn.parent.finish == "end"
         if is_next and parts[-1] and not parts[-1].endswith("\n"):
             parts.append("\n")
-        if turn.text:
-            parts.append(turn.text)
+        text = turn.original_text if is_original else turn.text
+        if text:
+            parts.append(text)
     return "".join(parts)
+
+
+def last_lines(turn: Turn, columns: int, rows: int) -> list[str]:
+    """Return the last lines of the text up to a turn, as it was typed and written, to be shown.
+
+    Args:
+        turn: the turn.
+        columns: width of a line in columns.
+        rows: largest number of lines.
+    """
+    ending = turn.ending(max(rows, 0) * columns, is_original=True) if rows > 0 else ""
+    return wrap_lines(visible(ending), columns).split("\n")[-rows:] if ending else []
 
 
 class Tree:

@@ -8,9 +8,9 @@ from textgen.data.replaced import describe_replaced, find_replaced
 from textgen.readable import cut, one_line, visible, wrap, wrap_lines
 from textgen.session.arguments import whole_number
 from textgen.session.command import Command, SessionState
-from textgen.session.conversation import ALTERNATIVE_LENGTH
+from textgen.session.conversation import ALTERNATIVE_LENGTH, Conversation
 from textgen.session.messages import Message, Reply, Typed
-from textgen.session.turn_tree import Turn
+from textgen.session.turn_tree import Turn, join_turns, last_lines
 
 # How many alternatives /again can write.
 ALTERNATIVES = range(2, 10)
@@ -20,6 +20,8 @@ MAX_WORDS = 50
 LONG_TEXT = 20_000
 # Lines of the screen that /again leaves free: for the prompt and the status line.
 FREE_ROWS = 2
+# Lines of the text before the alternatives that /again shows, if there is room for them.
+ROWS_BEFORE = 4
 # Width of the number before an alternative, in columns.
 NUMBER_COLUMNS = 3
 
@@ -83,9 +85,9 @@ def again(state: SessionState, rest: str) -> Iterator[Reply]:
     advice, most = f"choose one with /pick 1 to /pick {count}", None
     if state.rows is not None:
         rows = max(state.rows - FREE_ROWS - len(wrap(advice, state.columns)), count)
-        longest = min(conversation.length, ALTERNATIVE_LENGTH)
-        most = min(rows // count, longest // columns + 1)
-        before = _lines_before(conversation.tree.current, state.columns, rows - count * most)
+        most = _lines_each(conversation, columns, rows, count)
+        current = replace(conversation.tree.current, written="", original="")
+        before = last_lines(current, state.columns, rows - count * most)
         if before:
             yield Message("\n".join(before))
     number = 0
@@ -96,23 +98,27 @@ def again(state: SessionState, rest: str) -> Iterator[Reply]:
             number += 1
             shown = one_line(turn.written)
             if most is not None:
-                shown = "\n".join(_indented(shown, columns, most))
+                shown = "\n".join(_indented(turn.written, columns, most))
             yield Message(f"{number}  {shown}")
     yield Message(advice)
 
 
-def _lines_before(turn: Turn, columns: int, rows: int) -> list[str]:
-    """Return the last lines of the text that a turn's writing continues."""
-    if rows <= 0:
-        return []
-    most = rows * columns
-    before = replace(turn, written="").ending(most)
-    return wrap_lines(visible(before), columns).split("\n")[-rows:] if before else []
+def _lines_each(conversation: Conversation, columns: int, rows: int, count: int) -> int:
+    """Return how many lines each alternative may take.
+
+    A line of prose fills the screen. If the lines of the text so far end earlier, those of the
+    alternatives will do so too.
+    """
+    longest = min(conversation.length, ALTERNATIVE_LENGTH)
+    before = conversation.tree.current.ending(longest)
+    broken = before.count("\n") + longest // columns + 1
+    room = rows - min(ROWS_BEFORE, rows // 4)
+    return max(min(room // count, broken), 1)
 
 
 def _indented(text: str, columns: int, rows: int) -> list[str]:
-    """Wrap a text into a number of lines at most; all but the first are indented."""
-    lines = wrap(text, columns)
+    """Wrap the lines of a text, of which a number is shown; all but the first are indented."""
+    lines = wrap_lines(visible(text).strip("\n"), columns).split("\n")
     if len(lines) > rows:
         lines[rows - 1 :] = [cut(" ".join(lines[rows - 1 :]), columns)]
     return [" " * NUMBER_COLUMNS * bool(place) + line for place, line in enumerate(lines)]
@@ -140,6 +146,12 @@ def edit(state: SessionState, rest: str) -> Iterator[Reply]:
         yield from continue_text(state, text, is_seen=False)
     else:
         yield Message("there is no text to continue")
+
+
+def text(state: SessionState, rest: str) -> Iterator[Reply]:
+    """Show the text up to here."""
+    shown = join_turns(state.conversation.tree.current.path(), is_original=True)
+    yield Message(shown.removesuffix("\n") or "there is no text yet")
 
 
 def words(state: SessionState, rest: str) -> Iterator[Reply]:
@@ -187,6 +199,13 @@ WRITING_COMMANDS = (
     ),
     Command("/pick", "K", "make alternative K the last turn", pick),
     Command("/edit", "", "edit and continue the last typed text ($VISUAL or $EDITOR)", edit),
+    Command(
+        "/text",
+        "",
+        "show the whole text up to here",
+        text,
+        details="It shows what you typed as you typed it. /export FILE writes the same text.",
+    ),
     Command(
         "/words",
         "[N]",

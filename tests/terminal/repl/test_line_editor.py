@@ -128,7 +128,7 @@ def test_candidates_are_shown_once(opened: Open) -> None:
     with opened() as child:
         prompted(child)
         child.send("/s\t")
-        child.expect_exact("/score  /set  /show  /seed  /save")
+        child.expect_exact("/score  /set  /show  /seed  /save  /sessions")
         assert "/seed" not in child.before
         child.send("\x15/show\r")  # Ctrl-U
         assert "top_k: 0" in prompted(child)
@@ -216,7 +216,10 @@ def test_a_session_that_was_left_without_saving_goes_on(opened: Open) -> None:
         end = "the session is saved; textgen repl fox --continue goes on with it"
         assert end in plain(child.before)
     with opened("--continue") as child:
-        assert "continued 1 turn; now at turn 1, which ends with: the dog" in prompted(child)
+        shown = prompted(child)
+        greeting, text = shown.split("Ctrl-D ends the session\n")
+        assert greeting.startswith("continued 1 turn; now at turn 1\n")
+        assert text.startswith("the dog")
         child.send("/clear\r")
         prompted(child)
         child.send("/undo\r")

@@ -53,6 +53,7 @@ class LineEditor:
             history=_FileHistory(str(history)) if history else InMemoryHistory(),
             key_bindings=self._bindings(),
             bottom_toolbar=self._toolbar,
+            enable_suspend=True,
             input_processors=[TabsProcessor(tabstop=TAB_COLUMNS, char1=" ", char2=" ")],
         )
         # A terminal that does not tell where the cursor is gets no status line, and no warning,
@@ -121,7 +122,7 @@ class LineEditor:
         """Find in the background the longest copy in the last turn, and then show its length."""
         conversation = self._session.conversation
         turn = conversation.tree.current
-        if turn.nats is None or conversation.copies.known(turn) is not None:
+        if not turn.written or conversation.copies.known(turn) is not None:
             return
 
         def look() -> None:

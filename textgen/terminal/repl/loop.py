@@ -20,7 +20,7 @@ from textgen.terminal.output import (
     terminal_width,
 )
 from textgen.terminal.repl.history import history_file
-from textgen.terminal.repl.input_blocks import Entry, ReadLine, read_entries
+from textgen.terminal.repl.input_blocks import ReadLine, read_entries
 
 # Smallest width in columns of a text that is shown with its surprise.
 MIN_COLUMNS = 8
@@ -65,20 +65,17 @@ class Repl:
         # once too often to stop a text. Through pipes it ends the process, as it ends any filter.
         with _interrupts() if self._on_terminal else nullcontext():
             for entry in read_entries(read_line):
-                self._answer(entry)
+                self.show(self._session.respond(entry.line, is_text=entry.is_text))
                 self._keep()
                 if not self._session.running:
                     return
 
-    def _answer(self, entry: Entry) -> None:
+    def show(self, reply: Replies[Reply, None, None]) -> None:
+        """Show a reply of the session, which has not begun; Ctrl-C stops it."""
         session = self._session
         session.columns = terminal_width()
         session.rows = terminal_height() if self._on_terminal else None
         self._writer.wraps = session.wraps
-        self.show(session.respond(entry.line, is_text=entry.is_text))
-
-    def show(self, reply: Replies[Reply, None, None]) -> None:
-        """Show a reply of the session; Ctrl-C stops it."""
         is_open = False
         with _interrupts() as interrupted, closing(reply):
             for part in reply:
@@ -86,8 +83,11 @@ class Repl:
                     text = "" if self._on_terminal and part.is_seen else part.text
                 else:
                     text = part if isinstance(part, str) else ""
+                if isinstance(part, str) and not is_open and sys.stdout.isatty():
+                    # This space goes on from the text before: it is no indentation.
+                    text = text.lstrip(" ")
                 if isinstance(part, str | Typed):
-                    self._write(text, is_first=not is_open)
+                    self._writer.write(text)
                     is_open = is_open or bool(text)
                 else:
                     is_open = self._end_line(is_open)
@@ -98,14 +98,6 @@ class Repl:
                 if interrupted():
                     break
         self._end_line(is_open)
-
-    def _write(self, text: str, *, is_first: bool) -> None:
-        rest = text.lstrip(" ") if is_first else text
-        if len(rest) < len(text):
-            # A space before the first word goes on from the text before: it is no indentation.
-            self._writer.write(text[: len(text) - len(rest)])
-            self._writer.flush()
-        self._writer.write(rest)
 
     def _end_line(self, is_open: bool) -> bool:
         if is_open:

@@ -12,7 +12,7 @@ from textgen.runs.library import list_runs
 from textgen.session.command import no_editor
 from textgen.session.commands import Session
 from textgen.session.conversation import Conversation
-from textgen.session.file_commands import restore
+from textgen.session.file_commands import recall, restore
 from textgen.session.kept_sessions import KeptSessions
 from textgen.session.session_file import SavedSession
 from textgen.session.state_folder import state_folder
@@ -72,6 +72,7 @@ def start_repl(model: Model, beginning: Beginning) -> None:
         run_names=lambda: [run.name for run in list_runs()],
         edit=edit_text if on_terminal else no_editor,
         wraps=beginning.wraps,
+        kept=sessions,
     )
     repl = Repl(session, sessions if keeps else None, on_terminal=on_terminal, keeps_history=keeps)
     if beginning.continues:
@@ -83,6 +84,12 @@ def start_repl(model: Model, beginning: Beginning) -> None:
         )
         for told in remarks(conversation.settings, conversation.generator.vocabulary):
             say(told)
+        others = len(sessions.files_of(model.run)) - 1 if beginning.continues else 0
+        if others > 0:
+            are = "earlier session is" if others == 1 else "earlier sessions are"
+            say(f"{others} {are} kept; /sessions lists them")
+    if beginning.continues:
+        repl.show(recall(session))
     repl.run()
     if keeps and not beginning.quiet and sessions.has_kept:
         reference = conversation.model.run.reference
