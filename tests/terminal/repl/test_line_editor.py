@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -9,8 +10,13 @@ from typing import Any
 
 import pexpect
 import pytest
+from prompt_toolkit.application import Application, create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
 
 from tests.fork_server import fork_server, write_client
+from tests.session.sessions import queued, transcript
+from textgen.terminal.repl.line_editor import LineEditor
 
 # How long a session waits to be told where the cursor is, in seconds.
 PREPARE = """
@@ -225,3 +231,32 @@ def test_a_session_that_was_left_without_saving_goes_on(opened: Open) -> None:
         child.send("/undo\r")
         assert "the earlier text is back; now at turn 1" in prompted(child)
         leave(child)
+
+
+def test_ctrl_z_suspends_and_what_is_typed_after_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    suspended: list[bool] = []
+    monkeypatch.setattr(
+        Application, "suspend_to_background", lambda self, *rest: suspended.append(True)
+    )
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        editor = LineEditor(queued()[0], None)
+        keys.send_text("the\x1a dog\r")
+        assert editor.read_line("> ", is_text=False) == "the dog"
+    assert suspended == [True]
+
+
+def test_a_copy_is_counted_for_a_turn_that_was_loaded_too() -> None:
+    session, _ = queued("at sat o", length=8)
+    transcript(session, "the c")
+    conversation = session.conversation
+    list(conversation.restore(conversation.saved()))
+    turn = conversation.tree.current
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        keys.send_text("\r")
+        LineEditor(session, None).read_line("> ", is_text=False)
+    for thread in threading.enumerate():
+        if thread.daemon and thread is not threading.current_thread():
+            thread.join(10)
+    assert conversation.copies.known(turn) == 8

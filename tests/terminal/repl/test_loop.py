@@ -14,10 +14,12 @@ import pexpect
 import pytest
 
 from tests.conftest import textgen
+from tests.session.sessions import queued
 from textgen.errors import UsageError
+from textgen.session.commands import Session
 from textgen.terminal.repl.external_editor import edit_text
 from textgen.terminal.repl.input_blocks import Entry, LineCancelledError, read_entries
-from textgen.terminal.repl.loop import _interrupts
+from textgen.terminal.repl.loop import Repl, _interrupts
 
 REPL = ("repl", "fox", "--seed", "1", "--length", "12")
 
@@ -295,3 +297,18 @@ def test_a_history_that_cannot_be_kept_does_not_matter(tiny_run: Path) -> None:
         child.expect(pexpect.EOF)
         child.close()
         assert child.exitstatus == 0
+
+
+@pytest.mark.parametrize("on_terminal", [True, False])
+def test_no_space_stands_before_what_goes_on_from_a_typed_line_on_a_terminal(
+    on_terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, _ = queued("  at", " abc", " new")
+    session = Session(session.conversation, edit=lambda text: "  in")
+    repl = Repl(session, None, on_terminal=on_terminal, keeps_history=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: on_terminal)
+    for line in ("the c", "", "/edit"):
+        repl.show(session.respond(line))
+    shown = capsys.readouterr().out
+    # A typed text is shown as it was typed.
+    assert shown == ("at\nabc\n  in new\n" if on_terminal else "the c  at\n abc\n  in new\n")

@@ -139,3 +139,25 @@ def test_only_one_run_is_named(play: Play) -> None:
 
 def test_quiet_leaves_out_what_nobody_asked_for(play: Play) -> None:
     assert play("the\n", *SEED, "--history", "-q")[2] == ""
+
+
+def test_an_earlier_session_is_listed_and_goes_on(play: Play) -> None:
+    play("one\n", *SEED, "--history")
+    (first,) = kept()
+    os.utime(first, (10**9, 10**9))
+    play("two\n", *SEED, "--history")
+    code, _, said = play("/sessions\n/sessions 2\nand\n", "--continue")
+    assert code == 0
+    assert "1 earlier session is kept; /sessions lists them\n* 1  20" in said
+    assert "\n  2  2001-09-0" in said
+    assert "continued 1 turn; now at turn 1, which ends with: one" in said
+    assert [turn.typed for turn in read_session(first).turns] == ["one", "and"]
+    assert len(kept()) == 2
+    assert play("", "--continue")[2].startswith("continued 2 turns;")
+
+
+def test_an_exported_file_is_replaced_by_the_session_that_goes_on(play: Play) -> None:
+    play("one\n/export a.txt\n", *SEED, "--history")
+    assert "wrote " in play("two\n/export a.txt\n", "--continue")[2]
+    assert "two" in Path("a.txt").read_text()
+    assert "'a.txt' exists; choose" in play("two\n/export a.txt\n", *SEED)[2]
