@@ -29,7 +29,7 @@ def hold(session: Session, *lines: str) -> str:
 
 
 def opened(folder: Path, *lines: str) -> Session:
-    session = random_session(kept=KeptSessions(folder), columns=50)
+    session = random_session(kept=KeptSessions(folder), columns=70)
     hold(session, *lines)
     return session
 
@@ -56,7 +56,7 @@ def test_kept_sessions_are_listed_with_time_turns_and_first_words(folder: Path) 
     assert second.startswith("  2  2004-11-09 ")
     assert first.startswith("  3  2001-09-0")
     assert "  2 turns: first" in first
-    assert max(map(len, (second, first.removesuffix("]")))) <= 50
+    assert max(map(len, (second, first.removesuffix("]")))) <= 70
     assert advice == "[/sessions N goes on with one of them]"
 
 

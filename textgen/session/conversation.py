@@ -51,7 +51,7 @@ class Conversation:
         tree: all turns.
         alternatives: the alternatives that were written last.
         copies: finds what the model has copied from its training text.
-        exported: SHA-256 of what /export has written, for the path of each file.
+        exported: SHA-256 of what /export has written, for the SHA-256 of the path of each file.
     """
 
     def __init__(

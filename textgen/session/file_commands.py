@@ -87,7 +87,8 @@ def export(state: SessionState, rest: str) -> Iterator[Reply]:
     if not text:
         yield Message("there is no text yet")
         return
-    place = str(path.absolute())
+    # A saved session may be passed on: it tells nobody the names of folders.
+    place = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()
     if os.path.lexists(path):
         _check_unchanged(path, conversation.exported.get(place))
     data = (text if text.endswith("\n") else text + "\n").encode("utf-8", "replace")

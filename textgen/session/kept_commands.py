@@ -14,6 +14,9 @@ from textgen.session.file_commands import recall, restore
 from textgen.session.kept_sessions import MOST_KEPT, KeptSessions
 from textgen.session.messages import Message, Reply
 
+# Narrowest line that shows the first words of a session, in columns. It may be wrapped.
+LEAST_CUT = 60
+
 
 def sessions(state: SessionState, rest: str) -> Iterator[Reply]:
     """List the kept sessions of the run, or go on with one of them."""
@@ -28,7 +31,7 @@ def sessions(state: SessionState, rest: str) -> Iterator[Reply]:
             ("*" if path == current else " ") + _describe(kept, path, number)
             for number, path in enumerate(files, 1)
         ]
-        yield Message("\n".join(cut(line, state.columns) for line in lines))
+        yield Message("\n".join(cut(line, max(state.columns, LEAST_CUT)) for line in lines))
         yield Message("/sessions N goes on with one of them")
         return
     # A number means the session that was listed with it, though others may have been saved since.

@@ -61,7 +61,7 @@ class SavedSession:
         current: number of the current turn.
         names: number of the turn for each name given with /branch.
         visited: for the number of a turn, the number of the next turn that was visited last.
-        exported: SHA-256 of what was written by /export, for the path of each file.
+        exported: SHA-256 of what /export has written, for the SHA-256 of the path of each file.
     """
 
     run: str
