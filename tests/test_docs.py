@@ -218,6 +218,7 @@ def test_pages_set_up_a_machine_with_targets_and_extras_that_exist() -> None:
     spans = {span for page in PAGES for span in spans_of(page) if span.startswith(SETTING_UP)}
     # The tests themselves are run by `make test`, after an installation by pip.
     assert lines >= {"make demo", "make test", "pip install ."}
+    locked = set(re.findall("^[^=]+", text_of(ROOT / "constraints.txt"), re.MULTILINE))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for line in lines | spans:
         program, *words = shlex.split(line)
@@ -225,6 +226,9 @@ def test_pages_set_up_a_machine_with_targets_and_extras_that_exist() -> None:
             done = subprocess.run(["make", "--dry-run", *words], cwd=ROOT, capture_output=True)
             assert done.returncode == 0, done.stderr
         else:
+            if words[0] == "uninstall":
+                assert {*words[1:]} <= locked, line
+                continue
             assert words[0] == "install"
             extras = re.fullmatch(r"\.(?:\[([\w,]+)\])?", words[1])
             assert extras, line

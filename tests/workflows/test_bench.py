@@ -45,6 +45,7 @@ def test_the_command_prints_a_table_or_json(capsys: pytest.CaptureFixture[str]) 
     assert shown.err == ""
     assert run_command(["bench", "--json", "--seconds", str(SECONDS)]) == 0
     shown = capsys.readouterr()
-    (measured,) = json.loads(shown.out)
+    measured = json.loads(shown.out)
+    assert measured["type"] == "speed"
     assert (measured["network"], measured["batch_size"]) == ("1x8", 4)
     assert "1x8: " in shown.err
