@@ -91,6 +91,30 @@ def test_a_torn_last_row_is_ignored_and_rows_after_a_step_are_cut(tiny_run: Path
             run.metrics()
 
 
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"garbage\n", "line 1 is not a row"),
+        (b"gar", "it holds no row"),
+        (None, "the file is missing"),
+        (b'{"step": 20, "validation_bits_per_character": 1.5}\n', "row of step 20 differs"),
+        (b'{"step": 20}\n', "row of step 20 differs"),
+    ],
+)
+def test_damaged_metrics_are_named(tiny_run: Path, content: bytes | None, problem: str) -> None:
+    path, run = tiny_run / "metrics.jsonl", Run(tiny_run)
+    assert run.problems() == []
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text(lines[0] + '{"step": 2')  # as a kill in the middle of a row leaves it
+    assert run.problems() == []
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    (found,) = run.problems()
+    assert "metrics.jsonl" in str(found)
+    assert problem in str(found)
+
+
 def test_a_checkpoint_pruned_while_it_is_verified_is_no_damage(
     tiny_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

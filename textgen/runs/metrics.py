@@ -1,6 +1,7 @@
 """metrics.jsonl: a row of numbers for each evaluation, in the order of the steps."""
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ from textgen.runs.files import parse_json, replace_file
 
 # Longest line that is read at once, in bytes: many times the length of a row.
 MAX_ROW_BYTES = 2**16
+# Key of the validation loss in a row, in bits per character.
+VALIDATION = "validation_bits_per_character"
 
 
 def add_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -31,15 +34,38 @@ def add_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows; an incomplete last row is left out.
+    """Return the rows; a last row without its line end is left out, since its writer was killed.
 
     Raises:
         DamagedError: if any other line is not a row, or the file cannot be read.
     """
     rows = list(_read(path))
-    if None in rows[:-1]:
+    if None in rows[:-1] or (None in rows and _ends_line(path)):
         raise DamagedError(path, f"line {rows.index(None) + 1} is not a row of metrics")
     return [row for row in rows if row is not None]
+
+
+def check_rows(path: Path, losses: Mapping[int, float]) -> None:
+    """Check that the rows can be read, and that they hold the losses that are known otherwise.
+
+    Rows that are missing at the end are no damage: after a power failure they may be lost.
+
+    Args:
+        path: the file.
+        losses: validation losses in bits per character, by step.
+
+    Raises:
+        DamagedError: if the file is missing or holds no row although there are losses, if it cannot
+            be read, or if a row differs from them.
+    """
+    rows = read_rows(path)
+    if losses and not rows:
+        raise DamagedError(path, "it holds no row" if path.exists() else "the file is missing")
+    for row in rows:
+        known, found = losses.get(row["step"]), row.get(VALIDATION)
+        if known is not None and (found is None or not math.isclose(found, known, rel_tol=1e-9)):
+            problem = f"its row of step {row['step']} differs from the checkpoint of that step"
+            raise DamagedError(path, problem)
 
 
 def cut_rows(path: Path, step: int) -> None:
@@ -65,6 +91,13 @@ def _read(path: Path) -> Iterator[dict[str, Any] | None]:
             with path.open("rb") as file:
                 for line in iter(lambda: file.readline(MAX_ROW_BYTES), b""):
                     yield _parse(line)
+
+
+def _ends_line(path: Path) -> bool:
+    """Return whether a file that is not empty ends with a line feed."""
+    with reading_errors(path), path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

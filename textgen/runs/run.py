@@ -1,5 +1,6 @@
 """The folder of a run: its record, its tokens, its metrics and its checkpoints."""
 
+import math
 import os
 import re
 import shlex
@@ -21,7 +22,7 @@ from textgen.runs.checkpoint import (
     write_checkpoint,
 )
 from textgen.runs.files import TEMPORARY, encode_json, read_json, replace_file, sync_folder
-from textgen.runs.metrics import add_rows, cut_rows, last_step, read_rows
+from textgen.runs.metrics import add_rows, check_rows, cut_rows, last_step, read_rows
 from textgen.runs.record import RunRecord
 
 RECORD = "run.json"
@@ -289,7 +290,11 @@ class Run:
         cut_rows(self.path / METRICS, step)
 
     def problems(self) -> Sequence[DamagedError]:
-        """Check every file except metrics.jsonl and the lock, and return what is wrong."""
+        """Check every file except the lock, and return what is wrong.
+
+        Single numbers in metrics.jsonl have no checksum. The losses of the checkpoints that are
+        left are compared with theirs.
+        """
         found = []
         try:
             record = self.record()
@@ -297,6 +302,12 @@ class Run:
                 self.open_tokens(record)
             if not self.steps() and last_step(self.path / METRICS) > record.plan.checkpoint_every:
                 raise DamagedError(self.path, "it was trained, but has no checkpoint left")
+        except DamagedError as error:
+            found.append(error)
+        try:
+            losses = self.validation_losses(damaged=True)
+            bits = {step: loss / math.log(2) for step, loss in losses.items()}
+            check_rows(self.path / METRICS, bits)
         except DamagedError as error:
             found.append(error)
         for step in self.steps():
