@@ -8,9 +8,9 @@ from tests.networks import random_model
 from textgen.errors import UsageError
 from textgen.interpretation.gates import Watched, watch
 from textgen.pictures import gates
-from textgen.pictures.cells import CELL, FILLED, LEFT, STRIP, WIDE_CELL
+from textgen.pictures.cells import CELL, FILLED, STRIP, WIDE_CELL, shades
 from textgen.pictures.gates import Shown, draw_gates
-from textgen.pictures.page import Box, Page
+from textgen.pictures.page import COLUMN, LINE, Box, Page
 from textgen.settings import CellName
 
 # Some of them are in no font, some reorder, hide or combine, and two dollars are mathematics.
@@ -61,32 +61,33 @@ def test_each_unit_of_a_state_is_drawn_on_its_own_scale_written_beside_it(
     (page,) = pages
     red, blue, white = "#67001f", "#053061", "#f7f6f6"
     forget, cell = cells_right_of(page, "0", 0), cells_right_of(page, "0", 1)
-    assert [box.colour for box in forget] == ["#000000", "#ffffff", "#333333", "#666666"]
+    assert [box.colour for box in forget[:4]] == [*shades("Greens", np.array([0, 1, 0.2, 0.4]))]
     assert [box.colour for box in cell][:3] == [red, white, blue]
     small = [box.colour for box in cells_right_of(page, "3", 1)]
     assert (small[0], small[2], small[3]) == (red, white, red)
     shown = texts(page)
     assert {" -9.00   9.00", "0.0200 0.0400", "  0.00   1.00"} < {*shown}
-    assert [box.x for box in cell] == pytest.approx([LEFT + CELL * k for k in range(4)])
+    begin = min(box.x for box in cell)
+    assert [box.x for box in cell] == pytest.approx([begin + CELL * k for k in range(4)])
 
 
 def test_all_is_drawn_with_titles_and_bars_from_zero(pages: list[Page]) -> None:
     found = watched("lstm", "ab c")
-    draw_gates([Shown(found, [0, 3], ["forget", "cell"], "a $run$")])
+    draw_gates([Shown(found, [0, 3], ["forget", "cell", "surprise"], "a $run$")])
     (page,) = pages
     shown = texts(page)
     mean = found.bits.mean()
     for title in (
         "a $run$",
         "forget gate",
-        "0 drops the cell",
-        "1 keeps it",
-        "all: the mean of all 5 units, as bars from 0 to 1",
+        "0 drops the cell, 1 keeps it",
         "cell state",
-        "below 0",
-        f"surprise and guesses: {mean:.3f} bits per character",
+        "blue below 0, red above 0",
+        "surprise and guesses",
+        f"{mean:.3f} bits per character",
     ):
         assert title in shown
+    assert "all: the mean of all units of the layer, as bars from 0 to 1." in " ".join(shown)
     # The text stands above both quantities and above the guesses, which hold some of its letters.
     assert shown.count("b") >= 3
     kept = found.kept("forget")
@@ -97,25 +98,52 @@ def test_all_is_drawn_with_titles_and_bars_from_zero(pages: list[Page]) -> None:
     assert len({round(box.y + box.height, 6) for box in bars}) == 1
 
 
-def test_models_stand_side_by_side_with_the_text_cut_alike(pages: list[Page]) -> None:
+def test_the_same_of_several_models_has_the_same_height_and_the_text_is_cut_alike(
+    pages: list[Page],
+) -> None:
     text = "ab c" * 20
-    models = [
-        Shown(watched(cell, text), [0, 1], ["hidden"], title)
-        for cell, title in (("lstm", "one"), ("gru", "two"))
-    ]
+    names = {"lstm": ["cell", "hidden", "surprise"], "gru": ["hidden", "surprise"]}
+    models = [Shown(watched(cell, text), [0, 1], names[cell], cell) for cell in ("lstm", "gru")]
     draw_gates(models)
     (page,) = pages
     at = {word.text: (word.x, word.y) for word in page.words}
-    assert at["one"][1] == at["two"][1]
-    assert at["two"][0] > at["one"][0] + 50
-    rows = [
-        (round(word.y, 3), word.x > at["two"][0])
-        for word in page.words
-        if word.text == "0" and word.align == "right"
+    for title in ("hidden state", "surprise and guesses"):
+        assert at[f"A: {title}"][1] == at[f"B: {title}"][1]
+        assert at[f"B: {title}"][0] > at[f"A: {title}"][0] + 50
+    assert "B: cell state" not in at
+    assert {"A: lstm", "B: gru"} <= at.keys()
+    # Both texts are cut into lines of the same length, at the same heights.
+    lines = [
+        sorted(
+            {round(w.y, 3) for w in page.words if w.text == "bits" and is_right == (w.x > middle)}
+        )
+        for middle in [at["B: surprise and guesses"][0]]
+        for is_right in (False, True)
     ]
-    left = [y for y, is_right in rows if not is_right]
-    assert left == [y for y, is_right in rows if is_right]
-    assert len(left) == 5  # 17 wide cells fit beside each other
+    assert lines[0] == lines[1]
+    assert len(lines[0]) > 1
+
+
+@pytest.mark.parametrize("num_models", [1, 2, 3])
+@pytest.mark.parametrize("length", [18, 60, 300])
+def test_a_page_is_no_ribbon(num_models: int, length: int, pages: list[Page]) -> None:
+    found = watched("lstm", ("ab c" * 80)[:length])
+    names = ["forget", "input", "cell", "output", "hidden", "surprise"]
+    draw_gates([Shown(found, range(5), names, "a run")] * num_models)
+    (page,) = pages
+    assert 0.7 < page.width * COLUMN / (page.height * LINE) < 3
+
+
+def test_only_what_is_named_is_drawn(pages: list[Page]) -> None:
+    found = watched("lstm", "ab c")
+    draw_gates([Shown(found, [0], ["forget"], "a run")])
+    draw_gates([Shown(found, [0], ["surprise"], "a run")])
+    without, alone = map(texts, pages)
+    assert "surprise and guesses" not in without
+    assert "surprise in bits: " not in without
+    assert "surprise and guesses" in alone
+    assert "state: below 0" not in alone
+    assert not any("Beside each row" in shown for shown in alone)
 
 
 def overlaps(boxes: Sequence[Box]) -> bool:
@@ -131,7 +159,7 @@ def overlaps(boxes: Sequence[Box]) -> bool:
 
 def test_no_cells_overlap(pages: list[Page]) -> None:
     found = watched("gru", "ab c" * 9)
-    draw_gates([Shown(found, [0, 1, 4], ["update", "hidden"], "one")] * 2)
+    draw_gates([Shown(found, [0, 1, 4], ["update", "hidden", "surprise"], "one")] * 2)
     (page,) = pages
     assert not overlaps([box for box in page.boxes if box.height == FILLED and box.edge == "none"])
 
@@ -140,7 +168,7 @@ def test_no_cells_overlap(pages: list[Page]) -> None:
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_any_text_can_be_drawn(cell: CellName, pages: list[Page]) -> None:
     found = watched(cell, HARD)
-    figure = draw_gates([Shown(found, [4], list(found.quantities), r"$\bad$" + HARD)])
+    figure = draw_gates([Shown(found, [4], [*found.quantities, "surprise"], r"$\bad$" + HARD)])
     # A glyph that is missing would be a warning, and so an error.
     figure.savefig(io.BytesIO(), format="png", dpi=30)
     widths = {round(box.width, 3) for box in cells_right_of(pages[0], "4")}

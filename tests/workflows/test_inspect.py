@@ -31,10 +31,15 @@ def test_the_last_layer_its_liveliest_units_and_all_gates_and_states_are_shown()
     found = inspect_text(random_model(hidden=20), "fade")
     assert (found.watched.layer, len(found.units), found.is_chosen) == (2, 12, True)
     assert found.units == found.watched.liveliest()
-    assert found.names == ["forget", "input", "cell", "output", "hidden"]
+    assert found.names == ["forget", "input", "cell", "output", "hidden", "surprise"]
     assert found.title == "made-up, step 12: LSTM 2x20, layer 2 of 2"
-    assert inspect_text(random_model("gru"), "fade").names == ["reset", "update", "hidden"]
-    assert inspect_text(random_model("rnn"), "fade").names == ["hidden"]
+    assert inspect_text(random_model("gru"), "fade").names == [
+        "reset",
+        "update",
+        "hidden",
+        "surprise",
+    ]
+    assert inspect_text(random_model("rnn"), "fade").names == ["hidden", "surprise"]
     named = inspect_text(random_model(), "fade", units=parse_units("4,0-1,1"), layer=1)
     assert (named.units, named.watched.layer, named.is_chosen) == ([4, 0, 1], 1, False)
 
@@ -99,10 +104,9 @@ def test_several_models_read_the_same_text_or_are_refused() -> None:
     first, second = inspect_with_each(models, "fade")
     assert (first.watched.text, second.watched.text) == ("fade", "fade")
     assert (first.names, second.names) != ([], first.names)
-    with pytest.raises(
-        UnknownCharacterError, match="^the run 'made-up' does not know the character"
-    ):
-        inspect_with_each(models, "fa\u00e9e")
+    told = r"^the run 'made-up' does not know the character 'X' .* at position 3"
+    with pytest.raises(UnknownCharacterError, match=told):
+        inspect_with_each(models, "faXe")
     with pytest.raises(UsageError, match=r"different lengths \(3, 2\), .* --on-unknown replace"):
         inspect_with_each(models, "f\u4e2da", on_unknown="skip")
     texts = [one.watched.text for one in inspect_with_each(models, "f\u4e2d", on_unknown="replace")]

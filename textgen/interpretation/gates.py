@@ -1,5 +1,6 @@
 """Record a layer's gates and states at each character of a text, and the network's predictions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -49,6 +50,8 @@ QUANTITIES = {
 KEEPING = ("forget", "update")
 # Quantities shown only if the user names them.
 ASIDE = ("candidate",)
+# What can be shown besides quantities: the surprise of each character, and the guesses.
+SURPRISE = "surprise"
 
 
 class Guess(NamedTuple):
@@ -113,6 +116,31 @@ def quantities_of(cell: Cell) -> list[str]:
     """Return the names of a cell's gates and states, in the order of `QUANTITIES`."""
     known = (*cell.gates_type._fields, *cell.state_type._fields)
     return [name for name in QUANTITIES if name in known]
+
+
+def aligned_rows(names: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Arrange what is shown of several models side by side, in as few rows as possible.
+
+    What several models have stands in one row. The order of each model is kept.
+
+    Args:
+        names: what is shown of each model, in the order of `QUANTITIES`, `SURPRISE` at the end.
+
+    Returns:
+        Rows with a name for each model; empty where there is nothing beside the others.
+
+    >>> aligned_rows([["forget", "cell", "hidden"], ["update", "hidden"]])
+    [['forget', 'update'], ['cell', ''], ['hidden', 'hidden']]
+    """
+    rows, ends = list[list[str]](), [0] * len(names)
+    for name in (*QUANTITIES, SURPRISE):
+        having = [index for index, shown in enumerate(names) if name in shown]
+        if having:
+            row = max(ends[index] for index in having)
+            rows += [[""] * len(names) for _ in range(row + 1 - len(rows))]
+            for index in having:
+                rows[row][index], ends[index] = name, row + 1
+    return rows
 
 
 def shares_of_colours(name: str, values: NDArray[np.floating]) -> NDArray[np.float64]:

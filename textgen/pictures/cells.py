@@ -20,10 +20,15 @@ FILLED, STRIP = 0.92, 2.2
 LEFT, RIGHT = 6, 14
 # Narrowest part of a page, which has room for titles and legends, in columns.
 NARROWEST = 64
-# Names of colour maps. A gate is black at 0 and white at 1. A state is blue below 0, red above.
-GATES, STATES, PROBABILITIES = "gray", "RdBu_r", "Greys"
+# Names of colour maps, with the hues of the terminal. Gates and probabilities are pale at 0 and
+# green at 1. States are blue below 0 and red above; pale is nearest to 0.
+SHARES, STATES = "Greens", "RdBu_r"
+# Share and distance of a signed share from the middle from which letters are white.
+DARK_SHARE, DARK_STATE = 0.6, 0.35
 # Number of steps of the bar that explains a colour map, and its width in columns.
 STEPS, BAR = 24, 12
+# Width in columns of a letter of the font of titles, on average.
+SANS_COLUMN = 0.88
 # Colours of frames and of bars.
 FRAME, BARS = "#bbbbbb", "#888888"
 
@@ -106,7 +111,7 @@ class Cells:
 def explain_colours(page: "Page", x: float, y: float, low: str, colours: str, high: str) -> None:
     """Draw a bar of a colour map between the meanings of its ends, in one line."""
     page.text(x, y, low, colour=GREY, family=SANS)
-    x += 0.88 * len(low) + 1.5
+    x += SANS_COLUMN * len(low) + 1.5
     for number, shade in enumerate(shades(colours, np.linspace(0, 1, STEPS))):
         page.box(x + number * BAR / STEPS, y + 0.1, BAR / STEPS, 0.8, shade)
     page.box(x, y + 0.1, BAR, 0.8, "none", BARS)

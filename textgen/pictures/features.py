@@ -7,6 +7,7 @@ from textgen.interpretation.gates import format_extent, shares_of_colours
 from textgen.interpretation.units import Example
 from textgen.pictures.cells import (
     BARS,
+    DARK_STATE,
     LEFT,
     NARROWEST,
     RIGHT,
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 # Height of the bars of a feature, and of the room between two examples, in lines.
 FEATURE, BETWEEN = 0.9, 0.7
-# Distance of a share from the middle of the colours from which letters are white.
-STRONG = 0.35
 
 
 @own_style()
@@ -58,7 +57,7 @@ def draw_features(examples: Sequence[Example], title: str, memory: str) -> "Figu
         )
         y = page.note(0, y - 0.1, where, across) + 0.1
         shares = shares_of_colours(memory, state)
-        letters = ["white" if abs(share - 0.5) > STRONG else "black" for share in shares]
+        letters = ["white" if abs(share - 0.5) > DARK_STATE else "black" for share in shares]
         cells.row(y, "unit", list(shades(STATES, shares)), format_extent(state))
         cells.text(y, text, letters)
         y += 1.1

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from textgen.errors import SettingError, UnknownCharacterError, UsageError
 from textgen.generation.model import Model
-from textgen.interpretation.gates import ASIDE, QUANTITIES, Watched, quantities_of, watch
+from textgen.interpretation.gates import (
+    ASIDE,
+    QUANTITIES,
+    SURPRISE,
+    Watched,
+    quantities_of,
+    watch,
+)
 from textgen.network.cells import CELLS
 from textgen.settings import OnUnknown, check_number
 
@@ -29,7 +36,7 @@ class Inspection:
         watched: values of the layer at each character.
         units: units to show, counted from 0.
         is_chosen: whether the units were chosen because they vary most.
-        names: names of the quantities to show.
+        names: names of the quantities to show, and `surprise` at the end if that is shown.
     """
 
     model: Model
@@ -55,7 +62,8 @@ class Inspection:
     def to_json(self) -> dict[str, Any]:
         """Return the inspection as JSON can hold it, rounded to 4 decimals."""
         settings, watched = self.model.config.settings, self.watched
-        kept = {name: watched.kept(name) for name in self.names}
+        names = [name for name in self.names if name in QUANTITIES]
+        kept = {name: watched.kept(name) for name in names}
         return {
             **origin_of(self.model),
             "cell": settings.cell,
@@ -64,7 +72,7 @@ class Inspection:
             "layer": watched.layer,
             "units": self.units,
             "text": watched.text,
-            "quantities": {name: _rounded(self.values(name)) for name in self.names},
+            "quantities": {name: _rounded(self.values(name)) for name in names},
             "kept": {name: _rounded(mean) for name, mean in kept.items() if mean is not None},
             "bits": _rounded(watched.bits),
             "guesses": [
@@ -100,16 +108,17 @@ def parse_units(text: str) -> list[range]:
 
 
 def parse_show(text: str) -> list[str]:
-    """Read a list of quantities such as `forget,cell`.
+    """Read a list of what to show, such as `forget,cell,surprise`.
 
     Raises:
         SettingError: if one of them is unknown.
     """
+    known = (*QUANTITIES, SURPRISE)
     names = [name.strip() for name in text.split(",")]
     for name in names:
-        if name not in QUANTITIES:
-            raise SettingError("show", name, f"some of {','.join(QUANTITIES)}")
-    return [name for name in QUANTITIES if name in names]
+        if name not in known:
+            raise SettingError("show", name, f"some of {','.join(known)}")
+    return [name for name in known if name in names]
 
 
 def inspect_text(
@@ -128,7 +137,8 @@ def inspect_text(
         text: text of at most 10,000 characters.
         layer: number of the layer, counted from 1; None for the last.
         units: units to show; none for the twelve whose memory varies most.
-        names: names of the quantities to show; none for the cell's gates and states.
+        names: names of the quantities to show, and `surprise`; none for the cell's gates and states
+            and the surprise.
         on_unknown: what to do with characters that the model does not know.
 
     Raises:
@@ -183,9 +193,9 @@ def inspect_with_each(models: Sequence[Model], text: str, **options: Any) -> lis
 
 def _shown_names(title: str, known: list[str], names: Sequence[str]) -> list[str]:
     for name in names:
-        if name not in known:
+        if name not in (*known, SURPRISE):
             raise UsageError(
                 f"{'an' if title == 'LSTM' else 'a'} {title} has no {QUANTITIES[name].title}; "
                 f"it has {', '.join(known)}"
             )
-    return list(names) or [name for name in known if name not in ASIDE]
+    return list(names) or [*(name for name in known if name not in ASIDE), SURPRISE]

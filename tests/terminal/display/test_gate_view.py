@@ -7,7 +7,7 @@ import pytest
 from tests.networks import random_model
 from textgen.readable import width
 from textgen.terminal.display.gate_view import Style, format_inspections
-from textgen.terminal.display.heat_map import GREYS
+from textgen.terminal.display.heat_map import SHARES
 from textgen.workflows.inspect import Inspection, inspect_text, inspect_with_each
 
 PLAIN = Style(columns=80, colours=False, is_plain=False)
@@ -15,7 +15,7 @@ PLAIN = Style(columns=80, colours=False, is_plain=False)
 
 def handmade() -> Inspection:
     """Return an LSTM's text of four characters whose gates and states were chosen."""
-    found = inspect_text(random_model(hidden=2), "ab\nc", names=["forget", "cell"])
+    found = inspect_text(random_model(hidden=2), "ab\nc", names=["forget", "cell", "surprise"])
     watched = found.watched
     forget = np.array([[1, 0.5], [0.9, 0.9], [0, 0.1], [0.5, 0.3]], np.float32)
     cell = np.array([[2, 0], [1, -0.2], [-2, 0.1], [-2, 2]], np.float32)
@@ -33,8 +33,8 @@ def test_a_heat_map_says_what_is_kept_where() -> None:
         "  0   0.00   1.00 \u2588\u2588 \u2592",
         "  1   0.10   0.90 \u2592\u2588 \u2591",
         "all   0.05   0.90 \u2587\u2588\u2581\u2584",
-        "all: the mean of the 2 units, from 0.05 "
-        "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588 to 0.90",
+        "all: the mean of the 2 units, from 0 "
+        "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588 to 1",
         "forgets most at ab[\u21b5] 0.05 ab\u21b5[c] 0.40 [a] 0.75 a[b] 0.90",
         "keeps most at a[b] 0.90 [a] 0.75 ab\u21b5[c] 0.40 ab[\u21b5] 0.05",
     ]
@@ -65,7 +65,7 @@ def test_a_narrow_terminal_has_the_numbers_below_the_rows() -> None:
 def test_several_models_stand_side_by_side_with_the_text_cut_alike() -> None:
     text = "fade a bed " * 9
     models = [random_model(hidden=20), random_model("gru")]
-    found = inspect_with_each(models, text, names=["hidden"])
+    found = inspect_with_each(models, text, names=["hidden", "surprise"])
     wide = format_inspections(found, replace(PLAIN, columns=100)).split("\n")
     assert max(map(width, wide)) <= 100
     assert re.fullmatch("A: made-up, .* LSTM 2x20, .* B: made-up, .* GRU 2x5, .*", wide[0])
@@ -93,7 +93,7 @@ def test_models_with_different_gates_stand_side_by_side_too() -> None:
 
 
 def test_guesses_stand_below_the_characters_they_were_for() -> None:
-    found = inspect_text(random_model(), "fade", names=["hidden"])
+    found = inspect_text(random_model(), "fade", names=["surprise"])
     lines = format_inspections([found], PLAIN).split("\n")
     begin = lines.index("SURPRISE of each character, and the 5 most probable characters")
     guesses = found.watched.guesses
@@ -118,7 +118,7 @@ def test_the_same_in_colours_has_the_same_text() -> None:
     assert "                  ab\u21b5c" in lines
     label = "  1   0.10   0.90 "
     row = next(line for line in colours.split("\n") if line.startswith(f"{label}\x1b"))
-    steps = [GREYS[int(value * 25)] for value in (0.5, 0.9, 0.1, 0.3)]
+    steps = [SHARES[int(value * 6)] for value in (0.5, 0.9, 0.1, 0.3)]
     assert row == label + "".join(f"\x1b[{step}m \x1b[0m" for step in steps)
 
 
@@ -139,3 +139,31 @@ def test_nothing_in_a_text_drives_a_terminal(columns: int, colours: bool, is_pla
 def test_no_more_than_ascii_is_drawn_where_there_is_no_more() -> None:
     found = inspect_text(random_model(characters=" abcdef"), "fade a")
     assert format_inspections([found], replace(PLAIN, is_plain=True)).isascii()
+
+
+def test_quantities_stand_beside_the_same_of_other_models_with_one_note_above() -> None:
+    models = [random_model(), random_model("gru"), random_model("rnn")]
+    found = inspect_with_each(models, "fade")
+    lines = format_inspections(found, replace(PLAIN, columns=100)).split("\n")
+    (hidden,) = [line for line in lines if "HIDDEN STATE" in line]
+    assert re.findall("[ABC]: HIDDEN", hidden) == ["A: HIDDEN", "B: HIDDEN", "C: HIDDEN"]
+    assert re.findall("[ABC]: [A-Z]+ GATE", "\n".join(lines)) == [
+        "A: FORGET GATE",
+        "B: RESET GATE",
+        "A: INPUT GATE",
+        "B: UPDATE GATE",
+        "A: OUTPUT GATE",
+    ]
+    for columns in (20, 60, 100):
+        text = " ".join(format_inspections(found, replace(PLAIN, columns=columns)).split())
+        assert text.count("the lowest and the highest value of a unit") == 1
+
+
+def test_only_what_is_named_is_shown() -> None:
+    model = random_model()
+    hidden = format_inspections([inspect_text(model, "fade", names=["hidden"])], PLAIN)
+    assert "SURPRISE" not in hidden
+    alone = format_inspections([inspect_text(model, "fade", names=["surprise"])], PLAIN)
+    assert "SURPRISE" in alone
+    assert "beside each row" not in alone
+    assert "varies most" not in alone

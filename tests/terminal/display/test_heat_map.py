@@ -4,8 +4,8 @@ from textgen.readable import width
 from textgen.terminal.display.colours import Tile
 from textgen.terminal.display.heat_map import (
     BARS,
-    GREYS,
     SHADES,
+    SHARES,
     SIGNED,
     SIGNED_MARKS,
     Row,
@@ -25,12 +25,44 @@ def shade(value: float) -> str:
 def test_a_gate_is_darker_the_more_it_is_open() -> None:
     values = (-1, 0, 0.19, 0.21, 0.5, 0.61, 0.79, 0.81, 1, 2)
     assert "".join(map(shade, values)) == "   \u2591\u2592\u2593\u2593\u2588\u2588\u2588"
-    greys = Scale(0, 1, coloured(GREYS))
-    assert [greys.tile(value, 1).colour for value in (0, 0.5, 1)] == [
-        "48;5;16",
-        "48;5;244",
-        "48;5;231",
+    colours = Scale(0, 1, coloured(SHARES))
+    assert [colours.tile(value, 1).colour for value in (0, 0.5, 1)] == [
+        SHARES[0],
+        SHARES[len(SHARES) // 2],
+        SHARES[-1],
     ]
+
+
+def luminance(code: int) -> float:
+    """Return the relative luminance of one of the 256 colours of a terminal (WCAG 2.2)."""
+    if code >= 232:
+        levels = [8 + 10 * (code - 232)] * 3
+    else:
+        levels = [(0, 95, 135, 175, 215, 255)[(code - 16) // 6**k % 6] for k in (2, 1, 0)]
+    parts = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in levels]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def contrast(one: float, other: float) -> float:
+    low, high = sorted((one, other))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("colours", [SHARES, SIGNED])
+def test_colours_are_legible_and_stand_out_of_light_and_dark_terminals(
+    colours: tuple[str, ...],
+) -> None:
+    grounds = []
+    for colour in colours:
+        _, _, letters, _, _, ground = map(int, colour.split(";"))
+        grounds.append(luminance(ground))
+        assert contrast(luminance(letters), grounds[-1]) > 4.5
+        assert contrast(grounds[-1], 0) > 2
+        assert contrast(grounds[-1], 1) > 1.25
+    # Strong colours are far from 0, in the middle of signed numbers and at one end of shares.
+    middle = len(SIGNED) // 2 if colours is SIGNED else 0
+    assert grounds[middle:] == sorted(grounds[middle:], reverse=True)
+    assert grounds[: middle + 1] == sorted(grounds[: middle + 1])
 
 
 def test_a_state_is_marked_by_its_sign_and_size() -> None:
@@ -41,7 +73,7 @@ def test_a_state_is_marked_by_its_sign_and_size() -> None:
     ascii_scale = Scale(-2, 2, marked(SIGNED_MARKS, is_plain=True))
     assert "".join(ascii_scale.tile(v, 1).text for v in (-2, -0.7, 0, 0.7, 2)) == "=-.+#"
     colours = Scale(-1, 1, coloured(SIGNED))
-    assert colours.tile(0, 1).colour == "48;5;16"
+    assert colours.tile(0, 1).colour == SIGNED[len(SIGNED) // 2]
     assert colours.tile(-1, 1).colour == SIGNED[0]
     assert colours.tile(1, 1).colour == SIGNED[-1]
     assert len(SIGNED) % 2 == len(SIGNED_MARKS[0]) % 2 == len(SIGNED_MARKS[1]) % 2 == 1
@@ -54,7 +86,7 @@ def test_a_scale_without_extent_is_in_the_middle() -> None:
 def test_a_bar_shows_all_steps_from_low_to_high() -> None:
     assert Scale(0, 1, marked(BARS, is_plain=True)).bar() == "0123456789"
     bar = Scale(0, 1, coloured(SIGNED)).bar()
-    assert bar.count("\x1b[48") == len(SIGNED)
+    assert bar.count("\x1b[38") == len(SIGNED)
 
 
 def test_what_stands_for_a_character_takes_room_and_does_nothing() -> None:

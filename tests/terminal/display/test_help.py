@@ -54,3 +54,13 @@ def test_options_stand_beside_their_text_or_above_it() -> None:
         "  one-and-two",
         "",
     ]
+
+
+def test_arguments_are_named_without_their_types(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in COMMANDS:
+        page = help_of(capsys, monkeypatch, name, 100)
+        assert "list[" not in page, name
+        if "Arguments:" in page:
+            assert "<" not in page[page.index("Arguments:") : page.index("Options:")], name

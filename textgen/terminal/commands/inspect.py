@@ -12,7 +12,7 @@ from textgen.errors import UsageError
 from textgen.readable import unescape
 from textgen.settings import PROMPT_UNKNOWN, OnUnknown, check_number
 from textgen.terminal.commands.completion import complete_run
-from textgen.terminal.commands.options import AsJson, Model, Output, Progress, Quiet, Unknown
+from textgen.terminal.commands.options import AsJson, Model, Progress, Quiet, Unknown
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import one_run, several_runs
 from textgen.terminal.commands.text_input import text_chunks, text_name
@@ -72,13 +72,22 @@ def inspect(
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="Quantities to show, separated by commas: forget, input, reset, update, "
-            "candidate, cell, output or hidden; by default all that the network has, except "
-            "candidate.",
+            help="What to show, separated by commas: forget, input, reset, update, candidate, "
+            "cell, output, hidden, and surprise with the guesses; by default all that the network "
+            "has, except candidate.",
         ),
     ] = None,
     on_unknown: Unknown = PROMPT_UNKNOWN,
-    output: Output = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Draw a picture into this .png or .svg file; without --find, of at most 300 "
+            "characters.",
+            metavar="FILE",
+        ),
+    ] = None,
     find: Annotated[
         bool,
         typer.Option("--find", help="Find units that follow a feature of a long text."),
@@ -101,7 +110,7 @@ def inspect(
 ) -> None:
     """Show gates, states and predictions at each character of a text.
 
-    Several runs are shown side by side.
+    Several runs are shown side by side where the terminal is wide enough.
     """
     line = ProgressLine(progress, quiet=quiet, first_at_once=find)
     if find:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from textgen.interpretation.gates import (
     GUESSES,
     QUANTITIES,
+    SURPRISE,
     Guess,
+    aligned_rows,
     format_extent,
     shares_of_colours,
 )
@@ -21,9 +23,10 @@ from textgen.terminal.display.colours import CURVE_LETTERS, Tile
 from textgen.terminal.display.heat_map import (
     BAR,
     BARS,
-    GREYS,
     LABEL,
+    MIN_ROOM,
     SHADES,
+    SHARES,
     SIGNED,
     SIGNED_MARKS,
     Row,
@@ -43,12 +46,11 @@ if TYPE_CHECKING:
 NAMED = 4
 # Width in columns of the context shown before a listed character.
 BEFORE = 4
-# Smallest width in columns of an inspection with numbers beside its rows, and of each of several
-# inspections side by side; the columns between two of these; the width of the numbers.
-NARROWEST, BETWEEN, EXTENT = 44, 3, 14
+# Smallest width in columns of an inspection with numbers beside its rows, if its text does not fit
+# into less, and of each of several inspections side by side; the columns between two of these; the
+# width of the numbers.
+NARROWEST, LEAST_BESIDE, BETWEEN, EXTENT = 44, 30, 3, 14
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
-# Colours of text on dark and on light greys.
-LIGHT, DARK = "97", "30"
 # Number of colours of a terminal that shows them.
 COLOURS = 256
 
@@ -69,7 +71,7 @@ class Style:
 
     def scale(self, *, is_signed: bool) -> Scale:
         """Return the scale of shares in [0, 1] of a gate, or of a state if `is_signed`."""
-        colours, marks = (SIGNED, SIGNED_MARKS) if is_signed else (GREYS, SHADES)
+        colours, marks = (SIGNED, SIGNED_MARKS) if is_signed else (SHARES, SHADES)
         steps = coloured(colours) if self.colours else marked(marks, is_plain=self.is_plain)
         return Scale(0, 1, steps)
 
@@ -90,21 +92,26 @@ def format_inspections(inspections: "Sequence[Inspection]", style: Style) -> str
     """
     count = len(inspections)
     half = (style.columns - BETWEEN * (count - 1)) // count
-    is_beside = count > 1 and half >= NARROWEST
+    is_beside = count > 1 and half >= LEAST_BESIDE
     given = replace(style, columns=half) if is_beside else style
     views = [
         _View(one, inspections, given, f"{letter}: " if count > 1 else "")
         for letter, one in zip(CURVE_LETTERS, inspections, strict=False)
     ]
+    rows = [[view.heading() for view in views]]
+    for names in aligned_rows([one.names for one in inspections]):
+        rows.append([view.block(name) for view, name in zip(views, names, strict=True)])
     if is_beside:
-        columns = [list(view.blocks()) for view in views]
-        rows = zip_longest(*columns, fillvalue=[])
-        return "\n\n".join("\n".join(_side_by_side(blocks, half)) for blocks in rows)
-    names = [name for name in QUANTITIES if any(name in one.names for one in inspections)]
-    blocks = [view.heading() for view in views]
-    blocks += [view.quantity(name) for name in names for view in views if view.has(name)]
-    blocks += [view.expectations() for view in views]
-    return "\n\n".join("\n".join(block) for block in blocks)
+        blocks = ["\n".join(_side_by_side(row, half)) for row in rows]
+    else:
+        lines = ["\n".join(block) for row in rows for block in row]
+        blocks = [block for block in lines if block]
+    if any(name != SURPRISE for one in inspections for name in one.names):
+        note = "\n".join(wrap(views[0].note(), style.columns))
+        # The note stands once, below the headings.
+        at = 1 if is_beside else count
+        blocks[at - 1] += f"\n{note}"
+    return "\n\n".join(blocks)
 
 
 def _side_by_side(blocks: Sequence[Iterable[str]], columns: int) -> Iterator[str]:
@@ -135,10 +142,12 @@ class _View:
         """
         self._inspection, self._style, self._letter = inspection, style, letter
         self._signs = [sign(character) for character in inspection.watched.text]
-        self._has_numbers = style.columns >= NARROWEST
         self._num_rows = max(len(one.units) for one in inspections)
         units = max(len(str(unit)) for one in inspections for unit in one.units)
-        self._left = max(units, 3) + EXTENT if self._has_numbers else LABEL
+        left = max(units, 3) + EXTENT
+        fitting = left + 1 + max(sum(map(width, self._signs)), MIN_ROOM)
+        self._has_numbers = style.columns >= min(NARROWEST, fitting)
+        self._left = left if self._has_numbers else LABEL
         # Ranks of guesses that are likely anywhere; the others have no row of probabilities.
         self._num_likely = 1 + max(
             rank
@@ -154,34 +163,34 @@ class _View:
                 shown = (one.watched.text[index], *(guess.character for guess in guesses))
                 self._widths[index] = max(self._widths[index], *(width(sign(c)) for c in shown))
 
-    def has(self, name: str) -> bool:
-        """Return whether a quantity is shown."""
-        return name in self._inspection.names
-
-    def blocks(self) -> Iterator[Iterable[str]]:
-        """Yield all blocks from top to bottom."""
-        yield self.heading()
-        yield from map(self.quantity, self._inspection.names)
-        yield self.expectations()
+    def block(self, name: str) -> Iterator[str]:
+        """Yield the lines of what has a name in `aligned_rows`; none for an empty name."""
+        if name == SURPRISE:
+            yield from self.expectations()
+        elif name:
+            yield from self.quantity(name)
 
     def heading(self) -> Iterator[str]:
         """Yield the lines that say what is shown."""
         inspection, columns = self._inspection, self._style.columns
         settings, watched = inspection.model.config.settings, inspection.watched
         yield from wrap(self._letter + one_line(inspection.title), columns)
-        if inspection.is_chosen and len(inspection.units) < settings.hidden_size:
+        has_units = inspection.names != [SURPRISE]
+        if has_units and inspection.is_chosen and len(inspection.units) < settings.hidden_size:
             memory = QUANTITIES[watched.memory].title
             chosen = (
                 f"showing the {len(inspection.units)} units whose {memory} varies most in this "
                 "text, numbered from 0; --units shows others"
             )
             yield from wrap(chosen, columns)
-        note = (
+
+    def note(self) -> str:
+        """Say what the numbers and the colours of the rows are."""
+        return (
             f"{'beside each row' if self._has_numbers else 'below the rows'}: the lowest and the "
             "highest value of a unit; a state is scaled row by row, strongest where it is farthest "
             "from 0"
         )
-        yield from wrap(note, columns)
 
     def quantity(self, name: str) -> Iterator[str]:
         """Yield the lines of a block for a gate or a state."""
@@ -200,8 +209,7 @@ class _View:
         rows += [Row("-", [])] * (self._num_rows - len(rows))
         kept = inspection.watched.kept(name)
         if kept is not None:
-            least, most = float(kept.min()), float(kept.max())
-            bars = Scale(least, most, marked(BARS, is_plain=style.is_plain))
+            bars = Scale(0, 1, marked(BARS, is_plain=style.is_plain))
             rows.append(Row(self._label("all", format_extent(kept)), self._tiles(bars, kept)))
         yield from format_rows(self._signs, rows, style.columns, self._left)
         if not self._has_numbers:
@@ -220,10 +228,7 @@ class _View:
         """Yield what the row of all units shows."""
         inspection, style = self._inspection, self._style
         text, units = inspection.watched.text, inspection.model.config.settings.hidden_size
-        mean = (
-            f"all: the mean of the {units} units, "
-            f"from {bars.low:.2f} {bars.bar()} to {bars.high:.2f}"
-        )
+        mean = f"all: the mean of the {units} units, from 0 {bars.bar()} to 1"
         yield from wrap(mean, style.columns)
         order = np.argsort(kept, kind="stable").tolist()
         yield from _named("forgets most at", order[:NAMED], kept, text, style)
@@ -246,7 +251,7 @@ class _View:
         rows = [Row("bits", bits)]
         for rank in range(max(map(len, watched.guesses))):
             column = [guesses[rank] for guesses in watched.guesses[:-1]]
-            rows.append(Row(str(rank + 1), _guess_tiles(column, widths, scale, style)))
+            rows.append(Row(str(rank + 1), _guess_tiles(column, widths, scale)))
             if not style.colours and rank < self._num_likely:
                 tenths = [
                     Tile(_fill(_tenths(guess.probability), size))
@@ -304,16 +309,11 @@ def _words(text: str) -> list[tuple[str, int]]:
     return [(word, width(word)) for word in text.split()]
 
 
-def _guess_tiles(
-    guesses: Sequence[Guess], widths: Sequence[int], scale: Scale, style: Style
-) -> list[Tile]:
+def _guess_tiles(guesses: Sequence[Guess], widths: Sequence[int], scale: Scale) -> list[Tile]:
     tiles = []
     for guess, size in zip(guesses, widths, strict=True):
         text = _fill(sign(guess.character), size)
-        colour = scale.tile(guess.probability, 1).colour
-        if style.colours:
-            colour = f"{colour};{DARK if guess.probability > 0.5 else LIGHT}"
-        tiles.append(Tile(text, colour))
+        tiles.append(Tile(text, scale.tile(guess.probability, 1).colour))
     return tiles
 
 

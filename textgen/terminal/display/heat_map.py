@@ -7,12 +7,18 @@ from typing import NamedTuple
 from textgen.readable import visible, width
 from textgen.terminal.display.colours import Tile, paint
 
-# Backgrounds from black to white, among the 256 colours of a terminal.
-GREYS = tuple(f"48;5;{code}" for code in (16, *range(233, 256), 231))
-# Backgrounds from light blue over black to yellow, for signed numbers.
-BLUES = (45, 39, 33, 32, 26, 25, 19, 18, 17)
-REDS = (52, 88, 124, 160, 166, 202, 208, 214, 220)
-SIGNED = tuple(f"48;5;{code}" for code in (*BLUES, 16, *REDS))
+# Letters on backgrounds among the 256 colours of a terminal, which do not depend on its theme. They
+# have the hues of the pictures: shares from pale to a strong green, and signed numbers from blue
+# over pale to red. No colour is so light or so dark that it is lost on a light or a dark terminal.
+BLACK, WHITE = "38;5;16;48;5;", "38;5;231;48;5;"
+SHARES = tuple(
+    [f"{BLACK}{code}" for code in (254, 151, 114, 71)] + [f"{WHITE}{code}" for code in (28, 22)]
+)
+SIGNED = (
+    f"{WHITE}25",
+    *(f"{BLACK}{code}" for code in (32, 74, 153, 254, 217, 203)),
+    *(f"{WHITE}{code}" for code in (160, 124)),
+)
 # Marks for a terminal without colours. The second string is for a terminal with ASCII only.
 SHADES = (" \u2591\u2592\u2593\u2588", " .:oO")
 SIGNED_MARKS = ("\u2261=-\u00b7+*#", "=-.+#")

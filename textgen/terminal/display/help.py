@@ -1,5 +1,6 @@
 """The help of commands, wrapped at words in terminals of any width."""
 
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ MOST_COLUMNS = 100
 MOST_TERM, LEAST_TEXT = 30, 38
 # Smallest width at which options are indented.
 INDENTED = 40
+# The type that Typer writes after the name of an argument, such as `RUN <list[str]>`. It tells
+# people nothing.
+ARGUMENT_TYPE = re.compile(r"^(?!-)(.*) <[^|<>]*>$")
 
 
 class HelpFormatter:
@@ -61,6 +65,7 @@ class HelpFormatter:
 
     def write_dl(self, rows: Sequence[tuple[str, str]]) -> None:
         """Write a list of options, arguments or commands, each with the text that explains it."""
+        rows = [(ARGUMENT_TYPE.sub(r"\1", term), text) for term, text in rows]
         left = self._indent + min(max(width(term) for term, _ in rows), MOST_TERM) + 2
         is_beside = self._columns - left >= LEAST_TEXT
         indent, step = (self._indent, 4) if self._columns >= INDENTED else (0, 2)
