@@ -155,7 +155,10 @@ def test_a_finished_run_says_so_and_can_be_trained_further(finished_run: Path) -
     before = content(finished_run, 12)
     events = list(resume_training("r", Supervision()))
     assert "finished after 12 steps" in notes(events)
-    assert len(events) == 1
+    ended = events[1]
+    assert len(events) == 2
+    assert isinstance(ended, Ended)
+    assert (ended.is_old, ended.finished, ended.step) == (True, True, 12)
     list(resume_training("r", Supervision(keep=99), steps=6))
     run = Run(finished_run)
     assert content(run.path, 12) == before

@@ -68,7 +68,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class Ended:
-    """Training has ended, and everything is saved.
+    """Training has ended, and everything is saved; or there was nothing to train.
 
     Attributes:
         run: the run.
@@ -77,6 +77,7 @@ class Ended:
         finished: whether the plan is complete, or has ended early since the loss no longer fell.
         best_step: the step of the checkpoint with the lowest validation loss.
         best_loss: that loss in nats per character; None if it was never measured.
+        is_old: whether the run was finished before, so that no step was made. A note says so.
     """
 
     run: Run
@@ -85,6 +86,7 @@ class Ended:
     finished: bool
     best_step: int
     best_loss: float | None
+    is_old: bool = False
 
 
 Event = Note | Working | Planned | Report | Sampled | Saved | Ended

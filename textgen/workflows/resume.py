@@ -19,7 +19,7 @@ from textgen.runs.run import TOKENS, Run
 from textgen.runtime.devices import check_devices, make_mesh
 from textgen.settings import TrainingSettings
 from textgen.training.loop import Trainer
-from textgen.workflows.events import Event, Note, Planned
+from textgen.workflows.events import Ended, Event, Note, Planned
 from textgen.workflows.recover import newest_sound, progress_of, restore
 from textgen.workflows.supervise import (
     Supervision,
@@ -55,7 +55,7 @@ def resume_training(
 
     Yields:
         Events: notes, then `Planned`, then the events of `supervise`. A finished run that is not
-        trained further yields one note only.
+        trained further yields a note and `Ended` only.
 
     Raises:
         RunNotFoundError: if there is no such run.
@@ -85,6 +85,9 @@ def resume_training(
             raise _not_finished_error(run, record, step, damaged.values())
         if finished and not further:
             yield Note(_describe_finished(run, record, step))
+            best = run.best_step(damaged=True)
+            loss = run.validation_losses(damaged=True).get(best)
+            yield Ended(run, record, step, True, best, loss, is_old=True)
             return
         check_stop_after(supervision, step)
         for number, error in damaged.items():

@@ -62,6 +62,24 @@ def test_json_is_the_only_output_and_has_a_line_for_each_event(
     }
 
 
+def test_resuming_a_finished_run_ends_with_done_too(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = train(capsys, "--resume", "fox", "--json")
+    assert (code, err) == (0, "")
+    note, done = map(json.loads, out.splitlines())
+    assert "is finished after 20 steps" in note["text"]
+    run = Run(tiny_run)
+    bits = bits_per_character(run.validation_losses()[run.best_step()])
+    assert (done["type"], done["finished"], done["step"]) == ("done", True, 20)
+    assert (done["best_step"], done["best_bits_per_character"]) == (run.best_step(), bits)
+    told = train(capsys, "--resume", "fox")
+    assert told[:2] == (0, "")
+    assert told[2].startswith("the run 'fox' is finished after 20 steps")
+    assert told[2].count("\n") == 1
+    assert train(capsys, "--resume", "fox", "--quiet") == (0, "", "")
+
+
 def test_an_error_with_json_is_json_too(
     tiny_run: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -165,7 +165,8 @@ class TrainingDisplay:
                 pass
             case Ended():
                 self._live.stop()
-                self._print(format_end(event))
+                if not event.is_old:
+                    self._print(format_end(event))
 
     def say_stopping(self) -> None:
         """Say that training stops as soon as it can. This may be called in any thread."""
