@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,15 +12,17 @@ import pytest
 import safetensors
 
 from tests.networks import CHARACTERS, random_network
-from textgen.data.vocabulary import Vocabulary
+from textgen.data.vocabulary import END, Vocabulary
 from textgen.network.cells import CELLS, sigmoid, tanh
 from textgen.network.inference import next_logits, prepare_parameters, step_network
 from textgen.runs.checkpoint import Checkpoint, ModelConfig, write_checkpoint
+from textgen.runs.run import Run
 from textgen.settings import CellName, Projected
 
 PAGE = Path(__file__).parents[1] / "docs" / "model-file.md"
 NUMPY, TORCH = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
-TEXT = "abc def\u00e9\n\u4e2dT"
+# Its first character is unknown to the networks.
+TEXT = "\u2603abc def\u00e9\n\u4e2dT"
 NETWORKS = [(cell, projected) for cell in get_args(CellName) for projected in get_args(Projected)]
 
 
@@ -37,12 +40,14 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path: Path) -> Checkpoint:
 
 
 def own_logits(checkpoint: Checkpoint) -> np.ndarray:
-    """Return textgen's logits after each character of the text, [T, V]."""
+    """Return textgen's logits after the start and each character of the text, [1 + T, V]."""
     settings, rows = checkpoint.config.settings, []
     prepared = prepare_parameters(checkpoint.parameters)
     zero = np.zeros(settings.hidden_size, np.float32)
     states = (CELLS[settings.cell].fill_state(zero),) * settings.num_layers
-    for token in checkpoint.config.vocabulary.encode(TEXT):
+    start, vocabulary = checkpoint.config.start, checkpoint.config.vocabulary
+    tokens = [*vocabulary.encode_start(start), *vocabulary.encode(TEXT, "replace")]
+    for token in tokens:
         states = step_network(settings, prepared, token, states)
         rows.append(next_logits(settings, prepared, states))
     return np.array(rows)
@@ -65,6 +70,28 @@ def test_the_page_in_pytorch_gives_the_same_logits(checkpoint: Checkpoint) -> No
     pytest.importorskip("torch")
     found = function("torch_logits_of", NUMPY, TORCH)(Path("step-00000012"), TEXT)
     np.testing.assert_allclose(found.numpy(), own_logits(checkpoint), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("characters", ["abc", "a\ue000bc", "\ue000abc", "abc\ue000"])
+def test_the_page_gives_the_ids_of_a_network_with_an_end_symbol(characters: str) -> None:
+    vocabulary = Vocabulary(characters.replace("\ue000", END))
+    is_end = vocabulary.end_id is not None
+    settings, _ = random_network(vocab_size=len(vocabulary))
+    config = ModelConfig(settings, vocabulary, END if is_end else "a", "nfc")
+    text = "cabxa\u0301"
+    expected = [*vocabulary.encode_start(config.start), *vocabulary.encode("cabx\u00e1", "replace")]
+    assert function("ids_of", NUMPY)(config.to_json(), text) == expected
+
+
+def test_the_page_reads_the_checkpoint_that_textgen_uses(tiny_run: Path) -> None:
+    run, best = Run(tiny_run), function("best_checkpoint", NUMPY)
+    written = run.load(20, train_state=True)
+    for step, loss in ((30, 0.5), (40, 0.25), (50, 0.25), (60, None)):
+        run.save(replace(written, step=step, validation_loss=loss))
+        assert best(tiny_run) == run.folder(run.best_step())
+    for step in run.steps():
+        run.remove([step] * (step < 60))
+    assert best(tiny_run) == run.folder(60)
 
 
 def test_the_formulas_in_the_file_are_those_of_the_cell(checkpoint: Checkpoint) -> None:
