@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from tests.conftest import TEXT
-from textgen.data.vocabulary import Vocabulary
+from tests.networks import random_network
+from textgen.data.vocabulary import END, Vocabulary
 from textgen.errors import CorpusError, UsageError
 from textgen.evaluation.baselines import Measuring, compressor_loss, ngram_losses
 from textgen.generation.model import Model
 from textgen.network.model import network_function, zero_states
+from textgen.runs.checkpoint import ModelConfig
 from textgen.settings import OnUnknown
 from textgen.workflows import evaluate as workflow
 from textgen.workflows.evaluate import (
@@ -22,6 +24,7 @@ from textgen.workflows.evaluate import (
     baseline_results,
     encode_text,
     evaluate,
+    measure_network,
 )
 from textgen.workflows.events import Note
 from textgen.workflows.load import load_model
@@ -142,7 +145,7 @@ def test_without_the_training_text_the_rest_is_measured(
     record = model.run.record()
     model.run.write_record(replace(record, corpus=replace(record.corpus, kept=False)))
     (tiny_run / "corpus.tokens").unlink()
-    text, _ = encode_text("the quick fox", "a", model.config.vocabulary, "error")
+    text, _ = encode_text("the quick fox", "a", model.config, "error")
     first, *rest = evaluate(model, text)
     assert isinstance(first, Note)
     assert "dynamic, n-gram and xz are not measured" in first.text
@@ -161,23 +164,44 @@ def test_a_text_too_long_for_simple_models_is_told(
     ]
 
 
+def configured(characters: str, start: str = "\n") -> ModelConfig:
+    settings, _ = random_network(vocab_size=len(characters) + 1)
+    return ModelConfig(settings, Vocabulary(characters), start)
+
+
+@pytest.mark.parametrize("text", ["the quick fox\njumps", "t"])
+def test_a_stream_agrees_with_the_score_of_the_same_text(model: Model, text: str) -> None:
+    tokens, _ = encode_text(text, "a.txt", model.config, "error")
+    (found,) = (
+        one
+        for one in measure_network(model.config.settings, model.parameters, None, tokens)
+        if isinstance(one, Result) and one.protocol == "stream"
+    )
+    bits = model.generator(seed=0).score(text)
+    assert len(bits) == len(tokens) - 1 == len(text)
+    assert found.bits == pytest.approx(bits.mean(), rel=1e-5)
+
+
 def test_unknown_characters_are_counted_and_treated_as_told() -> None:
-    vocabulary = Vocabulary("\nabe")
+    config = configured("\nabe")
     text = "ab\u00e9\na\u00e9\u2603b"
-    for rule, ids in (("skip", [2, 3, 1, 2, 3]), ("replace", [2, 3, 0, 1, 2, 0, 0, 3])):
-        tokens, unknown = encode_text(text, "a.txt", vocabulary, rule)  # type: ignore[arg-type]
+    for rule, ids in (("skip", [1, 2, 3, 1, 2, 3]), ("replace", [1, 2, 3, 0, 1, 2, 0, 0, 3])):
+        tokens, unknown = encode_text(text, "a.txt", config, rule)  # type: ignore[arg-type]
         assert tokens.tolist() == ids
         assert (unknown, tokens.dtype) == (3, np.uint8)
-    assert encode_text("ab\u00e9", "a.txt", vocabulary, "nearest")[0].tolist() == [2, 3, 4]
-    assert encode_text("ab", "a.txt", vocabulary, "error")[1] == 0
+    assert encode_text("ab\u00e9", "a.txt", config, "nearest")[0].tolist() == [1, 2, 3, 4]
+    assert encode_text("ab", "a.txt", config, "error")[1] == 0
+    documents = configured("\nab" + END, start=END)
+    assert encode_text(f"ab{END}b{END}", "a.txt", documents, "error")[0].tolist() == [
+        *(4, 2, 3, 4, 3, 4)
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "rule", "message"),
     [
         ("", "error", "'a.txt': the text is empty"),
-        ("a", "error", "'a.txt': at least 2 characters are needed, got 1$"),
-        ("axx", "skip", "at least 2 characters are needed, got 1 that the model knows"),
+        ("xx", "skip", "'a.txt': it holds no character that the model knows"),
         (
             "ab\nb\nax",
             "error",
@@ -188,4 +212,4 @@ def test_unknown_characters_are_counted_and_treated_as_told() -> None:
 )
 def test_a_text_that_cannot_be_measured_is_told(text: str, rule: OnUnknown, message: str) -> None:
     with pytest.raises(CorpusError, match=message):
-        encode_text(text, "a.txt", Vocabulary("\nab"), rule)
+        encode_text(text, "a.txt", configured("\nab"), rule)

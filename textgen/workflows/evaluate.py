@@ -18,6 +18,7 @@ from textgen.generation.model import Model
 from textgen.network.cells import CELLS
 from textgen.network.model import network_function
 from textgen.network.parameters import Arrays
+from textgen.runs.checkpoint import ModelConfig
 from textgen.runtime.devices import make_mesh
 from textgen.settings import ModelSettings, OnUnknown
 from textgen.workflows.events import Note
@@ -180,25 +181,26 @@ def baseline_results(
 
 
 def encode_text(
-    text: str, name: str, vocabulary: Vocabulary, on_unknown: OnUnknown
+    text: str, name: str, config: ModelConfig, on_unknown: OnUnknown
 ) -> tuple[Tokens, int]:
-    """Encode a text for a model.
+    """Encode a text for a model, with the start before it, so that every character is predicted.
 
     Args:
         text: any text.
         name: name of the text in messages.
-        vocabulary: vocabulary of the model.
+        config: configuration of the model.
         on_unknown: what to do with characters that the model does not know.
 
     Returns:
         The ids, [M] with M at least 2, and the number of unknown characters.
 
     Raises:
-        CorpusError: if the text is too short to measure, or a character is unknown and
+        CorpusError: if there is nothing to measure in the text, or a character is unknown and
             `on_unknown` is `error`.
     """
     if not text:
         raise CorpusError(name, "the text is empty; there is nothing to measure", "text")
+    vocabulary = config.vocabulary
     try:
         tokens = vocabulary.encode_documents(text, on_unknown)
     except UnknownCharacterError as error:
@@ -212,10 +214,9 @@ def encode_text(
             f"choose --on-unknown {rules}",
             "text",
         ) from error
-    if len(tokens) < 2:
-        known = " that the model knows" if len(tokens) < len(text) else ""
-        problem = f"at least 2 characters are needed, got {len(tokens)}{known}"
-        raise CorpusError(name, problem, "text")
+    if not len(tokens):
+        raise CorpusError(name, "it holds no character that the model knows", "text")
+    tokens = np.concatenate([vocabulary.encode_start(config.start), tokens])
     known_ones = {*vocabulary.characters, END}
     unknown = sum(count for one, count in Counter(text).items() if one not in known_ones)
     return tokens.astype(token_dtype(len(vocabulary))), unknown

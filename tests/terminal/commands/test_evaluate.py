@@ -85,15 +85,16 @@ def test_a_text_from_a_file_or_a_pipe_is_measured_as_the_model_reads_it(
     vocabulary = Run(tiny_run).record().config.vocabulary
     code, out, err = run(capsys, "fox", "a.txt", "--on-unknown", "nearest", "--json")
     assert code == 0
-    assert measured == [vocabulary.encode("the\nfex").tolist()]
+    assert measured == [vocabulary.encode("\nthe\nfex").tolist()]
     assert err.startswith("the model does not know 1 of 7 characters (--on-unknown nearest)\n")
     content = json.loads(out)
     assert content["type"] == "evaluation"
     assert (content["run"], content["text"], content["unknown"]) == ("fox", "a.txt", 1)
+    assert content["characters"] == 7
     assert [one["protocol"] for one in content["results"]] == ["window", "stream", "dynamic"]
     assert content["results"][0]["nats_per_character"] == 0.693147
     assert json.loads(run(capsys, "a.txt", "--json")[1])["on_unknown"] == "replace"
-    assert measured.pop() == vocabulary.encode("the\nf\u00e9x", "replace").tolist()
+    assert measured.pop() == vocabulary.encode("\nthe\nf\u00e9x", "replace").tolist()
     code, out, err = run(capsys, "fox", "a.txt", "--on-unknown", "error")
     assert (code, out) == (3, "")
     assert err.startswith("textgen: text 'a.txt': ")
@@ -101,7 +102,7 @@ def test_a_text_from_a_file_or_a_pipe_is_measured_as_the_model_reads_it(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"fox")))
     code, out, _ = run(capsys, "fox", "-")
     assert code == 0
-    assert measured[1:] == [vocabulary.encode("fox").tolist()]
+    assert measured[1:] == [vocabulary.encode("\nfox").tolist()]
     assert "on standard input" in out
     assert "The checkpoint was chosen" not in out
 

@@ -66,11 +66,7 @@ def evaluate(
     from textgen.workflows.load import load_model
 
     loaded = load_model(runs[0])
-    from textgen.data.vocabulary import END
-
     text = "".join(text_chunks(sources, rules, [loaded])) if sources else None
-    if text and END in text:
-        text = END + text
 
     from textgen.runtime.environment import prepare_jax
 
@@ -83,8 +79,8 @@ def evaluate(
 
     tokens, unknown = None, 0
     if text is not None:
-        name, vocabulary = text_name(sources), loaded.config.vocabulary
-        tokens, unknown = evaluate.encode_text(text, name, vocabulary, on_unknown)
+        name = text_name(sources)
+        tokens, unknown = evaluate.encode_text(text, name, loaded.config, on_unknown)
         if unknown and not quiet:
             say(
                 f"the model does not know {unknown:,} of {len(text):,} characters "
@@ -103,11 +99,15 @@ def evaluate(
         title = f"Loss of {one_line(loaded.name)} and others on {one_line(measured_on)}"
         save_output(output, draw_bars(bars, title), quiet=quiet)
     if as_json:
+        # Every id but the first is predicted.
+        measured = loaded.validation_tokens() if tokens is None else tokens
+        assert measured is not None
         content = {
             "run": loaded.name,
             "step": loaded.step,
             "sha256": loaded.sha256,
             "text": measured_on,
+            "characters": len(measured) - 1,
             "unknown": unknown,
             "on_unknown": on_unknown,
             "results": [result.to_json() for result in display.results],
