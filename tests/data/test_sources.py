@@ -3,11 +3,12 @@ import io
 import os
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from textgen.data.sources import ReadReport, SourceRules, read_sources
+from textgen.data.sources import ReadReport, SourceRules, is_read_once, read_sources
 from textgen.errors import CorpusError, SettingError, UsageError
 
 
@@ -104,12 +105,32 @@ def test_a_named_file_that_is_not_text_is_refused(
         read(tmp_path / name)
 
 
-def test_a_missing_file_and_a_pipe_are_refused(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_device_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="there is no such file or folder"):
         read(tmp_path / "none")
-    os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CorpusError, match="give its text on standard input, with -"):
-        read(tmp_path / "pipe")
+        read(Path("/dev/null"))
+
+
+def test_a_pipe_is_read_where_it_is_named_and_passed_over_in_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.txt").write_text("a text")
+    pipe = folder / "pipe.jsonl"
+    os.mkfifo(pipe)
+    assert [*read(folder)[0]] == [str(folder / "a.txt")]
+    with ThreadPoolExecutor() as pool:
+        pool.submit(pipe.write_text, '{"text": "one"}\n{"text": "two"}\n')
+        assert read(pipe)[0] == {str(pipe): ["one", "two"]}
+        pool.submit(pipe.write_bytes, gzip.compress(b"packed"))
+        assert read(pipe)[0] == {str(pipe): ["packed"]}
+    assert is_read_once(pipe)
+    assert not is_read_once(folder / "a.txt")
+
+
+def test_standard_input_is_read_once() -> None:
+    with pytest.raises(UsageError, match="only once"):
+        read(Path("-"), Path("-"))
 
 
 def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:

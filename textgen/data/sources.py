@@ -42,7 +42,7 @@ from textgen.data.formats.records import (
     table_records,
     texts_of,
 )
-from textgen.errors import CorpusError, SettingError
+from textgen.errors import CorpusError, SettingError, UsageError
 
 STANDARD_INPUT = "-"
 # Names of copies that editors leave beside a file.
@@ -173,7 +173,10 @@ def read_sources(
     Raises:
         CorpusError: if a source is missing, empty or unreadable. All files that cannot be decoded
             are named in one error, after the others are read.
+        UsageError: if standard input is named twice.
     """
+    if [str(path) for path in paths].count(STANDARD_INPUT) > 1:
+        raise UsageError("standard input can be read only once; name it once")
     reader = _Reader(rules, report)
     for path in paths:
         yield from reader.read(path)
@@ -200,7 +203,7 @@ def check_source(path: Path) -> None:
     """Check that a source is there, without reading it.
 
     Raises:
-        CorpusError: if it is missing, or neither a file nor a folder.
+        CorpusError: if it is missing, or is none of a file, a folder and a pipe.
     """
     if str(path) == STANDARD_INPUT:
         return
@@ -208,16 +211,21 @@ def check_source(path: Path) -> None:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
         raise CorpusError(path, reason_of(error)) from error
-    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
         problem = "neither a file nor a folder; give its text on standard input, with -"
         raise CorpusError(path, problem)
+
+
+def is_read_once(path: Path) -> bool:
+    """Return whether a source is gone once it is read: standard input, or a pipe with a name."""
+    return str(path) == STANDARD_INPUT or path.is_fifo()
 
 
 def load_text(path: Path) -> str:
     """Return the text of a file of at most 64 Mi characters, such as a prompt or a list of words.
 
     Raises:
-        CorpusError: if it is not a regular file, cannot be read, is not UTF-8 or is longer.
+        CorpusError: if it is neither a file nor a pipe, cannot be read, is not UTF-8 or is longer.
     """
     check_source(path)
     if path.is_dir():
@@ -299,7 +307,7 @@ class _Reader:
         before = stamp_of(path)
         with path.open("rb") as file:
             yield from self._stream(file, str(path), is_named=is_named)
-        if stamp_of(path) != before:
+        if not path.is_fifo() and stamp_of(path) != before:
             raise CorpusError(path, "the file changed while it was read; try again")
 
     def _stream(

@@ -6,7 +6,7 @@ import shlex
 from contextlib import suppress
 from pathlib import Path
 
-from textgen.data.sources import STANDARD_INPUT
+from textgen.data.sources import is_read_once
 from textgen.errors import RunError, RunExistsError, RunNotFoundError, SettingError
 from textgen.runs.run import CHECKPOINTS, Run, runs_folder
 
@@ -71,7 +71,7 @@ def new_run_path(name: str | None, corpus: Path) -> Path:
     if name is None:
         whole = corpus.absolute()
         stem = whole.name if whole.is_dir() else whole.stem
-        stem = "stdin" if str(corpus) == STANDARD_INPUT else stem
+        stem = "stdin" if is_read_once(corpus) else stem
         plain = re.sub(r"[^\w.-]+", "-", stem).strip(".-")[:60]
         return free_path(runs_folder() / (plain or "run"))
     path = run_path(name)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textgen.data.prepare import PreparedText, prepare_text
 from textgen.data.shipped import find_corpus, shipped_corpus
-from textgen.data.sources import STANDARD_INPUT
+from textgen.data.sources import STANDARD_INPUT, is_read_once
 from textgen.data.text_rules import TextRules
 from textgen.data.tokens import Tokens, open_tokens
 from textgen.errors import UsageError
@@ -81,8 +81,11 @@ def start_training(
     started = time.perf_counter() if started is None else started
     rules = rules or TextRules(seed=request.asked.get("seed", 0))
     paths = list(corpus_paths) or [shipped_corpus()]
-    if not keep_corpus and STANDARD_INPUT in map(str, paths):
-        raise UsageError("standard input cannot be read again; leave --no-keep-corpus out")
+    held = [Path(rules.validation)] if isinstance(rules.validation, str) else []
+    if not keep_corpus and any(map(is_read_once, [*paths, *held])):
+        raise UsageError("a pipe cannot be read again; leave --no-keep-corpus out")
+    if [str(path) for path in (*paths, *held)].count(STANDARD_INPUT) > 1:
+        raise UsageError("standard input can be read only once; name it once")
     if sum(len(str(path.absolute())) for path in paths) > MAX_PATHS_LENGTH:
         raise UsageError(f"{len(paths):,} files are too many to name; name their folder instead")
     if name is not None:
@@ -186,9 +189,7 @@ def _listed(prepared: PreparedText) -> list[str]:
 def _record_of(prepared: PreparedText, paths: Sequence[Path], rules: TextRules) -> CorpusRecord:
     report = prepared.report
     return CorpusRecord(
-        origin=tuple(
-            str(path) if str(path) == STANDARD_INPUT else str(path.resolve()) for path in paths
-        ),
+        origin=tuple(str(path if is_read_once(path) else path.resolve()) for path in paths),
         sha256=prepared.sha256,
         characters=prepared.characters,
         training_characters=prepared.training_ids,

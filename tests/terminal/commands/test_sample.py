@@ -160,6 +160,7 @@ def test_copies_are_limited_and_need_the_training_text(sample: Say, tiny_run: Pa
         (["--temperature", "warm"], 2, "temperature must be a number in [0, 100], a ramp"),
         (["--temperature", "0.1..2..3"], 2, "temperature must be"),
         (["--prompt", "a", "--prompt-file", "b"], 2, "cannot both be given"),
+        (["--words", "-", "--prompt-file", "-"], 2, "cannot both read standard input"),
         (["--prompt-file", "none.txt"], 3, "'none.txt': there is no such file"),
         (["--words", "."], 3, "list of words '.': it is a folder"),
         (["--prompt-file", "none.txt"], 3, "prompt 'none.txt': there is no such file"),

@@ -86,6 +86,8 @@ def sample(
     """
     if prompt is not None and prompt_file is not None:
         raise UsageError("prompt and prompt-file cannot both be given")
+    if str(prompt_file) == str(asked["words"]) == "-":
+        raise UsageError("prompt-file and words cannot both read standard input")
     named = one_run(run, model)
     settings = sampling_settings(asked)
     check_number("length", length, 0, MAX_LENGTH, whole=True)
