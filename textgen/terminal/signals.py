@@ -34,6 +34,26 @@ class Ending:
     def __init__(self) -> None:
         self.signal: int | None = None
         self.when_requested: Callable[[], None] = lambda: None
+        self._is_interruptible = False
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Let a signal interrupt work that may wait for long, outside of compiled code.
+
+        Raises:
+            KeyboardInterrupt: in the main thread, at the first signal.
+        """
+        self._is_interruptible = True
+        try:
+            yield
+        finally:
+            self._is_interruptible = False
+
+    def interrupt(self, number: int, frame: object) -> None:
+        """Handle a signal in the main thread, as soon as compiled code returns."""
+        if self._is_interruptible:
+            self._is_interruptible = False
+            raise KeyboardInterrupt
 
     @property
     def exit_code(self) -> int:
@@ -66,8 +86,8 @@ def noted_signals() -> Iterator[Ending]:
 
     A signal that is ignored already, as under nohup, stays ignored. Python's own handlers wait
     until compiled code returns, which can take minutes. So a thread reads the signals from the
-    socket to which the interpreter writes them as they arrive. No exception is raised: inside JAX's
-    own code it would crash the process.
+    socket to which the interpreter writes them as they arrive. No exception is raised, except in
+    work that is said to be interruptible: inside JAX's own code it would crash the process.
     """
     ending = Ending()
     taken = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
@@ -82,7 +102,7 @@ def noted_signals() -> Iterator[Ending]:
     thread = threading.Thread(target=watch, daemon=True)
     wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     # The interpreter writes only signals with a handler to the socket.
-    before = {number: signal.signal(number, lambda *_: None) for number in taken}
+    before = {number: signal.signal(number, ending.interrupt) for number in taken}
     thread.start()
     try:
         yield ending

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
@@ -48,12 +49,15 @@ class Supervision:
             training.
         tell: function that is called with each piece of work that may take long before the plan is
             made.
+        interruptible: function that returns a context for work that may wait for long, outside of
+            JAX. There a request to stop raises a KeyboardInterrupt at once.
     """
 
     keep: int = 3
     stop_after: int | None = None
     should_stop: Callable[[], bool] = lambda: False
     tell: Callable[[Working], None] = lambda _: None
+    interruptible: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def check(self) -> None:
         """Stop if asked to. Call this only while there is nothing to save.

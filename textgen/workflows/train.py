@@ -104,7 +104,9 @@ def start_training(
     try:
         with whole_folder(path) as folder:
             supervision.begin("reading the text")
-            prepared = prepare_text(paths, rules, folder / TOKENS, progress=read)
+            # A pipe may wait for its writer for ever.
+            with supervision.interruptible():
+                prepared = prepare_text(paths, rules, folder / TOKENS, progress=read)
             supervision.check()
             vocabulary, corpus_record = prepared.vocabulary, _record_of(prepared, paths, rules)
             corpus_record = replace(corpus_record, kept=keep_corpus)

@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from textgen.evaluation.protocols import bits_per_character
 from textgen.runs.run import Run
 from textgen.terminal.cli import run_command
 from textgen.training.loop import Trainer
+from textgen.workflows.supervise import Supervision
 
 
 def train(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -78,6 +81,37 @@ def test_resuming_a_finished_run_ends_with_done_too(
     assert told[2].startswith("the run 'fox' is finished after 20 steps")
     assert told[2].count("\n") == 1
     assert train(capsys, "--resume", "fox", "--quiet") == (0, "", "")
+
+
+def test_a_pipe_that_nobody_writes_can_be_interrupted(
+    own_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo("pipe")
+    begin = Supervision.begin
+
+    def interrupted(self: Supervision, work: str, seconds: float | None = None) -> None:
+        begin(self, work, seconds)
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    monkeypatch.setattr(Supervision, "begin", interrupted)
+    code, out, err = train(capsys, "pipe")
+    assert (code, out) == (130, "")
+    assert "stopped before the first step: nothing was changed" in err
+    assert list(Path("checkpoints").iterdir()) == []
+
+
+def test_standard_input_is_one_text_and_a_pipe_is_kept(
+    own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo("pipe")
+    for arguments, problem in (
+        (["pipe", "--no-keep-corpus"], "a pipe cannot be read again"),
+        (["fables", "--validation", "-", "--no-keep-corpus"], "a pipe cannot be read again"),
+        (["-", "--validation", "-"], "standard input can be read only once"),
+    ):
+        code, out, err = train(capsys, *arguments)
+        assert (code, out) == (2, "")
+        assert problem in err
 
 
 def test_an_error_with_json_is_json_too(
@@ -179,6 +213,7 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from textgen.training.loop import Trainer
+from textgen.workflows.supervise import Supervision
 advance = Trainer.advance
 def wait(self, *arguments):
     while not Path("go").exists():

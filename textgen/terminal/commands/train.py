@@ -154,7 +154,11 @@ def train(
                 lines.show(event)
 
         supervision = Supervision(
-            keep=keep, stop_after=stop_after, should_stop=ending.requested, tell=show
+            keep=keep,
+            stop_after=stop_after,
+            should_stop=ending.requested,
+            tell=show,
+            interruptible=ending.interruptible,
         )
         if resume is None:
             events = start_training(
