@@ -42,6 +42,21 @@ def test_each_model_is_a_line_of_bits_per_character() -> None:
     assert axes.get_ylim()[0] == 0
 
 
+def test_a_long_course_is_smoothed_over_faint_steps_so_that_models_can_be_told_apart() -> None:
+    course = Course()
+    nats = np.log(2) * np.where(np.arange(8000) // 32 % 2, 1.0, 3.0)
+    course.add(Part("x" * 8000, np.stack([nats, nats + np.log(2)])))
+    (axes,) = draw_course(course, ["run one", "run two"], 8000).axes
+    assert [patch.get_alpha() for patch in axes.patches] == [0.3, 0.3]
+    lines = [line for line in axes.lines if str(line.get_label()).startswith("run")]
+    means = [np.asarray(line.get_ydata()) for line in lines]
+    for found, mean in zip(means, (2, 3), strict=True):
+        assert np.abs(found[20:-20] - mean).max() < 0.01
+    assert (
+        "each step is the mean of 32, each point of a line that of about 320" in axes.get_xlabel()
+    )
+
+
 def test_a_short_text_is_drawn_itself_and_a_longer_one_as_a_curve() -> None:
     assert ScorePicture().draw(["one"]) is None
     for length, is_curve in ((2000, False), (2001, True)):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Most stretches of a text, and number of characters of the shortest stretch.
 STRETCHES = 400
 SHORTEST = 16
+# Number of stretches of a smoothed curve, and the most that are drawn without one.
+SMOOTHED = 24
 # Most characters that are drawn as text, counted once for each model.
 MOST_DRAWN = 4000
 
@@ -102,6 +104,25 @@ class ScorePicture:
         return draw_coloured_text(text, nats / math.log(2), titles)
 
 
+def smooth(
+    bits: NDArray[np.float64], weights: NDArray[np.integer], span: int
+) -> NDArray[np.float64]:
+    """Return the mean of each stretch and those around it; fewer of them at the ends.
+
+    Args:
+        bits: bits per character of each stretch, float64 [K].
+        weights: number of characters of each stretch, int [K].
+        span: number of stretches in a mean, at most K.
+
+    >>> smooth(np.array([0.0, 3.0, 6.0, 3.0]), np.ones(4, int), 3)
+    array([1.5, 3. , 4. , 4.5])
+    """
+    ones = np.ones(span)
+    total = np.convolve(bits * weights, ones, "same")
+    found: NDArray[np.float64] = total / np.convolve(weights, ones, "same")
+    return found
+
+
 @own_style()
 def draw_course(course: Course, labels: Sequence[str], characters: int) -> "Figure":
     """Draw bits per character along a text, with a line for each of M models.
@@ -117,20 +138,29 @@ def draw_course(course: Course, labels: Sequence[str], characters: int) -> "Figu
     bits = course.bits()
     # Each stretch is a step of the line. The last one ends with the text.
     edges = np.minimum(np.arange(len(bits) + 1) * course.size, characters)
+    weights = np.diff(edges)
+    span = len(bits) // SMOOTHED
+    note = f"characters (each step is the mean of {course.size:,}"
+    if span > 1:
+        note += f", each point of a line that of about {span * course.size:,}"
     for number, (label, column) in enumerate(zip(labels, bits.T, strict=True)):
+        colour, label = colour_of(number), drawable(label)
         # A label does not begin with a name: matplotlib skips labels that begin with an underscore.
-        axes.stairs(
-            column,
-            edges,
-            baseline=None,
-            label=drawable(label),
-            color=colour_of(number),
-            linewidth=1.5,
-        )
+        if span > 1:
+            # The steps are faint behind the line, so that several models can be told apart.
+            axes.stairs(column, edges, baseline=None, color=colour, linewidth=0.8, alpha=0.3)
+            axes.plot(
+                (edges[:-1] + edges[1:]) / 2,
+                smooth(column, weights, span),
+                color=colour,
+                label=label,
+            )
+        else:
+            axes.stairs(column, edges, baseline=None, label=label, color=colour, linewidth=1.5)
     axes.set_ylim(bottom=0)
     axes.set_xlim(0, characters)
     axes.grid(axis="y", color=FAINT)
-    axes.set_xlabel(f"characters (each step is the mean of {course.size:,})")
+    axes.set_xlabel(f"{note})")
     axes.set_ylabel("bits per character")
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     add_legend(figure)

@@ -154,6 +154,8 @@ def test_quantities_stand_beside_the_same_of_other_models_with_one_note_above() 
         "B: UPDATE GATE",
         "A: OUTPUT GATE",
     ]
+    # Titles that take several lines do not move the rows below them.
+    assert sum(line.count("fade") == 2 for line in lines) == 2
     for columns in (20, 60, 100):
         text = " ".join(format_inspections(found, replace(PLAIN, columns=columns)).split())
         assert text.count("the lowest and the highest value of a unit") == 1

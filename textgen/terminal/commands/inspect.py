@@ -48,7 +48,7 @@ def inspect(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             help="Name or path of a run; not needed with --model.",
             autocompletion=complete_run,
         ),

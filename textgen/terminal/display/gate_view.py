@@ -98,9 +98,19 @@ def format_inspections(inspections: "Sequence[Inspection]", style: Style) -> str
         _View(one, inspections, given, f"{letter}: " if count > 1 else "")
         for letter, one in zip(CURVE_LETTERS, inspections, strict=False)
     ]
-    rows = [[view.heading() for view in views]]
+    rows = [[[*view.heading()] for view in views]]
     for names in aligned_rows([one.names for one in inspections]):
-        rows.append([view.block(name) for view, name in zip(views, names, strict=True)])
+        titles = [[*view.title(name)] for view, name in zip(views, names, strict=True)]
+        if is_beside:
+            # Where a title takes more lines, the rows below the others begin there, too.
+            tallest = max(map(len, titles))
+            titles = [[*title, *[""] * (tallest - len(title))] for title in titles]
+        rows.append(
+            [
+                [*title, *view.block(name)]
+                for title, view, name in zip(titles, views, names, strict=True)
+            ]
+        )
     if is_beside:
         blocks = ["\n".join(_side_by_side(row, half)) for row in rows]
     else:
@@ -163,8 +173,20 @@ class _View:
                 shown = (one.watched.text[index], *(guess.character for guess in guesses))
                 self._widths[index] = max(self._widths[index], *(width(sign(c)) for c in shown))
 
+    def title(self, name: str) -> Iterator[str]:
+        """Yield the lines of the title of a block; see `block`."""
+        if name == SURPRISE:
+            what = f"SURPRISE of each character, and the {GUESSES} most probable characters"
+            yield from wrap(self._letter + what, self._style.columns)
+        elif name:
+            quantity = QUANTITIES[name]
+            scale = self._style.scale(is_signed=quantity.is_signed)
+            ends = ("", "") if quantity.is_signed else ("0 ", "1 ")
+            before = f"{self._letter}{quantity.title.upper()}  {ends[0]}{quantity.low}"
+            yield from _title(before, scale, ends[1] + quantity.high, self._style)
+
     def block(self, name: str) -> Iterator[str]:
-        """Yield the lines of what has a name in `aligned_rows`; none for an empty name."""
+        """Yield the lines below the title of what has a name in `aligned_rows`, if it has one."""
         if name == SURPRISE:
             yield from self.expectations()
         elif name:
@@ -193,12 +215,9 @@ class _View:
         )
 
     def quantity(self, name: str) -> Iterator[str]:
-        """Yield the lines of a block for a gate or a state."""
-        inspection, style, quantity = self._inspection, self._style, QUANTITIES[name]
-        scale = style.scale(is_signed=quantity.is_signed)
-        ends = ("", "") if quantity.is_signed else ("0 ", "1 ")
-        before = f"{self._letter}{quantity.title.upper()}  {ends[0]}{quantity.low}"
-        yield from _title(before, scale, ends[1] + quantity.high, style)
+        """Yield the lines of a block for a gate or a state, without its title."""
+        inspection, style = self._inspection, self._style
+        scale = style.scale(is_signed=QUANTITIES[name].is_signed)
         values = inspection.values(name)
         extents = [format_extent(row) for row in values]
         rows = [
@@ -239,10 +258,8 @@ class _View:
         return [scale.tile(value, width(shown)) for value, shown in pairs]
 
     def expectations(self) -> Iterator[str]:
-        """Yield the lines of the block for surprise and guesses."""
+        """Yield the lines of the block for surprise and guesses, without its title."""
         style, watched, widths = self._style, self._inspection.watched, self._widths
-        title = f"SURPRISE of each character, and the {GUESSES} most probable characters"
-        yield from wrap(self._letter + title, style.columns)
         scale = style.scale(is_signed=False)
         bits = [
             Tile(_fill(mark(value), size), colour_of(value, COLOURS) if style.colours else "")
