@@ -5,10 +5,12 @@ from textgen.interpretation.features import FEATURES
 from textgen.interpretation.units import Example, Finding
 from textgen.pictures import features
 from textgen.pictures.features import draw_features
-from textgen.pictures.page import Page
+from textgen.pictures.page import COLUMN, LINE, Page
 
 
-def test_each_unit_is_drawn_over_its_example(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> list[Page]:
+    """Keep the pages that are drawn."""
     kept: list[Page] = []
 
     class KeptPage(Page):
@@ -17,13 +19,32 @@ def test_each_unit_is_drawn_over_its_example(monkeypatch: pytest.MonkeyPatch) ->
             kept.append(self)
 
     monkeypatch.setattr(features, "Page", KeptPage)
+    return kept
+
+
+def test_many_examples_stand_in_columns_in_the_proportions_of_a_slide(pages: list[Page]) -> None:
+    memory, values = np.linspace(-1, 1, 64, dtype=np.float32), np.arange(64.0)
+    examples = [
+        Example(Finding(feature, 1, 2, 0.9, 0.8), "ab c" * 16, memory, values)
+        for feature in FEATURES
+    ]
+    draw_features(examples, "a run: units", "cell")
+    (page,) = pages
+    assert 1.3 < page.width * COLUMN / (page.height * LINE) < 2.4
+    places = {word.text: (word.x, word.y) for word in page.words}
+    first, last = places[FEATURES[0].name], places[FEATURES[-1].name]
+    assert last[0] > first[0] + 100
+    assert len({(word.x, word.y) for word in page.words if word.text == "unit"}) == len(FEATURES)
+
+
+def test_each_unit_is_drawn_over_its_example(pages: list[Page]) -> None:
     memory = np.array([-2.0, 0, 1, 2], np.float32)
     examples = [
         Example(Finding(feature, 2, 17, 0.9, -0.75), "ab\u4e2d\n", memory, np.array([0.0, 1, 2, 4]))
         for feature in FEATURES[:2]
     ]
     draw_features(examples, "a run: units", "cell")
-    (page,) = kept
+    (page,) = pages
     shown = [word.text for word in page.words]
     assert shown[0] == "a run: units"
     for feature in FEATURES[:2]:

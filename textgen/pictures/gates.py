@@ -36,7 +36,7 @@ from textgen.pictures.cells import (
 )
 from textgen.pictures.coloured_text import COLOURS, draw_legend, step_of
 from textgen.pictures.fonts import SANS
-from textgen.pictures.page import COLUMN, LINE, Page
+from textgen.pictures.page import Page, times_slide
 from textgen.pictures.style import GREY, own_style
 
 if TYPE_CHECKING:
@@ -50,8 +50,6 @@ ROOM, SHORTEST = 84, 20
 LEAST, BETWEEN, APART = 40, 3, 6
 # Heights in lines: of a small gap, between two rows of blocks, and of about all above the blocks.
 GAP, ABOVE, HEADER = 0.4, 1.2, 6.0
-# Proportions of a slide.
-SLIDE = 16, 9
 NOTE = (
     "Beside each row: its lowest and its highest value in this text. A state is scaled row by row: "
     "pale is nearest to 0, and the strongest colour is farthest from it."
@@ -169,8 +167,7 @@ def _choose_layout(
             begins = range(0, len(rows), columns)
             tall = HEADER + sum(max(heights[begin : begin + columns]) for begin in begins)
             wide = columns * group - APART
-            cost = max(wide * COLUMN / SLIDE[0], tall * LINE / SLIDE[1])
-            found.append((cost, _Layout(size, columns, across)))
+            found.append((times_slide(wide, tall), _Layout(size, columns, across)))
     return min(found)[1]
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # inches; the margin of a page, in inches.
 SIZE = 12.0
 COLUMN, LINE, MARGIN = 0.602 * SIZE / 72, 0.23, 0.3
+# Width and height of a slide in inches, on which the letters of a page of that size are small.
+SLIDE = 16.0, 9.0
 # Distance of the baseline from the middle of a line, in lines: half the height of a capital letter.
 BASELINE = 0.365 * SIZE / 72 / LINE
 # Size of the digits of a code point, of a heading and of a title below it, in letters.
@@ -22,6 +24,11 @@ CODE_SIZE, HEADING_SIZE, TITLE_SIZE = 0.55, 1.25, 1.1
 # Runs of these characters are drawn at once; they follow each other from left to right, and each
 # is as wide as a column. Other characters are drawn one by one.
 LAST_PLAIN = "\u058f"
+
+
+def times_slide(columns: float, lines: float) -> float:
+    """Return how many times as large as a slide a page is: the less, the larger its letters."""
+    return max(columns * COLUMN / SLIDE[0], lines * LINE / SLIDE[1])
 
 
 class Box(NamedTuple):
