@@ -63,7 +63,7 @@ def best_loss(run: Run) -> float:
     settings = record.config.settings
     apply, _ = create_model(settings, seed=0)
     evaluator = Evaluator(apply, settings, make_mesh(None, 64))
-    validation = run.open_tokens(record)[record.corpus.training_characters :]
+    validation = run.open_tokens(record)[record.corpus.training_ids :]
     return evaluator.stream(dict(run.load(run.best_step()).parameters), validation, streams=64)
 
 
@@ -71,7 +71,7 @@ def describe(run: Run) -> str:
     """Return a run's network, dropout and steps as cells of the table."""
     record = run.record()
     settings, plan = record.config.settings, record.plan
-    passes = plan.characters_per_step / record.corpus.training_characters
+    passes = plan.characters_per_step / record.corpus.training_ids
     done = run.metrics()[-1]["step"]
     return (
         f"{settings.num_layers}x{settings.hidden_size} | {settings.dropout_rate:g} "

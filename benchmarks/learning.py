@@ -82,7 +82,7 @@ def train(corpus: Path, minutes: float, seed: int) -> tuple[Run, float]:
 def measure(run: Run) -> dict[str, float]:
     """Return the loss of a finished run's last weights by every protocol, in nats."""
     record = run.record()
-    settings, split = record.config.settings, record.corpus.training_characters
+    settings, split = record.config.settings, record.corpus.training_ids
     parameters, tokens = run.load(run.steps()[-1]).parameters, run.open_tokens(record)
     training, validation = tokens[:split], tokens[split:]
     events = measure_network(settings, parameters, training, validation)
@@ -99,7 +99,7 @@ def describe(run: Run) -> str:
     settings, plan = record.config.settings, record.plan
     rows = run.metrics()
     steps = rows[-1]["step"]
-    passes = steps * plan.characters_per_step / record.corpus.training_characters
+    passes = steps * plan.characters_per_step / record.corpus.training_ids
     speed = statistics.median(row["characters_per_second"] for row in rows)
     return (
         f"textgen, seed {plan.seed}: {settings.num_layers}x{settings.hidden_size}, "

@@ -352,6 +352,8 @@ def test_no_value_of_any_field_ends_in_a_traceback(tiny_run: Path, name: str) ->
         (("plans", 0, "steps"), "x"),
         (("plans",), []),
         (("corpus", "training_characters"), -5),
+        (("corpus", "training_ids"), -5),
+        (("corpus", "validation_characters"), 10**12),
         (("corpus", "tokens_sha256"), 1),
         (("corpus", "origin"), []),
         (("versions",), []),

@@ -148,3 +148,38 @@ def test_a_long_document_is_written_in_pieces(
     documents = [*training[1:-1].split("|"), *validation[1:-1].split("|")]
     assert sorted(documents) == sorted(texts)
     assert np.char.count(training + validation, "|") == 12
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_characters_are_those_of_the_texts_and_ids_also_what_is_put_between(
+    tmp_path: Path, count: int
+) -> None:
+    texts = poems(count) * 2
+    made, training, validation = prepared(tmp_path, *texts)
+    written = sum(map(len, texts))
+    assert made.training_characters + made.validation_characters == written
+    assert made.training_ids + made.validation_ids == written + len(texts) - 1
+    for unit in ("file", "line"):
+        made, training, validation = prepared(tmp_path, *texts, documents=unit)
+        assert made.training_characters == len(training.replace("|", ""))
+        assert made.validation_characters == len(validation.replace("|", ""))
+
+
+def test_the_rows_of_a_table_are_counted_without_the_newlines_between_them(tmp_path: Path) -> None:
+    table = "text\n" + "".join(f"row number {number}\n" for number in range(40))
+    written = sum(len(f"row number {number}") for number in range(40))
+    for unit in ("whole", "row", "file"):
+        made, *_ = prepared(
+            tmp_path, table, table.replace("row", "line"), name="{}.csv", documents=unit
+        )
+        assert made.training_characters + made.validation_characters == 2 * written + 40
+        assert sum(file.characters for file in made.report.files) == 2 * written + 40
+
+
+def test_lines_of_a_list_keep_their_newlines_when_repeats_are_dropped(tmp_path: Path) -> None:
+    lines = "".join(f"line {number % 290}\n" for number in range(300))
+    made, training, validation = prepared(tmp_path, lines, drop_repeats=True)
+    assert made.notes[0] == "left out 10 lines that equal an earlier one"
+    assert made.training_characters == len(training) == made.training_ids
+    assert made.validation_characters == len(validation)
+    assert "blocks of lines" in made.reason

@@ -125,7 +125,7 @@ def test_runs_share_a_text_if_both_parts_of_it_are_the_same(tiny_run: Path) -> N
     other = Run(Path(shutil.copytree(tiny_run, tiny_run.with_name("other"))))
     assert share_a_text([Run(tiny_run), other])
     record = other.record()
-    for change in ({"sha256": "0" * 64}, {"training_characters": 9}):
+    for change in ({"sha256": "0" * 64}, {"training_characters": 9, "training_ids": 9}):
         other.write_record(replace(record, corpus=replace(record.corpus, **change)))
         assert not share_a_text([Run(tiny_run), other])
 

@@ -32,7 +32,7 @@ def test_a_model_gives_its_training_text_and_its_name(tiny_run: Path) -> None:
     tokens = model.training_tokens()
     assert tokens is not None
     record = model.run.record()
-    assert len(tokens) == record.corpus.training_characters
+    assert len(tokens) == record.corpus.training_ids
     assert model.config.vocabulary.decode(tokens[:9]) == "the quick"
     assert len(model.sha256) == 64
     assert isinstance(model.generator(seed=1).reader, NumpyEngine)

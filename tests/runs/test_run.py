@@ -94,7 +94,7 @@ def test_a_torn_last_row_is_ignored_and_rows_after_a_step_are_cut(tiny_run: Path
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"garbage\n", "line 1 is not a row"),
+        (b"garbage\n", "its last line is not a row"),
         (b"gar", "it holds no row"),
         (None, "the file is missing"),
         (b'{"step": 20, "validation_bits_per_character": 1.5}\n', "row of step 20 differs"),

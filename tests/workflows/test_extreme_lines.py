@@ -16,7 +16,7 @@ def test_the_lines_are_ranked_by_their_surprise_in_their_place(
     text = "lf of it.\nthe lazy dog.\nquick\nover the lazy dog.\nfox\nthe lazy dog.\n"
     tokens = model.config.vocabulary.encode("x" * 50 + text)
     record = model.run.record()
-    fields = vars(record.corpus) | {"training_characters": 50}
+    fields = vars(record.corpus) | {"training_characters": 50, "training_ids": 50}
     corpus = type(record.corpus)(**fields)
     monkeypatch.setattr(
         Run, "record", lambda run: type(record)(**vars(record) | {"corpus": corpus})

@@ -39,9 +39,12 @@ class PreparedText:
 
     Attributes:
         vocabulary: the characters and their ids.
-        characters: length of the whole text, without end symbols.
-        training_ids: number of ids of the training part.
-        validation_ids: number of ids of the validation part.
+        training_characters: characters of the training part, without what was put between files,
+            records and documents.
+        validation_characters: those of the validation part.
+        training_ids: number of ids of the training part, end symbols and newlines between files and
+            records included.
+        validation_ids: that of the validation part.
         documents: number of documents; 0 if it is one whole text.
         start: the character that a network reads before it writes: a newline, or else the first of
             the text; `END` if the text is made of documents.
@@ -53,7 +56,8 @@ class PreparedText:
     """
 
     vocabulary: Vocabulary
-    characters: int
+    training_characters: int
+    validation_characters: int
     training_ids: int
     validation_ids: int
     documents: int
@@ -119,11 +123,12 @@ def _prepare(
     if rare := int((gathered.counts < rules.rare).sum()):
         notes.append(f"{rare:,} characters are rarer than {rules.rare} and become unknown")
     other: tuple[Gathered, Spans] | None = None
+    validation: Spans
     if isinstance(rules.validation, str):
         source = Path(rules.validation)
         beside = path.with_name(f".tmp-{path.name}-gathered-validation")
         held = gather([source], rules.source, beside)
-        other = held, document_spans(held, rules.documents)
+        other = held, (validation := document_spans(held, rules.documents))
         training, reason = documents, f"validation: the text of {rules.validation!r}"
     elif has_documents:
         training, validation, reason = _drawn(gathered, documents, rules.validation, rules.seed)
@@ -151,7 +156,8 @@ def _prepare(
         )
     return PreparedText(
         vocabulary=vocabulary,
-        characters=len(gathered),
+        training_characters=_characters(gathered, training),
+        validation_characters=_characters(*(other or (gathered, validation))),
         training_ids=training_ids,
         validation_ids=validation_ids,
         documents=len(documents) if has_documents else 0,
@@ -162,6 +168,12 @@ def _prepare(
         notes=tuple(notes),
         reason=reason,
     )
+
+
+def _characters(gathered: Gathered, spans: Spans) -> int:
+    """Count the characters of stretches, without the newlines that were put between two texts."""
+    between = np.searchsorted(gathered.ends[:-1], spans)
+    return int(np.diff(spans).sum() - np.diff(between).sum())
 
 
 def _start(gathered: Gathered, vocabulary: Vocabulary) -> str:
@@ -217,7 +229,10 @@ def _without_repeats(gathered: Gathered, unit: DocumentUnit) -> tuple[Gathered, 
     _, first = np.unique(hashes, return_index=True)
     if len(first) == len(spans):
         return gathered, 0, what
-    return _only(gathered, spans[np.sort(first)]), len(spans) - len(first), what
+    kept = _only(gathered, spans[np.sort(first)])
+    if what == "lines":  # they are still lines of one text
+        kept = replace(kept, ends=kept.ends[-1:])
+    return kept, len(spans) - len(first), what
 
 
 def _only(gathered: Gathered, spans: Spans) -> Gathered:

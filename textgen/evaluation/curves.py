@@ -127,7 +127,7 @@ def characters_read(record: RunRecord, step: int) -> int:
 def share_a_text(runs: Sequence[Run]) -> bool:
     """Return whether runs have the same training text and the same validation text."""
     corpora = [run.record().corpus for run in runs]
-    return len({(corpus.sha256, corpus.training_characters) for corpus in corpora}) == 1
+    return len({(corpus.sha256, corpus.training_ids) for corpus in corpora}) == 1
 
 
 def why_no_baselines(run: Run) -> str | None:
@@ -155,7 +155,7 @@ def baselines_of(run: Run) -> Iterator[Baseline]:
         DamagedError: if the record or the text of the run is damaged.
     """
     record = run.record()
-    tokens, split = run.open_tokens(record), record.corpus.training_characters
+    tokens, split = run.open_tokens(record), record.corpus.training_ids
     for found in measure_baselines(tokens[:split], tokens[split:], record.config.vocabulary):
         if isinstance(found, Baseline) and (found.name == "xz" or not found.is_adaptive):
             yield found

@@ -76,7 +76,7 @@ class Model:
         record = self.run.record()
         if not record.corpus.kept:
             return None
-        tokens, split = self.run.open_tokens(record), record.corpus.training_characters
+        tokens, split = self.run.open_tokens(record), record.corpus.training_ids
         return tokens[:split], tokens[split:]
 
     def jax_engine(self) -> Engine:

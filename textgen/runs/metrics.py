@@ -34,13 +34,13 @@ def add_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows; a last row without its line end is left out, since its writer was killed.
+    """Return the rows; an incomplete last row is left out.
 
     Raises:
         DamagedError: if any other line is not a row, or the file cannot be read.
     """
     rows = list(_read(path))
-    if None in rows[:-1] or (None in rows and _ends_line(path)):
+    if None in rows[:-1]:
         raise DamagedError(path, f"line {rows.index(None) + 1} is not a row of metrics")
     return [row for row in rows if row is not None]
 
@@ -48,7 +48,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 def check_rows(path: Path, losses: Mapping[int, float]) -> None:
     """Check that the rows can be read, and that they hold the losses that are known otherwise.
 
-    Rows that are missing at the end are no damage: after a power failure they may be lost.
+    Rows that are missing at the end are no damage: after a power failure they may be lost. Nor is a
+    last line without a line feed, whose writer was killed.
 
     Args:
         path: the file.
@@ -59,6 +60,8 @@ def check_rows(path: Path, losses: Mapping[int, float]) -> None:
             be read, or if a row differs from them.
     """
     rows = read_rows(path)
+    if path.exists() and _parse(last := _last_line(path)) is None and last.endswith(b"\n"):
+        raise DamagedError(path, "its last line is not a row of metrics")
     if losses and not rows:
         raise DamagedError(path, "it holds no row" if path.exists() else "the file is missing")
     for row in rows:
@@ -93,11 +96,12 @@ def _read(path: Path) -> Iterator[dict[str, Any] | None]:
                     yield _parse(line)
 
 
-def _ends_line(path: Path) -> bool:
-    """Return whether a file that is not empty ends with a line feed."""
+def _last_line(path: Path) -> bytes:
+    """Return the end of a file from its last line on; empty if the file is."""
     with reading_errors(path), path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read() == b"\n"
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - MAX_ROW_BYTES, 0))
+        return (file.read().splitlines(keepends=True) or [b""])[-1]
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

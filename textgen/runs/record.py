@@ -22,9 +22,13 @@ class CorpusRecord:
     Attributes:
         origin: the paths that were given, as absolute paths.
         sha256: SHA-256 of the normalised text, in hexadecimal.
-        characters: length of the whole text in characters.
-        training_characters: length of the training part, with which the token file begins.
-        validation_characters: length of the validation part.
+        training_characters: characters of the training part, without what was put between files,
+            records and documents. In runs of textgen 0.2 and before it counts the newlines that
+            were put between files.
+        validation_characters: those of the validation part.
+        training_ids: number of ids of the training part, with which the token file begins. End
+            symbols and newlines between files and records are among them.
+        validation_ids: number of ids of the validation part.
         tokens_sha256: SHA-256 of the token file, in hexadecimal.
         kept: whether the run holds the token file.
         rules: how the text is made of its sources.
@@ -35,9 +39,10 @@ class CorpusRecord:
 
     origin: tuple[str, ...]
     sha256: str
-    characters: int
     training_characters: int
     validation_characters: int
+    training_ids: int
+    validation_ids: int
     tokens_sha256: str
     kept: bool
     rules: TextRules = BEFORE_RULES
@@ -46,9 +51,10 @@ class CorpusRecord:
     passed_over: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        check_number("training_characters", self.training_characters, 2, whole=True)
-        check_number("validation_characters", self.validation_characters, 2, whole=True)
-        check_number("characters", self.characters, 0, whole=True)
+        for part in ("training", "validation"):
+            ids, characters = getattr(self, f"{part}_ids"), getattr(self, f"{part}_characters")
+            check_number(f"{part}_ids", ids, 2, whole=True)
+            check_number(f"{part}_characters", characters, 0, ids, whole=True)
         _check_texts("origin", *self.origin or [None])
         _check_texts("sha256", self.sha256, self.tokens_sha256)
         if not isinstance(self.kept, bool):
@@ -75,6 +81,10 @@ class CorpusRecord:
             LookupError, TypeError, AttributeError: if the content has another form.
         """
         values = dict(content) | {"origin": tuple(content["origin"])}
+        # It was the sum of the parts, or missed what was put between texts.
+        values.pop("characters", None)
+        for part in ("training", "validation"):
+            values.setdefault(f"{part}_ids", content[f"{part}_characters"])
         if "rules" in content:
             values["rules"] = TextRules.from_json(content["rules"])
             values["passed_over"] = tuple((str(n), str(r)) for n, r in content["passed_over"])
@@ -83,6 +93,11 @@ class CorpusRecord:
     @property
     def tokens(self) -> int:
         """Number of ids in the token file."""
+        return self.training_ids + self.validation_ids
+
+    @property
+    def characters(self) -> int:
+        """Length of the whole text in characters."""
         return self.training_characters + self.validation_characters
 
 

@@ -40,7 +40,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "corpus": {
             "origin": list(record.corpus.origin),
             "sha256": record.corpus.sha256,
-            "characters": record.corpus.tokens,
+            "characters": record.corpus.characters,
             "training_characters": record.corpus.training_characters,
             "validation_characters": record.corpus.validation_characters,
             "kept": record.corpus.kept,
@@ -71,7 +71,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "seconds": rows[-1].get("seconds", 0.0) if rows else 0.0,
         "characters_per_second": median(speeds) if speeds else None,
         "evaluations": sum("validation_bits_per_character" in row for row in rows),
-        "passes": step * record.plan.characters_per_step / record.corpus.training_characters,
+        "passes": step * record.plan.characters_per_step / record.corpus.training_ids,
         "versions": dict(record.versions),
         "measurement": record.is_measurement,
     }

@@ -105,7 +105,7 @@ def resume_training(
             pace = replace(pace, seconds_to_start=time.perf_counter() - started)
             text = TextSize(
                 vocab_size=trainer.model.vocab_size,
-                training_characters=record.corpus.training_characters,
+                training_characters=record.corpus.training_ids,
             )
             plan = continue_plan(further, trainer.model, trainer.plan, text, pace, step)
             trainer.adopt(plan.training)
@@ -165,7 +165,7 @@ def _trainer_for(
                 "its results may differ in the last digits"
             )
     plan = replace(plan, devices=used, first_step=first_step or plan.first_step)
-    tokens, split = _tokens_of(run, record), record.corpus.training_characters
+    tokens, split = _tokens_of(run, record), record.corpus.training_ids
     config = record.config
     end_id = config.vocabulary.end_id
     return make_trainer(config.settings, plan, tokens[:split], tokens[split:], end_id)

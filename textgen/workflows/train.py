@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textgen.data.prepare import PreparedText, prepare_text
 from textgen.data.shipped import find_corpus, shipped_corpus
-from textgen.data.sources import STANDARD_INPUT, is_read_once
+from textgen.data.sources import STANDARD_INPUT, check_source, is_read_once
 from textgen.data.text_rules import TextRules
 from textgen.data.tokens import Tokens, open_tokens
 from textgen.errors import UsageError
@@ -94,6 +94,7 @@ def start_training(
         check_devices(request.asked["devices"])
     for index, given in enumerate(paths):
         paths[index] = find_corpus(given)
+        check_source(paths[index])
         if paths[index] != given:
             yield Note(f"{given.name}: the text that ships with textgen")
 
@@ -193,9 +194,10 @@ def _record_of(prepared: PreparedText, paths: Sequence[Path], rules: TextRules) 
     return CorpusRecord(
         origin=tuple(str(path if is_read_once(path) else path.resolve()) for path in paths),
         sha256=prepared.sha256,
-        characters=prepared.characters,
-        training_characters=prepared.training_ids,
-        validation_characters=prepared.validation_ids,
+        training_characters=prepared.training_characters,
+        validation_characters=prepared.validation_characters,
+        training_ids=prepared.training_ids,
+        validation_ids=prepared.validation_ids,
         tokens_sha256=prepared.tokens_sha256,
         kept=True,
         rules=rules,
