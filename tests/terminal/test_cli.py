@@ -65,7 +65,7 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         ("train missing.txt", 3, "'missing.txt': there is no such file or folder"),
         ("train nmaes", 3, "nor a text that ships with textgen (fables, names, narration, "),
         ("train books/names", 3, "'books/names': there is no such file or folder\n"),
-        ("train empty.txt", 3, "'empty.txt': the file is empty"),
+        ("train empty.txt", 3, "'empty.txt': the text is empty"),
         ("train short.txt", 3, "'short.txt': only 5 characters; at least 100"),
         ("train latin.txt", 3, "'latin.txt': not UTF-8 at line 2, byte 9 (0xe9)"),
         ("train folder", 3, "'folder': the folder holds no files"),

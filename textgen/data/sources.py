@@ -333,7 +333,7 @@ class _Reader:
             yield from self._archive(whole, kind, name)
         elif not head:
             if is_named:
-                raise CorpusError(name, "the file is empty")
+                raise CorpusError(name, "the text is empty")
             self._pass_over(name, "empty")
         elif not is_named and (what := _not_text(head, kind)):
             self._pass_over(name, what)
@@ -341,7 +341,8 @@ class _Reader:
             raise CorpusError(name, f"it is {what}")
         else:
             report = FileReport(name, kind)
-            yield report, self._counted(self._pieces(whole, kind, report), report)
+            pieces = self._pieces(whole, kind, report)
+            yield report, self._counted(pieces, report, is_named=is_named)
 
     def _unpacked(
         self, file: BinaryIO, name: str, shown: str, *, is_named: bool, is_packed: bool
@@ -370,7 +371,9 @@ class _Reader:
             else:
                 yield from self._stream(member.file, path, is_named=False, is_packed=True)
 
-    def _counted(self, pieces: Iterator[Piece], report: FileReport) -> Iterator[Piece]:
+    def _counted(
+        self, pieces: Iterator[Piece], report: FileReport, *, is_named: bool
+    ) -> Iterator[Piece]:
         """Pass on the pieces of a file, count them, and keep a problem for the end."""
         try:
             for piece in pieces:
@@ -381,6 +384,8 @@ class _Reader:
         else:
             if report.characters:
                 self._report.files.append(report)
+            elif is_named:
+                self._problems.append(CorpusError(report.name, "the text is empty"))
             else:
                 self._pass_over(report.name, "without text")
 
@@ -449,7 +454,9 @@ def _with_head(file: IO[bytes], *, is_packed: bool) -> tuple[bytes, BinaryIO]:
         file.seek(-len(head), io.SEEK_CUR)
         return head, file
     head = file.read(HEAD_BYTES)
-    return head, io.BufferedReader(_Prefixed(head, file), CHUNK_BYTES)
+    # A short read is the last one. Reading on would make a terminal wait for new input.
+    rest = io.BytesIO() if len(head) < HEAD_BYTES else file
+    return head, io.BufferedReader(_Prefixed(head, rest), CHUNK_BYTES)
 
 
 class _Prefixed(io.RawIOBase):

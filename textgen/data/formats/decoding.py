@@ -132,7 +132,9 @@ def _decoded(file: BinaryIO, name: str, findings: Findings, encoding: str | None
         except UnicodeDecodeError as error:
             line = lines_before + error.object[: error.start].count(b"\n") + 1
             byte = bytes_before - len(pending) + error.start + 1
-            problem = f"not {used.removesuffix('-sig').upper()} at line {line:,}, byte {byte:,}"
+            wrong = error.object[error.start]
+            where = f"line {line:,}, byte {byte:,} (0x{wrong:02x})"
+            problem = f"not {used.removesuffix('-sig').upper()} at {where}"
             raise CorpusError(name, problem + _proposal(error.object, error.start, used)) from error
         if is_first:
             text, is_first = text.removeprefix(MARK), not text
