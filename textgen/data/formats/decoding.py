@@ -28,6 +28,8 @@ GUESS = "guess"
 GUESSED_BYTES = 2**16
 # Encodings in the names of charset-normalizer, the most common first.
 COMMON = ("cp1252", "cp1251", "cp1250", "cp932", "gb18030", "big5", "euc_kr")
+# Fewest bytes by which UTF-16 is recognised.
+LEAST_PROBED = 8
 # Longest part of an offending line that a message shows, in columns.
 SHOWN_COLUMNS = 40
 # Letters of Hangul, and voice marks of half-width kana, which compose with the letter before them.
@@ -161,6 +163,8 @@ def encoding_of_mark(head: bytes) -> str | None:
 def looks_like_utf16(data: bytes) -> str | None:
     """Return the kind of UTF-16 that bytes without a mark look like: every second one is NUL."""
     probe = data[:8000]
+    if len(probe) < LEAST_PROBED:
+        return None
     nuls = [probe[start::2].count(0) for start in (0, 1)]
     half = max(len(probe) // 2, 1)
     for mine, other, encoding in ((1, 0, "utf-16-le"), (0, 1, "utf-16-be")):
