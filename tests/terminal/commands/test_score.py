@@ -226,7 +226,7 @@ def test_several_texts_and_folders_are_read_as_train_reads_them(say: Say) -> Non
     expected = say("score", "fox", "joined.txt", "--json")[1]
     code, out, err = say("score", "folder", "last.txt", "--json")
     assert (code, out) == (0, expected)
-    assert err == "read 3 files, 28 characters; passed over: 1 (binary)\n"
+    assert err == "read 3 files, 27 characters; passed over: 1 (binary)\n"
     assert say("score", "--model=fox", "folder", "last.txt", "--json")[1] == expected
     judged = say("classify", "a=fox", "b=fox", "folder", "last.txt", "--json")[1]
     assert json.loads(judged)["runs"][0]["bits"] == json.loads(expected)["runs"][0]["bits"]
