@@ -86,6 +86,27 @@ def test_newlines_between_documents_are_no_characters_of_the_text(tmp_path: Path
     assert "\n" in made.vocabulary
 
 
+@pytest.mark.parametrize("documents", ["whole", "line"])
+def test_a_rule_that_makes_all_characters_rare_is_refused(tmp_path: Path, documents: str) -> None:
+    with pytest.raises(SettingError, match="rare must be at most 60, got 99: it leaves no char"):
+        prepared(tmp_path, "aba\n" * 30, rare=99, documents=documents)
+
+
+@pytest.mark.parametrize(
+    "rules", [{"field": "text"}, {"skip_broken": True}, {"field": "text", "skip_broken": True}]
+)
+def test_rules_for_records_are_refused_where_there_are_none(
+    tmp_path: Path, rules: dict[str, object]
+) -> None:
+    source = SourceRules(**rules)  # type: ignore[arg-type]
+    table = "text\n" + "".join(f"row {number} of the table\n" for number in range(30))
+    with pytest.raises(UsageError, match=r"is for records, but the text is none of json, jsonl"):
+        prepared(tmp_path, table, source=source)
+    prepared(tmp_path, table, name="{}.csv", source=source)
+    # The text to validate on may be of another kind.
+    prepared(tmp_path, table, name="{}.csv", source=source, validation=str(tmp_path / "0.txt"))
+
+
 def test_rare_characters_become_unknown(tmp_path: Path) -> None:
     text = "plain words of prose\n\n" * 50 + "\u0192" * 3 + "x" * 10
     made, training, validation = prepared(tmp_path, text, rare=4)

@@ -6,7 +6,7 @@ from textgen.data import survey as module
 from textgen.data.gather import gather
 from textgen.data.sources import SourceRules
 from textgen.data.split import choose_split
-from textgen.data.survey import Place, Survey, survey
+from textgen.data.survey import Character, Place, Survey, survey
 
 PLAIN = SourceRules(normalization="none")
 
@@ -45,7 +45,30 @@ def test_letters_that_are_written_in_two_ways_are_found(
 
 def test_repeated_lines_and_texts_are_counted(tmp_path: Path) -> None:
     found = look(tmp_path, "one\ntwo\none\n\n\n", "three\n", "three\n")
-    assert (found.lines, found.repeated_lines, found.repeated_texts) == (5, 2, 1)
+    assert (found.lines, found.blank_lines) == (7, 2)
+    assert (found.repeated_lines, found.repeated_texts) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("texts", "lines"),
+    [(["one"], (1, 0)), (["a\n", "b"], (2, 0)), (["a", "b\n\nc"], (4, 1)), (["a\n\n"], (2, 1))],
+)
+def test_lines_are_those_of_the_files(
+    tmp_path: Path, texts: list[str], lines: tuple[int, int]
+) -> None:
+    found = look(tmp_path, *texts)
+    assert (found.lines, found.blank_lines) == lines
+
+
+def test_characters_without_a_name_in_unicode_get_one() -> None:
+    names = [Character(one, 1).name for one in "\x1b\x01\ue000\u0378e"]
+    assert names == [
+        "ESCAPE",
+        "CONTROL CHARACTER",
+        "PRIVATE USE CHARACTER",
+        "UNASSIGNED CHARACTER",
+        "LATIN SMALL LETTER E",
+    ]
 
 
 def test_the_longest_lines_are_named(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from textgen.data.documents import document_spans, has_newline
 from textgen.data.gather import AT_ONCE, Gathered, gather
-from textgen.data.sources import ReadReport
+from textgen.data.sources import ReadReport, check_has_fields
 from textgen.data.span_hashes import span_hashes
 from textgen.data.split import (
     Spans,
@@ -25,7 +25,7 @@ from textgen.data.split import (
 from textgen.data.text_rules import DocumentUnit, TextRules
 from textgen.data.tokens import token_dtype
 from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
-from textgen.errors import CorpusError, UsageError, storage_errors
+from textgen.errors import CorpusError, SettingError, UsageError, storage_errors
 
 # Shortest text that can be trained on, in characters.
 MIN_CHARACTERS = 100
@@ -94,6 +94,7 @@ def prepare_text(
     temporary = path.with_name(f".tmp-{path.name}-gathered")
     try:
         gathered = gather(paths, rules.source, temporary, progress)
+        check_has_fields(rules.source, gathered.report)
         if len(gathered) < MIN_CHARACTERS:
             problem = f"only {len(gathered)} characters; at least {MIN_CHARACTERS} are needed"
             raise CorpusError(paths[0], problem)
@@ -117,6 +118,9 @@ def _prepare(
     if has_documents and not has_newline(gathered, documents):
         # The newlines between documents are not part of the text.
         is_kept[gathered.characters.find("\n")] = False
+    if not is_kept.any():
+        most = int(gathered.counts.max())
+        raise SettingError("rare", rules.rare, f"at most {most}", ": it leaves no character")
     if vocabulary is None:
         kept = (c for c, keep in zip(gathered.characters, is_kept, strict=True) if keep)
         vocabulary = Vocabulary("".join(sorted(kept)) + END * has_documents)

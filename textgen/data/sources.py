@@ -19,8 +19,7 @@ from textgen.data.formats.decoding import (
     check_encoding,
     cleaned,
     decode,
-    encoding_of_mark,
-    looks_like_utf16,
+    looks_binary,
 )
 from textgen.data.formats.kinds import (
     ARCHIVES,
@@ -219,6 +218,23 @@ def check_source(path: Path) -> None:
 def is_read_once(path: Path) -> bool:
     """Return whether a source is gone once it is read: standard input, or a pipe with a name."""
     return str(path) == STANDARD_INPUT or path.is_fifo()
+
+
+def check_has_fields(rules: SourceRules, report: ReadReport) -> None:
+    """Check that options for records were given for records, once the sources are read.
+
+    Raises:
+        UsageError: if a field is named, or broken records are to be left out, but nothing that was
+            read has records.
+    """
+    if any(file.kind in RECORDS for file in report.files):
+        return
+    option = "field" if rules.field is not None else "skip-broken" if rules.skip_broken else None
+    if option:
+        raise UsageError(
+            f"{option} is for records, but the text is none of {', '.join(RECORDS)}; leave it out, "
+            "or say what the text is with --format"
+        )
 
 
 def load_text(path: Path) -> str:
@@ -440,8 +456,7 @@ def _not_text(head: bytes, kind: Kind) -> str | None:
     """Return why a file that nobody has named is not read; None if it is."""
     if kind in DOCUMENTS or kind == "parquet":
         return None
-    is_binary = b"\0" in head and not encoding_of_mark(head) and not looks_like_utf16(head)
-    return unreadable(head) or ("binary" if is_binary else None)
+    return unreadable(head) or ("binary" if looks_binary(head) else None)
 
 
 def _with_head(file: IO[bytes], *, is_packed: bool) -> tuple[bytes, BinaryIO]:

@@ -21,6 +21,21 @@ LONGEST_LINES = 3
 LEAST_COPIED = 20
 # Characters that people do not see, or take for a plain space.
 INVISIBLE = {"\u00a0", "\u00ad", "\u2007", "\u202f", "\u3000"}
+# Names of control characters, which Unicode itself does not name, and of kinds of characters.
+CONTROLS = {
+    "\a": "BELL",
+    "\b": "BACKSPACE",
+    "\t": "TAB",
+    "\n": "NEW LINE",
+    "\v": "VERTICAL TAB",
+    "\f": "FORM FEED",
+    "\r": "CARRIAGE RETURN",
+    "\x1a": "SUBSTITUTE",
+    "\x1b": "ESCAPE",
+    "\x7f": "DELETE",
+    "\x85": "NEXT LINE",
+}
+KINDS = {"Cc": "CONTROL CHARACTER", "Co": "PRIVATE USE CHARACTER"}
 
 
 @dataclass(frozen=True)
@@ -53,9 +68,8 @@ class Character:
     @property
     def name(self) -> str:
         """Its Unicode name, or what kind of character it is if it has none."""
-        known = {"\n": "NEW LINE", "\t": "TAB", "\f": "FORM FEED", "\v": "VERTICAL TAB"}
-        fallback = known.get(self.character, unicodedata.category(self.character))
-        return unicodedata.name(self.character, fallback)
+        kind = KINDS.get(unicodedata.category(self.character), "UNASSIGNED CHARACTER")
+        return unicodedata.name(self.character, CONTROLS.get(self.character, kind))
 
     @property
     def is_invisible(self) -> bool:
@@ -72,7 +86,8 @@ class Survey:
 
     Attributes:
         characters: length of the text.
-        lines: number of lines that are not blank.
+        lines: number of lines, without the newlines that are put between files and records.
+        blank_lines: number of those that are empty.
         alphabet: the characters, the most frequent first.
         mixed: letters that are written both as one character and as a letter with a mark, each with
             how often they are written either way.
@@ -86,6 +101,7 @@ class Survey:
 
     characters: int
     lines: int
+    blank_lines: int
     alphabet: tuple[Character, ...]
     mixed: tuple[tuple[str, int, int], ...]
     longest_lines: tuple[tuple[int, Place], ...]
@@ -118,10 +134,12 @@ def survey(gathered: Gathered, split: Split) -> Survey:
     hashes = span_hashes(ids, lines, num_ids)
     texts = span_hashes(ids, np.stack([gathered.starts, gathered.ends], axis=1), num_ids)
     sizes = lines[:, 1] - lines[:, 0]
+    num_lines = _count_lines(gathered)
     longest = np.argsort(-sizes, kind="stable")[:LONGEST_LINES]
     return Survey(
         characters=len(gathered),
-        lines=len(lines),
+        lines=num_lines,
+        blank_lines=num_lines - len(lines),
         alphabet=_alphabet(gathered),
         mixed=tuple(_mixed(gathered)),
         longest_lines=tuple(
@@ -133,6 +151,13 @@ def survey(gathered: Gathered, split: Split) -> Survey:
         leaked=_leaked(lines, hashes, split),
         scripts=tuple(_scripts(gathered)),
     )
+
+
+def _count_lines(gathered: Gathered) -> int:
+    newline = gathered.characters.find("\n")
+    written = int(gathered.counts[newline]) if newline >= 0 else 0
+    unended = int((gathered.ids()[gathered.ends - 1] != newline).sum())
+    return written - (len(gathered.ends) - 1) + unended
 
 
 def _alphabet(gathered: Gathered) -> tuple[Character, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from textgen.data.gather import gather
 from textgen.data.shipped import find_corpus
-from textgen.data.sources import FileReport, ReadReport, SourceRules
+from textgen.data.sources import FileReport, ReadReport, SourceRules, check_has_fields
 from textgen.data.split import Split, choose_split, describe_unit, proposed_unit
 from textgen.data.survey import RARE, Survey, survey
 from textgen.data.text_rules import SHARE
@@ -65,6 +65,7 @@ class Checked:
         return {
             "characters": found.characters,
             "lines": found.lines,
+            "blank_lines": found.blank_lines,
             "files": [
                 {
                     "name": file.name,
@@ -120,6 +121,7 @@ def check_text(paths: Sequence[Path], rules: SourceRules) -> Checked:
     with tempfile.TemporaryDirectory(prefix="textgen-") as folder:
         sources = [find_corpus(path) for path in paths]
         gathered = gather(sources, rules, Path(folder) / "ids")
+        check_has_fields(rules, gathered.report)
         split = choose_split(gathered, SHARE, seed=0)
         found = survey(gathered, split)
         files = tuple(gathered.report.files)

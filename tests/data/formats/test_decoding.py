@@ -1,5 +1,6 @@
 import codecs
 import io
+import random
 import unicodedata
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textgen.data.formats import decoding as module
-from textgen.data.formats.decoding import Findings, check_encoding, decode
+from textgen.data.formats.decoding import Findings, check_encoding, decode, looks_binary
 from textgen.errors import CorpusError, UsageError
 
 
@@ -115,3 +116,15 @@ def test_encodings_of_text_are_known(name: str) -> None:
 def test_other_encodings_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match="encoding"):
         check_encoding(name)
+
+
+def test_binary_data_is_called_so() -> None:
+    binary = bytes(random.Random(1).randbytes(3000))
+    assert looks_binary(binary)
+    assert looks_binary(binary.replace(b"\0", b"x"))
+    with pytest.raises(CorpusError, match=r"not UTF-8 at line 1, byte .*; it looks binary, so it"):
+        list(decode(io.BytesIO(binary), "a", Findings()))
+    for text in ("\x1b[31mred\x1b[0m\n" * 9, "caf\u00e9 \x01" + "a" * 60, ""):
+        assert not looks_binary(text.encode())
+        assert not looks_binary(text.encode("utf-16"))
+    assert not looks_binary("Gr\u00fc\u00dfe\x1a".encode("cp1252"))

@@ -24,6 +24,8 @@ MARKS = (
 MARK = "\ufeff"
 # Value of `encoding` that takes the encoding which the bytes look like.
 GUESS = "guess"
+# Control characters that no text holds, unlike those of white space, backspace and escape.
+CONTROLS = bytes({*range(32)} - {*b"\b\t\n\v\f\r\x1a\x1b"})
 # Bytes from which an encoding is guessed: the first ones, and those around the offending byte.
 GUESSED_BYTES = 2**16
 # Encodings in the names of charset-normalizer, the most common first.
@@ -173,6 +175,13 @@ def looks_like_utf16(data: bytes) -> str | None:
     return None
 
 
+def looks_binary(data: bytes) -> bool:
+    """Return whether bytes look like no text: they hold NULs, or many other control characters."""
+    if encoding_of_mark(data) or looks_like_utf16(data):
+        return False
+    return b"\0" in data or len(data) - len(data.translate(None, CONTROLS)) > len(data) // 50
+
+
 def _nul_problem(data: bytes, used: str, line: int) -> str:
     wide = looks_like_utf16(data) if used == "utf-8" else None
     if wide:
@@ -189,6 +198,8 @@ def _proposal(data: bytes, start: int, used: str) -> str:
         start: index of the offending byte.
         used: encoding that does not fit.
     """
+    if looks_binary(data):
+        return "; it looks binary, so it is not text"
     begin = max(start - GUESSED_BYTES // 2, 0)
     found = _guess(data[begin : begin + GUESSED_BYTES])
     if found is None or codecs.lookup(found).name == codecs.lookup(used).name:

@@ -42,7 +42,13 @@ def text_chunks(
     """
     from textgen.data.document_text import document_chunks
     from textgen.data.shipped import find_corpus
-    from textgen.data.sources import ReadReport, SourceRules, check_source, source_chunks
+    from textgen.data.sources import (
+        ReadReport,
+        SourceRules,
+        check_has_fields,
+        check_source,
+        source_chunks,
+    )
 
     forms = {model.config.normalization for model in models}
     rules = replace(
@@ -63,6 +69,7 @@ def text_chunks(
                 yield from document_chunks(paths, rules, units[0], report)
             else:
                 yield from source_chunks(paths, rules, report)
+            check_has_fields(rules, report)
         if report.passed_over:
             say(report.summary())
 

@@ -45,7 +45,8 @@ def format_check(checked: Checked, columns: int | None) -> str:
 def _facts(checked: Checked) -> Iterator[tuple[str, str]]:
     found, files = checked.survey, checked.files
     size = format_count(found.characters, "character")
-    yield "size", f"{size}, {format_count(found.lines, 'line')}"
+    blank = f", {found.blank_lines:,} of them blank" if found.blank_lines else ""
+    yield "size", f"{size}, {format_count(found.lines, 'line')}{blank}"
     kinds = sorted({file.kind for file in files})
     named = one_line(files[0].name) if len(files) == 1 else format_count(len(files), "file")
     yield "read", f"{named} ({', '.join(kinds)})"
@@ -70,7 +71,7 @@ def _facts(checked: Checked) -> Iterator[tuple[str, str]]:
     yield "repeated", f"{repeated}; {found.repeated_texts:,} files or records"
     yield "held out", checked.split.reason.removeprefix("validation: ")
     yield "also in training", f"{found.leaked:.1%} of what is held out, line by line"
-    times = (f"{size} {format_duration(time)}" for size, time in checked.seconds.items())
+    times = (f"{size} about {format_duration(time)}" for size, time in checked.seconds.items())
     yield "to read it once", ", ".join(times)
 
 
