@@ -3,12 +3,14 @@
 import ast
 import dataclasses
 import doctest
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import textgen
@@ -106,6 +108,42 @@ def test_the_engine_is_the_one_asked_for(fables: Path) -> None:
 def test_a_seed_out_of_range_is_refused(seed: Any, fables: Path) -> None:
     with pytest.raises(SettingError, match="seed must be a whole number"):
         textgen.load(seed=seed)
+
+
+def test_numbers_of_numpy_are_numbers(fables: Path) -> None:
+    whole, real = np.int64(5), np.float32(0.5)
+    settings = SamplingSettings(top_k=whole, temperature=real, top_p=np.float64(0.9))
+    assert settings == SamplingSettings(top_k=5, temperature=0.5, top_p=0.9)
+    assert json.loads(json.dumps(settings.to_json())) == {
+        **settings.to_json(), "words": [], "starts": [], "stop": []
+    }  # fmt: skip
+    texts = [
+        textgen.load(seed=seed).fork(sample).generate(length, settings).text
+        for seed, sample, length in ((7, 3, 5), (np.uint8(7), np.int32(3), np.array(5)))
+    ]
+    assert texts[0] == texts[1]
+    for wrong in (np.bool_(True), np.float64(5), np.array([5])):
+        with pytest.raises(SettingError, match="top_k must be a whole number"):
+            SamplingSettings(top_k=wrong)
+
+
+def test_arguments_of_a_wrong_kind_are_refused_at_once(fables: Path) -> None:
+    generator = textgen.load()
+    with pytest.raises(SettingError, match=r"settings must be SamplingSettings, got \{"):
+        generator.generate(5, {"temperature": 1})  # type: ignore[arg-type]
+    with pytest.raises(
+        SettingError, match=r"sample must be a whole number in \[0, 2\*\*63\), got -1"
+    ):
+        generator.fork(-1)
+    kept = generator.settle()
+    wide = tuple(
+        type(layer)(*(np.append(member, member) for member in layer)) for layer in kept.recurrent
+    )
+    for wrong in (None, "state", kept.recurrent, dataclasses.replace(kept, recurrent=wide)):
+        with pytest.raises(SettingError, match="state must be a state of a generator"):
+            generator.state = wrong  # type: ignore[assignment]
+    generator.state = kept
+    assert generator.state is kept
 
 
 def test_a_damaged_run_is_not_loaded(fables: Path) -> None:

@@ -55,6 +55,7 @@ def load(
     check_number("seed", seed, 0, MAX_SEED, whole=True)
     if engine not in ("numpy", "jax"):
         raise SettingError("engine", engine, "numpy or jax")
+    seed = int(seed)
     model = load_model(None if run is None else fspath(run))
     return model.generator(seed=seed, engine=model.jax_engine() if engine == "jax" else None)
 

@@ -34,6 +34,12 @@ MAX_WINDOW = 4096
 MAX_CHARACTERS = 2**18
 
 
+def plain(value: Any) -> Any:
+    """Return a number of NumPy or JAX as one of Python; anything else as it is."""
+    is_scalar = getattr(value, "shape", None) == () and hasattr(value, "item")
+    return value.item() if is_scalar else value
+
+
 def check_number(
     name: str,
     value: float,
@@ -58,6 +64,7 @@ def check_number(
     Raises:
         SettingError: if the number lies outside, is not finite, or is not whole where it must be.
     """
+    value = plain(value)
     kind_fits = isinstance(value, int) if whole else isinstance(value, int | float)
     inside = (
         kind_fits
@@ -74,7 +81,8 @@ def check_number(
             allowed = f"{kind} {'above' if open_low else 'of at least'} {low}"
         else:
             left, right = "(" if open_low else "[", ")" if open_high else "]"
-            allowed = f"{kind} in {left}{low}, {high}{right}"
+            end = "2**63)" if high == MAX_SEED else f"{high}{right}"
+            allowed = f"{kind} in {left}{low}, {end}"
         raise SettingError(name, value, allowed)
 
 
@@ -139,7 +147,14 @@ def setting_options(settings: type["Settings"]) -> dict[str, SettingOption]:
 
 
 class Settings:
-    """Base of the three settings classes: it turns settings into JSON and back."""
+    """Base of the three settings classes: it turns settings into JSON and back.
+
+    Numbers of NumPy become those of Python, which JSON can hold.
+    """
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            object.__setattr__(self, field.name, plain(getattr(self, field.name)))
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a dictionary that can be saved as JSON."""
@@ -190,6 +205,7 @@ class ModelSettings(Settings):
     projected: Projected = "last"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.cell not in get_args(CellName):
             raise SettingError("cell", self.cell, f"one of {', '.join(get_args(CellName))}")
         if self.projected not in get_args(Projected):
@@ -253,6 +269,7 @@ class TrainingSettings(Settings):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_number("first_step", self.first_step, 0, whole=True)
         check_number("steps", self.steps, 1, MAX_STEPS, whole=True)
         check_number("batch_size", self.batch_size, 1, whole=True)
@@ -377,6 +394,7 @@ class SamplingSettings(Settings):
     sentences: int = option("End after this many sentences; 0 is off.", 0)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         # JSON has lists instead of tuples, and the command line gives temperatures as strings.
         for name in ("words", "starts", "stop"):
             object.__setattr__(self, name, _texts(name, getattr(self, name)))

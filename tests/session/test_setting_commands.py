@@ -94,7 +94,7 @@ def test_the_seed_decides_what_is_written() -> None:
     session = random_session()
     assert transcript(session, "/seed", "/seed 9", "/seed -1") == (
         "> /seed\n[seed: 5]\n> /seed 9\n[seed: 9]\n"
-        "> /seed -1\n[seed must be a whole number in [0, 9223372036854775807], got -1]\n"
+        "> /seed -1\n[seed must be a whole number in [0, 2**63), got -1]\n"
     )
     first = transcript(session, "abc")
     transcript(session, "/clear", "/seed 9")

@@ -232,8 +232,8 @@ def check_has_fields(rules: SourceRules, report: ReadReport) -> None:
     option = "field" if rules.field is not None else "skip-broken" if rules.skip_broken else None
     if option:
         raise UsageError(
-            f"{option} is for records, but the text is none of {', '.join(RECORDS)}; leave it out, "
-            "or say what the text is with --format"
+            f"--{option} is for records, but the text is none of {', '.join(RECORDS)}; "
+            "leave it out, or say what the text is with --format"
         )
 
 

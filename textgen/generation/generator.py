@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from textgen.data.formats.decoding import Normalization, normalized
 from textgen.data.replaced import describe_replaced, find_replaced
 from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
-from textgen.errors import TextgenWarning
+from textgen.errors import SettingError, TextgenWarning
 from textgen.generation.copies import Tokens
 from textgen.generation.endings import EndFinder, FinishReason
 from textgen.generation.engine import Engine, Standing
@@ -172,7 +172,8 @@ class Generator:
         # Computes the state after the text given out; None if the state is settled.
         self._unsettled: Callable[[], GenerationState] | None = None
         nothing = np.zeros(0, np.int32)
-        self._state = GenerationState(reader.zero_states(), nothing, 0, seed, sample, 0)
+        self._zero = reader.zero_states()
+        self._state = GenerationState(self._zero, nothing, 0, seed, sample, 0)
 
     def settle(self) -> GenerationState:
         """Return the state after the last character that was read or given out.
@@ -197,7 +198,18 @@ class Generator:
 
     @state.setter
     def state(self, state: GenerationState) -> None:
+        if not self._fits(state):
+            raise SettingError(
+                "state", type(state).__name__, "a state of a generator of this model"
+            )
         self._state, self._unsettled = state, None
+
+    def _fits(self, state: object) -> bool:
+        """Return whether something is a state of this model."""
+        if not isinstance(state, GenerationState) or len(state.recurrent) != len(self._zero):
+            return False
+        pairs = zip(state.recurrent, self._zero, strict=True)
+        return all([*map(np.shape, own)] == [*map(np.shape, zero)] for own, zero in pairs)
 
     def sampler(self, settings: SamplingSettings) -> Sampler:
         """Return settings made ready for this model. Those of the last call are remembered.
@@ -205,6 +217,8 @@ class Generator:
         Raises:
             UsageError: if the settings cannot be used with this model.
         """
+        if not isinstance(settings, SamplingSettings):
+            raise SettingError("settings", settings, "SamplingSettings")
         if self._sampler is None or self._sampler.settings != settings:
             self._sampler = Sampler(settings, self.vocabulary, self._training)
         return self._sampler
@@ -311,6 +325,7 @@ class Generator:
         """
         if sample is not None:
             check_number("sample", sample, 0, MAX_SEED, whole=True)
+            sample = int(sample)
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         if sample is not None:
@@ -464,6 +479,7 @@ def write_side_by_side(
         UsageError: if the settings cannot be used with the model.
     """
     check_number("length", length, 0, MAX_LENGTH, whole=True)
+    length = int(length)
     engine, sampler = generators[0].engine, generators[0].sampler(settings)
     writings = [_Writing(generator, sampler) for generator in generators]
     drawn, size = 0, FIRST_PIECE
