@@ -1,6 +1,7 @@
 """What is printed: on a terminal of several widths, and in a pipe."""
 
 import sys
+import warnings
 
 import pytest
 
@@ -94,3 +95,21 @@ def test_the_number_of_colours_is_that_of_the_terminal(
     assert output.colours_of(sys.stdout) == colours
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
     assert output.colours_of(sys.stdout) == 0
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_folder_of_compiled_code_that_cannot_be_used_is_told_once_in_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, quiet: bool
+) -> None:
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/nowhere")
+    with output.said_warnings():
+        if quiet:
+            output.silence_warnings()
+        warnings.filterwarnings("always", "Error ")
+        for work in ("reading", "writing"):
+            warnings.warn(
+                f"Error {work} persistent compilation cache entry for 'jit_f': OSError: no",
+                stacklevel=1,
+            )
+    told = "compiled code cannot be kept in '/nowhere'; it is compiled each time\n"
+    assert capsys.readouterr() == ("", "" if quiet else told)

@@ -20,6 +20,8 @@ from textgen.readable import StreamWrapper, one_line, visible, wrap_lines
 LEAST_COLUMNS = 20
 # What clears a line from the cursor on.
 CLEAR_LINE = "\x1b[K"
+# What JAX warns of, for each program, if its folder of compiled code cannot be read or written.
+CACHE_WARNING = "persistent compilation cache entry"
 # Parts of the names of terminals that have 256 colours or more.
 MANY_COLOURS = ("256color", "direct", "kitty", "alacritty", "foot", "ghostty", "wezterm")
 
@@ -66,7 +68,11 @@ def said_warnings() -> Iterator[None]:
         show_other = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
-            if not issubclass(category, TextgenWarning):
+            if CACHE_WARNING in str(message):
+                folder = os.environ.get("JAX_COMPILATION_CACHE_DIR", "")
+                text = f"compiled code cannot be kept in {folder!r}; it is compiled each time"
+                warnings.warn(text, TextgenWarning, stacklevel=2)
+            elif not issubclass(category, TextgenWarning):
                 show_other(message, category, *rest)
             elif str(message) not in said:
                 said.add(str(message))
