@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.runs.test_changes import make_run
+from textgen.terminal.commands.completion import (
+    complete_labelled_run,
+    complete_labelled_run_or_text,
+)
 
 SCRIPT = """
 eval "$(textgen --show-completion bash)"
@@ -55,6 +59,13 @@ def test_bash_offers_commands_runs_shipped_texts_and_files(bash: str) -> None:
         "score foxes fo": {"fox.txt"},
         "evaluate --model foxes fab": {"fables"},
         "classify --model f": {"foxes"},
+        "check fab": {"fables"},
+        "check fo": {"fox.txt"},
+        # Bash gives the parts of a=f as three words.
+        "classify a = f": {"foxes"},
+        "classify a =": {"foxes", r"my\ run"},
+        "classify a = foxes b = foxes f": {"fables", "fox.txt"},
+        "classify --model a = f": {"foxes"},
         "plot f": {"foxes"},
         "gradient f": {"foxes"},
         "sample --engine n": {"numpy"},
@@ -65,3 +76,15 @@ def test_bash_offers_commands_runs_shipped_texts_and_files(bash: str) -> None:
     assert done.stderr == ""
     offered = [set(filter(None, line.split("|"))) for line in done.stdout.splitlines()]
     assert dict(zip(cases, offered, strict=True)) == cases
+
+
+def test_other_shells_get_the_label_with_the_run(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_TEXTGEN_COMPLETE", "complete_zsh")
+    for name in ("foxes", "my run"):
+        make_run(Path("checkpoints") / name)
+    assert complete_labelled_run("a=m") == ["a=my run"]
+    assert complete_labelled_run("f") == ["foxes"]
+    assert complete_labelled_run_or_text("a=f") == ["a=foxes"]
+    assert complete_labelled_run_or_text("fab") == ["fables"]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from textgen.terminal.commands.completion import complete_text
 from textgen.terminal.commands.options import AsJson, Progress, Quiet
 from textgen.terminal.commands.source_options import Encoding, Field, Format, SkipBroken
 from textgen.terminal.display.progress_line import ProgressLine, starting
@@ -18,6 +19,7 @@ def check(
         typer.Argument(
             metavar="SOURCE...",
             help="Files, folders, archives, names of shipped texts; - is standard input.",
+            autocompletion=complete_text,
         ),
     ],
     format: Format = None,  # noqa: A002

@@ -9,7 +9,10 @@ import typer
 
 from textgen.errors import UsageError
 from textgen.settings import TEXT_UNKNOWN
-from textgen.terminal.commands.completion import complete_run, complete_text
+from textgen.terminal.commands.completion import (
+    complete_labelled_run,
+    complete_labelled_run_or_text,
+)
 from textgen.terminal.commands.options import AsJson, Progress, Quiet, Scored
 from textgen.terminal.commands.source_options import (
     Encoding,
@@ -35,7 +38,7 @@ def classify(
             metavar="LABEL=RUN... TEXT",
             help="Two or more runs with a label each, then files, folders or names of shipped "
             "texts; standard input by default.",
-            autocompletion=complete_text,
+            autocompletion=complete_labelled_run_or_text,
         ),
     ] = None,
     model: Annotated[
@@ -44,7 +47,7 @@ def classify(
             metavar="[LABEL=]RUN",
             help="A run, as in the arguments; its name is its label if it has no other. With this "
             "option, all arguments are texts.",
-            autocompletion=complete_run,
+            autocompletion=complete_labelled_run,
         ),
     ] = None,
     lines: Annotated[bool, typer.Option("--lines", help="Classify each line by itself.")] = False,

@@ -30,6 +30,21 @@ def complete_run_or_text(incomplete: str) -> list[str]:
     return list(dict.fromkeys([*complete_run(incomplete), *complete_text(incomplete)]))
 
 
+def complete_labelled_run(incomplete: str) -> list[str]:
+    """Return runs, after the label if one is typed, as in LABEL=RUN."""
+    label, equals, run = incomplete.rpartition("=")
+    # Bash takes the equals sign for a word of its own, and wants what follows it.
+    before = _typed([label])[0] + equals if label else ""
+    return [before + name for name in complete_run(run)]
+
+
+def complete_labelled_run_or_text(incomplete: str) -> list[str]:
+    """Return runs after a label, and otherwise texts."""
+    words = os.environ.get("COMP_WORDS", "").split()
+    is_after_label = "=" in incomplete or words[-1:] == ["="] or words[-2:] == ["=", incomplete]
+    return complete_labelled_run(incomplete) if is_after_label else complete_text(incomplete)
+
+
 def _typed(names: Iterable[str]) -> list[str]:
     """Return names as they are typed. Bash inserts words as they are; other shells quote them."""
     is_bash = os.environ.get("_TEXTGEN_COMPLETE", "").endswith("bash")
