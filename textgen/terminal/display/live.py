@@ -39,6 +39,15 @@ class LiveView:
         """Whether the lines are on the screen."""
         return self._live is not None
 
+    @property
+    def columns(self) -> int:
+        """Width of the lines in columns.
+
+        The terminal writes ^C after the last line. A line as wide as the terminal would be broken
+        by it, and would not be found again.
+        """
+        return max(self._console.width - len("^C"), 1)
+
     def start(self) -> None:
         """Begin to show lines."""
         if self._is_wanted and not self._console.is_dumb_terminal:
@@ -50,9 +59,7 @@ class LiveView:
 
     def update(self, content: RenderableType) -> None:
         """Replace the lines."""
-        # The terminal writes ^C after the last line. A line as wide as the terminal would be broken
-        # by it, and would not be found again.
-        self._content = content = Constrain(content, max(self._console.width - len("^C"), 1))
+        self._content = content = Constrain(content, self.columns)
         if self._live is not None:
             with suppress(OSError):
                 self._live.update(content)

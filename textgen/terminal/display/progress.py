@@ -26,6 +26,8 @@ from textgen.terminal.output import columns_of, say
 from textgen.training.loop import Report
 from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved, Working
 
+# Width of the bar in columns, and the least width at which it is shown.
+BAR_COLUMNS, LEAST_BAR = 24, 4
 STOPPING = "saving and stopping; Ctrl-C again stops at once, without saving"
 
 
@@ -190,12 +192,13 @@ class TrainingDisplay:
         assert self._report is not None
         report, last = self._report, self._planned.record.plan.last_step
         left = (last - report.step) * self._seconds_per_step()
-        bar = Table.grid(padding=(0, 1))
-        bar.add_row(
-            Text(f"step {report.step:,}/{last:,}"),
-            ProgressBar(total=last, completed=report.step, width=24),
-            Text(f"{format_duration(left)} left"),
-        )
+        begin, end = f"step {report.step:,}/{last:,}", f"{format_duration(left)} left"
+        room = min(self._live.columns - len(begin) - len(end) - 2, BAR_COLUMNS)
+        bar: Table | Text = Text(f"{begin} {end}")
+        if room >= LEAST_BAR:
+            bar = Table.grid(padding=(0, 1))
+            progress = ProgressBar(total=last, completed=report.step, width=room)
+            bar.add_row(Text(begin), progress, Text(end))
         validation = None if self._validation is None else bits_per_character(self._validation)
         losses = Text(
             f"train {format_bits(bits_per_character(report.training_loss))}  "
