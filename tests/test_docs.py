@@ -190,6 +190,14 @@ def test_a_page_names_only_commands_and_options_that_exist(page: Path) -> None:
             assert program in SESSION_COMMANDS, span
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_of_a_command_is_on_a_page(name: str) -> None:
+    named = {word for page in PAGES for word in re.findall(r"--[a-z][a-z-]*", text_of(page))}
+    for option in COMMANDS[name].params:
+        forms = {form for form in (*option.opts, *option.secondary_opts) if form.startswith("--")}
+        assert forms & named or option.param_type_name == "argument", option.name
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_the_files_of_the_repository_that_a_page_names_exist(page: Path) -> None:
     for span in spans_of(page):
