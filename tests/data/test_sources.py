@@ -1,13 +1,17 @@
+import errno
 import gzip
 import io
 import os
 import sys
 import zipfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from textgen.data import sources
+from textgen.data.gather import gather
 from textgen.data.sources import ReadReport, SourceRules, is_read_once, read_sources
 from textgen.errors import CorpusError, SettingError, UsageError
 
@@ -142,6 +146,41 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
     path.write_text("other words")
     with pytest.raises(CorpusError, match="changed while it was read"):
         next(found)
+
+
+def test_a_file_that_is_removed_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("words")
+    found = read_sources([path], SourceRules(), ReadReport())
+    _, pieces = next(found)
+    path.unlink()
+    list(pieces)
+    with pytest.raises(CorpusError, match="no such file"):
+        next(found)
+
+
+def test_a_disk_that_fails_in_the_middle_of_a_text_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*arguments: object, **options: object) -> Iterator[str]:
+        yield "the first part"
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(sources, "decode", failing)
+    (tmp_path / "a.txt").write_text("words")
+    with pytest.raises(CorpusError, match=r"a\.txt': Input/output error"):
+        read(tmp_path / "a.txt")
+    with pytest.raises(CorpusError, match=r"a\.txt': Input/output error"):
+        gather([tmp_path / "a.txt"], SourceRules(), tmp_path / "ids")
+
+
+def test_a_table_without_a_sound_record_says_what_was_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a": 1}\nbroken\n')
+    with pytest.raises(CorpusError, match="the text is empty; left out: 2 broken records"):
+        read(tmp_path / "a.jsonl", rules=SourceRules(field="text", skip_broken=True))
+    (tmp_path / "a.csv").write_text('a,b\n1,"open\n')
+    with pytest.raises(CorpusError, match="broken table in line 2: a quoted field does not end"):
+        read(tmp_path / "a.csv", rules=SourceRules(field="b"))
 
 
 def test_what_decoding_changed_is_told(tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ def prepare_text(
         gathered = gather(paths, rules.source, temporary, progress)
         check_has_fields(rules.source, gathered.report)
         if len(gathered) < MIN_CHARACTERS:
-            problem = f"only {len(gathered)} characters; at least {MIN_CHARACTERS} are needed"
+            found = f"{len(gathered)} character{'' if len(gathered) == 1 else 's'}"
+            problem = f"only {found}; at least {MIN_CHARACTERS} are needed"
             raise CorpusError(paths[0], problem)
         return _prepare(gathered, rules, path, vocabulary)
     finally:

@@ -391,17 +391,22 @@ class _Reader:
         self, pieces: Iterator[Piece], report: FileReport, *, is_named: bool
     ) -> Iterator[Piece]:
         """Pass on the pieces of a file, count them, and keep a problem for the end."""
+        before = self._report.broken
         try:
             for piece in pieces:
                 report.characters += len(piece.text)
                 yield piece
         except CorpusError as error:
             self._problems.append(error)
+        except OSError as error:  # the disk failed, not the text
+            raise CorpusError(report.name, reason_of(error)) from error
         else:
             if report.characters:
                 self._report.files.append(report)
             elif is_named:
-                self._problems.append(CorpusError(report.name, "the text is empty"))
+                broken = self._report.broken - before
+                why = f"; left out: {broken:,} broken records" if broken else ""
+                self._problems.append(CorpusError(report.name, f"the text is empty{why}"))
             else:
                 self._pass_over(report.name, "without text")
 

@@ -144,8 +144,11 @@ def _character_findings(found: Survey) -> Iterator[Finding]:
     if found.invisible:
         total = sum(one.count for one in found.invisible)
         spaces = any(one.character == "\u00a0" for one in found.invisible)
+        kinds = len(found.invisible)
+        are = "character is" if total == 1 else "characters are"
+        of = f", of {kinds} kinds" if kinds > 1 else ""
         yield Finding(
-            f"{total:,} characters are invisible, of {len(found.invisible)} kinds",
+            f"{total:,} {are} invisible{of}",
             "--normalize nfkc makes plain spaces of no-break spaces" if spaces else "",
         )
     if found.mixed:

@@ -162,7 +162,8 @@ def table_records(
                 )
                 rules.skip(CorpusError(name, problem))
     except csv.Error as error:
-        raise CorpusError(name, f"broken table in line {rows.line_num:,}: {error}") from error
+        why = str(error).replace("unexpected end of data", "a quoted field does not end")
+        raise CorpusError(name, f"broken table in line {rows.line_num:,}: {why}") from error
 
 
 def json_line_records(
