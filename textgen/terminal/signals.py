@@ -35,6 +35,8 @@ class Ending:
         self.signal: int | None = None
         self.when_requested: Callable[[], None] = lambda: None
         self._is_interruptible = False
+        # The signal that interrupted work; the thread that notes signals may be slower.
+        self._interrupted: int | None = None
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -53,12 +55,14 @@ class Ending:
         """Handle a signal in the main thread, as soon as compiled code returns."""
         if self._is_interruptible:
             self._is_interruptible = False
+            self._interrupted = number
             raise KeyboardInterrupt
 
     @property
     def exit_code(self) -> int:
         """The exit code of the command: 0 without a signal."""
-        return 0 if self.signal is None else exit_code_after(self.signal)
+        number = self.signal or self._interrupted
+        return 0 if number is None else exit_code_after(number)
 
     def requested(self) -> bool:
         """Return whether a signal has asked the process to end."""

@@ -1,7 +1,8 @@
 """Look at a text before a network is trained on it."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,17 +109,23 @@ class Checked:
         }
 
 
-def check_text(paths: Sequence[Path], rules: SourceRules) -> Checked:
+def check_text(
+    paths: Sequence[Path],
+    rules: SourceRules,
+    interruptible: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Checked:
     """Read a text, look at it, and estimate how long training would read it.
 
     Args:
         paths: sources; see `read_sources`. A bare name may be that of a shipped text.
         rules: how to read them. What normalisation would change is told, and not done.
+        interruptible: function that returns a context in which a signal may raise an exception; the
+            text is read in it. The temporary file is removed then.
 
     Raises:
         CorpusError: if a source cannot be read.
     """
-    with tempfile.TemporaryDirectory(prefix="textgen-") as folder:
+    with interruptible(), tempfile.TemporaryDirectory(prefix="textgen-") as folder:
         sources = [find_corpus(path) for path in paths]
         gathered = gather(sources, rules, Path(folder) / "ids")
         check_has_fields(rules, gathered.report)

@@ -49,11 +49,17 @@ def check(
     prepare_jax()
     with starting(progress, quiet=quiet):
         from textgen.terminal.display.check_tables import format_check
+        from textgen.terminal.signals import noted_signals
         from textgen.workflows.check import check_text
 
-    with ProgressLine(progress, quiet=quiet) as line:
+    with noted_signals() as ending, ProgressLine(progress, quiet=quiet) as line:
         line.show("reading the text")
-        checked = check_text(sources, rules)
+        try:
+            checked = check_text(sources, rules, ending.interruptible)
+        except KeyboardInterrupt:
+            raise typer.Exit(ending.exit_code) from None
+    if ending.requested():
+        raise typer.Exit(ending.exit_code)
     if as_json:
         emit_json("check", checked.to_json())
     else:
