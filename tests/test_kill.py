@@ -1,6 +1,7 @@
 """A save killed at each thing it asks of the system."""
 
 import dataclasses
+import math
 import os
 import shutil
 import signal
@@ -50,6 +51,8 @@ def kill_saves(folder: Path) -> None:
     progress = dict(source.progress) | {"step": 30}
     checkpoint = dataclasses.replace(source, step=30, progress=progress)
     kept = Path(shutil.copytree(folder, "kept"))
+    assert source.validation_loss is not None
+    row = {"step": 30, "validation_bits_per_character": source.validation_loss / math.log(2)}
     seen, number, killed = set[tuple[int, ...]](), 0, True
     while killed:
         number += 1
@@ -57,7 +60,7 @@ def kill_saves(folder: Path) -> None:
         run = Run(Path(shutil.copytree(kept, folder)))
 
         def save(run: Run = run) -> None:
-            run.add_metrics([{"step": 30}])
+            run.add_metrics([row])
             run.save(checkpoint)
             run.prune(1)
 

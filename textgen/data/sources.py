@@ -41,7 +41,7 @@ from textgen.data.formats.records import (
     table_records,
     texts_of,
 )
-from textgen.errors import CorpusError, SettingError, UsageError
+from textgen.errors import CorpusError, SettingError, UsageError, reason
 
 STANDARD_INPUT = "-"
 # Names of copies that editors leave beside a file.
@@ -509,7 +509,5 @@ def stamp_of(path: Path) -> tuple[int, int]:
 
 
 def reason_of(error: OSError | ValueError) -> str:
-    """Return why a file cannot be read, for people."""
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file or folder"
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    """Return why a file cannot be read, and what to do about it."""
+    return reason(error) if isinstance(error, OSError) else str(error)
