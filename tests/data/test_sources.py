@@ -164,13 +164,13 @@ def test_a_disk_that_fails_in_the_middle_of_a_text_is_told(
 ) -> None:
     def failing(*arguments: object, **options: object) -> Iterator[str]:
         yield "the first part"
-        raise OSError(errno.EIO, "the disk reports an error")
+        raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(sources, "decode", failing)
     (tmp_path / "a.txt").write_text("words")
-    with pytest.raises(CorpusError, match=r"a\.txt': Input/output error"):
+    with pytest.raises(CorpusError, match="the disk reports an error"):
         read(tmp_path / "a.txt")
-    with pytest.raises(CorpusError, match=r"a\.txt': Input/output error"):
+    with pytest.raises(CorpusError, match="the disk reports an error"):
         gather([tmp_path / "a.txt"], SourceRules(), tmp_path / "ids")
 
 
