@@ -1,12 +1,12 @@
 import subprocess
 from pathlib import Path
 
+import pypandoc
 import pytest
 
 from textgen.data.formats.office import document_text
 from textgen.errors import CorpusError
 
-pypandoc = pytest.importorskip("pypandoc")
 PICTURE = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9Q"
     "DwADhgGAWjR9awAAAABJRU5ErkJggg=="
