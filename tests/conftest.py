@@ -30,6 +30,10 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("tests")
 
+# The workers of pytest-xdist have these; the terminals that tests open have widths of their own.
+for variable in ("COLUMNS", "LINES"):
+    os.environ.pop(variable, None)
+
 # A process started by nohup, or by a script in the background, ignores these signals, and so would
 # the commands that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -198,18 +198,12 @@ class Generator:
 
     @state.setter
     def state(self, state: GenerationState) -> None:
-        if not self._fits(state):
+        is_state = isinstance(state, GenerationState)
+        if not is_state or len(state.recurrent) != len(self._zero):
             raise SettingError(
                 "state", type(state).__name__, "a state of a generator of this model"
             )
         self._state, self._unsettled = state, None
-
-    def _fits(self, state: object) -> bool:
-        """Return whether something is a state of this model."""
-        if not isinstance(state, GenerationState) or len(state.recurrent) != len(self._zero):
-            return False
-        pairs = zip(state.recurrent, self._zero, strict=True)
-        return all([*map(np.shape, own)] == [*map(np.shape, zero)] for own, zero in pairs)
 
     def sampler(self, settings: SamplingSettings) -> Sampler:
         """Return settings made ready for this model. Those of the last call are remembered.
