@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from textgen.data import sources
+from textgen.data import sources as module
 from textgen.data.gather import gather
 from textgen.data.sources import ReadReport, SourceRules, is_read_once, read_sources
 from textgen.errors import CorpusError, SettingError, UsageError
@@ -218,3 +219,14 @@ def test_a_format_that_is_named_overrules_the_content(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("id,tweet\n1,one\n")
     assert read(path, rules=SourceRules(format="text"))[0] == {str(path): ["id,tweet\n1,one\n"]}
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.html"])
+def test_a_large_file_that_is_held_in_memory_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(module, "LARGE_BYTES", 10)
+    path = tmp_path / name
+    path.write_text('["a text", "another"]' if name == "a.json" else "<p>a text</p>")
+    _, report = read(path)
+    assert any("is held in memory whole" in change for change in report.changes())

@@ -142,7 +142,8 @@ class ReadReport:
         return "; ".join(parts)
 
     def changes(self) -> Iterator[str]:
-        """Say what decoding changed, one sentence for each kind of change."""
+        """Give the remarks, and say what decoding changed, one sentence for each kind of change."""
+        yield from self.notes
         found = [file.findings for file in self.files]
         encodings = Counter(one.encoding for one in found if one.encoding not in ("", "utf-8"))
         for encoding, count in encodings.items():
@@ -414,8 +415,7 @@ class _Reader:
         rules, name = self._rules, report.name
         if kind in DOCUMENTS:
             data = file.read()
-            if len(data) > LARGE_BYTES:
-                self._report.notes.append(f"{name!r} is held in memory whole, {len(data):,} bytes")
+            self._remark_size(name, len(data))
             text = document_text(data, kind, name, encoding=rules.encoding)
             yield Piece(cleaned(text, rules.normalization, report.findings), True)
         elif kind in RECORDS:
@@ -444,7 +444,9 @@ class _Reader:
             if kind == "jsonl":
                 rows = json_line_records(chunks, name, records)
             elif kind == "json":
-                rows = json_records(chunks, name, records)
+                text = "".join(chunks)
+                self._remark_size(name, len(text))
+                rows = json_records(text, name, records)
             else:
                 rows = table_records(chunks, kind, name, records)
         for text in texts_of(rows, name, records):
@@ -452,6 +454,11 @@ class _Reader:
                 # What JSON escapes is brought into the same form as the rest.
                 yield Piece(cleaned(text, self._rules.normalization, report.findings), True)
         self._report.broken += records.broken
+
+    def _remark_size(self, name: str, size: int) -> None:
+        """Say that a file is held in memory whole, if it is large."""
+        if size > LARGE_BYTES:
+            self._report.notes.append(f"{name!r} is held in memory whole: over {size:,} bytes")
 
     def _pass_over(self, name: str, reason: str) -> None:
         self._report.passed_over.append((name, reason))

@@ -37,7 +37,7 @@ def json_lines(text: str, rules: RecordRules | None = None, size: int = 7) -> li
 
 def whole_json(text: str, rules: RecordRules | None = None) -> list[str]:
     rules = rules or RecordRules()
-    return list(texts_of(json_records([text], "t", rules), "t", rules))
+    return list(texts_of(json_records(text, "t", rules), "t", rules))
 
 
 @given(st.lists(TEXT, min_size=1), st.sampled_from(",;\t|"), st.integers(1, 50))

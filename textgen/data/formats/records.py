@@ -192,17 +192,12 @@ def json_line_records(
             rules.skip(CorpusError(name, f"line {number:,} is not a JSON object"))
 
 
-def json_records(
-    chunks: Iterable[str], name: str, rules: RecordRules
-) -> Iterator[tuple[int, dict[str, Any]]]:
+def json_records(text: str, name: str, rules: RecordRules) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the number and the fields of each object in a JSON file: a list, or an object with one.
-
-    The file is held in memory whole.
 
     Raises:
         CorpusError: if it is not JSON, or holds no list or several lists of objects.
     """
-    text = "".join(chunks)
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
