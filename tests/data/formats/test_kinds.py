@@ -32,29 +32,32 @@ def book() -> bytes:
     return buffer.getvalue()
 
 
+# Packed files hold the time at which they were packed, so tests are not named after their bytes.
+CASES = [
+    (b"Once upon a time", "a.txt", "text"),
+    (gzip.compress(b"x"), "a.txt", "gzip"),
+    (bz2.compress(b"x"), "a.txt", "bzip2"),
+    (lzma.compress(b"x"), "a.txt", "xz"),
+    (b"%PDF-1.7", "a.txt", "pdf"),
+    (b"{\\rtf1\\ansi", "a.txt", "rtf"),
+    (tar(), "letters", "tar"),
+    (packed("a.txt"), "a.txt", "zip"),
+    (packed("word/document.xml"), "a", "docx"),
+    (book(), "a", "epub"),
+    (b"a,b\n1,2\n", "a.csv", "csv"),
+    (b"a,b\n1,2\n", "a.txt", "text"),
+    (b'{"text": "x"}\n', "a.jsonl", "jsonl"),
+    (b'{"text": "x"}\n', "standard input", "jsonl"),
+    (b'{"text": "x"}\n', "a.txt", "text"),
+    (b"{ not json\n", "standard input", "text"),
+    (b"<!DOCTYPE html>\n<p>x", "standard input", "html"),
+    (b"<html>", "page.htm", "html"),
+    (b"", "empty", "text"),
+]
+
+
 @pytest.mark.parametrize(
-    ("head", "name", "kind"),
-    [
-        (b"Once upon a time", "a.txt", "text"),
-        (gzip.compress(b"x"), "a.txt", "gzip"),
-        (bz2.compress(b"x"), "a.txt", "bzip2"),
-        (lzma.compress(b"x"), "a.txt", "xz"),
-        (b"%PDF-1.7", "a.txt", "pdf"),
-        (b"{\\rtf1\\ansi", "a.txt", "rtf"),
-        (tar(), "letters", "tar"),
-        (packed("a.txt"), "a.txt", "zip"),
-        (packed("word/document.xml"), "a", "docx"),
-        (book(), "a", "epub"),
-        (b"a,b\n1,2\n", "a.csv", "csv"),
-        (b"a,b\n1,2\n", "a.txt", "text"),
-        (b'{"text": "x"}\n', "a.jsonl", "jsonl"),
-        (b'{"text": "x"}\n', "standard input", "jsonl"),
-        (b'{"text": "x"}\n', "a.txt", "text"),
-        (b"{ not json\n", "standard input", "text"),
-        (b"<!DOCTYPE html>\n<p>x", "standard input", "html"),
-        (b"<html>", "page.htm", "html"),
-        (b"", "empty", "text"),
-    ],
+    ("head", "name", "kind"), CASES, ids=[f"{name}-{kind}" for _, name, kind in CASES]
 )
 def test_content_comes_first_and_the_name_second(head: bytes, name: str, kind: str) -> None:
     assert kind_of(head, name) == kind
