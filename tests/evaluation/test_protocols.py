@@ -14,11 +14,11 @@ from textgen.evaluation.protocols import (
     DynamicEvaluator,
     DynamicSettings,
     Evaluator,
-    Learner,
     bits_per_character,
 )
 from textgen.network.model import network_function, zero_states
 from textgen.runtime.devices import make_mesh
+from textgen.training.online import Learner
 
 MODEL, PARAMETERS = random_network(hidden_size=6, dropout_rate=0.5)
 APPLY = jax.jit(network_function(MODEL))

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ from textgen.network.model import Apply, Parameters, zero_states
 from textgen.runtime.devices import DATA, replicated, shared
 from textgen.settings import ModelSettings
 from textgen.training.loss import cross_entropy
+from textgen.training.online import SEGMENT, SEGMENTS_AT_ONCE, Learner, OnlineTraining
 
 # Characters of each row that a compiled call reads.
 CHUNK = 128
@@ -30,19 +31,6 @@ WINDOW = 256
 # Most characters scored by an evaluation during training, and the pieces they are spread over.
 PART_CHARACTERS = 2**14
 PART_STREAMS = 64
-
-
-class Learner(NamedTuple):
-    """How fast a copy of the weights adapts to the text that it reads, and how fast it forgets.
-
-    Attributes:
-        learning_rate: learning rate of a step. Gradients are divided by their root mean square.
-        decay: fraction of the way back to the trained weights that each step takes, for a weight
-            whose gradients have an average root mean square.
-    """
-
-    learning_rate: float
-    decay: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +44,7 @@ class DynamicSettings:
             to predict best; in [0, 1].
     """
 
-    segment: int = 20
+    segment: int = SEGMENT
     learners: tuple[Learner, ...] = (Learner(1.5e-4, 3e-4), Learner(8e-4, 4e-3))
     switch: float = 0.02
 
@@ -176,15 +164,6 @@ class Evaluator:
         return nats / count
 
 
-# Added to each root mean square, as a fraction of their mean. Without it, a weight that hardly
-# changed in training would take far too large steps.
-ROOT_FLOOR = 0.1
-# Number of segments of the training text that give the mean squares of the gradients.
-SQUARES_SEGMENTS = 1024
-# Number of segments that a compiled call reads.
-SEGMENTS_AT_ONCE = 64
-
-
 class DynamicEvaluator:
     """Measures the loss of a network that goes on learning while it reads.
 
@@ -195,63 +174,16 @@ class DynamicEvaluator:
         piece: number of characters that are read at a time.
 
     References:
-        Krause, Kahembwe, Murray and Renals (2018), Dynamic Evaluation of Neural Sequence Models:
-        steps scaled by root mean squares of gradients on the training text, and a decay towards the
-        trained weights.
+        Krause, Kahembwe, Murray and Renals (2018), Dynamic Evaluation of Neural Sequence Models.
         Herbster and Warmuth (1998), Tracking the Best Expert: the weights of the average.
     """
 
     def __init__(
         self, apply: Apply, model: ModelSettings, settings: DynamicSettings = DynamicSettings()
     ) -> None:
-        self._model, self._segment, self._learners = model, settings.segment, settings.learners
+        self._model, self._learners = model, settings.learners
+        self._online = OnlineTraining(apply, model, settings.segment)
         self.piece = SEGMENTS_AT_ONCE * settings.segment
-
-        def loss(
-            parameters: Parameters, states: States, segment: jax.Array
-        ) -> tuple[jax.Array, tuple[jax.Array, States]]:
-            logits, states = apply(parameters, segment[None, :-1], states)
-            nats = cross_entropy(logits[:, 0], segment[1:])
-            return jnp.mean(nats), (nats, states)
-
-        gradient = jax.value_and_grad(loss, has_aux=True)
-
-        @jax.jit
-        def squares(
-            parameters: Parameters, total: Parameters, states: States, segments: jax.Array
-        ) -> tuple[Parameters, States]:
-            def step(carry: Any, segment: jax.Array) -> tuple[Any, None]:
-                total, states = carry
-                (_, (_, states)), gradients = gradient(parameters, states, segment)
-                return (jax.tree.map(lambda t, g: t + g * g, total, gradients), states), None
-
-            return jax.lax.scan(step, (total, states), segments)[0]
-
-        @partial(jax.jit, donate_argnums=0)
-        def adapt(
-            weights: Parameters,
-            states: States,
-            trained: Parameters,
-            roots: Parameters,
-            segments: jax.Array,
-            learner: Learner,
-        ) -> tuple[Parameters, States, jax.Array]:
-            count = sum(leaf.size for leaf in roots.values())
-            mean_root = sum(jnp.sum(leaf) for leaf in roots.values()) / count
-
-            def step(carry: Any, segment: jax.Array) -> tuple[Any, jax.Array]:
-                weights, states = carry
-                (_, (nats, states)), gradients = gradient(weights, states, segment)
-
-                def move(w: jax.Array, w0: jax.Array, root: jax.Array, g: jax.Array) -> jax.Array:
-                    back = jnp.minimum(learner.decay * root / mean_root, 1.0)
-                    scaled = g / (root + ROOT_FLOOR * mean_root)
-                    return w - learner.learning_rate * scaled + back * (w0 - w)
-
-                return (jax.tree.map(move, weights, trained, roots, gradients), states), nats
-
-            (weights, states), nats = jax.lax.scan(step, (weights, states), segments)
-            return weights, states, nats
 
         @jax.jit
         def mix(shares: jax.Array, nats: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -263,7 +195,7 @@ class DynamicEvaluator:
 
             return jax.lax.scan(step, shares, nats.T)
 
-        self._squares, self._adapt, self._mix = squares, adapt, mix
+        self._mix = mix
 
     def measure(
         self, parameters: Parameters, training: Tokens, tokens: Tokens
@@ -292,19 +224,16 @@ class DynamicEvaluator:
             the last id of the piece before, and returns the losses of all but the first in nats.
             Only the last piece may be shorter.
         """
-        roots = self._roots(parameters, training)
-        copies = [
-            (jax.tree.map(jnp.array, parameters), zero_states(self._model, 1))
-            for _ in self._learners
-        ]
+        roots = self._online.roots(parameters, training)
+        copies = [(parameters, zero_states(self._model, 1)) for _ in self._learners]
         shares = jnp.full(len(copies), 1 / len(copies))
 
         def read(tokens: Tokens) -> NDArray[np.float32]:
             nonlocal copies, shares
             losses = []
-            for segments in self._segments(tokens):
+            for segments in self._online.cut(tokens):
                 results = [
-                    self._adapt(*copy, parameters, roots, segments, learner)
+                    self._online.adapt(*copy, parameters, roots, segments, learner)
                     for copy, learner in zip(copies, self._learners, strict=True)
                 ]
                 copies = [(weights, states) for weights, states, _ in results]
@@ -314,31 +243,3 @@ class DynamicEvaluator:
             return np.concatenate(losses)
 
         return read
-
-    def _roots(self, parameters: Parameters, training: Tokens) -> Parameters:
-        """Return the root mean square of the gradient of each weight, over segments of a text."""
-        total, count = jax.tree.map(jnp.zeros_like, parameters), 0
-        # The segments lie in stretches spread over the text. Each is read from the zero state.
-        stretch = SEGMENTS_AT_ONCE * self._segment
-        last = max(len(training) - 1 - stretch, 0)
-        starts = np.linspace(0, last, SQUARES_SEGMENTS // SEGMENTS_AT_ONCE).astype(int)
-        for start in np.unique(starts):
-            states = zero_states(self._model, 1)
-            for segments in self._segments(training[start : start + stretch + 1]):
-                total, states = self._squares(parameters, total, states, segments)
-                count += len(segments)
-        return {name: jnp.sqrt(leaf / count) for name, leaf in total.items()}
-
-    def _segments(self, tokens: Tokens) -> Iterator[NDArray[np.int32]]:
-        """Cut a text into segments of S + 1 ids, each beginning with the last id of the one before.
-
-        Yields:
-            At most 64 whole segments, int32 [K, S + 1]; at the end a shorter one, if ids are left.
-        """
-        size, predictions = self._segment, len(tokens) - 1
-        whole = predictions // size
-        for first in range(0, whole, SEGMENTS_AT_ONCE):
-            starts = np.arange(first, min(first + SEGMENTS_AT_ONCE, whole))[:, None] * size
-            yield tokens[starts + np.arange(size + 1)].astype(np.int32)
-        if predictions % size:
-            yield tokens[None, whole * size :].astype(np.int32)
