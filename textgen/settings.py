@@ -13,6 +13,8 @@ from textgen.errors import SettingError
 from textgen.temperature import TemperatureSchedule, unambiguous
 
 CellName = Literal["lstm", "gru", "rnn"]
+# What a network reads of the text around a character that it predicts.
+Direction = Literal["forward", "both"]
 Projected = Literal["last", "all"]
 # What to do with a character that is not in the vocabulary.
 OnUnknown = Literal["error", "nearest", "skip", "replace"]
@@ -192,6 +194,8 @@ class ModelSettings(Settings):
         dropout_rate: share of each layer's outputs dropped during training, in [0, 1).
         cell: recurrent cell of the layers.
         projected: layers whose outputs, side by side, are projected to logits.
+        direction: `forward` predicts each character from those before it; `both` has a second
+            stack of layers, which reads backward, and predicts from those on both sides.
     """
 
     vocab_size: int
@@ -203,14 +207,20 @@ class ModelSettings(Settings):
     )
     cell: CellName = option("Recurrent cell of the layers; lstm by default.", "lstm")
     projected: Projected = "last"
+    direction: Direction = option(
+        "What the network reads: forward, the characters before a position; or both, also those "
+        "after it, to restore and proofread texts.",
+        "forward",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.cell not in get_args(CellName):
             raise SettingError("cell", self.cell, f"one of {', '.join(get_args(CellName))}")
-        if self.projected not in get_args(Projected):
-            allowed = " or ".join(get_args(Projected))
-            raise SettingError("projected", self.projected, allowed)
+        for name, names in (("projected", Projected), ("direction", Direction)):
+            if getattr(self, name) not in get_args(names):
+                allowed = " or ".join(get_args(names))
+                raise SettingError(name, getattr(self, name), allowed)
         check_number("vocab_size", self.vocab_size, 2, MAX_CHARACTERS + 1, whole=True)
         check_number("hidden_size", self.hidden_size, 1, 65_536, whole=True)
         check_number("embedding_size", self.embedding_size, 1, 65_536, whole=True)
@@ -239,6 +249,8 @@ class TrainingSettings(Settings):
         b2: decay of AdamW's mean of the squared gradients, in [0, 1).
         max_grad_norm: global norm to which a gradient is clipped.
         reset_rate: probability that a sequence begins from the zero state, in [0, 1].
+        gap_rate: share of sequences parts of which are hidden, so that a network of both directions
+            learns to read texts with gaps; in [0, 1].
         seed: seed of the initial parameters, the dropout and the batches.
         devices: CPU cores or accelerators that share a batch.
         eval_every: steps between evaluations.
@@ -258,6 +270,7 @@ class TrainingSettings(Settings):
     b2: float = 0.99
     max_grad_norm: float = 1.0
     reset_rate: float = 0.0
+    gap_rate: float = 0.0
     seed: int = option("Seed of the initial parameters, dropout and batches; 0 by default.", 0)
     devices: int = option("CPU cores or GPUs that share a batch; all by default.", 1)
     eval_every: int = option("Steps between evaluations.")
@@ -281,6 +294,7 @@ class TrainingSettings(Settings):
         check_number("b2", self.b2, 0, 1, open_high=True)
         check_number("max_grad_norm", self.max_grad_norm, 0, open_low=True)
         check_number("reset_rate", self.reset_rate, 0, 1)
+        check_number("gap_rate", self.gap_rate, 0, 1)
         check_number("seed", self.seed, 0, MAX_SEED, whole=True)
         check_number("devices", self.devices, 1, MAX_DEVICES, whole=True)
         check_number("eval_every", self.eval_every, 1, whole=True)

@@ -78,8 +78,13 @@ def next_logits(settings: ModelSettings, prepared: Any, states: States) -> Any:
         prepared: arrays that `prepare_parameters` returned.
         states: state of each layer after the last character, members [H] or [B, H].
     """
+    outputs = projected_outputs(settings, states)
+    return outputs @ prepared["projection.kernel"] + prepared["projection.bias"]
+
+
+def projected_outputs(settings: ModelSettings, states: States) -> Any:
+    """Return the outputs that a projection reads of one stack, float32 [P] or [B, P]."""
     outputs = [state.hidden for state in states]
-    hidden = outputs[-1]
-    if settings.projected == "all" and len(outputs) > 1:
-        hidden = hidden.__array_namespace__().concat(outputs, axis=-1)
-    return hidden @ prepared["projection.kernel"] + prepared["projection.bias"]
+    if settings.projected == "last" or len(outputs) == 1:
+        return outputs[-1]
+    return outputs[-1].__array_namespace__().concat(outputs, axis=-1)

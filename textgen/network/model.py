@@ -13,7 +13,7 @@ from flax import nnx
 
 from textgen.network.cells import CELLS, Cell
 from textgen.network.inference import States
-from textgen.network.parameters import projected_size
+from textgen.network.parameters import projected_size, stacks
 from textgen.network.recurrence import State, look_up, product, run_cell
 from textgen.settings import ModelSettings
 
@@ -59,6 +59,15 @@ class Projection(nnx.Module):
         self.kernel = nnx.Param(kernel(rngs.params(), (width, vocab_size)))
         self.bias = nnx.Param(jnp.zeros(vocab_size))
 
+    def __call__(self, outputs: Sequence[jax.Array]) -> jax.Array:
+        """Return the logits, float [T, B, V], of the outputs of some layers, each [T, B, H]."""
+        # One product for each layer: putting the layers side by side first would copy them.
+        kernels = jnp.split(self.kernel[...], len(outputs))
+        logits: jax.Array = sum(
+            product(one, kernel) for one, kernel in zip(outputs, kernels, strict=True)
+        )
+        return logits + self.bias[...]
+
 
 class LanguageModel(nnx.Module):
     """A network that predicts each character of a text from the characters before it."""
@@ -66,15 +75,7 @@ class LanguageModel(nnx.Module):
     def __init__(self, settings: ModelSettings, rngs: nnx.Rngs) -> None:
         shape = (settings.vocab_size, settings.embedding_size)
         self.embedding = nnx.Param(jax.random.normal(rngs.params(), shape))
-        self.layers = nnx.List(
-            RecurrentLayer(
-                CELLS[settings.cell],
-                settings.hidden_size if layer else settings.embedding_size,
-                settings.hidden_size,
-                rngs,
-            )
-            for layer in range(settings.num_layers)
-        )
+        self.layers = _make_layers(settings, rngs)
         self.projection = Projection(projected_size(settings), settings.vocab_size, rngs)
         self.projected = settings.projected
 
@@ -92,26 +93,118 @@ class LanguageModel(nnx.Module):
         Returns:
             The logits, float32 [T, B, V], and the state of each layer after the last character.
         """
+        every, after = run_layers(self.layers, self.embedding[...], tokens.T, states, masks)
+        return self.projection(every if self.projected == "all" else every[-1:]), after
+
+
+def run_layers(
+    layers: Sequence[RecurrentLayer],
+    embedding: jax.Array,
+    tokens: jax.Array,
+    states: States,
+    masks: Sequence[jax.Array] | None,
+) -> tuple[list[jax.Array], States]:
+    """Run stacked layers along a text.
+
+    Args:
+        layers: the layers, the first of which reads embeddings.
+        embedding: embedding of each character, float [V, E].
+        tokens: ids, int32 [T, B].
+        states: state of each layer before the first character, members [B, H].
+        masks: dropout masks of each layer, float [B, H], or None.
+
+    Returns:
+        The outputs of each layer, float [T, B, H], and its state after the last character.
+    """
+    first, *rest = layers
+    if embedding.shape[0] < tokens.size:
+        # The vocabulary is smaller than the batch: project each character of it once.
+        projections = look_up(first.project(embedding), tokens)
+    else:
+        projections = first.project(look_up(embedding, tokens))
+    outputs, last = first.run(projections, states[0])
+    outputs = outputs if masks is None else outputs * masks[0]
+    every, after = [outputs], [last]
+    for number, layer in enumerate(rest, start=1):
+        outputs, last = layer.run(layer.project(outputs), states[number])
+        outputs = outputs if masks is None else outputs * masks[number]
+        every.append(outputs)
+        after.append(last)
+    return every, tuple(after)
+
+
+class TwoWayModel(nnx.Module):
+    """A network that predicts each character of a text from the characters on both sides of it.
+
+    One stack of layers reads the characters before a position, another the characters after it,
+    from the end. The projection reads both, so that no character is predicted from itself.
+
+    References:
+        Schuster and Paliwal (1997), Bidirectional Recurrent Neural Networks.
+    """
+
+    def __init__(self, settings: ModelSettings, rngs: nnx.Rngs) -> None:
+        shape = (settings.vocab_size, settings.embedding_size)
+        self.embedding = nnx.Param(jax.random.normal(rngs.params(), shape))
+        self.layers = _make_layers(settings, rngs)
+        self.backward = _make_layers(settings, rngs)
+        self.projection = Projection(projected_size(settings), settings.vocab_size, rngs)
+        self.projected = settings.projected
+
+    def __call__(
+        self,
+        tokens: jax.Array,
+        states: States,
+        masks: Sequence[jax.Array] | None = None,
+        *,
+        count: int,
+    ) -> tuple[jax.Array, States]:
+        """Compute the logits of some characters from all the others.
+
+        Args:
+            tokens: ids, int32 [B, N] with N at least 2.
+            states: state of each forward layer before the first character, members [B, H]. The
+                layers that read backward begin from the zero state behind the last.
+            masks: dropout masks as in `LanguageModel`, for the forward layers and then for those
+                that read backward; None for no dropout.
+            count: number T of characters to predict, in [1, N - 1]. They are the ones at the
+                indices 1 to T. The others are only read.
+
+        Returns:
+            The logits, float32 [T, B, V], and the state of each forward layer after T characters.
+        """
         tokens = tokens.T
-        first, *rest = self.layers
-        if self.embedding.shape[0] < tokens.size:
-            # The vocabulary is smaller than the batch: project each character of it once.
-            projections = look_up(first.project(self.embedding[...]), tokens)
-        else:
-            projections = first.project(look_up(self.embedding[...], tokens))
-        outputs, last = first.run(projections, states[0])
-        outputs = outputs if masks is None else outputs * masks[0]
-        every, after = [outputs], [last]
-        for number, layer in enumerate(rest, start=1):
-            outputs, last = layer.run(layer.project(outputs), states[number])
-            outputs = outputs if masks is None else outputs * masks[number]
-            every.append(outputs)
-            after.append(last)
-        read = every if self.projected == "all" else every[-1:]
-        # One product for each layer: putting the layers side by side first would copy them.
-        kernels = jnp.split(self.projection.kernel[...], len(read))
-        logits = sum(product(one, kernel) for one, kernel in zip(read, kernels, strict=True))
-        return logits + self.projection.bias[...], tuple(after)
+        depth = len(self.layers)
+        forward_masks, backward_masks = (masks[:depth], masks[depth:]) if masks else (None, None)
+        embedding = self.embedding[...]
+        before, after = run_layers(self.layers, embedding, tokens[:count], states, forward_masks)
+        zero = jax.tree.map(jnp.zeros_like, states)
+        # The output that predicts the character k is that after the character k + 1 was read.
+        behind = jnp.flip(tokens[2:], axis=0)
+        outputs, _ = run_layers(self.backward, embedding, behind, zero, backward_masks)
+        # Nothing stands behind the last character: its output is that of the zero state.
+        ends = [jnp.pad(jnp.flip(one, axis=0), ((0, 1), (0, 0), (0, 0))) for one in outputs]
+        behind_each = [one[:count] for one in ends]
+        if self.projected == "last":
+            before, behind_each = before[-1:], behind_each[-1:]
+        return self.projection([*before, *behind_each]), after
+
+
+def _make_layers(settings: ModelSettings, rngs: nnx.Rngs) -> nnx.List[RecurrentLayer]:
+    return nnx.List(
+        RecurrentLayer(
+            CELLS[settings.cell],
+            settings.hidden_size if layer else settings.embedding_size,
+            settings.hidden_size,
+            rngs,
+        )
+        for layer in range(settings.num_layers)
+    )
+
+
+def _make_model(settings: ModelSettings, rngs: nnx.Rngs) -> LanguageModel | TwoWayModel:
+    kind = TwoWayModel if settings.direction == "both" else LanguageModel
+    return kind(settings, rngs)
 
 
 def dropout_masks(
@@ -125,9 +218,9 @@ def dropout_masks(
         batch_size: B.
 
     Returns:
-        For each layer a mask, float32 [B, H]. Its values are 0 with the probability `dropout_rate`
-        and otherwise 1 / (1 - `dropout_rate`), so that outputs keep their mean. None if the rate
-        is 0.
+        For each layer of each stack a mask, float32 [B, H]. Its values are 0 with the probability
+        `dropout_rate` and otherwise 1 / (1 - `dropout_rate`), so that outputs keep their mean. None
+        if the rate is 0.
 
     References:
         Gal and Ghahramani (2016), A Theoretically Grounded Application of Dropout in Recurrent
@@ -136,7 +229,7 @@ def dropout_masks(
     if not settings.dropout_rate:
         return None
     keep = 1 - settings.dropout_rate
-    shape = (settings.num_layers, batch_size, settings.hidden_size)
+    shape = (settings.num_layers * len(stacks(settings)), batch_size, settings.hidden_size)
     return tuple(jax.random.bernoulli(key, keep, shape) / jnp.float32(keep))
 
 
@@ -164,13 +257,14 @@ def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]
         seed: seed of the initial parameters, in [0, 2**63).
 
     Returns:
-        The function `apply(parameters, tokens, states, masks=None)`, which calls `LanguageModel`;
-        and the initial parameters, by the names of `textgen.network.parameters`.
+        The function `apply(parameters, tokens, states, masks=None)`, which calls `LanguageModel`,
+        or `TwoWayModel` for a network of both directions; and the initial parameters, by the names
+        of `textgen.network.parameters`.
     """
 
     @jax.jit
     def initialise(key: jax.Array) -> Parameters:
-        state = nnx.state(LanguageModel(settings, nnx.Rngs(params=key)))
+        state = nnx.state(_make_model(settings, nnx.Rngs(params=key)))
         return {".".join(map(str, path)): leaf[...] for path, leaf in nnx.to_flat_state(state)}
 
     return network_function(settings), initialise(random_key(seed))
@@ -178,7 +272,7 @@ def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]
 
 def network_function(settings: ModelSettings) -> Apply:
     """Return the function `apply` of `create_model`, without initial parameters."""
-    graph, abstract = nnx.split(nnx.eval_shape(lambda: LanguageModel(settings, nnx.Rngs(0))))
+    graph, abstract = nnx.split(nnx.eval_shape(lambda: _make_model(settings, nnx.Rngs(0))))
     paths = [path for path, _ in nnx.to_flat_state(abstract)]
 
     def apply(parameters: Parameters, *arguments: Any, **keywords: Any) -> tuple[jax.Array, States]:

@@ -20,21 +20,24 @@ def parameter_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
 
     The names are `embedding` [V, E]; for each layer l of input width I `layers.l.input_kernel`
     [I, G], `layers.l.recurrent_kernel` [H, G] and `layers.l.bias` [G]; `projection.kernel` [P, V]
-    and `projection.bias` [V].
+    and `projection.bias` [V]. In a network of both directions, `backward.l.input_kernel` and so on
+    belong to the layers that read backward.
 
     G is the cell's number of gates times H, with the gates side by side in the order of the cell's
-    equations. P is H, or num_layers * H if the projection reads all layers.
+    equations. P is H, or num_layers * H if the projection reads all layers, and twice that if it
+    reads both directions.
     """
     hidden = settings.hidden_size
     gates = CELLS[settings.cell].num_gates * hidden
     shapes: dict[str, tuple[int, ...]] = {
         "embedding": (settings.vocab_size, settings.embedding_size)
     }
-    for layer in range(settings.num_layers):
-        width = hidden if layer else settings.embedding_size
-        shapes[f"layers.{layer}.input_kernel"] = (width, gates)
-        shapes[f"layers.{layer}.recurrent_kernel"] = (hidden, gates)
-        shapes[f"layers.{layer}.bias"] = (gates,)
+    for stack in stacks(settings):
+        for layer in range(settings.num_layers):
+            width = hidden if layer else settings.embedding_size
+            shapes[f"{stack}.{layer}.input_kernel"] = (width, gates)
+            shapes[f"{stack}.{layer}.recurrent_kernel"] = (hidden, gates)
+            shapes[f"{stack}.{layer}.bias"] = (gates,)
     shapes["projection.kernel"] = (projected_size(settings), settings.vocab_size)
     shapes["projection.bias"] = (settings.vocab_size,)
     return shapes
@@ -52,6 +55,11 @@ def describe_parameters(settings: ModelSettings) -> dict[str, Any]:
     inputs, recurrent = "x @ input_kernel + bias", "h @ recurrent_kernel"
     others = cell.columns[cell.num_shared :]
     whole = "h of all layers side by side" if settings.projected == "all" else "h of the last layer"
+    if settings.direction == "both":
+        whole = (
+            f"({whole} after the character before, then {whole} of the layers `backward`, which "
+            "read from the end, after the character behind)"
+        )
     return {
         "cell": cell.name,
         "columns": list(cell.columns),
@@ -66,9 +74,15 @@ def describe_parameters(settings: ModelSettings) -> dict[str, Any]:
     }
 
 
+def stacks(settings: ModelSettings) -> tuple[str, ...]:
+    """Return the names of the stacks of layers: `layers`, and `backward` if there is a second."""
+    return ("layers", "backward") if settings.direction == "both" else ("layers",)
+
+
 def projected_size(settings: ModelSettings) -> int:
     """Return P, the number of inputs of the projection to logits."""
-    return settings.hidden_size * (settings.num_layers if settings.projected == "all" else 1)
+    layers = settings.num_layers if settings.projected == "all" else 1
+    return settings.hidden_size * layers * len(stacks(settings))
 
 
 def parameter_count(settings: ModelSettings) -> int:
@@ -83,7 +97,7 @@ def multiplications_per_character(settings: ModelSettings) -> int:
     """
     hidden = settings.hidden_size
     gates = CELLS[settings.cell].num_gates * hidden
-    inner = (2 * settings.num_layers - 1) * hidden * gates
+    inner = (2 * settings.num_layers - 1) * hidden * gates * len(stacks(settings))
     return inner + projected_size(settings) * settings.vocab_size
 
 
@@ -94,5 +108,6 @@ def operations_per_character(settings: ModelSettings) -> int:
     forward pass, and one product more: the gradient of the first layer's table of projections is a
     product with one-hot ids.
     """
-    table = settings.vocab_size * CELLS[settings.cell].num_gates * settings.hidden_size
+    width = CELLS[settings.cell].num_gates * settings.hidden_size * len(stacks(settings))
+    table = settings.vocab_size * width
     return 2 * (3 * multiplications_per_character(settings) + table)

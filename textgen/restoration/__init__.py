@@ -1,0 +1,1 @@
+"""Texts with gaps and mistakes, and the network of both directions that mends them."""
