@@ -6,7 +6,7 @@ import pytest
 
 from textgen.data import prepare as module
 from textgen.data.prepare import PreparedText, prepare_text
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
 from textgen.data.tokens import open_tokens
 from textgen.data.vocabulary import END

@@ -10,7 +10,9 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.sources import ReadReport, SourceRules, read_sources
+from textgen.data.read_report import ReadReport
+from textgen.data.source_rules import SourceRules
+from textgen.data.sources import read_sources
 from textgen.errors import CorpusError, storage_errors
 from textgen.settings import MAX_CHARACTERS
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from textgen.data.documents import document_spans, has_newline
 from textgen.data.gather import AT_ONCE, Gathered, gather
-from textgen.data.sources import ReadReport, check_has_fields
+from textgen.data.read_report import ReadReport, check_has_fields
 from textgen.data.span_hashes import span_hashes
 from textgen.data.split import (
     Spans,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
 from textgen.errors import DamagedError, SettingError, UsageError
 from textgen.runs.checkpoint import FORMAT, ModelConfig, check_format

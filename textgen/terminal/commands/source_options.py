@@ -7,7 +7,7 @@ import typer
 
 from textgen.data.formats.decoding import Normalization
 from textgen.data.formats.kinds import Kind
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import DocumentUnit
 
 Format = Annotated[
