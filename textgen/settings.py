@@ -32,6 +32,8 @@ MAX_LENGTH = 10**9
 MAX_WINDOW = 4096
 # Most distinct characters of a text: more than any script has, and few enough for a model.
 MAX_CHARACTERS = 2**18
+# Most labels of documents, the values of all fields together.
+MAX_LABELS = 2**12
 
 
 def plain(value: Any) -> Any:
@@ -192,6 +194,7 @@ class ModelSettings(Settings):
         dropout_rate: share of each layer's outputs dropped during training, in [0, 1).
         cell: recurrent cell of the layers.
         projected: layers whose outputs, side by side, are projected to logits.
+        num_labels: number L of labels that documents can have; 0 for none.
     """
 
     vocab_size: int
@@ -203,6 +206,7 @@ class ModelSettings(Settings):
     )
     cell: CellName = option("Recurrent cell of the layers; lstm by default.", "lstm")
     projected: Projected = "last"
+    num_labels: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -216,6 +220,7 @@ class ModelSettings(Settings):
         check_number("embedding_size", self.embedding_size, 1, 65_536, whole=True)
         check_number("num_layers", self.num_layers, 1, 64, whole=True)
         check_number("dropout_rate", self.dropout_rate, 0, 1, open_high=True)
+        check_number("num_labels", self.num_labels, 0, MAX_LABELS, whole=True)
 
     @property
     def size(self) -> str:

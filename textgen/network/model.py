@@ -22,9 +22,14 @@ Apply = Callable[..., tuple[jax.Array, States]]
 
 
 class RecurrentLayer(nnx.Module):
-    """One recurrent layer, with the parameters W_x [I, G], W_h [H, G] and b [G]."""
+    """One recurrent layer, with the parameters W_x [I, G], W_h [H, G] and b [G].
 
-    def __init__(self, cell: Cell, input_size: int, hidden_size: int, rngs: nnx.Rngs) -> None:
+    If documents have labels, each of the L labels has a vector [G] that is added to x W_x.
+    """
+
+    def __init__(
+        self, cell: Cell, input_size: int, hidden_size: int, num_labels: int, rngs: nnx.Rngs
+    ) -> None:
         self.cell, gates = cell, cell.num_gates
         kernel = nnx.initializers.lecun_normal()
         square = nnx.initializers.orthogonal()
@@ -33,10 +38,25 @@ class RecurrentLayer(nnx.Module):
         self.recurrent_kernel = nnx.Param(jnp.concatenate(blocks, axis=1))
         biases = jnp.asarray(cell.initial_biases, jnp.float32)
         self.bias = nnx.Param(jnp.repeat(biases, hidden_size))
+        if num_labels:
+            self.label_kernel = nnx.Param(jnp.zeros((num_labels, gates * hidden_size)))
 
     def project(self, inputs: jax.Array) -> jax.Array:
         """Return x W_x, float [..., G], of inputs x, float [..., I]."""
         return product(inputs, self.input_kernel[...])
+
+    def add_labels(self, projections: jax.Array, labels: jax.Array | None) -> jax.Array:
+        """Add the vectors of labels to projections.
+
+        Args:
+            projections: x W_x at every time step, float [T, B, G].
+            labels: ids of the labels at every time step, int32 [K, T, B]; 0 adds nothing. None for
+                no labels at all.
+        """
+        if labels is None:
+            return projections
+        vectors = jnp.pad(self.label_kernel[...], ((1, 0), (0, 0)))
+        return sum((look_up(vectors, one) for one in labels), start=projections)
 
     def run(self, projections: jax.Array, state: State) -> tuple[jax.Array, State]:
         """Run the cell along a sequence.
@@ -71,6 +91,7 @@ class LanguageModel(nnx.Module):
                 CELLS[settings.cell],
                 settings.hidden_size if layer else settings.embedding_size,
                 settings.hidden_size,
+                settings.num_labels,
                 rngs,
             )
             for layer in range(settings.num_layers)
@@ -79,7 +100,11 @@ class LanguageModel(nnx.Module):
         self.projected = settings.projected
 
     def __call__(
-        self, tokens: jax.Array, states: States, masks: Sequence[jax.Array] | None = None
+        self,
+        tokens: jax.Array,
+        states: States,
+        masks: Sequence[jax.Array] | None = None,
+        labels: jax.Array | None = None,
     ) -> tuple[jax.Array, States]:
         """Compute the logits of the character after each character.
 
@@ -88,22 +113,26 @@ class LanguageModel(nnx.Module):
             states: state of each layer before the first character, members [B, H].
             masks: for each layer a mask, float [B, H], that multiplies the outputs at every time
                 step, as `dropout_masks` returns; None for no dropout.
+            labels: ids of the labels at each character, int32 [B, T, K], with 0 for a label that is
+                left out; None to leave all out.
 
         Returns:
             The logits, float32 [T, B, V], and the state of each layer after the last character.
         """
         tokens = tokens.T
+        labels = None if labels is None else labels.T
         first, *rest = self.layers
         if self.embedding.shape[0] < tokens.size:
             # The vocabulary is smaller than the batch: project each character of it once.
             projections = look_up(first.project(self.embedding[...]), tokens)
         else:
             projections = first.project(look_up(self.embedding[...], tokens))
-        outputs, last = first.run(projections, states[0])
+        outputs, last = first.run(first.add_labels(projections, labels), states[0])
         outputs = outputs if masks is None else outputs * masks[0]
         every, after = [outputs], [last]
         for number, layer in enumerate(rest, start=1):
-            outputs, last = layer.run(layer.project(outputs), states[number])
+            projections = layer.add_labels(layer.project(outputs), labels)
+            outputs, last = layer.run(projections, states[number])
             outputs = outputs if masks is None else outputs * masks[number]
             every.append(outputs)
             after.append(last)
@@ -164,8 +193,8 @@ def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]
         seed: seed of the initial parameters, in [0, 2**63).
 
     Returns:
-        The function `apply(parameters, tokens, states, masks=None)`, which calls `LanguageModel`;
-        and the initial parameters, by the names of `textgen.network.parameters`.
+        The function `apply(parameters, tokens, states, masks=None, labels=None)`, which calls
+        `LanguageModel`; and the initial parameters, by the names of `textgen.network.parameters`.
     """
 
     @jax.jit
