@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from textgen.data.formats.decoding import cleaned, decode
@@ -16,7 +17,13 @@ from textgen.data.formats.records import (
     texts_of,
 )
 from textgen.data.read_report import FileReport, ReadReport
-from textgen.data.source_rules import SourceRules
+from textgen.data.source_rules import LabelFrom, SourceRules
+from textgen.errors import CorpusError
+
+# Name in messages of a text that has no path.
+STANDARD_INPUT_NAME = "standard input"
+# Last suffixes of the names of compressed files.
+PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 
 
 class Piece(NamedTuple):
@@ -25,10 +32,12 @@ class Piece(NamedTuple):
     Attributes:
         text: the piece; it may be empty.
         is_end: whether a record or a file ends after it.
+        number: number of the record as in `RecordText`; 1 if the text is no record.
     """
 
     text: str
     is_end: bool = False
+    number: int = 1
 
 
 def pieces_of(
@@ -47,6 +56,34 @@ def pieces_of(
         CorpusError: if the file is damaged, or holds something else than its kind.
         UsageError: if the field with the text is not known, or a reader is not installed.
     """
+    name = of_file.name
+    if rules.labels and kind not in RECORDS:
+        problem = f"it has no records, and so no field {rules.labels[0]!r} for a label"
+        raise CorpusError(name, problem)
+    from_path = _labels_of_path(name, rules.label_from)
+    for piece in _unlabelled(file, kind, rules, report, of_file):
+        yield piece._replace(labels=piece.labels + from_path) if piece.is_end else piece
+
+
+def _labels_of_path(name: str, label_from: LabelFrom | None) -> tuple[str, ...]:
+    """Return the label that the path of a file gives, or none.
+
+    Raises:
+        CorpusError: if the text has no path.
+    """
+    if label_from is None:
+        return ()
+    if name == STANDARD_INPUT_NAME:
+        raise CorpusError(name, f"it stands in no {label_from}; leave --label-from out")
+    path = Path(name).absolute()
+    if label_from == "folder":
+        return (path.parent.name,)
+    return (Path(path.stem).stem if path.suffix in PACKED_SUFFIXES else path.stem,)
+
+
+def _unlabelled(
+    file: BinaryIO, kind: Kind, rules: SourceRules, report: ReadReport, of_file: FileReport
+) -> Iterator[Piece]:
     name = of_file.name
     if kind in DOCUMENTS:
         data = file.read()
@@ -73,7 +110,7 @@ def _decoded(file: BinaryIO, rules: SourceRules, of_file: FileReport) -> Iterato
 def _record_pieces(
     file: BinaryIO, kind: Kind, rules: SourceRules, report: ReadReport, of_file: FileReport
 ) -> Iterator[Piece]:
-    records = RecordRules(field=rules.field, skip_broken=rules.skip_broken)
+    records = RecordRules(field=rules.field, skip_broken=rules.skip_broken, labels=rules.labels)
     name = of_file.name
     if kind == "parquet":
         whole = file if file.seekable() else io.BytesIO(file.read())
@@ -88,10 +125,10 @@ def _record_pieces(
             rows = json_records(text, name, records)
         else:
             rows = table_records(chunks, kind, name, records)
-    for text in texts_of(rows, name, records):
+    for text, number in texts_of(rows, name, records):
         if text:
             # What JSON escapes is brought into the same form as the rest.
-            yield Piece(cleaned(text, rules.normalization, of_file.findings), True)
+            yield Piece(cleaned(text, rules.normalization, of_file.findings), True, number)
     report.broken += records.broken
 
 
