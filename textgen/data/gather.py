@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from textgen.data.read_report import ReadReport
 from textgen.data.source_rules import SourceRules
 from textgen.data.sources import read_sources
+from textgen.data.text_labels import TextLabels
 from textgen.errors import CorpusError, storage_errors
 from textgen.settings import MAX_CHARACTERS
 
@@ -35,6 +36,7 @@ class Gathered:
         counts: how often each of them appears, int64 [C].
         ends: index of the end of each record or file, without the newline after it, int64 [D].
         files: number of the first record or file that belongs to each file, int64 [F].
+        labels: the labels of each record or file.
         report: what was read.
         sha256: SHA-256 of the texts in UTF-8, with a newline between two of them.
     """
@@ -45,6 +47,7 @@ class Gathered:
     counts: NDArray[np.int64]
     ends: NDArray[np.int64]
     files: NDArray[np.int64]
+    labels: TextLabels = field(repr=False)
     report: ReadReport = field(repr=False)
     sha256: str
 
@@ -83,11 +86,14 @@ def gather(
     report = ReadReport()
     with storage_errors(path), path.open("wb+") as file:
         writer = _Writer(file, progress)
-        files = array("q")
+        files, labels = array("q"), TextLabels(rules.label_fields)
         for one, pieces in read_sources(paths, rules, report):
             first = len(writer.ends)
             for piece in pieces:
+                texts = len(writer.ends)
                 writer.add(piece.text, is_end=piece.is_end)
+                if len(writer.ends) > texts:
+                    labels.add(piece.labels, one.name)
             if one.characters:
                 files.append(first)
             if len(writer.characters) > MAX_CHARACTERS:
@@ -101,6 +107,7 @@ def gather(
         counts=writer.counts[: len(writer.characters)].copy(),
         ends=np.array(writer.ends, np.int64),
         files=np.array(files, np.int64),
+        labels=labels,
         report=report,
         sha256=writer.digest.hexdigest(),
     )

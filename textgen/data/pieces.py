@@ -33,11 +33,13 @@ class Piece(NamedTuple):
         text: the piece; it may be empty.
         is_end: whether a record or a file ends after it.
         number: number of the record as in `RecordText`; 1 if the text is no record.
+        labels: at the end, the value of each field of labels; empty for a value that is left out.
     """
 
     text: str
     is_end: bool = False
     number: int = 1
+    labels: tuple[str, ...] = ()
 
 
 def pieces_of(
@@ -125,10 +127,11 @@ def _record_pieces(
             rows = json_records(text, name, records)
         else:
             rows = table_records(chunks, kind, name, records)
-    for text, number in texts_of(rows, name, records):
+    for text, number, labels in texts_of(rows, name, records):
         if text:
             # What JSON escapes is brought into the same form as the rest.
-            yield Piece(cleaned(text, rules.normalization, of_file.findings), True, number)
+            whole_text = cleaned(text, rules.normalization, of_file.findings)
+            yield Piece(whole_text, True, number, labels)
     report.broken += records.broken
 
 

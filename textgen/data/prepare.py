@@ -1,9 +1,8 @@
 """Make the training text of a run: read the sources, cut documents, hold a part out, write ids."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +11,13 @@ from numpy.typing import NDArray
 
 from textgen.data.documents import document_spans, has_newline
 from textgen.data.gather import AT_ONCE, Gathered, gather
+from textgen.data.label_values import (
+    DocumentLabels,
+    labels_path,
+    number_labels,
+    unit_of_labels,
+    write_labels,
+)
 from textgen.data.read_report import ReadReport, check_has_fields
 from textgen.data.span_hashes import span_hashes
 from textgen.data.split import (
@@ -23,7 +29,7 @@ from textgen.data.split import (
     proposed_unit,
 )
 from textgen.data.text_rules import DocumentUnit, TextRules
-from textgen.data.tokens import token_dtype
+from textgen.data.tokens import BlockSums, token_dtype
 from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
 from textgen.errors import CorpusError, SettingError, UsageError, storage_errors
 
@@ -50,9 +56,13 @@ class PreparedText:
             the text; `END` if the text is made of documents.
         sha256: SHA-256 of the text in UTF-8, before anything is left out of it.
         tokens_sha256: SHA-256 of the file of ids.
+        sums: SHA-256 of each of its blocks; see `BlockSums`.
         report: what was read.
         notes: what was done to the text, one line for each.
         reason: what is held out and why, in one line.
+        unit: what a document is.
+        labels: the labels of the documents; None if they have none. Their file stands beside that
+            of the ids.
     """
 
     vocabulary: Vocabulary
@@ -64,9 +74,12 @@ class PreparedText:
     start: str
     sha256: str
     tokens_sha256: str
+    sums: bytes = field(repr=False)
     report: ReadReport
     notes: tuple[str, ...]
     reason: str
+    unit: DocumentUnit
+    labels: DocumentLabels | None = None
 
 
 def prepare_text(
@@ -109,6 +122,11 @@ def _prepare(
     gathered: Gathered, rules: TextRules, path: Path, vocabulary: Vocabulary | None
 ) -> PreparedText:
     sha256, notes = gathered.sha256, list(gathered.report.changes())
+    if rules.source.label_fields:
+        unit = unit_of_labels(gathered, rules.source, rules.documents)
+        if unit != rules.documents:
+            notes.append(f"each {unit} is a document, which has labels; see --documents")
+        rules = replace(rules, documents=unit)
     if rules.drop_repeats:
         gathered, dropped, what = _without_repeats(gathered, rules.documents)
         if dropped:
@@ -155,6 +173,11 @@ def _prepare(
             validation_ids = writer.write(file, gathered, validation, is_kept)
         file.flush()
         os.fsync(file.fileno())
+    labels = None
+    if rules.source.label_fields:
+        labels = number_labels((gathered, training), other or (gathered, validation))
+        notes += labels.notes
+        write_labels(labels_path(path), labels)
     if min(training_ids, validation_ids) < 2:
         raise CorpusError(
             gathered.report.files[0].name, "too short for a training and a validation part"
@@ -168,10 +191,13 @@ def _prepare(
         documents=len(documents) if has_documents else 0,
         start=END if has_documents else _start(gathered, vocabulary),
         sha256=sha256,
-        tokens_sha256=writer.digest.hexdigest(),
+        tokens_sha256=writer.sums.sha256,
+        sums=writer.sums.blocks(),
         report=gathered.report,
         notes=tuple(notes),
         reason=reason,
+        unit=rules.documents,
+        labels=labels,
     )
 
 
@@ -251,14 +277,22 @@ def _only(gathered: Gathered, spans: Spans) -> Gathered:
             file.write(piece.astype(gathered.dtype).tobytes())
     ends = np.cumsum(spans[:, 1] - spans[:, 0] + 1) - 1
     files = np.unique(np.searchsorted(spans[:, 0], gathered.starts[gathered.files]))
-    return replace(gathered, path=path, counts=counts, ends=ends, files=files[files < len(spans)])
+    labels = gathered.labels.only(np.searchsorted(gathered.ends, spans[:, 0], side="right"))
+    return replace(
+        gathered,
+        path=path,
+        counts=counts,
+        ends=ends,
+        files=files[files < len(spans)],
+        labels=labels,
+    )
 
 
 class _TokenWriter:
     """Writes stretches of gathered texts as ids of a vocabulary."""
 
     def __init__(self, vocabulary: Vocabulary, *, has_documents: bool) -> None:
-        self.digest = hashlib.sha256()
+        self.sums = BlockSums()
         self._vocabulary, self._has_documents = vocabulary, has_documents
         self._dtype = token_dtype(len(vocabulary))
 
@@ -289,7 +323,7 @@ class _TokenWriter:
 
     def _put(self, file: BinaryIO, tokens: NDArray[np.unsignedinteger]) -> int:
         data = tokens.tobytes()
-        self.digest.update(data)
+        self.sums.update(data)
         file.write(data)
         return len(tokens)
 

@@ -19,7 +19,7 @@ from textgen.data.formats.kinds import (
     kind_of,
     unreadable,
 )
-from textgen.data.pieces import Piece, pieces_of
+from textgen.data.pieces import STANDARD_INPUT_NAME, Piece, pieces_of
 from textgen.data.read_report import FileReport, ReadReport
 from textgen.data.source_rules import SourceRules
 from textgen.errors import CorpusError, UsageError, reason
@@ -127,7 +127,7 @@ class _Reader:
 
     def read(self, path: Path) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
         if str(path) == STANDARD_INPUT:
-            yield from self._stream(sys.stdin.buffer, "standard input", is_named=True)
+            yield from self._stream(sys.stdin.buffer, STANDARD_INPUT_NAME, is_named=True)
             return
         check_source(path)
         try:

@@ -125,7 +125,7 @@ def test_parquet_gives_the_text_of_its_column() -> None:
     rows = pyarrow.table({"id": [1, 2], "words": ["one", "two\nlines"]})
     parquet.write_table(rows, buffer)
     rules = RecordRules()
-    assert [*texts_of(parquet_records(buffer, "t", rules), "t", rules)] == [
+    assert [one[:2] for one in texts_of(parquet_records(buffer, "t", rules), "t", rules)] == [
         ("one", 1),
         ("two\nlines", 2),
     ]
@@ -137,12 +137,12 @@ def test_the_number_of_a_row_is_the_line_in_which_it_begins() -> None:
     text = 'a,text\n1,one\n\n2,"two\nlines"\n3,three\n'
     rules = RecordRules()
     records = texts_of(table_records([text], "csv", "t", rules), "t", rules)
-    assert [*records] == [("one", 2), ("two\nlines", 4), ("three", 6)]
+    assert [one[:2] for one in records] == [("one", 2), ("two\nlines", 4), ("three", 6)]
 
 
 def test_the_number_of_an_object_is_its_line_or_its_place_in_the_list() -> None:
     rules = RecordRules()
     lines = json_line_records(['"one"\n\n"two"\n'], "t", rules)
-    assert [*texts_of(lines, "t", rules)] == [("one", 1), ("two", 3)]
+    assert [one[:2] for one in texts_of(lines, "t", rules)] == [("one", 1), ("two", 3)]
     whole = json_records('["one",\n\n"two"]', "t", rules)
-    assert [*texts_of(whole, "t", rules)] == [("one", 1), ("two", 2)]
+    assert [one[:2] for one in texts_of(whole, "t", rules)] == [("one", 1), ("two", 2)]

@@ -54,16 +54,18 @@ class RecordText(NamedTuple):
         text: the text.
         number: the line of the file in which the record begins; in JSON and Parquet files the
             number of the record.
+        labels: value of each field of labels; empty for a field that is empty.
     """
 
     text: str
     number: int
+    labels: tuple[str, ...] = ()
 
 
 def texts_of(
     records: Iterable[tuple[int, Mapping[str, Any]]], name: str, rules: RecordRules
 ) -> Iterator[RecordText]:
-    """Yield the text of each record.
+    """Yield the text of each record, and its labels.
 
     Args:
         records: line and fields of each record.
@@ -84,7 +86,12 @@ def texts_of(
             problem = f"field {field!r} in line {line:,} holds a NUL or half a character"
             rules.skip(CorpusError(name, problem))
         elif isinstance(value, str):
-            yield RecordText(value, line)
+            try:
+                labels = tuple(_label(record, label, line, name) for label in rules.labels)
+            except CorpusError as error:
+                rules.skip(error)
+            else:
+                yield RecordText(value, line, labels)
         elif value is None:
             problem = f"line {line:,} has no field {field!r}; its fields are {_listed(record)}"
             rules.skip(CorpusError(name, problem))
