@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from textgen.data.labels import Labels
 from textgen.data.streams import Batch, random_resets
-from textgen.data.tokens import Tokens
+from textgen.data.tokens import Tokens, positions_of
 from textgen.errors import SettingError
 
 # Last part of the random seed of an epoch's order. It keeps the order independent of the offsets.
@@ -73,7 +73,7 @@ class DocumentStreams:
         if self.windows < 1:
             allowed = f"shorter than the text of {len(tokens)} characters"
             raise SettingError("sequence_length", sequence_length, allowed)
-        symbols = np.flatnonzero(tokens == end_id)
+        symbols = positions_of(tokens, end_id)
         # Each document begins with an end symbol, and the last end symbol belongs to none.
         self._starts, self._sizes = symbols[:-1], np.diff(symbols)
         self._tokens, self._end_id, self._labels = tokens, end_id, labels

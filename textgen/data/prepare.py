@@ -18,6 +18,7 @@ from textgen.data.label_values import (
     unit_of_labels,
     write_labels,
 )
+from textgen.data.origins import Origins
 from textgen.data.read_report import ReadReport, check_has_fields
 from textgen.data.span_hashes import span_hashes
 from textgen.data.split import (
@@ -57,6 +58,7 @@ class PreparedText:
         sha256: SHA-256 of the text in UTF-8, before anything is left out of it.
         tokens_sha256: SHA-256 of the file of ids.
         sums: SHA-256 of each of its blocks; see `BlockSums`.
+        origins: file and line of the training part; None if the rules are those of textgen 0.2.
         report: what was read.
         notes: what was done to the text, one line for each.
         reason: what is held out and why, in one line.
@@ -75,6 +77,7 @@ class PreparedText:
     sha256: str
     tokens_sha256: str
     sums: bytes = field(repr=False)
+    origins: Origins | None = field(repr=False)
     report: ReadReport
     notes: tuple[str, ...]
     reason: str
@@ -193,12 +196,41 @@ def _prepare(
         sha256=sha256,
         tokens_sha256=writer.sums.sha256,
         sums=writer.sums.blocks(),
+        origins=_origins(gathered, training, rules, vocabulary, is_kept),
         report=gathered.report,
         notes=tuple(notes),
         reason=reason,
         unit=rules.documents,
         labels=labels,
     )
+
+
+def _origins(
+    gathered: Gathered,
+    spans: Spans,
+    rules: TextRules,
+    vocabulary: Vocabulary,
+    is_kept: NDArray[np.bool_],
+) -> Origins | None:
+    """Return the origins of stretches of gathered texts as `_TokenWriter` writes them."""
+    if not rules.fits_text:
+        return None
+    between = int(rules.documents != "whole")
+    newline = gathered.characters.find("\n")
+    return gathered.origins.moved(
+        gathered.ids(),
+        newline,
+        spans,
+        _joined_begins(spans, between) + between,
+        has_newlines=newline >= 0 and bool(is_kept[newline]) and "\n" in vocabulary,
+    )
+
+
+def _joined_begins(spans: Spans, between: int) -> NDArray[np.int64]:
+    """Return where each stretch begins if all are joined with some ids between each two."""
+    sizes = spans[:, 1] - spans[:, 0] + between
+    begins: NDArray[np.int64] = np.cumsum(sizes) - sizes
+    return begins
 
 
 def _characters(gathered: Gathered, spans: Spans) -> int:
@@ -275,14 +307,15 @@ def _only(gathered: Gathered, spans: Spans) -> Gathered:
         for piece in _joined(ids, spans, newline):
             counts += np.bincount(piece, minlength=len(counts))
             file.write(piece.astype(gathered.dtype).tobytes())
-    ends = np.cumsum(spans[:, 1] - spans[:, 0] + 1) - 1
+    begins = _joined_begins(spans, 1)
     files = np.unique(np.searchsorted(spans[:, 0], gathered.starts[gathered.files]))
     labels = gathered.labels.only(np.searchsorted(gathered.ends, spans[:, 0], side="right"))
     return replace(
         gathered,
         path=path,
         counts=counts,
-        ends=ends,
+        ends=begins + spans[:, 1] - spans[:, 0],
+        origins=gathered.origins.moved(ids, newline, spans, begins, has_newlines=True),
         files=files[files < len(spans)],
         labels=labels,
     )

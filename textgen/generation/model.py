@@ -76,8 +76,7 @@ class Model:
         record = self.run.record()
         if not record.corpus.kept:
             return None
-        tokens, split = self.run.open_tokens(record), record.corpus.training_ids
-        return tokens[:split], tokens[split:]
+        return self.run.open_parts(record)
 
     def jax_engine(self) -> Engine:
         """Start JAX and return the engine for many or long samples."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from textgen.data.prepare import prepare_text
-from textgen.data.tokens import Tokens, open_tokens
+from textgen.data.tokens import TokenFile, open_tokens
 from textgen.errors import CorpusError, DamagedError, SettingError, UsageError
 from textgen.planning.choices import TextSize
 from textgen.planning.plan import continue_plan
@@ -166,12 +166,13 @@ def _trainer_for(
             )
     plan = replace(plan, devices=used, first_step=first_step or plan.first_step)
     tokens, split = _tokens_of(run, record), record.corpus.training_ids
+    training, validation = tokens.part(0, split), tokens.part(split)
     config = record.config
     end_id = config.vocabulary.end_id
-    return make_trainer(config.settings, plan, tokens[:split], tokens[split:], end_id)
+    return make_trainer(config.settings, plan, training, validation, end_id)
 
 
-def _tokens_of(run: Run, record: RunRecord) -> Tokens:
+def _tokens_of(run: Run, record: RunRecord) -> TokenFile:
     """Open the token file of a run, or write it again if the run did not keep its text."""
     corpus = record.corpus
     if corpus.kept:

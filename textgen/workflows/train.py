@@ -1,5 +1,6 @@
 """Train a new run, from the command to the last checkpoint."""
 
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from textgen.runs.files import encode_json, whole_folder, write_durably
 from textgen.runs.library import new_run_path, run_exists_error
 from textgen.runs.lock import training_lock
 from textgen.runs.record import CorpusRecord, RunRecord
-from textgen.runs.run import CHECKPOINTS, RECORD, TOKENS, Run
+from textgen.runs.run import CHECKPOINTS, RECORD, SUMS, TOKENS, Run
 from textgen.runtime.devices import check_devices, make_mesh, product_speed
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.loop import Trainer
@@ -110,15 +111,25 @@ def start_training(
                 prepared = prepare_text(paths, rules, folder / TOKENS, progress=read)
             supervision.check()
             vocabulary, corpus_record = prepared.vocabulary, _record_of(prepared, paths, rules)
-            corpus_record = replace(corpus_record, kept=keep_corpus)
+            if not keep_corpus:
+                corpus_record = replace(corpus_record, kept=False, sums_sha256=None)
             tokens = open_tokens(
-                folder / TOKENS, corpus_record.tokens, len(vocabulary), prepared.tokens_sha256
+                folder / TOKENS,
+                corpus_record.tokens,
+                len(vocabulary),
+                prepared.tokens_sha256,
+                prepared.sums,
             )
             yield Note(prepared.report.summary())
             yield from map(Note, [*prepared.notes, *_listed(prepared) * is_verbose])
             split = prepared.training_ids
             machine = _ThisMachine(
-                tokens[:split], tokens[split:], vocabulary.end_id, request, supervision, started
+                tokens.part(0, split),
+                tokens.part(split),
+                vocabulary.end_id,
+                request,
+                supervision,
+                started,
             )
             text = TextSize(vocab_size=len(vocabulary), training_characters=split)
             plan = make_plan(request, text, machine)
@@ -136,7 +147,9 @@ def start_training(
             )
             write_durably(folder / RECORD, encode_json(record.to_json()))
             (folder / CHECKPOINTS).mkdir()
-            if not keep_corpus:
+            if keep_corpus:
+                write_durably(folder / SUMS, prepared.sums)
+            else:
                 (folder / TOKENS).unlink()
     except FileExistsError as error:
         raise run_exists_error(path) from error
@@ -199,6 +212,7 @@ def _record_of(prepared: PreparedText, paths: Sequence[Path], rules: TextRules) 
         training_ids=prepared.training_ids,
         validation_ids=prepared.validation_ids,
         tokens_sha256=prepared.tokens_sha256,
+        sums_sha256=hashlib.sha256(prepared.sums).hexdigest(),
         kept=True,
         rules=rules,
         documents=prepared.documents,
