@@ -65,6 +65,7 @@ class PreparedText:
         unit: what a document is.
         labels: the labels of the documents; None if they have none. Their file stands beside that
             of the ids.
+        labels_sha256: SHA-256 of that file.
     """
 
     vocabulary: Vocabulary
@@ -83,6 +84,7 @@ class PreparedText:
     reason: str
     unit: DocumentUnit
     labels: DocumentLabels | None = None
+    labels_sha256: str | None = None
 
 
 def prepare_text(
@@ -176,11 +178,11 @@ def _prepare(
             validation_ids = writer.write(file, gathered, validation, is_kept)
         file.flush()
         os.fsync(file.fileno())
-    labels = None
+    labels = labels_sha256 = None
     if rules.source.label_fields:
         labels = number_labels((gathered, training), other or (gathered, validation))
         notes += labels.notes
-        write_labels(labels_path(path), labels)
+        labels_sha256 = write_labels(labels_path(path), labels)
     if min(training_ids, validation_ids) < 2:
         raise CorpusError(
             gathered.report.files[0].name, "too short for a training and a validation part"
