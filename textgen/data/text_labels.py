@@ -56,7 +56,8 @@ class TextLabels:
         """Return the labels of some of the texts alone, int64 [D]."""
         kept = TextLabels(self.names)
         kept.values = self.values
-        kept._numbers = array("i", self.numbers()[texts].tobytes())
+        if self.names:
+            kept._numbers = array("i", self.numbers()[texts].tobytes())
         return kept
 
     def numbers(self) -> NDArray[np.int32]:
