@@ -1,5 +1,7 @@
 """The labels of the documents of a training text: which values are trained, and their ids."""
 
+import hashlib
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.gather import Gathered
-from textgen.data.labels import LABEL_DTYPE, LabelField, Labels, named
+from textgen.data.labels import LABEL_DTYPE, LabelField, Labels, SplitLabels, named
 from textgen.data.source_rules import SourceRules
 from textgen.data.split import Spans, is_list
 from textgen.data.text_rules import DocumentUnit
@@ -28,6 +30,11 @@ class DocumentLabels(NamedTuple):
     training: Labels
     validation: Labels
     notes: tuple[str, ...]
+
+    @property
+    def split(self) -> SplitLabels:
+        """The ids of both parts."""
+        return SplitLabels(self.training, self.validation)
 
 
 def unit_of_labels(gathered: Gathered, rules: SourceRules, unit: DocumentUnit) -> DocumentUnit:
@@ -122,18 +129,15 @@ def _notes(field: LabelField, unlabelled: int, left_out: list[str]) -> list[str]
     return notes
 
 
-def labels_path(tokens: Path) -> Path:
-    """Return the file of the labels that belongs to a file of ids."""
-    return tokens.with_suffix(".labels")
-
-
-def write_labels(path: Path, labels: DocumentLabels) -> bytes:
-    """Write the labels of all documents, the training documents first, and return the bytes.
+def write_labels(path: Path, labels: DocumentLabels) -> str:
+    """Write the labels of all documents, the training documents first; return their SHA-256.
 
     Raises:
         StorageError: if the file cannot be written.
     """
     data = np.concatenate([labels.training, labels.validation]).tobytes()
-    with storage_errors(path):
-        path.write_bytes(data)
-    return data
+    with storage_errors(path), path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return hashlib.sha256(data).hexdigest()

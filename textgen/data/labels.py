@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.tokens import Tokens, file_sha256
+from textgen.data.tokens import Tokens, file_sha256, positions_of
 from textgen.errors import DamagedError, UsageError, reading_errors
 
 # Largest number of characters of a value.
@@ -90,7 +90,7 @@ class PlacedLabels:
             end_id: id of the end symbol.
             labels: ids of the labels of each document, int [D, K].
         """
-        self._starts = np.flatnonzero(tokens == end_id)
+        self._starts = positions_of(tokens, end_id)
         # Nothing follows the last end symbol, so that its labels have no effect.
         self._labels = np.concatenate([labels, np.zeros((1, labels.shape[1]))]).astype(np.int32)
 
@@ -218,6 +218,11 @@ def named(names: Sequence[str], near: str = "") -> str:
     ordered = sorted(names, key=lambda name: ranks.get(name.lower(), len(ranks)))
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(ordered[:NAMED]) + more
+
+
+def labels_path(tokens: Path) -> Path:
+    """Return the file of the labels that belongs to a file of ids."""
+    return tokens.with_suffix(".labels")
 
 
 def open_labels(path: Path, documents: int, fields: Sequence[LabelField], sha256: str) -> Labels:

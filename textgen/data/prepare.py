@@ -13,11 +13,11 @@ from textgen.data.documents import document_spans, has_newline
 from textgen.data.gather import AT_ONCE, Gathered, gather
 from textgen.data.label_values import (
     DocumentLabels,
-    labels_path,
     number_labels,
     unit_of_labels,
     write_labels,
 )
+from textgen.data.labels import labels_path
 from textgen.data.origins import Origins
 from textgen.data.read_report import ReadReport, check_has_fields
 from textgen.data.span_hashes import span_hashes
@@ -204,6 +204,7 @@ def _prepare(
         reason=reason,
         unit=rules.documents,
         labels=labels,
+        labels_sha256=labels_sha256,
     )
 
 

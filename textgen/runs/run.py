@@ -11,6 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from textgen.data.labels import SplitLabels, labels_path, open_labels
 from textgen.data.tokens import BLOCK_BYTES, SUM_BYTES, TokenFile, open_tokens, token_dtype
 from textgen.errors import DamagedError, RunError, StorageError, UnreadableError, storage_errors
 from textgen.runs.checkpoint import (
@@ -125,13 +128,22 @@ class Run:
         tokens, split = self.open_tokens(record), record.corpus.training_ids
         return tokens.part(0, split), tokens.part(split)
 
-    def open_labels(self, record: RunRecord) -> SplitLabels | None:
+    def open_labels(self, record: RunRecord, tokens: Path | None = None) -> SplitLabels | None:
         """Read the labels of all documents; None if they have none.
 
+        Args:
+            record: the record of the run.
+            tokens: the file of ids beside which that of the labels stands; None for the run's own.
+
         Raises:
-            DamagedError: if their file is missing or damaged.
+            DamagedError: if the file is missing or damaged.
         """
-        return read_labels(labels_path(self.path / TOKENS), record)
+        corpus, fields = record.corpus, record.config.labels
+        if corpus.labels_sha256 is None:
+            return None
+        path = labels_path(tokens or self.path / TOKENS)
+        labels = open_labels(path, corpus.documents, fields, corpus.labels_sha256)
+        return SplitLabels(*np.split(labels, [corpus.training_documents]))
 
     def size(self) -> int:
         """Return the size of all files of the run in bytes, without files removed meanwhile."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from textgen.data.labels import SplitLabels, label_count, labels_path
 from textgen.data.prepare import PreparedText, prepare_text
 from textgen.data.shipped import find_corpus, shipped_corpus
 from textgen.data.sources import STANDARD_INPUT, check_source, is_read_once
@@ -130,12 +131,18 @@ def start_training(
                 request,
                 supervision,
                 started,
+                prepared.labels and prepared.labels.split,
             )
-            text = TextSize(vocab_size=len(vocabulary), training_characters=split)
+            fields = prepared.labels.fields if prepared.labels else ()
+            text = TextSize(
+                vocab_size=len(vocabulary),
+                training_characters=split,
+                num_labels=label_count(fields),
+            )
             plan = make_plan(request, text, machine)
             trainer = machine.trainer_of(plan.training)
             config = ModelConfig(
-                trainer.model, vocabulary, prepared.start, rules.source.normalization
+                trainer.model, vocabulary, prepared.start, rules.source.normalization, fields
             )
             record = RunRecord(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -151,6 +158,7 @@ def start_training(
                 write_durably(folder / SUMS, prepared.sums)
             else:
                 (folder / TOKENS).unlink()
+                labels_path(folder / TOKENS).unlink(missing_ok=True)
     except FileExistsError as error:
         raise run_exists_error(path) from error
     run = Run(path)
@@ -170,8 +178,9 @@ class _ThisMachine:
         request: Request,
         supervision: Supervision,
         started: float,
+        labels: SplitLabels | None,
     ) -> None:
-        self._training, self._validation, self._end_id = training, validation, end_id
+        self._text = training, validation, end_id, labels
         self._request, self._supervision, self._started = request, supervision, started
         self._trainer: Trainer | None = None
 
@@ -186,7 +195,7 @@ class _ThisMachine:
         return product_speed(make_mesh(devices, devices), repeats=4)
 
     def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
-        self._trainer = make_trainer(model, draft, self._training, self._validation, self._end_id)
+        self._trainer = make_trainer(model, draft, *self._text)
         return measure_pace(self._trainer, self._request, self._supervision)
 
     def trainer_of(self, plan: TrainingSettings) -> Trainer:
@@ -214,8 +223,10 @@ def _record_of(prepared: PreparedText, paths: Sequence[Path], rules: TextRules) 
         tokens_sha256=prepared.tokens_sha256,
         sums_sha256=hashlib.sha256(prepared.sums).hexdigest(),
         kept=True,
-        rules=rules,
+        rules=replace(rules, documents=prepared.unit),
         documents=prepared.documents,
+        training_documents=len(prepared.labels.training) if prepared.labels else 0,
+        labels_sha256=prepared.labels_sha256,
         files=len(report.files),
         passed_over=tuple(report.passed_over[:MAX_PASSED_OVER]),
     )
