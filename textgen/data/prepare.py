@@ -30,9 +30,10 @@ from textgen.data.split import (
     proposed_unit,
 )
 from textgen.data.text_rules import DocumentUnit, TextRules
-from textgen.data.tokens import BlockSums, token_dtype
-from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
+from textgen.data.tokens import BlockSums, Tokens, token_dtype
+from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary, in_order
 from textgen.errors import CorpusError, SettingError, UsageError, storage_errors
+from textgen.settings import MAX_CHARACTERS
 
 # Shortest text that can be trained on, in characters.
 MIN_CHARACTERS = 100
@@ -92,6 +93,7 @@ def prepare_text(
     rules: TextRules,
     path: Path,
     vocabulary: Vocabulary | None = None,
+    old: Tokens | None = None,
     progress: Callable[[int], None] = lambda characters: None,
 ) -> PreparedText:
     """Read sources and write them as ids.
@@ -100,7 +102,10 @@ def prepare_text(
         paths: sources; see `read_sources`.
         rules: how the text is made of them.
         path: file for the ids. Temporary files are made beside it.
-        vocabulary: ids to use; None for those of the text, in the order of code points.
+        vocabulary: ids to keep. Characters that it lacks get ids at its end; without one, all
+            characters of the text get ids in the order of code points.
+        old: ids of another text, in those of `vocabulary`, unsigned [K]. They are written after the
+            validation part.
         progress: called now and then with the number of characters read. It may raise an error to
             end the work.
 
@@ -117,14 +122,18 @@ def prepare_text(
             found = f"{len(gathered)} character{'' if len(gathered) == 1 else 's'}"
             problem = f"only {found}; at least {MIN_CHARACTERS} are needed"
             raise CorpusError(paths[0], problem)
-        return _prepare(gathered, rules, path, vocabulary)
+        return _prepare(gathered, rules, path, vocabulary, old)
     finally:
         for file in path.parent.glob(f"{temporary.name}*"):
             file.unlink()
 
 
 def _prepare(
-    gathered: Gathered, rules: TextRules, path: Path, vocabulary: Vocabulary | None
+    gathered: Gathered,
+    rules: TextRules,
+    path: Path,
+    vocabulary: Vocabulary | None,
+    old: Tokens | None,
 ) -> PreparedText:
     sha256, notes = gathered.sha256, list(gathered.report.changes())
     if rules.source.label_fields:
@@ -138,17 +147,17 @@ def _prepare(
             notes.append(f"left out {dropped:,} {what} that equal an earlier one")
     has_documents = rules.documents != "whole"
     documents = document_spans(gathered, rules.documents)
-    is_kept = gathered.counts >= rules.rare
+    is_known = np.array([vocabulary is not None and c in vocabulary for c in gathered.characters])
+    is_rare = (gathered.counts < rules.rare) & ~is_known
+    is_kept = ~is_rare
     if has_documents and not has_newline(gathered, documents):
         # The newlines between documents are not part of the text.
         is_kept[gathered.characters.find("\n")] = False
     if not is_kept.any():
         most = int(gathered.counts.max())
         raise SettingError("rare", rules.rare, f"at most {most}", ": it leaves no character")
-    if vocabulary is None:
-        kept = (c for c, keep in zip(gathered.characters, is_kept, strict=True) if keep)
-        vocabulary = Vocabulary("".join(sorted(kept)) + END * has_documents)
-    if rare := int((gathered.counts < rules.rare).sum()):
+    vocabulary = _vocabulary_of(gathered, is_kept, vocabulary, has_documents=has_documents)
+    if rare := int(is_rare.sum()):
         notes.append(f"{rare:,} characters are rarer than {rules.rare} and become unknown")
     other: tuple[Gathered, Spans] | None = None
     validation: Spans
@@ -176,6 +185,8 @@ def _prepare(
             validation_ids = writer.write(file, *other, everything)
         else:
             validation_ids = writer.write(file, gathered, validation, is_kept)
+        if old is not None:
+            writer.copy(file, old)
         file.flush()
         os.fsync(file.fileno())
     labels = labels_sha256 = None
@@ -234,6 +245,32 @@ def _joined_begins(spans: Spans, between: int) -> NDArray[np.int64]:
     sizes = spans[:, 1] - spans[:, 0] + between
     begins: NDArray[np.int64] = np.cumsum(sizes) - sizes
     return begins
+
+
+def _vocabulary_of(
+    gathered: Gathered,
+    is_kept: NDArray[np.bool_],
+    known: Vocabulary | None,
+    *,
+    has_documents: bool,
+) -> Vocabulary:
+    """Return the ids of the characters that are kept; those that are known keep their ids.
+
+    Raises:
+        CorpusError: if there are too many characters.
+    """
+    kept = "".join(c for c, keep in zip(gathered.characters, is_kept, strict=True) if keep)
+    kept += END * has_documents
+    if known is None:
+        return Vocabulary(in_order(kept))
+    grown = known.grown(kept)
+    if len(grown.alphabet) > MAX_CHARACTERS:
+        problem = (
+            f"more than {MAX_CHARACTERS:,} different characters together with the "
+            f"{len(known.alphabet):,} that the run knows, too many for a model"
+        )
+        raise CorpusError(gathered.report.files[0].name, problem)
+    return grown
 
 
 def _characters(gathered: Gathered, spans: Spans) -> int:
@@ -356,6 +393,11 @@ class _TokenWriter:
         for joined in _joined(gathered.ids(), spans, len(table) - 1):
             count += self._put(file, table[joined])
         return count + self._put(file, np.array([end], self._dtype))
+
+    def copy(self, file: BinaryIO, tokens: Tokens) -> None:
+        """Write ids as they are."""
+        for start in range(0, len(tokens), AT_ONCE):
+            self._put(file, tokens[start : start + AT_ONCE].astype(self._dtype))
 
     def _put(self, file: BinaryIO, tokens: NDArray[np.unsignedinteger]) -> int:
         data = tokens.tobytes()
