@@ -35,7 +35,7 @@ import optax
 from jax.sharding import Mesh, PartitionSpec
 
 from textgen.data.prepare import prepare_text
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import SourceRules
 from textgen.data.streams import Streams
 from textgen.data.text_rules import TextRules
 from textgen.data.tokens import Tokens, open_tokens

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from textgen.data.formats.decoding import encoding_of_mark
 from textgen.data.prepare import prepare_text
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
 from textgen.data.tokens import open_tokens
 from textgen.errors import CorpusError

@@ -5,8 +5,12 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from itertools import pairwise
+from fractions import Fraction
+from itertools import islice, pairwise
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 CORPORA = Path(__file__).parents[1] / "corpora"
 
@@ -76,8 +80,74 @@ def test_speech_and_narration_are_sentences_of_the_fables_and_of_one_kind() -> N
     assert len(told) > 1500
 
 
+@pytest.fixture
+def composer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(CORPORA))
+    import make_tunes
+
+    return make_tunes
+
+
+def test_the_first_tunes_are_what_the_script_composes(composer: ModuleType) -> None:
+    shipped = read("tunes.abc").split("\n\n")
+    composed = [tune.strip() for tune in islice(composer.tunes(), 20)]
+    assert composed == shipped[:20]
+
+
+@pytest.mark.slow
+def test_all_tunes_are_what_the_script_composes(composer: ModuleType) -> None:
+    assert "\n".join(composer.tunes()) == read("tunes.abc")
+
+
+def test_every_tune_parses_adds_up_and_is_in_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(CORPORA.parent / "benchmarks"))
+    from abc_notation import bars_add_up, is_in_key, parse_tune
+
+    tunes = read("tunes.abc").strip().split("\n\n")
+    for tune in map(parse_tune, tunes[::12]):
+        meter = Fraction(tune.fields["M"])
+        assert bars_add_up(tune, meter), tune.fields
+        assert is_in_key(tune, tune.key), tune.fields
+        has_pickup = sum(note.length for note in tune.bars[0]) < meter
+        assert len(tune.bars) == 16 + has_pickup
+    kinds = Counter(re.search("M:(.*)\nL:1/8\nK:(.*)\n", tune).groups() for tune in tunes)  # type: ignore[union-attr]
+    assert len(kinds) == 5 * 14
+    assert {*kinds.values()} == {34}
+    assert len({tune.split("\n")[1] for tune in tunes}) == len(tunes) == 2380
+    assert len({tune.partition("\nK:")[2] for tune in tunes}) == len(tunes)
+
+
+def test_foreign_notes_are_few_and_are_raised_sevenths_that_lead_to_the_tonic() -> None:
+    tunes = read("tunes.abc").strip().split("\n\n")
+    sharp = [tune for tune in tunes if "^" in tune.partition("K:")[2]]
+    assert {re.search("K:(.*)", tune)[1] for tune in sharp} == {"Am", "Bm", "Dm", "Em"}  # type: ignore[index]
+    for tune in sharp:
+        tonic = re.search("K:(.)", tune)[1]  # type: ignore[index]
+        for seventh, after in re.findall(r"\^([A-Ga-g])[^A-Ga-g^=]*(?:=)?([A-Ga-g])", tune):
+            assert after.upper() == tonic
+            assert "ABCDEFG".index(tonic) == ("ABCDEFG".index(seventh.upper()) + 1) % 7
+    notes = len(re.findall("[A-Ga-g]", "".join(tune.partition("K:")[2] for tune in tunes)))
+    assert 0 < sum(tune.count("^") for tune in tunes) < 0.02 * notes
+
+
+def test_phrases_answer_each_other(composer: ModuleType) -> None:
+    tunes = read("tunes.abc").strip().split("\n\n")
+    for tune in tunes:
+        a, answer, b, last = (line.strip("|:]").split("|") for line in tune.split("\n")[5:])
+        a, answer, b, last = a[-4:], answer[:4], b[:4], last[:4]
+        assert a[0] == answer[0]  # A' begins as A does, and ends differently
+        assert a != answer
+        assert b[0] != a[0]
+        assert sum(one == other for one, other in zip(answer, last, strict=True)) >= 1
+
+
+def test_records_of_tunes_have_their_meter_and_key(composer: ModuleType) -> None:
+    first = read("tunes.abc").split("\n\n")[0]
+    assert composer.labelled(first) == {"text": first, "meter": "9/8", "key": "Dmix"}
+
+
 def test_the_table_of_origins_counts_right() -> None:
-    table = dict(re.findall(r"^\| `(\w+\.txt)` \| ([\d,]+) \|", read("README.md"), re.MULTILINE))
-    assert set(table) == {path.name for path in CORPORA.glob("*.txt")}
+    table = dict(re.findall(r"^\| `([\w.]+)` \| ([\d,]+) \|", read("README.md"), re.MULTILINE))
+    assert set(table) == {p.name for p in CORPORA.iterdir() if p.suffix in (".txt", ".abc")}
     for name, characters in table.items():
         assert int(characters.replace(",", "")) == len(read(name))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from textgen import __version__
-from textgen.data.shipped import TEXTS
+from textgen.data.shipped import TEXTS, shipped_corpus
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,7 +29,7 @@ def test_a_wheel_holds_the_package_and_the_texts_and_nothing_else(wheel: Path) -
     names = zipfile.ZipFile(wheel).namelist()
     assert "textgen/py.typed" in names
     for name in TEXTS:
-        assert f"textgen/corpora/{name}.txt" in names
+        assert f"textgen/corpora/{shipped_corpus(name).name}" in names
     roots = {name.split("/")[0] for name in names}
     assert roots == {"textgen", f"textgen_lstm-{__version__}.dist-info"}
 

@@ -9,6 +9,7 @@ From Python:
     print(generator.generate(300).text)
 """
 
+from collections.abc import Mapping
 from importlib import import_module
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,6 +35,7 @@ def load(
     *,
     seed: int = 0,
     engine: Literal["numpy", "jax"] = "numpy",
+    labels: "Mapping[str, str | Mapping[str, float]] | None" = None,
 ) -> "Generator":
     """Load the best checkpoint of a run, to generate text with it.
 
@@ -42,11 +44,13 @@ def load(
         seed: seed of the sampling, in [0, 2**63).
         engine: what computes the network. `numpy` starts at once; `jax` takes a second to start,
             and then generates two to seven times as fast.
+        labels: what to write, if the run was trained with labels: for each field a value, such as
+            {"author": "austen"}, or weights of several, {"author": {"austen": 3, "melville": 1}}.
 
     Raises:
         RunNotFoundError: if there is no such run.
         DamagedError: if a file of the run is damaged.
-        SettingError: if the seed is out of range or there is no such engine.
+        UsageError: if the seed is out of range, or there is no such engine or label.
     """
     from textgen.errors import SettingError
     from textgen.settings import MAX_SEED, check_number
@@ -56,7 +60,7 @@ def load(
     if engine not in ("numpy", "jax"):
         raise SettingError("engine", engine, "numpy or jax")
     seed = int(seed)
-    model = load_model(None if run is None else fspath(run))
+    model = load_model(None if run is None else fspath(run)).labelled(labels or {})
     return model.generator(seed=seed, engine=model.jax_engine() if engine == "jax" else None)
 
 

@@ -34,6 +34,8 @@ MAX_LENGTH = 10**9
 MAX_WINDOW = 4096
 # Most distinct characters of a text: more than any script has, and few enough for a model.
 MAX_CHARACTERS = 2**18
+# Most labels of documents, the values of all fields together.
+MAX_LABELS = 2**12
 
 
 def plain(value: Any) -> Any:
@@ -196,6 +198,7 @@ class ModelSettings(Settings):
         projected: layers whose outputs, side by side, are projected to logits.
         direction: `forward` predicts each character from those before it; `both` has a second
             stack of layers, which reads backward, and predicts from those on both sides.
+        num_labels: number L of labels that documents can have; 0 for none.
     """
 
     vocab_size: int
@@ -207,6 +210,7 @@ class ModelSettings(Settings):
     )
     cell: CellName = option("Recurrent cell of the layers; lstm by default.", "lstm")
     projected: Projected = "last"
+    num_labels: int = 0
     direction: Direction = option(
         "What the network reads: forward, the characters before a position; or both, also those "
         "after it, to restore and proofread texts.",
@@ -226,6 +230,7 @@ class ModelSettings(Settings):
         check_number("embedding_size", self.embedding_size, 1, 65_536, whole=True)
         check_number("num_layers", self.num_layers, 1, 64, whole=True)
         check_number("dropout_rate", self.dropout_rate, 0, 1, open_high=True)
+        check_number("num_labels", self.num_labels, 0, MAX_LABELS, whole=True)
 
     @property
     def size(self) -> str:

@@ -8,7 +8,8 @@ from textgen.data.document_text import document_chunks
 from textgen.data.documents import document_spans
 from textgen.data.formats import decoding
 from textgen.data.gather import gather
-from textgen.data.sources import ReadReport, SourceRules
+from textgen.data.read_report import ReadReport
+from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import DocumentUnit
 from textgen.data.vocabulary import END
 

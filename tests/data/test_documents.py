@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from textgen.data import documents as module
 from textgen.data.documents import document_spans
 from textgen.data.gather import Gathered, gather
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import DocumentUnit
 
 LINES = st.lists(st.text("ab c", max_size=6), min_size=1, max_size=12)

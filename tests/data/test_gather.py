@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from textgen.data import gather as module
 from textgen.data.gather import gather
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import SourceRules
 
 PLAIN = SourceRules(normalization="none")
 TEXT = st.text(

@@ -6,10 +6,10 @@ import pytest
 
 from textgen.data import prepare as module
 from textgen.data.prepare import PreparedText, prepare_text
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
 from textgen.data.tokens import open_tokens
-from textgen.data.vocabulary import END
+from textgen.data.vocabulary import END, Vocabulary
 from textgen.errors import CorpusError, SettingError, UsageError
 
 
@@ -204,3 +204,39 @@ def test_lines_of_a_list_keep_their_newlines_when_repeats_are_dropped(tmp_path: 
     assert made.training_characters == len(training) == made.training_ids
     assert made.validation_characters == len(validation)
     assert "blocks of lines" in made.reason
+
+
+def with_vocabulary(
+    tmp_path: Path, text: str, known: str, **rules: object
+) -> tuple[PreparedText, str]:
+    (tmp_path / "t.txt").write_text(text)
+    old = np.array([1, 2, 1], np.uint8)
+    arguments = TextRules(**rules), tmp_path / "tokens", Vocabulary(known), old  # type: ignore[arg-type]
+    made = prepare_text([tmp_path / "t.txt"], *arguments)
+    count = made.training_ids + made.validation_ids + len(old)
+    tokens = open_tokens(tmp_path / "tokens", count, len(made.vocabulary), made.tokens_sha256)
+    return made, made.vocabulary.decode(tokens)
+
+
+def test_a_known_vocabulary_keeps_its_ids_and_the_old_text_follows_the_new(tmp_path: Path) -> None:
+    text = "and then a line of it.\n" * 10
+    made, written = with_vocabulary(tmp_path, text, "tz")
+    assert made.vocabulary.characters == "tz" + "".join(sorted(set(text) - {"t"}))
+    assert written == text + "tzt"
+
+
+def test_a_known_character_never_counts_as_rare(tmp_path: Path) -> None:
+    text = "and then a line of it.\n" * 10 + "qz"
+    made, written = with_vocabulary(tmp_path, text, "tz", rare=2)
+    assert written == text.replace("q", "\ufffd") + "tzt"
+    assert "1 characters are rarer than 2 and become unknown" in made.notes
+
+
+def test_an_alphabet_that_grows_too_large_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_CHARACTERS", 13)
+    text = "and then a line of it.\n" * 10
+    assert with_vocabulary(tmp_path, text, "tad")[0].vocabulary.characters[:3] == "tad"
+    with pytest.raises(CorpusError, match=r"more than 13 .* with the 4 that the run knows"):
+        with_vocabulary(tmp_path, text, "tadz")

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from textgen.data import sources
-from textgen.data import sources as module
+from textgen.data import pieces as module
 from textgen.data.gather import gather
-from textgen.data.sources import ReadReport, SourceRules, is_read_once, read_sources
-from textgen.errors import CorpusError, SettingError, UsageError
+from textgen.data.read_report import ReadReport
+from textgen.data.source_rules import SourceRules
+from textgen.data.sources import is_read_once, read_sources
+from textgen.errors import CorpusError, UsageError
 
 
 def read(*paths: Path, rules: SourceRules | None = None) -> tuple[dict[str, list[str]], ReadReport]:
@@ -167,7 +168,7 @@ def test_a_disk_that_fails_in_the_middle_of_a_text_is_told(
         yield "the first part"
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(sources, "decode", failing)
+    monkeypatch.setattr(module, "decode", failing)
     (tmp_path / "a.txt").write_text("words")
     with pytest.raises(CorpusError, match="the disk reports an error"):
         read(tmp_path / "a.txt")
@@ -197,36 +198,7 @@ def test_what_decoding_changed_is_told(tmp_path: Path) -> None:
     ]
 
 
-def test_what_json_escapes_is_cleaned_like_other_text(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"text": "e\\u0301\\r\\nx"}\n')
-    assert read(path)[0][str(path)] == ["\u00e9\nx"]
-    path.write_text('{"text": "half \\ud800"}\n')
-    with pytest.raises(CorpusError, match="half a character"):
-        read(path)
-
-
-def test_rules_out_of_range_are_refused() -> None:
-    with pytest.raises(SettingError, match="format must be one of text"):
-        SourceRules(format="word")  # type: ignore[arg-type]
-    with pytest.raises(SettingError, match="normalize"):
-        SourceRules(normalization="nfx")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="klingon"):
-        SourceRules(encoding="klingon")
-
-
 def test_a_format_that_is_named_overrules_the_content(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("id,tweet\n1,one\n")
     assert read(path, rules=SourceRules(format="text"))[0] == {str(path): ["id,tweet\n1,one\n"]}
-
-
-@pytest.mark.parametrize("name", ["a.json", "a.html"])
-def test_a_large_file_that_is_held_in_memory_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    monkeypatch.setattr(module, "LARGE_BYTES", 10)
-    path = tmp_path / name
-    path.write_text('["a text", "another"]' if name == "a.json" else "<p>a text</p>")
-    _, report = read(path)
-    assert any("is held in memory whole" in change for change in report.changes())

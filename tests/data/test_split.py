@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from textgen.data.gather import Gathered, gather
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import SourceRules
 from textgen.data.split import Split, choose_split, is_list
 
 

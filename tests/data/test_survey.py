@@ -4,7 +4,7 @@ import pytest
 
 from textgen.data import survey as module
 from textgen.data.gather import gather
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import SourceRules
 from textgen.data.split import choose_split
 from textgen.data.survey import Character, Place, Survey, survey
 

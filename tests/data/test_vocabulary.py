@@ -95,3 +95,15 @@ def test_the_end_symbol_has_an_id_and_no_character() -> None:
     plain = Vocabulary("ab\n")
     assert plain.end_id is None
     assert plain.encode_documents(f"a{END}").tolist() == [1, 3]
+
+
+def test_a_vocabulary_that_grows_keeps_every_id() -> None:
+    known = Vocabulary("b" + END + "a")
+    grown = known.grown("za" + END + "\u20acb")
+    assert grown.characters == known.characters + "z\u20ac"
+    assert grown.end_id == known.end_id == 2
+    assert known.grown("ab").characters == known.characters
+
+
+def test_an_end_symbol_that_is_new_gets_the_last_id() -> None:
+    assert Vocabulary("b").grown("\ue000a" + END).characters == "ba\ue000" + END

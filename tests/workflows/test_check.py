@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import SourceRules
 from textgen.workflows import check as module
 from textgen.workflows.check import Checked, check_text
 

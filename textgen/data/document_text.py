@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from textgen.data.sources import Piece, ReadReport, SourceRules, read_sources
+from textgen.data.pieces import Piece
+from textgen.data.read_report import ReadReport
+from textgen.data.source_rules import SourceRules
+from textgen.data.sources import read_sources
 from textgen.data.text_rules import DocumentUnit
 from textgen.data.vocabulary import END
 

@@ -10,7 +10,11 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.sources import ReadReport, SourceRules, read_sources
+from textgen.data.origins import Origins
+from textgen.data.read_report import ReadReport
+from textgen.data.source_rules import SourceRules
+from textgen.data.sources import read_sources
+from textgen.data.text_labels import TextLabels
 from textgen.errors import CorpusError, storage_errors
 from textgen.settings import MAX_CHARACTERS
 
@@ -33,6 +37,8 @@ class Gathered:
         counts: how often each of them appears, int64 [C].
         ends: index of the end of each record or file, without the newline after it, int64 [D].
         files: number of the first record or file that belongs to each file, int64 [F].
+        origins: file and line of each record or file.
+        labels: the labels of each record or file.
         report: what was read.
         sha256: SHA-256 of the texts in UTF-8, with a newline between two of them.
     """
@@ -43,6 +49,8 @@ class Gathered:
     counts: NDArray[np.int64]
     ends: NDArray[np.int64]
     files: NDArray[np.int64]
+    origins: Origins = field(repr=False)
+    labels: TextLabels = field(repr=False)
     report: ReadReport = field(repr=False)
     sha256: str
 
@@ -57,7 +65,7 @@ class Gathered:
     @property
     def starts(self) -> NDArray[np.int64]:
         """Index of the beginning of each record or file, int64 [D]."""
-        return np.concatenate([[0], self.ends[:-1] + 1])
+        return _starts(self.ends)
 
 
 def gather(
@@ -81,27 +89,47 @@ def gather(
     report = ReadReport()
     with storage_errors(path), path.open("wb+") as file:
         writer = _Writer(file, progress)
-        files = array("q")
+        files, labels = array("q"), TextLabels(rules.label_fields)
+        of_texts, numbers = array("q"), array("q")
         for one, pieces in read_sources(paths, rules, report):
             first = len(writer.ends)
             for piece in pieces:
+                texts = len(writer.ends)
                 writer.add(piece.text, is_end=piece.is_end)
+                if len(writer.ends) > texts:
+                    labels.add(piece.labels, one.name)
+                    of_texts.append(len(files))
+                    numbers.append(piece.number)
             if one.characters:
                 files.append(first)
             if len(writer.characters) > MAX_CHARACTERS:
                 problem = f"more than {MAX_CHARACTERS:,} different characters, too many for a model"
                 raise CorpusError(one.name, problem)
         writer.finish()
+    ends = np.array(writer.ends, np.int64)
+    origins = Origins(
+        names=tuple(one.name for one in report.files),
+        kinds=tuple(one.kind for one in report.files),
+        begins=_starts(ends),
+        files=np.array(of_texts, np.int64),
+        numbers=np.array(numbers, np.int64),
+    )
     return Gathered(
         path=path,
         dtype=writer.dtype,
         characters="".join(writer.characters),
         counts=writer.counts[: len(writer.characters)].copy(),
-        ends=np.array(writer.ends, np.int64),
+        ends=ends,
         files=np.array(files, np.int64),
+        origins=origins,
+        labels=labels,
         report=report,
         sha256=writer.digest.hexdigest(),
     )
+
+
+def _starts(ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([[0], ends[:-1] + 1])
 
 
 class _Writer:

@@ -1,9 +1,8 @@
 """Make the training text of a run: read the sources, cut documents, hold a part out, write ids."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,7 +11,15 @@ from numpy.typing import NDArray
 
 from textgen.data.documents import document_spans, has_newline
 from textgen.data.gather import AT_ONCE, Gathered, gather
-from textgen.data.sources import ReadReport, check_has_fields
+from textgen.data.label_values import (
+    DocumentLabels,
+    number_labels,
+    unit_of_labels,
+    write_labels,
+)
+from textgen.data.labels import labels_path
+from textgen.data.origins import Origins
+from textgen.data.read_report import ReadReport, check_has_fields
 from textgen.data.span_hashes import span_hashes
 from textgen.data.split import (
     Spans,
@@ -23,9 +30,10 @@ from textgen.data.split import (
     proposed_unit,
 )
 from textgen.data.text_rules import DocumentUnit, TextRules
-from textgen.data.tokens import token_dtype
-from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
+from textgen.data.tokens import BlockSums, Tokens, token_dtype
+from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary, in_order
 from textgen.errors import CorpusError, SettingError, UsageError, storage_errors
+from textgen.settings import MAX_CHARACTERS
 
 # Shortest text that can be trained on, in characters.
 MIN_CHARACTERS = 100
@@ -50,9 +58,15 @@ class PreparedText:
             the text; `END` if the text is made of documents.
         sha256: SHA-256 of the text in UTF-8, before anything is left out of it.
         tokens_sha256: SHA-256 of the file of ids.
+        sums: SHA-256 of each of its blocks; see `BlockSums`.
+        origins: file and line of the training part; None if the rules are those of textgen 0.2.
         report: what was read.
         notes: what was done to the text, one line for each.
         reason: what is held out and why, in one line.
+        unit: what a document is.
+        labels: the labels of the documents; None if they have none. Their file stands beside that
+            of the ids.
+        labels_sha256: SHA-256 of that file.
     """
 
     vocabulary: Vocabulary
@@ -64,9 +78,14 @@ class PreparedText:
     start: str
     sha256: str
     tokens_sha256: str
+    sums: bytes = field(repr=False)
+    origins: Origins | None = field(repr=False)
     report: ReadReport
     notes: tuple[str, ...]
     reason: str
+    unit: DocumentUnit
+    labels: DocumentLabels | None = None
+    labels_sha256: str | None = None
 
 
 def prepare_text(
@@ -74,6 +93,7 @@ def prepare_text(
     rules: TextRules,
     path: Path,
     vocabulary: Vocabulary | None = None,
+    old: Tokens | None = None,
     progress: Callable[[int], None] = lambda characters: None,
 ) -> PreparedText:
     """Read sources and write them as ids.
@@ -82,7 +102,10 @@ def prepare_text(
         paths: sources; see `read_sources`.
         rules: how the text is made of them.
         path: file for the ids. Temporary files are made beside it.
-        vocabulary: ids to use; None for those of the text, in the order of code points.
+        vocabulary: ids to keep. Characters that it lacks get ids at its end; without one, all
+            characters of the text get ids in the order of code points.
+        old: ids of another text, in those of `vocabulary`, unsigned [K]. They are written after the
+            validation part.
         progress: called now and then with the number of characters read. It may raise an error to
             end the work.
 
@@ -99,33 +122,42 @@ def prepare_text(
             found = f"{len(gathered)} character{'' if len(gathered) == 1 else 's'}"
             problem = f"only {found}; at least {MIN_CHARACTERS} are needed"
             raise CorpusError(paths[0], problem)
-        return _prepare(gathered, rules, path, vocabulary)
+        return _prepare(gathered, rules, path, vocabulary, old)
     finally:
         for file in path.parent.glob(f"{temporary.name}*"):
             file.unlink()
 
 
 def _prepare(
-    gathered: Gathered, rules: TextRules, path: Path, vocabulary: Vocabulary | None
+    gathered: Gathered,
+    rules: TextRules,
+    path: Path,
+    vocabulary: Vocabulary | None,
+    old: Tokens | None,
 ) -> PreparedText:
     sha256, notes = gathered.sha256, list(gathered.report.changes())
+    if rules.source.label_fields:
+        unit = unit_of_labels(gathered, rules.source, rules.documents)
+        if unit != rules.documents:
+            notes.append(f"each {unit} is a document, which has labels; see --documents")
+        rules = replace(rules, documents=unit)
     if rules.drop_repeats:
         gathered, dropped, what = _without_repeats(gathered, rules.documents)
         if dropped:
             notes.append(f"left out {dropped:,} {what} that equal an earlier one")
     has_documents = rules.documents != "whole"
     documents = document_spans(gathered, rules.documents)
-    is_kept = gathered.counts >= rules.rare
+    is_known = np.array([vocabulary is not None and c in vocabulary for c in gathered.characters])
+    is_rare = (gathered.counts < rules.rare) & ~is_known
+    is_kept = ~is_rare
     if has_documents and not has_newline(gathered, documents):
         # The newlines between documents are not part of the text.
         is_kept[gathered.characters.find("\n")] = False
     if not is_kept.any():
         most = int(gathered.counts.max())
         raise SettingError("rare", rules.rare, f"at most {most}", ": it leaves no character")
-    if vocabulary is None:
-        kept = (c for c, keep in zip(gathered.characters, is_kept, strict=True) if keep)
-        vocabulary = Vocabulary("".join(sorted(kept)) + END * has_documents)
-    if rare := int((gathered.counts < rules.rare).sum()):
+    vocabulary = _vocabulary_of(gathered, is_kept, vocabulary, has_documents=has_documents)
+    if rare := int(is_rare.sum()):
         notes.append(f"{rare:,} characters are rarer than {rules.rare} and become unknown")
     other: tuple[Gathered, Spans] | None = None
     validation: Spans
@@ -153,8 +185,15 @@ def _prepare(
             validation_ids = writer.write(file, *other, everything)
         else:
             validation_ids = writer.write(file, gathered, validation, is_kept)
+        if old is not None:
+            writer.copy(file, old)
         file.flush()
         os.fsync(file.fileno())
+    labels = labels_sha256 = None
+    if rules.source.label_fields:
+        labels = number_labels((gathered, training), other or (gathered, validation))
+        notes += labels.notes
+        labels_sha256 = write_labels(labels_path(path), labels)
     if min(training_ids, validation_ids) < 2:
         raise CorpusError(
             gathered.report.files[0].name, "too short for a training and a validation part"
@@ -168,11 +207,70 @@ def _prepare(
         documents=len(documents) if has_documents else 0,
         start=END if has_documents else _start(gathered, vocabulary),
         sha256=sha256,
-        tokens_sha256=writer.digest.hexdigest(),
+        tokens_sha256=writer.sums.sha256,
+        sums=writer.sums.blocks(),
+        origins=_origins(gathered, training, rules, vocabulary, is_kept),
         report=gathered.report,
         notes=tuple(notes),
         reason=reason,
+        unit=rules.documents,
+        labels=labels,
+        labels_sha256=labels_sha256,
     )
+
+
+def _origins(
+    gathered: Gathered,
+    spans: Spans,
+    rules: TextRules,
+    vocabulary: Vocabulary,
+    is_kept: NDArray[np.bool_],
+) -> Origins | None:
+    """Return the origins of stretches of gathered texts as `_TokenWriter` writes them."""
+    if not rules.fits_text:
+        return None
+    between = int(rules.documents != "whole")
+    newline = gathered.characters.find("\n")
+    return gathered.origins.moved(
+        gathered.ids(),
+        newline,
+        spans,
+        _joined_begins(spans, between) + between,
+        has_newlines=newline >= 0 and bool(is_kept[newline]) and "\n" in vocabulary,
+    )
+
+
+def _joined_begins(spans: Spans, between: int) -> NDArray[np.int64]:
+    """Return where each stretch begins if all are joined with some ids between each two."""
+    sizes = spans[:, 1] - spans[:, 0] + between
+    begins: NDArray[np.int64] = np.cumsum(sizes) - sizes
+    return begins
+
+
+def _vocabulary_of(
+    gathered: Gathered,
+    is_kept: NDArray[np.bool_],
+    known: Vocabulary | None,
+    *,
+    has_documents: bool,
+) -> Vocabulary:
+    """Return the ids of the characters that are kept; those that are known keep their ids.
+
+    Raises:
+        CorpusError: if there are too many characters.
+    """
+    kept = "".join(c for c, keep in zip(gathered.characters, is_kept, strict=True) if keep)
+    kept += END * has_documents
+    if known is None:
+        return Vocabulary(in_order(kept))
+    grown = known.grown(kept)
+    if len(grown.alphabet) > MAX_CHARACTERS:
+        problem = (
+            f"more than {MAX_CHARACTERS:,} different characters together with the "
+            f"{len(known.alphabet):,} that the run knows, too many for a model"
+        )
+        raise CorpusError(gathered.report.files[0].name, problem)
+    return grown
 
 
 def _characters(gathered: Gathered, spans: Spans) -> int:
@@ -249,16 +347,25 @@ def _only(gathered: Gathered, spans: Spans) -> Gathered:
         for piece in _joined(ids, spans, newline):
             counts += np.bincount(piece, minlength=len(counts))
             file.write(piece.astype(gathered.dtype).tobytes())
-    ends = np.cumsum(spans[:, 1] - spans[:, 0] + 1) - 1
+    begins = _joined_begins(spans, 1)
     files = np.unique(np.searchsorted(spans[:, 0], gathered.starts[gathered.files]))
-    return replace(gathered, path=path, counts=counts, ends=ends, files=files[files < len(spans)])
+    labels = gathered.labels.only(np.searchsorted(gathered.ends, spans[:, 0], side="right"))
+    return replace(
+        gathered,
+        path=path,
+        counts=counts,
+        ends=begins + spans[:, 1] - spans[:, 0],
+        origins=gathered.origins.moved(ids, newline, spans, begins, has_newlines=True),
+        files=files[files < len(spans)],
+        labels=labels,
+    )
 
 
 class _TokenWriter:
     """Writes stretches of gathered texts as ids of a vocabulary."""
 
     def __init__(self, vocabulary: Vocabulary, *, has_documents: bool) -> None:
-        self.digest = hashlib.sha256()
+        self.sums = BlockSums()
         self._vocabulary, self._has_documents = vocabulary, has_documents
         self._dtype = token_dtype(len(vocabulary))
 
@@ -287,9 +394,14 @@ class _TokenWriter:
             count += self._put(file, table[joined])
         return count + self._put(file, np.array([end], self._dtype))
 
+    def copy(self, file: BinaryIO, tokens: Tokens) -> None:
+        """Write ids as they are."""
+        for start in range(0, len(tokens), AT_ONCE):
+            self._put(file, tokens[start : start + AT_ONCE].astype(self._dtype))
+
     def _put(self, file: BinaryIO, tokens: NDArray[np.unsignedinteger]) -> int:
         data = tokens.tobytes()
-        self.digest.update(data)
+        self.sums.update(data)
         file.write(data)
         return len(tokens)
 

@@ -16,6 +16,7 @@ TEXTS = {
     "numerals": "numbers and their English words",
     "sequences": "arithmetic sequences of five terms",
     "speech": "sentences spoken in the fables",
+    "tunes": "short tunes in ABC notation, a paragraph each",
 }
 
 
@@ -48,10 +49,10 @@ def shipped_corpus(name: str = "fables") -> Path:
     """
     package = Path(__file__).parents[1]
     for folder in (package / "corpora", package.parent / "corpora"):
-        path = folder / f"{name}.txt"
-        if path.is_file():
-            return path
-    raise CorpusError(f"{name}.txt", "it does not ship with textgen")
+        for suffix in (".txt", ".abc"):
+            if (path := folder / f"{name}{suffix}").is_file():
+                return path
+    raise CorpusError(name, "it does not ship with textgen")
 
 
 def shipped_texts() -> Iterator[ShippedText]:

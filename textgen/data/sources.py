@@ -1,47 +1,28 @@
 """Read texts as people have them: files of any format, folders, archives, standard input."""
 
-import io
 import os
 import stat
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, BinaryIO, NamedTuple, get_args
+from typing import IO, BinaryIO
 
 from textgen.data.formats.archives import members
 from textgen.data.formats.compressed import unpacked
-from textgen.data.formats.decoding import (
-    CHUNK_BYTES,
-    Findings,
-    Normalization,
-    check_encoding,
-    cleaned,
-    decode,
-    looks_binary,
-)
+from textgen.data.formats.decoding import looks_binary
+from textgen.data.formats.heads import with_head
 from textgen.data.formats.kinds import (
     ARCHIVES,
     COMPRESSED,
     DOCUMENTS,
-    HEAD_BYTES,
-    KINDS,
-    RECORDS,
     Kind,
     kind_of,
     unreadable,
 )
-from textgen.data.formats.office import LARGE_BYTES, document_text
-from textgen.data.formats.records import (
-    RecordRules,
-    json_line_records,
-    json_records,
-    parquet_records,
-    table_records,
-    texts_of,
-)
-from textgen.errors import CorpusError, SettingError, UsageError, reason
+from textgen.data.pieces import STANDARD_INPUT_NAME, Piece, pieces_of
+from textgen.data.read_report import FileReport, ReadReport
+from textgen.data.source_rules import SourceRules
+from textgen.errors import CorpusError, UsageError, reason
 
 STANDARD_INPUT = "-"
 # Names of copies that editors leave beside a file.
@@ -50,110 +31,6 @@ BACKUPS = ("~", ".bak", ".orig", ".swp", ".tmp")
 MAX_TEXT = 2**26
 # Number of files of which an error tells the problem; more are counted.
 TOLD_FILES = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceRules:
-    """How sources are read.
-
-    Attributes:
-        format: kind of all files; None for that of each file's content and name.
-        field: field of a record that holds the text; see `RecordRules`.
-        encoding: encoding of all texts; `guess` to guess; None for a byte order mark's, or UTF-8.
-        normalization: Unicode normal form into which texts are brought.
-        skip_broken: whether to leave out broken records.
-    """
-
-    format: Kind | None = None
-    field: str | None = None
-    encoding: str | None = None
-    normalization: Normalization = "nfc"
-    skip_broken: bool = False
-
-    def __post_init__(self) -> None:
-        if self.format not in (None, *KINDS):
-            raise SettingError("format", self.format, "one of " + ", ".join(KINDS))
-        if self.normalization not in get_args(Normalization):
-            raise SettingError("normalize", self.normalization, "none, nfc or nfkc")
-        if self.encoding is not None:
-            check_encoding(self.encoding)
-        if not isinstance(self.field, str | None):
-            raise SettingError("field", self.field, "the name of a field")
-        if not isinstance(self.skip_broken, bool):
-            raise SettingError("skip_broken", self.skip_broken, "true or false")
-
-
-class Piece(NamedTuple):
-    """A piece of a source's text.
-
-    Attributes:
-        text: the piece; it may be empty.
-        is_end: whether a record or a file ends after it.
-    """
-
-    text: str
-    is_end: bool = False
-
-
-@dataclass
-class FileReport:
-    """What was read of a file.
-
-    Attributes:
-        name: path of the file; inside an archive, the archive's path and the name in it.
-        kind: its kind.
-        characters: length of its text.
-        findings: what decoding changed or noticed.
-    """
-
-    name: str
-    kind: str
-    characters: int = 0
-    findings: Findings = field(default_factory=Findings)
-
-
-@dataclass
-class ReadReport:
-    """What was read of some sources, and what was not.
-
-    Attributes:
-        files: the files that were read, in order.
-        passed_over: name and reason of each file that was not read.
-        notes: remarks for the user, one sentence each.
-        broken: number of broken records left out.
-    """
-
-    files: list[FileReport] = field(default_factory=list)
-    passed_over: list[tuple[str, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    broken: int = 0
-
-    def summary(self) -> str:
-        """Say in one sentence what was read and what was not."""
-        characters = sum(file.characters for file in self.files)
-        count = f"{len(self.files):,} file{'' if len(self.files) == 1 else 's'}, "
-        parts = [f"read {count if len(self.files) > 1 else ''}{characters:,} characters"]
-        if self.passed_over:
-            reasons = Counter(reason for _, reason in self.passed_over)
-            listed = ", ".join(f"{count:,} ({reason})" for reason, count in reasons.most_common())
-            parts.append(f"passed over: {listed}")
-        if self.broken:
-            parts.append(f"left out: {self.broken:,} broken records")
-        return "; ".join(parts)
-
-    def changes(self) -> Iterator[str]:
-        """Give the remarks, and say what decoding changed, one sentence for each kind of change."""
-        yield from self.notes
-        found = [file.findings for file in self.files]
-        encodings = Counter(one.encoding for one in found if one.encoding not in ("", "utf-8"))
-        for encoding, count in encodings.items():
-            yield f"{count:,} file{'' if count == 1 else 's'} read as {encoding}"
-        if marks := sum(one.marks for one in found):
-            yield f"left out {marks:,} byte order marks inside the text"
-        if doubled := sum(one.double_returns for one in found):
-            yield f"{doubled:,} lines ended in CR CR LF; each counts as one line end"
-        if any(one.is_normalized for one in found):
-            yield "brought letters with accents into one form; --normalize none leaves them as is"
 
 
 def read_sources(
@@ -221,23 +98,6 @@ def is_read_once(path: Path) -> bool:
     return str(path) == STANDARD_INPUT or path.is_fifo()
 
 
-def check_has_fields(rules: SourceRules, report: ReadReport) -> None:
-    """Check that options for records were given for records, once the sources are read.
-
-    Raises:
-        UsageError: if a field is named, or broken records are to be left out, but nothing that was
-            read has records.
-    """
-    if any(file.kind in RECORDS for file in report.files):
-        return
-    option = "field" if rules.field is not None else "skip-broken" if rules.skip_broken else None
-    if option:
-        raise UsageError(
-            f"--{option} is for records, but the text is none of {', '.join(RECORDS)}; "
-            "leave it out, or say what the text is with --format"
-        )
-
-
 def load_text(path: Path) -> str:
     """Return the text of a file of at most 64 Mi characters, such as a prompt or a list of words.
 
@@ -267,7 +127,7 @@ class _Reader:
 
     def read(self, path: Path) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
         if str(path) == STANDARD_INPUT:
-            yield from self._stream(sys.stdin.buffer, "standard input", is_named=True)
+            yield from self._stream(sys.stdin.buffer, STANDARD_INPUT_NAME, is_named=True)
             return
         check_source(path)
         try:
@@ -338,7 +198,7 @@ class _Reader:
             is_named: whether the user has named the file, and so wants it read.
             is_packed: whether the stream is inside an archive.
         """
-        head, whole = _with_head(file, is_packed=is_packed)
+        head, whole = with_head(file, is_packed=is_packed)
         kind = self._rules.format or kind_of(head, name)
         if kind in COMPRESSED:
             inner = unpacked(whole, kind, name)
@@ -358,7 +218,7 @@ class _Reader:
             raise CorpusError(name, f"it is {what}")
         else:
             report = FileReport(name, kind)
-            pieces = self._pieces(whole, kind, report)
+            pieces = pieces_of(whole, kind, self._rules, self._report, report)
             yield report, self._counted(pieces, report, is_named=is_named)
 
     def _unpacked(
@@ -411,55 +271,6 @@ class _Reader:
             else:
                 self._pass_over(report.name, "without text")
 
-    def _pieces(self, file: BinaryIO, kind: Kind, report: FileReport) -> Iterator[Piece]:
-        rules, name = self._rules, report.name
-        if kind in DOCUMENTS:
-            data = file.read()
-            self._remark_size(name, len(data))
-            text = document_text(data, kind, name, encoding=rules.encoding)
-            yield Piece(cleaned(text, rules.normalization, report.findings), True)
-        elif kind in RECORDS:
-            yield from self._record_pieces(file, kind, report)
-        else:
-            yield from map(Piece, self._decoded(file, report))
-            yield Piece("", True)
-
-    def _decoded(self, file: BinaryIO, report: FileReport) -> Iterator[str]:
-        return decode(
-            file,
-            report.name,
-            report.findings,
-            encoding=self._rules.encoding,
-            normalization=self._rules.normalization,
-        )
-
-    def _record_pieces(self, file: BinaryIO, kind: Kind, report: FileReport) -> Iterator[Piece]:
-        records = RecordRules(field=self._rules.field, skip_broken=self._rules.skip_broken)
-        name = report.name
-        if kind == "parquet":
-            whole = file if file.seekable() else io.BytesIO(file.read())
-            rows = parquet_records(whole, name, records)
-        else:
-            chunks = self._decoded(file, report)
-            if kind == "jsonl":
-                rows = json_line_records(chunks, name, records)
-            elif kind == "json":
-                text = "".join(chunks)
-                self._remark_size(name, len(text))
-                rows = json_records(text, name, records)
-            else:
-                rows = table_records(chunks, kind, name, records)
-        for text in texts_of(rows, name, records):
-            if text:
-                # What JSON escapes is brought into the same form as the rest.
-                yield Piece(cleaned(text, self._rules.normalization, report.findings), True)
-        self._report.broken += records.broken
-
-    def _remark_size(self, name: str, size: int) -> None:
-        """Say that a file is held in memory whole, if it is large."""
-        if size > LARGE_BYTES:
-            self._report.notes.append(f"{name!r} is held in memory whole: over {size:,} bytes")
-
     def _pass_over(self, name: str, reason: str) -> None:
         self._report.passed_over.append((name, reason))
 
@@ -469,37 +280,6 @@ def _not_text(head: bytes, kind: Kind) -> str | None:
     if kind in DOCUMENTS or kind == "parquet":
         return None
     return unreadable(head) or ("binary" if looks_binary(head) else None)
-
-
-def _with_head(file: IO[bytes], *, is_packed: bool) -> tuple[bytes, BinaryIO]:
-    """Return the first bytes of a stream, and a stream with all of its bytes.
-
-    An entry of an archive cannot be sought, whatever it says.
-    """
-    if not is_packed and isinstance(file, io.BufferedReader) and file.seekable():
-        head = file.read(HEAD_BYTES)
-        file.seek(-len(head), io.SEEK_CUR)
-        return head, file
-    head = file.read(HEAD_BYTES)
-    # A short read is the last one. Reading on would make a terminal wait for new input.
-    rest = io.BytesIO() if len(head) < HEAD_BYTES else file
-    return head, io.BufferedReader(_Prefixed(head, rest), CHUNK_BYTES)
-
-
-class _Prefixed(io.RawIOBase):
-    """A stream that begins with bytes that were read from it before."""
-
-    def __init__(self, head: bytes, file: IO[bytes]) -> None:
-        self._head, self._file = head, file
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._head[: len(buffer)] or self._file.read(len(buffer))
-        self._head = self._head[len(data) :]
-        buffer[: len(data)] = data
-        return len(data)
 
 
 def stamp_of(path: Path) -> tuple[int, int]:

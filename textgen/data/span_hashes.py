@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.tokens import Tokens
+
 # Ids that are hashed at once.
 AT_ONCE = 2**21
 # Base of the polynomial: odd, so that its powers never become zero modulo 2**64.
@@ -13,9 +15,7 @@ BASE = np.uint64(0x9E3779B97F4A7C15)
 LOW_BITS = 16
 
 
-def span_hashes(
-    ids: NDArray[np.integer], spans: NDArray[np.int64], num_ids: int
-) -> NDArray[np.uint64]:
+def span_hashes(ids: Tokens, spans: NDArray[np.int64], num_ids: int) -> NDArray[np.uint64]:
     """Return a hash of the ids of each stretch, uint64 [D].
 
     The hash of x_0 .. x_n-1 is n + the sum of w(x_i) BASE^i modulo 2**64, where w is a table of

@@ -19,11 +19,13 @@ class Batch(NamedTuple):
         inputs: ids, int32 [B, T].
         targets: the id that follows each input, int32 [B, T].
         resets: bool [B], true where a row does not continue the same row of the batch before.
+        labels: ids of the labels at each input, int32 [B, T, K]; None if documents have none.
     """
 
     inputs: NDArray[np.int32]
     targets: NDArray[np.int32]
     resets: NDArray[np.bool_]
+    labels: NDArray[np.int32] | None = None
 
 
 def random_resets(seed: int, step: int, readers: int, rate: float) -> NDArray[np.bool_]:

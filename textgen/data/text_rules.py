@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, Self, get_args
 
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import SourceRules
 from textgen.errors import SettingError
 from textgen.settings import check_number
 
@@ -62,7 +62,7 @@ class TextRules:
 
     def to_json(self) -> dict[str, Any]:
         """Return the rules as a dictionary that JSON can hold."""
-        return asdict(self)
+        return asdict(self) | {"source": self.source.to_json()}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
@@ -72,4 +72,4 @@ class TextRules:
             SettingError: if a value is out of range.
             TypeError: if a name is missing or unknown.
         """
-        return cls(**{**content, "source": SourceRules(**content["source"])})
+        return cls(**{**content, "source": SourceRules.from_json(content["source"])})

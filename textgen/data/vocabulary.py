@@ -1,5 +1,6 @@
 """Characters and their ids."""
 
+from collections.abc import Iterable
 from typing import get_args
 
 import numpy as np
@@ -52,6 +53,14 @@ class Vocabulary:
     def alphabet(self) -> str:
         """The characters in the order of their ids, without the end symbol."""
         return self.characters.replace(END, "")
+
+    def grown(self, characters: str) -> "Vocabulary":
+        """Return a vocabulary with the same ids, and new ones at the end for what is not known.
+
+        Args:
+            characters: characters that need an id, with `END` for the end symbol.
+        """
+        return Vocabulary(self.characters + in_order({*characters} - {*self.characters}))
 
     def __contains__(self, character: str) -> bool:
         """Return whether a single character has an id of its own."""
@@ -130,6 +139,11 @@ class Vocabulary:
         """
         points = self._table[np.asarray(tokens, np.int64)]
         return points.tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def in_order(characters: Iterable[str]) -> str:
+    """Return characters in the order of their code points, with `END` as the last."""
+    return "".join(sorted(characters, key=lambda character: (character == END, character)))
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:

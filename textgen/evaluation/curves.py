@@ -155,8 +155,7 @@ def baselines_of(run: Run) -> Iterator[Baseline]:
         DamagedError: if the record or the text of the run is damaged.
     """
     record = run.record()
-    tokens, split = run.open_tokens(record), record.corpus.training_ids
-    for found in measure_baselines(tokens[:split], tokens[split:], record.config.vocabulary):
+    for found in measure_baselines(*run.open_parts(record), record.config.vocabulary):
         if isinstance(found, Baseline) and (found.name == "xz" or not found.is_adaptive):
             yield found
 

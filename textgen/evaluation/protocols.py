@@ -17,6 +17,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from numpy.typing import NDArray
 
+from textgen.data.labels import PlacedLabels
 from textgen.data.tokens import Tokens
 from textgen.network.inference import States
 from textgen.network.model import Apply, Parameters, zero_states
@@ -66,14 +67,19 @@ class Evaluator:
         @partial(
             jax.shard_map,
             mesh=mesh,
-            in_specs=(everywhere, split, split, split, split),
+            in_specs=(everywhere, split, split, split, split, split),
             out_specs=(split, everywhere),
             check_vma=False,
         )
         def total(
-            parameters: Parameters, states: States, inputs: Any, targets: Any, scored: Any
+            parameters: Parameters,
+            states: States,
+            inputs: Any,
+            targets: Any,
+            scored: Any,
+            labels: Any,
         ) -> tuple[States, jax.Array]:
-            logits, states = apply(parameters, inputs, states)
+            logits, states = apply(parameters, inputs, states, labels=labels)
             nats = jnp.sum(cross_entropy(logits, targets.T) * scored.T)
             return states, jax.lax.psum(nats, DATA)
 
@@ -84,6 +90,7 @@ class Evaluator:
         parameters: Parameters,
         tokens: Tokens,
         *,
+        labels: PlacedLabels | None = None,
         streams: int = 1,
         limit: int | None = None,
     ) -> float:
@@ -92,6 +99,7 @@ class Evaluator:
         Args:
             parameters: parameters of the network.
             tokens: ids, [N] with N at least 2; every id but the first is predicted.
+            labels: labels of the documents of the text; None to leave them out.
             streams: number of pieces that are read side by side. One piece is the exact stream. Of
                 several pieces, each is read after the 128 characters before it.
             limit: score about this many characters, spread over the text; None for all.
@@ -106,18 +114,30 @@ class Evaluator:
         lead = CHUNK if streams > 1 else 0
         first = np.arange(self._rows(streams)) * piece
         ends = np.minimum(first + scored, np.where(np.arange(len(first)) < streams, predictions, 0))
-        return self._mean(parameters, tokens, np.maximum(first - lead, 0), first, ends)
+        return self._mean(parameters, tokens, labels, np.maximum(first - lead, 0), first, ends)
 
-    def part(self, parameters: Parameters, tokens: Tokens) -> float:
+    def part(
+        self, parameters: Parameters, tokens: Tokens, labels: PlacedLabels | None = None
+    ) -> float:
         """Return the stream loss on a part of a text: 64 pieces, at most 16,384 characters."""
-        return self.stream(parameters, tokens, streams=PART_STREAMS, limit=PART_CHARACTERS)
+        return self.stream(
+            parameters, tokens, labels=labels, streams=PART_STREAMS, limit=PART_CHARACTERS
+        )
 
-    def window(self, parameters: Parameters, tokens: Tokens, *, batch_size: int = 64) -> float:
+    def window(
+        self,
+        parameters: Parameters,
+        tokens: Tokens,
+        *,
+        labels: PlacedLabels | None = None,
+        batch_size: int = 64,
+    ) -> float:
         """Return the loss over consecutive windows of 256 characters, each from the zero state.
 
         Args:
             parameters: parameters of the network.
             tokens: ids, [N] with N at least 2.
+            labels: labels of the documents of the text; None to leave them out.
             batch_size: number of windows read side by side.
 
         Returns:
@@ -131,20 +151,28 @@ class Evaluator:
             idle = np.full(self._rows(batch_size) - len(first), predictions)
             first = np.concatenate([first, idle])
             ends = np.minimum(first + WINDOW, predictions)
-            nats += self._mean(parameters, tokens, first, first, ends) * int(np.sum(ends - first))
+            mean = self._mean(parameters, tokens, labels, first, first, ends)
+            nats += mean * int(np.sum(ends - first))
         return nats / predictions
 
     def _rows(self, rows: int) -> int:
         return -(-rows // self._mesh.size) * self._mesh.size
 
     def _mean(
-        self, parameters: Parameters, tokens: Tokens, begins: Any, first: Any, ends: Any
+        self,
+        parameters: Parameters,
+        tokens: Tokens,
+        labels: PlacedLabels | None,
+        begins: Any,
+        first: Any,
+        ends: Any,
     ) -> float:
         """Read rows from the zero state and average their loss.
 
         Args:
             parameters: parameters of the network.
             tokens: ids, [N].
+            labels: labels of its documents, or None.
             begins: index of the first id that each row reads, int [B].
             first: index of the first id of each row whose next id is scored, int [B].
             ends: end of the range of these indices, int [B].
@@ -158,7 +186,8 @@ class Evaluator:
             inside = np.clip(indices, 0, len(tokens) - 2)
             inputs = tokens[inside].astype(np.int32)
             targets = tokens[inside + 1].astype(np.int32)
-            states, chunk_nats = self._total(parameters, states, inputs, targets, scored)
+            given = None if labels is None else labels.at(inside)
+            states, chunk_nats = self._total(parameters, states, inputs, targets, scored, given)
             nats += float(chunk_nats)
             count += int(np.count_nonzero(scored))
         return nats / count

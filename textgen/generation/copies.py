@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.tokens import Tokens
+
 Array = Any  # numpy.ndarray, jax.Array or a tracer
-Tokens = NDArray[np.integer[Any]]
+Ids = NDArray[np.integer[Any]]
 
 # Characters of the training text that are read at a time.
 CHUNK = 2**20
@@ -132,7 +134,7 @@ def _set_bits(bits: NDArray[np.uint32], indices: NDArray[np.uint32]) -> None:
     bits[words[begins]] |= np.bitwise_or.reduceat(marks, begins)
 
 
-def find_copies(training: Tokens, texts: Sequence[Tokens], length: int) -> list[NDArray[np.bool_]]:
+def find_copies(training: Tokens, texts: Sequence[Ids], length: int) -> list[NDArray[np.bool_]]:
     """Find the runs of characters of some texts that the training text contains.
 
     Args:
@@ -144,7 +146,8 @@ def find_copies(training: Tokens, texts: Sequence[Tokens], length: int) -> list[
         For each text bool [T - length + 1], which of its runs are copies; bool [0] for a text that
         is shorter than a run.
     """
-    size = max((int(text.max()) for text in (training, *texts) if len(text)), default=0) + 1
+    largest = (int(np.asarray(text).max()) for text in (training, *texts) if len(text))
+    size = max(largest, default=0) + 1
     values = np.random.default_rng(1).integers(0, 2**64, size, np.uint64)
     multiplier = np.uint64(MULTIPLIER_64)
     wanted = [_hashes(values[text], multiplier, length) for text in texts]
@@ -163,7 +166,7 @@ def find_copies(training: Tokens, texts: Sequence[Tokens], length: int) -> list[
     return np.split(is_copied[origins], ends)[: len(wanted)]
 
 
-def longest_copies(training: Tokens, texts: Sequence[Tokens]) -> list[int]:
+def longest_copies(training: Tokens, texts: Sequence[Ids]) -> list[int]:
     """Return the length of each text's longest run of characters that the training text contains.
 
     Args:
@@ -189,7 +192,7 @@ def longest_copies(training: Tokens, texts: Sequence[Tokens]) -> list[int]:
         guess *= 2
 
 
-def _chunks(tokens: Tokens, length: int) -> Iterator[Tokens]:
+def _chunks(tokens: Tokens, length: int) -> Iterator[Ids]:
     # The chunks overlap, so that each run of `length` characters lies in one of them.
     for begin in range(0, max(len(tokens) - length + 1, 0), CHUNK):
         yield np.asarray(tokens[begin : begin + CHUNK + length - 1])

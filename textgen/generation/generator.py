@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from textgen.data.formats.decoding import Normalization, normalized
 from textgen.data.replaced import describe_replaced, find_replaced
+from textgen.data.tokens import Tokens
 from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
 from textgen.errors import SettingError, TextgenWarning
-from textgen.generation.copies import Tokens
 from textgen.generation.endings import EndFinder, FinishReason
 from textgen.generation.engine import Engine, Standing
 from textgen.generation.filters import Draws, temperatures_between

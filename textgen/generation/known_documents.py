@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.span_hashes import span_hashes
-from textgen.data.tokens import Tokens
+from textgen.data.tokens import Tokens, positions_of
 
 
 class KnownDocuments:
@@ -18,7 +18,7 @@ class KnownDocuments:
             end_id: id of the end symbol.
             vocab_size: number of ids V.
         """
-        symbols = np.flatnonzero(training == end_id)
+        symbols = positions_of(training, end_id)
         spans = np.stack([symbols[:-1] + 1, symbols[1:]], axis=1)
         hashes = span_hashes(training, spans, vocab_size)
         order = np.argsort(hashes, kind="stable")

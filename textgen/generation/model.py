@@ -1,27 +1,35 @@
 """A trained model in memory: the best checkpoint of a run, ready to write."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from textgen.data.labels import AskedLabels, LabelShares, label_shares, label_weights
 from textgen.data.text_rules import DocumentUnit
 from textgen.data.tokens import Tokens
 from textgen.generation.engine import Engine
 from textgen.generation.generator import Generator
 from textgen.generation.numpy_engine import NumpyEngine
-from textgen.network.parameters import Arrays
-from textgen.runs.checkpoint import ModelConfig
+from textgen.network.parameters import Arrays, with_labels
+from textgen.runs.checkpoint import Checkpoint, ModelConfig
 from textgen.runs.run import Run
+from textgen.settings import ModelSettings
 
 
 @dataclass(frozen=True)
 class Model:
     """The best checkpoint of a run, in memory.
 
+    Where documents have labels, the network is the one of the labels that are asked for, which is
+    a network without labels; see `with_labels`.
+
     Attributes:
         run: where it is from.
         step: of the checkpoint.
-        config: settings and vocabulary.
+        config: settings and vocabulary; the settings are those of the network without labels.
         parameters: by name.
         sha256: of the file of the parameters, which tells one model from another.
+        labels: shares of the labels that it writes with; a field that is left out is not among
+            them.
+        trained: shape and parameters of the network of the checkpoint.
     """
 
     run: Run
@@ -29,6 +37,35 @@ class Model:
     config: ModelConfig
     parameters: Arrays
     sha256: str
+    labels: LabelShares = field(default_factory=dict)
+    trained: tuple[ModelSettings, Arrays] | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, run: Run, checkpoint: Checkpoint, sha256: str) -> "Model":
+        """Return the model of a checkpoint, with all labels left out."""
+        trained = checkpoint.config.settings, checkpoint.parameters
+        settings, parameters = with_labels(*trained)
+        config = replace(checkpoint.config, settings=settings)
+        return cls(run, checkpoint.step, config, parameters, sha256, trained=trained)
+
+    def labelled(self, asked: AskedLabels) -> "Model":
+        """Return the model that writes with other labels.
+
+        Args:
+            asked: for each field a value, or the weights of several, of which only the proportions
+                count. A field that is not among them is left out.
+
+        Raises:
+            UsageError: if there is no such field or value, or the weights are not proportions.
+        """
+        fields = self.config.labels
+        shares = label_shares(fields, asked)
+        if not shares and not self.labels:
+            return self
+        assert self.trained is not None
+        weights = label_weights(fields, shares)
+        _, parameters = with_labels(*self.trained, weights if shares else None)
+        return replace(self, parameters=parameters, labels=shares)
 
     @property
     def name(self) -> str:
@@ -76,8 +113,7 @@ class Model:
         record = self.run.record()
         if not record.corpus.kept:
             return None
-        tokens, split = self.run.open_tokens(record), record.corpus.training_ids
-        return tokens[:split], tokens[split:]
+        return self.run.open_parts(record)
 
     def jax_engine(self) -> Engine:
         """Start JAX and return the engine for many or long samples."""

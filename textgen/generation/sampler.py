@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.tokens import Tokens
 from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
 from textgen.errors import SettingError, UsageError
 from textgen.generation.constraints import (
@@ -15,7 +16,7 @@ from textgen.generation.constraints import (
     make_script,
     make_word_table,
 )
-from textgen.generation.copies import CopyState, CopyTable, Tokens, make_copy_table
+from textgen.generation.copies import CopyState, CopyTable, make_copy_table
 from textgen.generation.filters import (
     choose,
     filter_logits,

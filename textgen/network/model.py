@@ -22,9 +22,14 @@ Apply = Callable[..., tuple[jax.Array, States]]
 
 
 class RecurrentLayer(nnx.Module):
-    """One recurrent layer, with the parameters W_x [I, G], W_h [H, G] and b [G]."""
+    """One recurrent layer, with the parameters W_x [I, G], W_h [H, G] and b [G].
 
-    def __init__(self, cell: Cell, input_size: int, hidden_size: int, rngs: nnx.Rngs) -> None:
+    If documents have labels, each of the L labels has a vector [G] that is added to x W_x.
+    """
+
+    def __init__(
+        self, cell: Cell, input_size: int, hidden_size: int, num_labels: int, rngs: nnx.Rngs
+    ) -> None:
         self.cell, gates = cell, cell.num_gates
         kernel = nnx.initializers.lecun_normal()
         square = nnx.initializers.orthogonal()
@@ -33,10 +38,25 @@ class RecurrentLayer(nnx.Module):
         self.recurrent_kernel = nnx.Param(jnp.concatenate(blocks, axis=1))
         biases = jnp.asarray(cell.initial_biases, jnp.float32)
         self.bias = nnx.Param(jnp.repeat(biases, hidden_size))
+        if num_labels:
+            self.label_kernel = nnx.Param(jnp.zeros((num_labels, gates * hidden_size)))
 
     def project(self, inputs: jax.Array) -> jax.Array:
         """Return x W_x, float [..., G], of inputs x, float [..., I]."""
         return product(inputs, self.input_kernel[...])
+
+    def add_labels(self, projections: jax.Array, labels: jax.Array | None) -> jax.Array:
+        """Add the vectors of labels to projections.
+
+        Args:
+            projections: x W_x at every time step, float [T, B, G].
+            labels: ids of the labels at every time step, int32 [K, T, B]; 0 adds nothing. None for
+                no labels at all.
+        """
+        if labels is None:
+            return projections
+        vectors = jnp.pad(self.label_kernel[...], ((1, 0), (0, 0)))
+        return sum((look_up(vectors, one) for one in labels), start=projections)
 
     def run(self, projections: jax.Array, state: State) -> tuple[jax.Array, State]:
         """Run the cell along a sequence.
@@ -80,7 +100,11 @@ class LanguageModel(nnx.Module):
         self.projected = settings.projected
 
     def __call__(
-        self, tokens: jax.Array, states: States, masks: Sequence[jax.Array] | None = None
+        self,
+        tokens: jax.Array,
+        states: States,
+        masks: Sequence[jax.Array] | None = None,
+        labels: jax.Array | None = None,
     ) -> tuple[jax.Array, States]:
         """Compute the logits of the character after each character.
 
@@ -89,11 +113,16 @@ class LanguageModel(nnx.Module):
             states: state of each layer before the first character, members [B, H].
             masks: for each layer a mask, float [B, H], that multiplies the outputs at every time
                 step, as `dropout_masks` returns; None for no dropout.
+            labels: ids of the labels at each character, int32 [B, T, K], with 0 for a label that is
+                left out; None to leave all out.
 
         Returns:
             The logits, float32 [T, B, V], and the state of each layer after the last character.
         """
-        every, after = run_layers(self.layers, self.embedding[...], tokens.T, states, masks)
+        columns = None if labels is None else labels.T
+        every, after = run_layers(
+            self.layers, self.embedding[...], tokens.T, states, masks, columns
+        )
         return self.projection(every if self.projected == "all" else every[-1:]), after
 
 
@@ -103,6 +132,7 @@ def run_layers(
     tokens: jax.Array,
     states: States,
     masks: Sequence[jax.Array] | None,
+    labels: jax.Array | None,
 ) -> tuple[list[jax.Array], States]:
     """Run stacked layers along a text.
 
@@ -112,6 +142,7 @@ def run_layers(
         tokens: ids, int32 [T, B].
         states: state of each layer before the first character, members [B, H].
         masks: dropout masks of each layer, float [B, H], or None.
+        labels: ids of the labels at each character, int32 [K, T, B], or None.
 
     Returns:
         The outputs of each layer, float [T, B, H], and its state after the last character.
@@ -122,11 +153,12 @@ def run_layers(
         projections = look_up(first.project(embedding), tokens)
     else:
         projections = first.project(look_up(embedding, tokens))
-    outputs, last = first.run(projections, states[0])
+    outputs, last = first.run(first.add_labels(projections, labels), states[0])
     outputs = outputs if masks is None else outputs * masks[0]
     every, after = [outputs], [last]
     for number, layer in enumerate(rest, start=1):
-        outputs, last = layer.run(layer.project(outputs), states[number])
+        projections = layer.add_labels(layer.project(outputs), labels)
+        outputs, last = layer.run(projections, states[number])
         outputs = outputs if masks is None else outputs * masks[number]
         every.append(outputs)
         after.append(last)
@@ -156,6 +188,7 @@ class TwoWayModel(nnx.Module):
         tokens: jax.Array,
         states: States,
         masks: Sequence[jax.Array] | None = None,
+        labels: jax.Array | None = None,
         *,
         count: int,
     ) -> tuple[jax.Array, States]:
@@ -167,6 +200,7 @@ class TwoWayModel(nnx.Module):
                 layers that read backward begin from the zero state behind the last.
             masks: dropout masks as in `LanguageModel`, for the forward layers and then for those
                 that read backward; None for no dropout.
+            labels: ids of the labels at each character, int32 [B, N, K], as in `LanguageModel`.
             count: number T of characters to predict, in [1, N - 1]. They are the ones at the
                 indices 1 to T. The others are only read.
 
@@ -176,12 +210,16 @@ class TwoWayModel(nnx.Module):
         tokens = tokens.T
         depth = len(self.layers)
         forward_masks, backward_masks = (masks[:depth], masks[depth:]) if masks else (None, None)
-        embedding = self.embedding[...]
-        before, after = run_layers(self.layers, embedding, tokens[:count], states, forward_masks)
+        embedding, columns = self.embedding[...], None if labels is None else labels.T
+        read = None if columns is None else columns[:, :count]
+        before, after = run_layers(
+            self.layers, embedding, tokens[:count], states, forward_masks, read
+        )
         zero = jax.tree.map(jnp.zeros_like, states)
         # The output that predicts the character k is that after the character k + 1 was read.
         behind = jnp.flip(tokens[2:], axis=0)
-        outputs, _ = run_layers(self.backward, embedding, behind, zero, backward_masks)
+        read = None if columns is None else jnp.flip(columns[:, 2:], axis=1)
+        outputs, _ = run_layers(self.backward, embedding, behind, zero, backward_masks, read)
         # Nothing stands behind the last character: its output is that of the zero state.
         ends = [jnp.pad(jnp.flip(one, axis=0), ((0, 1), (0, 0), (0, 0))) for one in outputs]
         behind_each = [one[:count] for one in ends]
@@ -196,6 +234,7 @@ def _make_layers(settings: ModelSettings, rngs: nnx.Rngs) -> nnx.List[RecurrentL
             CELLS[settings.cell],
             settings.hidden_size if layer else settings.embedding_size,
             settings.hidden_size,
+            settings.num_labels,
             rngs,
         )
         for layer in range(settings.num_layers)
@@ -257,9 +296,9 @@ def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]
         seed: seed of the initial parameters, in [0, 2**63).
 
     Returns:
-        The function `apply(parameters, tokens, states, masks=None)`, which calls `LanguageModel`,
-        or `TwoWayModel` for a network of both directions; and the initial parameters, by the names
-        of `textgen.network.parameters`.
+        The function `apply(parameters, tokens, states, masks=None, labels=None)`, which calls
+        `LanguageModel`, or `TwoWayModel` for a network of both directions; and the initial
+        parameters, by the names of `textgen.network.parameters`.
     """
 
     @jax.jit

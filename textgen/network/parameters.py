@@ -4,6 +4,7 @@ The Flax model, checkpoints and both engines use them.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from textgen.network.cells import CELLS
 from textgen.settings import ModelSettings
 
 Arrays = Mapping[str, NDArray[np.float32]]
+# Last part of the names of the vectors of labels.
+LABEL_KERNEL = "label_kernel"
 
 
 def parameter_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
@@ -20,8 +23,9 @@ def parameter_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
 
     The names are `embedding` [V, E]; for each layer l of input width I `layers.l.input_kernel`
     [I, G], `layers.l.recurrent_kernel` [H, G] and `layers.l.bias` [G]; `projection.kernel` [P, V]
-    and `projection.bias` [V]. In a network of both directions, `backward.l.input_kernel` and so on
-    belong to the layers that read backward.
+    and `projection.bias` [V]. If documents have L labels, each layer has `layers.l.label_kernel`
+    [L, G] too. In a network of both directions, `backward.l.input_kernel` and so on belong to the
+    layers that read backward.
 
     G is the cell's number of gates times H, with the gates side by side in the order of the cell's
     equations. P is H, or num_layers * H if the projection reads all layers, and twice that if it
@@ -38,6 +42,8 @@ def parameter_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
             shapes[f"{stack}.{layer}.input_kernel"] = (width, gates)
             shapes[f"{stack}.{layer}.recurrent_kernel"] = (hidden, gates)
             shapes[f"{stack}.{layer}.bias"] = (gates,)
+            if settings.num_labels:
+                shapes[f"{stack}.{layer}.{LABEL_KERNEL}"] = (settings.num_labels, gates)
     shapes["projection.kernel"] = (projected_size(settings), settings.vocab_size)
     shapes["projection.bias"] = (settings.vocab_size,)
     return shapes
@@ -53,6 +59,8 @@ def describe_parameters(settings: ModelSettings) -> dict[str, Any]:
     """
     cell = CELLS[settings.cell]
     inputs, recurrent = "x @ input_kernel + bias", "h @ recurrent_kernel"
+    if settings.num_labels:
+        inputs += " + weights @ label_kernel"
     others = cell.columns[cell.num_shared :]
     whole = "h of all layers side by side" if settings.projected == "all" else "h of the last layer"
     if settings.direction == "both":
@@ -64,6 +72,11 @@ def describe_parameters(settings: ModelSettings) -> dict[str, Any]:
         "cell": cell.name,
         "columns": list(cell.columns),
         "x": "embedding[id] in layer 0, and h of the layer below in any other",
+        **(
+            {"weights": "the share of each label in the order of config.json, zero if left out"}
+            if settings.num_labels
+            else {}
+        ),
         "blocks": {
             **{f"a_{name}": f"{inputs} + {recurrent}" for name in cell.columns[: cell.num_shared]},
             **{f"x_{name}": inputs for name in others},
@@ -77,6 +90,33 @@ def describe_parameters(settings: ModelSettings) -> dict[str, Any]:
 def stacks(settings: ModelSettings) -> tuple[str, ...]:
     """Return the names of the stacks of layers: `layers`, and `backward` if there is a second."""
     return ("layers", "backward") if settings.direction == "both" else ("layers",)
+
+
+def with_labels(
+    settings: ModelSettings, parameters: Arrays, weights: NDArray[np.float32] | None = None
+) -> tuple[ModelSettings, Arrays]:
+    """Return the network without labels that a network is when its labels stay the same.
+
+    Labels add a vector to the projections of each layer. A vector that stays the same is part of
+    the bias.
+
+    Args:
+        settings: shape of a network.
+        parameters: its arrays by name.
+        weights: share of each label, float32 [L]; None to leave all labels out.
+
+    Returns:
+        The shape and the arrays of the network without labels.
+    """
+    if not settings.num_labels:
+        return settings, parameters
+    plain = {name: array for name, array in parameters.items() if not name.endswith(LABEL_KERNEL)}
+    if weights is not None:
+        for name in parameters:
+            if name.endswith(LABEL_KERNEL):
+                bias = name.replace(LABEL_KERNEL, "bias")
+                plain[bias] = plain[bias] + weights @ parameters[name]
+    return replace(settings, num_labels=0), plain
 
 
 def projected_size(settings: ModelSettings) -> int:

@@ -55,10 +55,12 @@ class TextSize:
     Attributes:
         vocab_size: number of ids V, including the unknown character.
         training_characters: length of the training part in characters.
+        num_labels: number of labels that documents can have.
     """
 
     vocab_size: int
     training_characters: int
+    num_labels: int = 0
 
 
 class BatchShape(NamedTuple):

@@ -172,7 +172,7 @@ def _choose_sizes(
     model = request.model_settings(text.vocab_size, width.value, 0.0)
     epochs = expected_epochs(request, text, model, batch, operations)
     dropout = choose_dropout(request, epochs, model, text.training_characters)
-    model = replace(model, dropout_rate=dropout.value)
+    model = replace(model, dropout_rate=dropout.value, num_labels=text.num_labels)
     return model, {"width": width, "dropout": dropout}
 
 

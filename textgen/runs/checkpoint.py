@@ -20,6 +20,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from textgen.data.formats.decoding import Normalization
+from textgen.data.labels import LabelField, label_count
 from textgen.data.vocabulary import END, Vocabulary
 from textgen.errors import DamagedError, SettingError, reading_errors
 from textgen.network.parameters import (
@@ -59,16 +60,20 @@ class ModelConfig:
         vocabulary: the characters and their ids.
         start: the character that is read first: a newline, or `END` before a document.
         normalization: Unicode normal form of the text, into which prompts are brought too.
+        labels: fields of the labels of documents.
     """
 
     settings: ModelSettings
     vocabulary: Vocabulary
     start: str
     normalization: Normalization = "none"
+    labels: tuple[LabelField, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of config.json."""
         settings = self.settings.to_json()
+        if not self.labels:
+            del settings["num_labels"]
         return {
             "format": FORMAT,
             "architecture": settings.pop("cell"),
@@ -78,6 +83,7 @@ class ModelConfig:
             "end": self.vocabulary.end_id,
             "start": self.start.replace(END, ""),
             "normalization": self.normalization,
+            **({"labels": [field.to_json() for field in self.labels]} if self.labels else {}),
         }
 
     @classmethod
@@ -104,11 +110,14 @@ class ModelConfig:
             vocabulary = Vocabulary(characters)
             if normalization not in get_args(Normalization):
                 raise SettingError("normalization", normalization, "none, nfc or nfkc")
+            labels = tuple(map(LabelField.from_json, content.get("labels", ())))
         except (KeyError, TypeError, AttributeError, ValueError, SettingError) as error:
             raise DamagedError(path, f"bad content: {error}") from error
         if len(vocabulary) != settings.vocab_size or start not in list(characters):
             raise DamagedError(path, "its settings and its vocabulary do not match")
-        return cls(settings, vocabulary, start, normalization)
+        if label_count(labels) != settings.num_labels:
+            raise DamagedError(path, "its settings and its labels do not match")
+        return cls(settings, vocabulary, start, normalization, labels)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
 from textgen.errors import DamagedError, SettingError, UsageError
 from textgen.runs.checkpoint import FORMAT, ModelConfig, check_format
@@ -30,9 +30,14 @@ class CorpusRecord:
             symbols and newlines between files and records are among them.
         validation_ids: number of ids of the validation part.
         tokens_sha256: SHA-256 of the token file, in hexadecimal.
+        sums_sha256: SHA-256 of the file of the sums of its blocks, in hexadecimal; None in runs of
+            textgen 0.2 and before, which have no such file.
         kept: whether the run holds the token file.
         rules: how the text is made of its sources.
         documents: number of documents; 0 if it is one whole text.
+        training_documents: number of documents in the training part, if documents have labels;
+            else 0.
+        labels_sha256: SHA-256 of the file of labels, in hexadecimal; None if there are none.
         files: number of files that were read.
         passed_over: name and reason of the first files that were not read.
     """
@@ -45,8 +50,11 @@ class CorpusRecord:
     validation_ids: int
     tokens_sha256: str
     kept: bool
+    sums_sha256: str | None = None
     rules: TextRules = BEFORE_RULES
     documents: int = 0
+    training_documents: int = 0
+    labels_sha256: str | None = None
     files: int = 0
     passed_over: tuple[tuple[str, str], ...] = ()
 
@@ -56,16 +64,24 @@ class CorpusRecord:
             check_number(f"{part}_ids", ids, 2, whole=True)
             check_number(f"{part}_characters", characters, 0, ids, whole=True)
         _check_texts("origin", *self.origin or [None])
-        _check_texts("sha256", self.sha256, self.tokens_sha256)
+        sums = [] if self.sums_sha256 is None else [self.sums_sha256]
+        _check_texts("sha256", self.sha256, self.tokens_sha256, *sums)
         if not isinstance(self.kept, bool):
             raise SettingError("kept", self.kept, "true or false")
         check_number("documents", self.documents, 0, whole=True)
+        check_number("training_documents", self.training_documents, 0, whole=True)
+        if self.labels_sha256 is not None:
+            _check_texts("labels_sha256", self.labels_sha256)
         check_number("files", self.files, 0, whole=True)
         _check_texts("passed_over", *(text for pair in self.passed_over for text in pair))
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a dictionary that JSON can hold."""
         content = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.sums_sha256 is None:
+            del content["sums_sha256"]
+        if self.labels_sha256 is None:
+            del content["labels_sha256"], content["training_documents"]
         return content | {
             "origin": list(self.origin),
             "rules": self.rules.to_json(),

@@ -1,5 +1,6 @@
 """The folder of a run: its record, its tokens, its metrics and its checkpoints."""
 
+import hashlib
 import math
 import os
 import re
@@ -10,7 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from textgen.data.tokens import Tokens, open_tokens
+import numpy as np
+
+from textgen.data.labels import SplitLabels, labels_path, open_labels
+from textgen.data.tokens import BLOCK_BYTES, SUM_BYTES, TokenFile, open_tokens, token_dtype
 from textgen.errors import DamagedError, RunError, StorageError, UnreadableError, storage_errors
 from textgen.runs.checkpoint import (
     Checkpoint,
@@ -21,12 +25,20 @@ from textgen.runs.checkpoint import (
     verify_checkpoint,
     write_checkpoint,
 )
-from textgen.runs.files import TEMPORARY, encode_json, read_json, replace_file, sync_folder
+from textgen.runs.files import (
+    TEMPORARY,
+    encode_json,
+    read_bytes,
+    read_json,
+    replace_file,
+    sync_folder,
+)
 from textgen.runs.metrics import add_rows, check_rows, cut_rows, last_step, read_rows
 from textgen.runs.record import RunRecord
 
 RECORD = "run.json"
 TOKENS = "corpus.tokens"
+SUMS = "corpus.sums"
 METRICS = "metrics.jsonl"
 LOCK = "lock"
 CHECKPOINTS = "checkpoints"
@@ -92,15 +104,46 @@ class Run:
         """
         replace_file(self.path / RECORD, encode_json(record.to_json()))
 
-    def open_tokens(self, record: RunRecord) -> Tokens:
+    def open_tokens(self, record: RunRecord) -> TokenFile:
         """Map the token file into memory; the training part comes first.
 
+        Each block of it is checked when it is first read. The whole file is checked here if the run
+        has no sums of blocks, as those of textgen 0.2 and before.
+
         Raises:
-            DamagedError: if it is missing or damaged.
+            DamagedError: if it or the file of its sums is missing or damaged.
         """
-        corpus = record.corpus
+        corpus, sums = record.corpus, None
         vocab_size = record.config.settings.vocab_size
-        return open_tokens(self.path / TOKENS, corpus.tokens, vocab_size, corpus.tokens_sha256)
+        if corpus.sums_sha256 is not None:
+            size = corpus.tokens * token_dtype(vocab_size).itemsize
+            sums = read_bytes(self.path / SUMS, SUM_BYTES * -(-size // BLOCK_BYTES))
+            if hashlib.sha256(sums).hexdigest() != corpus.sums_sha256:
+                raise DamagedError(self.path / SUMS, "its SHA-256 differs from the recorded one")
+        path = self.path / TOKENS
+        return open_tokens(path, corpus.tokens, vocab_size, corpus.tokens_sha256, sums)
+
+    def open_parts(self, record: RunRecord) -> tuple[TokenFile, TokenFile]:
+        """Return the training part and the validation part of the token file; see `open_tokens`."""
+        tokens, split = self.open_tokens(record), record.corpus.training_ids
+        return tokens.part(0, split), tokens.part(split)
+
+    def open_labels(self, record: RunRecord, tokens: Path | None = None) -> SplitLabels | None:
+        """Read the labels of all documents; None if they have none.
+
+        Args:
+            record: the record of the run.
+            tokens: the file of ids beside which that of the labels stands; None for the run's own.
+
+        Raises:
+            DamagedError: if the file is missing or damaged.
+        """
+        corpus, fields = record.corpus, record.config.labels
+        if corpus.labels_sha256 is None:
+            return None
+        path = labels_path(tokens or self.path / TOKENS)
+        labels = open_labels(path, corpus.documents, fields, corpus.labels_sha256)
+        return SplitLabels(*np.split(labels, [corpus.training_documents]))
 
     def size(self) -> int:
         """Return the size of all files of the run in bytes, without files removed meanwhile."""
@@ -299,7 +342,8 @@ class Run:
         try:
             record = self.record()
             if record.corpus.kept:
-                self.open_tokens(record)
+                self.open_tokens(record).check()
+                self.open_labels(record)
             if not self.steps() and last_step(self.path / METRICS) > record.plan.checkpoint_every:
                 raise DamagedError(self.path, "it was trained, but has no checkpoint left")
         except DamagedError as error:

@@ -3,9 +3,10 @@
 from contextlib import suppress
 from functools import cached_property
 
+from textgen.data.tokens import Tokens
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import TextgenError
-from textgen.generation.copies import Tokens, longest_copies
+from textgen.generation.copies import longest_copies
 from textgen.session.loaded_model import LoadedModel
 from textgen.session.turn_tree import Turn
 

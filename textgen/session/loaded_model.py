@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from textgen.generation.copies import Tokens
+from textgen.data.tokens import Tokens
 from textgen.generation.generator import Generator
 from textgen.runs.run import Run
 

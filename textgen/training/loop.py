@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.document_streams import DocumentStreams
+from textgen.data.labels import Labels
 from textgen.data.streams import Streams
 from textgen.data.tokens import Tokens
 from textgen.errors import DivergedError
@@ -153,6 +154,7 @@ class Trainer:
         training: Tokens,
         validation_loss: Callable[[Parameters], float],
         end_id: int | None = None,
+        labels: Labels | None = None,
     ) -> None:
         """Create the network and its optimizer, with parameters from the plan's seed.
 
@@ -163,6 +165,7 @@ class Trainer:
             validation_loss: function that returns the loss of some parameters on the validation
                 text, in nats per character.
             end_id: id of the end symbol if the text is made of documents.
+            labels: ids of the labels of each document, int [D, K]; None if they have none.
 
         Raises:
             SettingError: if the network or a batch cannot fit into memory, or there are fewer
@@ -173,7 +176,7 @@ class Trainer:
         self._mesh = make_mesh(plan.devices, plan.batch_size)
         apply, parameters = create_model(model, plan.seed)
         self._training, self._validation_loss = training, validation_loss
-        self._end_id = end_id
+        self._end_id, self._labels = end_id, labels
         self._streams = self._open_streams()
         self._steps = make_train_steps(Recipe(apply, model, plan, self._mesh))
         self._at_once = steps_per_call(model, plan)
@@ -205,7 +208,7 @@ class Trainer:
         shape = plan.batch_size, plan.sequence_length, plan.seed, plan.reset_rate
         if self._end_id is None:
             return Streams(self._training, *shape)
-        return DocumentStreams(self._training, self._end_id, *shape)
+        return DocumentStreams(self._training, self._end_id, *shape, self._labels)
 
     @property
     def is_over(self) -> bool:
@@ -340,10 +343,11 @@ class Trainer:
         indices = np.minimum(np.arange(self._at_once), count - 1)
         steps = (step + indices).astype(np.int32)
         batches = [self._streams.batch(number) for number in steps[:count].tolist()]
-        inputs, targets, resets = (
-            np.stack([column[index] for index in indices]) for column in zip(*batches, strict=True)
+        inputs, targets, resets, labels = (
+            None if column[0] is None else np.stack([column[index] for index in indices])
+            for column in zip(*batches, strict=True)
         )
-        stacked = Batch(inputs, targets, resets, steps, rates[indices])
+        stacked = Batch(inputs, targets, resets, steps, rates[indices], labels)
         self.state, measures = self._steps(self.state, np.int32(count), stacked)
         losses, norms = np.asarray(measures)[:count].T
         return losses.tolist(), norms.tolist()

@@ -35,6 +35,7 @@ class Batch(NamedTuple):
         resets: true for the sequences that begin from the zero state, bool [B].
         step: number of steps made before, int32; it decides the dropout masks.
         learning_rate: learning rate of the step, float32.
+        labels: ids of the labels at each input, int32 [B, T, K]; None if documents have none.
     """
 
     inputs: Array
@@ -42,6 +43,7 @@ class Batch(NamedTuple):
     resets: Array
     step: Array
     learning_rate: Array
+    labels: Array = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def batch_loss(
     inputs: jax.Array,
     targets: jax.Array,
     masks: Any,
+    labels: jax.Array | None = None,
 ) -> tuple[jax.Array, States]:
     """Return one device's part of a batch's mean loss.
 
@@ -78,13 +81,14 @@ def batch_loss(
         inputs: ids, int32 [b, T].
         targets: the id after each input, int32 [b, T].
         masks: dropout masks of each layer, float32 [b, H], or None.
+        labels: ids of the labels at each input, int32 [b, T, K], or None.
 
     Returns:
         The device's part of the loss, and the state of each layer after the batch. The part is the
         sum of the device's losses in nats, divided by the number of characters of the whole batch,
         so that the parts of all devices add up to the mean.
     """
-    logits, recurrent = recipe.apply(parameters, inputs, recurrent, masks)
+    logits, recurrent = recipe.apply(parameters, inputs, recurrent, masks, labels)
     return jnp.sum(cross_entropy(logits, targets.T)) / recipe.plan.characters_per_step, recurrent
 
 
@@ -100,7 +104,7 @@ def batch_gradient(
     @partial(
         jax.shard_map,
         mesh=recipe.mesh,
-        in_specs=(everywhere, split, split, split, split),
+        in_specs=(everywhere, split, split, split, split, split),
         out_specs=(everywhere, split, everywhere),
         check_vma=False,
     )
@@ -109,7 +113,7 @@ def batch_gradient(
         (value, after), gradients = jax.value_and_grad(loss, has_aux=True)(*arguments)
         return jax.lax.psum(value, DATA), after, jax.lax.psum(gradients, DATA)
 
-    found = gradient(parameters, recurrent, batch.inputs, batch.targets, masks)
+    found = gradient(parameters, recurrent, batch.inputs, batch.targets, masks, batch.labels)
     return cast(tuple[jax.Array, States, Parameters], found)
 
 

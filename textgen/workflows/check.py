@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from textgen.data.gather import gather
+from textgen.data.read_report import FileReport, ReadReport, check_has_fields
 from textgen.data.shipped import find_corpus
-from textgen.data.sources import FileReport, ReadReport, SourceRules, check_has_fields
+from textgen.data.source_rules import SourceRules
 from textgen.data.split import Split, choose_split, describe_unit, proposed_unit
 from textgen.data.survey import RARE, Survey, survey
 from textgen.data.text_rules import SHARE

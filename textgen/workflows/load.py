@@ -1,5 +1,8 @@
 """Load the model of a run."""
 
+from collections.abc import Sequence
+
+from textgen.data.labels import typed_labels
 from textgen.errors import DamagedError
 from textgen.generation.model import Model
 from textgen.runs.checkpoint import MODEL, read_manifest
@@ -26,4 +29,14 @@ def load_model(name: str | None) -> Model:
             if run.folder(step).exists():
                 raise
             continue  # its trainer has deleted it meanwhile, since a better one exists
-        return Model(run, step, checkpoint.config, checkpoint.parameters, sha256)
+        return Model.of(run, checkpoint, sha256)
+
+
+def load_labelled(name: str | None, typed: Sequence[str] | None) -> Model:
+    """Load a model as `load_model` does, with labels as they are typed; see `typed_labels`.
+
+    Raises:
+        UsageError: if the run has no such labels.
+    """
+    model = load_model(name)
+    return model.labelled(typed_labels(model.config.labels, typed or ()))

@@ -6,8 +6,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from textgen.data.labels import SplitLabels, labels_path
 from textgen.data.prepare import prepare_text
-from textgen.data.tokens import Tokens, open_tokens
+from textgen.data.tokens import TokenFile, open_tokens
 from textgen.errors import CorpusError, DamagedError, SettingError, UsageError
 from textgen.planning.choices import TextSize
 from textgen.planning.plan import continue_plan
@@ -165,17 +166,18 @@ def _trainer_for(
                 "its results may differ in the last digits"
             )
     plan = replace(plan, devices=used, first_step=first_step or plan.first_step)
-    tokens, split = _tokens_of(run, record), record.corpus.training_ids
+    (tokens, labels), split = _text_of(run, record), record.corpus.training_ids
+    training, validation = tokens.part(0, split), tokens.part(split)
     config = record.config
     end_id = config.vocabulary.end_id
-    return make_trainer(config.settings, plan, tokens[:split], tokens[split:], end_id)
+    return make_trainer(config.settings, plan, training, validation, end_id, labels)
 
 
-def _tokens_of(run: Run, record: RunRecord) -> Tokens:
-    """Open the token file of a run, or write it again if the run did not keep its text."""
+def _text_of(run: Run, record: RunRecord) -> tuple[TokenFile, SplitLabels | None]:
+    """Open the token file of a run and its labels, or write them again if it did not keep them."""
     corpus = record.corpus
     if corpus.kept:
-        return run.open_tokens(record)
+        return run.open_tokens(record), run.open_labels(record)
     paths = [Path(path) for path in corpus.origin]
     path = run.path / f".tmp-{TOKENS}"
     try:
@@ -183,10 +185,12 @@ def _tokens_of(run: Run, record: RunRecord) -> Tokens:
         if found.sha256 != corpus.sha256:
             raise CorpusError(paths[0], "it is no longer the text that this run was trained on")
         vocab_size = len(record.config.vocabulary)
-        return open_tokens(path, corpus.tokens, vocab_size, corpus.tokens_sha256)
+        tokens = open_tokens(path, corpus.tokens, vocab_size, corpus.tokens_sha256)
+        return tokens, run.open_labels(record, path)
     finally:
         # The memory map stays valid after its file is removed.
         path.unlink(missing_ok=True)
+        labels_path(path).unlink(missing_ok=True)
 
 
 def _devices_for(plan: TrainingSettings, devices: int | None) -> int:

@@ -225,6 +225,7 @@ def report_samples(
         "engine": engine_of(model, order),
         "seed": order.seed,
         "prompt": order.prompt,
+        "labels": {name: dict(values) for name, values in model.labels.items()},
         "settings": {"length": order.length, "on_unknown": order.on_unknown}
         | order.settings.to_json(),
     }

@@ -8,13 +8,14 @@ from importlib.metadata import version
 
 import numpy as np
 
+from textgen.data.labels import PlacedLabels, SplitLabels
 from textgen.data.tokens import Tokens
 from textgen.errors import DivergedError, SettingError, StorageError
 from textgen.evaluation.protocols import Evaluator, bits_per_character
 from textgen.generation.generator import Generator
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.model import Parameters, network_function
-from textgen.network.parameters import operations_per_character
+from textgen.network.parameters import operations_per_character, with_labels
 from textgen.planning.machine import Pace
 from textgen.planning.request import Request
 from textgen.runs.checkpoint import Checkpoint, ModelConfig
@@ -165,6 +166,7 @@ def make_trainer(
     training: Tokens,
     validation: Tokens,
     end_id: int | None = None,
+    labels: SplitLabels | None = None,
 ) -> Trainer:
     """Make the trainer of a plan. It evaluates on a part of the validation text.
 
@@ -174,17 +176,22 @@ def make_trainer(
         training: ids of the training text, unsigned [N].
         validation: ids of the validation text, unsigned [M] with M at least 2.
         end_id: id of the end symbol if the text is made of documents.
+        labels: labels of the documents; None if they have none.
 
     Raises:
         SettingError: if the network or a batch cannot fit into memory, or there are fewer devices
             than the plan uses.
     """
     evaluator = Evaluator(network_function(model), model, make_mesh(plan.devices, plan.batch_size))
+    of_training = placed = None
+    if labels is not None and end_id is not None:
+        of_training = labels.training
+        placed = PlacedLabels(validation, end_id, labels.validation)
 
     def validation_loss(parameters: Parameters) -> float:
-        return evaluator.part(parameters, validation)
+        return evaluator.part(parameters, validation, placed)
 
-    return Trainer(model, plan, training, validation_loss, end_id)
+    return Trainer(model, plan, training, validation_loss, end_id, of_training)
 
 
 def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -> Pace:
@@ -241,7 +248,8 @@ def metrics_row(report: Report) -> dict[str, float]:
 
 def _sample_line(trainer: Trainer, config: ModelConfig) -> str:
     parameters = {name: np.asarray(array) for name, array in trainer.state.parameters.items()}
-    reader = NumpyEngine(config.settings, parameters)
+    # Labels are left out.
+    reader = NumpyEngine(*with_labels(config.settings, parameters))
     generator = Generator(reader, config.vocabulary, config.start, seed=trainer.progress.step)
     text = "".join(generator.stream(SAMPLED_CHARACTERS, SamplingSettings()))
     return " ".join(text.split())

@@ -1,11 +1,13 @@
 """Train a new run, from the command to the last checkpoint."""
 
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from textgen.data.labels import SplitLabels, label_count, labels_path
 from textgen.data.prepare import PreparedText, prepare_text
 from textgen.data.shipped import find_corpus, shipped_corpus
 from textgen.data.sources import STANDARD_INPUT, check_source, is_read_once
@@ -21,7 +23,7 @@ from textgen.runs.files import encode_json, whole_folder, write_durably
 from textgen.runs.library import new_run_path, run_exists_error
 from textgen.runs.lock import training_lock
 from textgen.runs.record import CorpusRecord, RunRecord
-from textgen.runs.run import CHECKPOINTS, RECORD, TOKENS, Run
+from textgen.runs.run import CHECKPOINTS, RECORD, SUMS, TOKENS, Run
 from textgen.runtime.devices import check_devices, make_mesh, product_speed
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.loop import Trainer
@@ -110,21 +112,37 @@ def start_training(
                 prepared = prepare_text(paths, rules, folder / TOKENS, progress=read)
             supervision.check()
             vocabulary, corpus_record = prepared.vocabulary, _record_of(prepared, paths, rules)
-            corpus_record = replace(corpus_record, kept=keep_corpus)
+            if not keep_corpus:
+                corpus_record = replace(corpus_record, kept=False, sums_sha256=None)
             tokens = open_tokens(
-                folder / TOKENS, corpus_record.tokens, len(vocabulary), prepared.tokens_sha256
+                folder / TOKENS,
+                corpus_record.tokens,
+                len(vocabulary),
+                prepared.tokens_sha256,
+                prepared.sums,
             )
             yield Note(prepared.report.summary())
             yield from map(Note, [*prepared.notes, *_listed(prepared) * is_verbose])
             split = prepared.training_ids
             machine = _ThisMachine(
-                tokens[:split], tokens[split:], vocabulary.end_id, request, supervision, started
+                tokens.part(0, split),
+                tokens.part(split),
+                vocabulary.end_id,
+                request,
+                supervision,
+                started,
+                prepared.labels and prepared.labels.split,
             )
-            text = TextSize(vocab_size=len(vocabulary), training_characters=split)
+            fields = prepared.labels.fields if prepared.labels else ()
+            text = TextSize(
+                vocab_size=len(vocabulary),
+                training_characters=split,
+                num_labels=label_count(fields),
+            )
             plan = make_plan(request, text, machine)
             trainer = machine.trainer_of(plan.training)
             config = ModelConfig(
-                trainer.model, vocabulary, prepared.start, rules.source.normalization
+                trainer.model, vocabulary, prepared.start, rules.source.normalization, fields
             )
             record = RunRecord(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -136,8 +154,11 @@ def start_training(
             )
             write_durably(folder / RECORD, encode_json(record.to_json()))
             (folder / CHECKPOINTS).mkdir()
-            if not keep_corpus:
+            if keep_corpus:
+                write_durably(folder / SUMS, prepared.sums)
+            else:
                 (folder / TOKENS).unlink()
+                labels_path(folder / TOKENS).unlink(missing_ok=True)
     except FileExistsError as error:
         raise run_exists_error(path) from error
     run = Run(path)
@@ -157,8 +178,9 @@ class _ThisMachine:
         request: Request,
         supervision: Supervision,
         started: float,
+        labels: SplitLabels | None,
     ) -> None:
-        self._training, self._validation, self._end_id = training, validation, end_id
+        self._text = training, validation, end_id, labels
         self._request, self._supervision, self._started = request, supervision, started
         self._trainer: Trainer | None = None
 
@@ -173,7 +195,7 @@ class _ThisMachine:
         return product_speed(make_mesh(devices, devices), repeats=4)
 
     def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
-        self._trainer = make_trainer(model, draft, self._training, self._validation, self._end_id)
+        self._trainer = make_trainer(model, draft, *self._text)
         return measure_pace(self._trainer, self._request, self._supervision)
 
     def trainer_of(self, plan: TrainingSettings) -> Trainer:
@@ -199,9 +221,12 @@ def _record_of(prepared: PreparedText, paths: Sequence[Path], rules: TextRules) 
         training_ids=prepared.training_ids,
         validation_ids=prepared.validation_ids,
         tokens_sha256=prepared.tokens_sha256,
+        sums_sha256=hashlib.sha256(prepared.sums).hexdigest(),
         kept=True,
-        rules=rules,
+        rules=replace(rules, documents=prepared.unit),
         documents=prepared.documents,
+        training_documents=len(prepared.labels.training) if prepared.labels else 0,
+        labels_sha256=prepared.labels_sha256,
         files=len(report.files),
         passed_over=tuple(report.passed_over[:MAX_PASSED_OVER]),
     )

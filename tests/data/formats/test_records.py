@@ -1,6 +1,8 @@
 import csv
 import io
 import json
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,21 +25,25 @@ def chunked(text: str, size: int) -> list[str]:
     return [text[start : start + size] for start in range(0, len(text), size)]
 
 
+def plain(records: Iterable[tuple[int, Mapping[str, Any]]], rules: RecordRules) -> list[str]:
+    return [one.text for one in texts_of(records, "t", rules)]
+
+
 def table(
     text: str, rules: RecordRules | None = None, kind: str = "csv", size: int = 7
 ) -> list[str]:
     rules = rules or RecordRules()
-    return list(texts_of(table_records(chunked(text, size), kind, "t", rules), "t", rules))
+    return plain(table_records(chunked(text, size), kind, "t", rules), rules)
 
 
 def json_lines(text: str, rules: RecordRules | None = None, size: int = 7) -> list[str]:
     rules = rules or RecordRules()
-    return list(texts_of(json_line_records(chunked(text, size), "t", rules), "t", rules))
+    return plain(json_line_records(chunked(text, size), "t", rules), rules)
 
 
 def whole_json(text: str, rules: RecordRules | None = None) -> list[str]:
     rules = rules or RecordRules()
-    return list(texts_of(json_records(text, "t", rules), "t", rules))
+    return plain(json_records(text, "t", rules), rules)
 
 
 @given(st.lists(TEXT, min_size=1), st.sampled_from(",;\t|"), st.integers(1, 50))
@@ -119,6 +125,24 @@ def test_parquet_gives_the_text_of_its_column() -> None:
     rows = pyarrow.table({"id": [1, 2], "words": ["one", "two\nlines"]})
     parquet.write_table(rows, buffer)
     rules = RecordRules()
-    assert list(texts_of(parquet_records(buffer, "t", rules), "t", rules)) == ["one", "two\nlines"]
+    assert [one[:2] for one in texts_of(parquet_records(buffer, "t", rules), "t", rules)] == [
+        ("one", 1),
+        ("two\nlines", 2),
+    ]
     with pytest.raises(CorpusError, match="Parquet file is damaged"):
         list(parquet_records(io.BytesIO(b"PAR1" + bytes(50)), "t", RecordRules()))
+
+
+def test_the_number_of_a_row_is_the_line_in_which_it_begins() -> None:
+    text = 'a,text\n1,one\n\n2,"two\nlines"\n3,three\n'
+    rules = RecordRules()
+    records = texts_of(table_records([text], "csv", "t", rules), "t", rules)
+    assert [one[:2] for one in records] == [("one", 2), ("two\nlines", 4), ("three", 6)]
+
+
+def test_the_number_of_an_object_is_its_line_or_its_place_in_the_list() -> None:
+    rules = RecordRules()
+    lines = json_line_records(['"one"\n\n"two"\n'], "t", rules)
+    assert [one[:2] for one in texts_of(lines, "t", rules)] == [("one", 1), ("two", 3)]
+    whole = json_records('["one",\n\n"two"]', "t", rules)
+    assert [one[:2] for one in texts_of(whole, "t", rules)] == [("one", 1), ("two", 2)]

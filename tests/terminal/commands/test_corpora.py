@@ -17,8 +17,8 @@ def test_the_table_has_a_line_for_each_text(capsys: pytest.CaptureFixture[str]) 
     assert row in rows
     assert max(map(len, rows)) < 80
     assert blank == ""
-    assert Path(folder.removeprefix("files: ").replace("NAME", "names")).is_file()
-    assert err == "train on one of them by its name: textgen train speech\n"
+    assert (Path(folder.removeprefix("files: ")) / "names.txt").is_file()
+    assert err == "train on one of them by its name: textgen train tunes\n"
     assert run_command(["corpora", "-q"]) == 0
     assert capsys.readouterr() == (out, "")
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import SourceRules
 from textgen.readable import width
 from textgen.terminal.display.check_tables import format_check
 from textgen.workflows import check as module

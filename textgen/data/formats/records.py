@@ -3,9 +3,9 @@
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from textgen.errors import CorpusError, UsageError
 from textgen.extras import missing_extra
@@ -30,13 +30,15 @@ class RecordRules:
     Attributes:
         field: name of the field with the text: a column, or a dotted path in JSON; None for the
             only text field, or the one called `text`.
-        skip_broken: whether to leave out records that are broken or lack the field.
+        skip_broken: whether to leave out records that are broken or lack a field.
         broken: number of records left out so far.
+        labels: names of the fields with labels.
     """
 
     field: str | None = None
     skip_broken: bool = False
     broken: int = 0
+    labels: tuple[str, ...] = ()
 
     def skip(self, problem: CorpusError) -> None:
         """Count a broken record, or raise its problem if broken records are not left out."""
@@ -45,10 +47,25 @@ class RecordRules:
         self.broken += 1
 
 
+class RecordText(NamedTuple):
+    """The text of a record.
+
+    Attributes:
+        text: the text.
+        number: the line of the file in which the record begins; in JSON and Parquet files the
+            number of the record.
+        labels: value of each field of labels; empty for a field that is empty.
+    """
+
+    text: str
+    number: int
+    labels: tuple[str, ...] = ()
+
+
 def texts_of(
     records: Iterable[tuple[int, Mapping[str, Any]]], name: str, rules: RecordRules
-) -> Iterator[str]:
-    """Yield the text of each record.
+) -> Iterator[RecordText]:
+    """Yield the text of each record, and its labels.
 
     Args:
         records: line and fields of each record.
@@ -56,19 +73,25 @@ def texts_of(
         rules: which field to read, and what to do with a broken record.
 
     Raises:
-        CorpusError: if a record lacks the field, or its value is not text.
+        CorpusError: if a record lacks a field, its value is not text, or a label is neither text
+            nor a number.
         UsageError: if no field is named and the first record does not tell which one is meant.
     """
     field = rules.field
     for line, record in records:
         if field is None:
-            field = _only_text_field(record, name)
+            field = _only_text_field(record, name, rules.labels)
         value = _value(record, field)
         if isinstance(value, str) and _NOT_TEXT.search(value):
             problem = f"field {field!r} in line {line:,} holds a NUL or half a character"
             rules.skip(CorpusError(name, problem))
         elif isinstance(value, str):
-            yield value
+            try:
+                labels = tuple(_label(record, label, line, name) for label in rules.labels)
+            except CorpusError as error:
+                rules.skip(error)
+            else:
+                yield RecordText(value, line, labels)
         elif value is None:
             problem = f"line {line:,} has no field {field!r}; its fields are {_listed(record)}"
             rules.skip(CorpusError(name, problem))
@@ -77,10 +100,25 @@ def texts_of(
             rules.skip(CorpusError(name, problem))
 
 
-def _only_text_field(record: Mapping[str, Any], name: str) -> str:
+def _label(record: Mapping[str, Any], field: str, line: int, name: str) -> str:
+    """Return the value of a field of labels as text; it is empty if the field is."""
+    value = _value(record, field)
+    if isinstance(value, str | int | float):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    if value is None and field in _paths(record):
+        return ""
+    if value is None:
+        listed = _listed(record)
+        problem = f"line {line:,} has no field {field!r} for a label; its fields are {listed}"
+    else:
+        problem = f"field {field!r} in line {line:,} is no label: {str(value)[:40]}"
+    raise CorpusError(name, problem)
+
+
+def _only_text_field(record: Mapping[str, Any], name: str, labels: Sequence[str]) -> str:
     if isinstance(record.get(TEXT_FIELD), str):
         return TEXT_FIELD
-    texts = [field for field, value in record.items() if _is_text(value)]
+    texts = [one for one, value in record.items() if one not in labels and _is_text(value)]
     if len(texts) == 1:
         return texts[0]
     raise UsageError(
@@ -127,7 +165,7 @@ def _paths(record: Mapping[str, Any], before: str = "") -> Iterator[str]:
 def table_records(
     chunks: Iterable[str], kind: str, name: str, rules: RecordRules
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the line and the fields of each row of a CSV or TSV file.
+    """Yield the line in which each row of a CSV or TSV file begins, and the fields of the row.
 
     The first row names the columns. A TSV file has tabs between its fields; the delimiter of a CSV
     file is the most frequent one in its first line.
@@ -150,11 +188,13 @@ def table_records(
         head = next(rows, [])
         if not any(head):
             raise CorpusError(name, "the table has no first row with the names of its columns")
+        begin = rows.line_num
         for row in rows:
+            begin, line = rows.line_num, begin + 1
             if not row:
                 continue
             if len(row) == len(head):
-                yield rows.line_num, dict(zip(head, row, strict=True))
+                yield line, dict(zip(head, row, strict=True))
             else:
                 problem = (
                     f"the row that ends in line {rows.line_num:,} has {len(row)} fields, but the "
@@ -243,9 +283,9 @@ def parquet_records(
         raise missing_extra(f"reading {name!r}", "parquet", error) from error
     try:
         table = parquet.ParquetFile(file)
-        wanted = rules.field.split(".")[0] if rules.field else None
-        names = table.schema_arrow.names
-        columns = [wanted] if wanted in names else None
+        wanted = [one.split(".")[0] for one in (rules.field, *rules.labels) if one]
+        is_known = rules.field is not None and {*wanted} <= {*table.schema_arrow.names}
+        columns = wanted if is_known else None
         number = 0
         for batch in table.iter_batches(batch_size=1024, columns=columns):
             for record in batch.to_pylist():

@@ -34,7 +34,7 @@ def check(
 
     Each finding names the option of train that mends it.
     """
-    from textgen.data.sources import SourceRules
+    from textgen.data.source_rules import SourceRules
 
     rules = SourceRules(
         format=format,

@@ -45,6 +45,19 @@ def complete_labelled_run_or_text(incomplete: str) -> list[str]:
     return complete_labelled_run(incomplete) if is_after_label else complete_text(incomplete)
 
 
+def complete_label(incomplete: str) -> list[str]:
+    """Return the labels of the newest run, as in FIELD=VALUE."""
+    from textgen.errors import TextgenError
+    from textgen.runs.library import find_run
+
+    try:
+        fields = find_run(None).record().config.labels
+    except TextgenError:
+        return []
+    typed = [f"{field.name}={value}" for field in fields for value in field.values]
+    return _typed(one for one in typed if one.startswith(incomplete))
+
+
 def _typed(names: Iterable[str]) -> list[str]:
     """Return names as they are typed. Bash inserts words as they are; other shells quote them."""
     is_bash = os.environ.get("_TEXTGEN_COMPLETE", "").endswith("bash")

@@ -37,5 +37,5 @@ def format_texts(texts: "Sequence[ShippedText]", columns: int | None) -> str:
     """
     head = ("name", "characters", "lines", "what it is")
     rows = [(text.name, f"{text.characters:,}", f"{text.lines:,}", text.what) for text in texts]
-    files = f"files: {one_line(str(texts[0].path.parent))}/NAME.txt"
+    files = f"files: {one_line(str(texts[0].path.parent))}"
     return f"{format_table([head, *rows], columns)}\n\n{format_notes([files], columns)}"

@@ -12,7 +12,7 @@ from textgen.errors import TextgenWarning
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS
 from textgen.readable import escape_note, unescape
 from textgen.settings import OnUnknown, SamplingSettings, SettingOption, setting_options
-from textgen.terminal.commands.completion import complete_run, complete_run_or_text
+from textgen.terminal.commands.completion import complete_label, complete_run, complete_run_or_text
 from textgen.terminal.display.progress_line import ProgressMode
 from textgen.terminal.output import silence_warnings
 
@@ -71,6 +71,16 @@ Wrap = Annotated[
     typer.Option(
         help="Break the lines of the text between words on a terminal. A pipe gets the text as it "
         "is."
+    ),
+]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label",
+        metavar="FIELD=VALUE",
+        help="Label of what is written, if the run was trained with labels; FIELD=A:3,B:1 mixes "
+        "values. A label that is not given is left out.",
+        autocompletion=complete_label,
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print lines of JSON, for programs.")]

@@ -14,6 +14,7 @@ from textgen.terminal.commands.options import (
     SAMPLING_OPTIONS,
     AsJson,
     Engine,
+    Labels,
     Model,
     Progress,
     Quiet,
@@ -60,6 +61,7 @@ def sample(
             help="Keep the newline at the end of a prompt from a file.",
         ),
     ] = False,
+    label: Labels = None,
     length: Annotated[
         int, typer.Option(help="Largest number of characters to write in each sample.")
     ] = 500,
@@ -98,7 +100,7 @@ def sample(
     text = _prompt_text(prompt, prompt_file, keep_newline=keep_newline)
 
     from textgen.terminal.signals import noted_signals
-    from textgen.workflows.load import load_model
+    from textgen.workflows.load import load_labelled
     from textgen.workflows.sample import Order, report_samples, write_samples
 
     order = Order(
@@ -112,7 +114,7 @@ def sample(
         only_new=only_new,
         engine=engine,
     )
-    loaded = load_model(named)
+    loaded = load_labelled(named, label)
     # Documents that are lines stand one a line.
     between = "\n" if loaded.run.record().corpus.rules.documents == "line" else "\n\n"
     with noted_signals() as ending, ProgressLine(progress, quiet=quiet) as line:

@@ -7,7 +7,7 @@ import typer
 
 from textgen.data.formats.decoding import Normalization
 from textgen.data.formats.kinds import Kind
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import LabelFrom, SourceRules
 from textgen.data.text_rules import DocumentUnit
 
 Format = Annotated[
@@ -43,6 +43,22 @@ SkipBroken = Annotated[
     bool,
     typer.Option(
         "--skip-broken", help="Leave out records that are broken or lack the field, and count them."
+    ),
+]
+LabelFields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label",
+        metavar="NAME",
+        help="Field of a record that holds a label of its text, such as its author; repeat it for "
+        "several. Each record is then a document, unless --documents says otherwise.",
+    ),
+]
+LabelOrigin = Annotated[
+    LabelFrom | None,
+    typer.Option(
+        "--label-from",
+        help="Take the folder or the file that a text stands in as a label of it.",
     ),
 ]
 Documents = Annotated[

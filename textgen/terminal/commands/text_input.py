@@ -11,7 +11,7 @@ from textgen.terminal.display.progress_line import ProgressLine, ProgressMode
 from textgen.terminal.output import say
 
 if TYPE_CHECKING:
-    from textgen.data.sources import SourceRules
+    from textgen.data.source_rules import SourceRules
     from textgen.generation.model import Model
     from textgen.workflows.score import Scoring
 
@@ -41,14 +41,10 @@ def text_chunks(
         CorpusError: at once if there is no such source; otherwise while it is read.
     """
     from textgen.data.document_text import document_chunks
+    from textgen.data.read_report import ReadReport, check_has_fields
     from textgen.data.shipped import find_corpus
-    from textgen.data.sources import (
-        ReadReport,
-        SourceRules,
-        check_has_fields,
-        check_source,
-        source_chunks,
-    )
+    from textgen.data.source_rules import SourceRules
+    from textgen.data.sources import check_source, source_chunks
 
     forms = {model.config.normalization for model in models}
     rules = replace(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from textgen.data.sources import SourceRules
+from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
 from textgen.errors import UsageError
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS, Request
@@ -19,6 +19,8 @@ from textgen.terminal.commands.source_options import (
     Encoding,
     Field,
     Format,
+    LabelFields,
+    LabelOrigin,
     Normalize,
     Rare,
     SkipBroken,
@@ -83,6 +85,8 @@ def train(
     drop_repeats: DropRepeats = False,
     format: Format = None,  # noqa: A002
     field: Field = None,
+    label: LabelFields = None,
+    label_from: LabelOrigin = None,
     encoding: Encoding = None,
     normalize: Normalize = "nfc",
     skip_broken: SkipBroken = False,
@@ -112,6 +116,8 @@ def train(
         encoding=encoding,
         normalization=normalize,
         skip_broken=skip_broken,
+        labels=tuple(label or ()),
+        label_from=label_from,
     )
     rules = TextRules(
         source=source,

@@ -1,0 +1,56 @@
+"""More characters for a trained network."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.data.vocabulary import UNKNOWN_ID
+from textgen.network.parameters import Arrays, parameter_shapes
+from textgen.settings import ModelSettings
+
+# Standard deviation of the noise that tells new characters apart, as a share of that among known
+# ones.
+NOISE = 0.1
+
+
+def grow_parameters(
+    parameters: Arrays, settings: ModelSettings, vocab_size: int, seed: int
+) -> dict[str, NDArray[np.float32]]:
+    """Add characters at the end of the vocabulary of a network.
+
+    What belongs to a new character is the mean of what belongs to the known ones, with a little
+    noise: its embedding, and its column and its bias of the projection. Without the noise, the
+    logit of a new character is the mean of the known ones. Its probability is their geometric mean,
+    which is that of a rare character.
+
+    Args:
+        parameters: the arrays of the network, by name.
+        settings: its shape, with V characters.
+        vocab_size: number of characters W afterwards, at least V.
+        seed: seed of the noise.
+
+    Returns:
+        The arrays of a network with W characters. Those of the first V characters are unchanged.
+    """
+    before = parameter_shapes(settings)
+    after = parameter_shapes(replace(settings, vocab_size=vocab_size))
+    random = np.random.default_rng(seed)
+    grown = {}
+    for name, array in parameters.items():
+        axes = [axis for axis, size in enumerate(after[name]) if size != before[name][axis]]
+        for axis in axes:
+            array = _with_means(array, axis, after[name][axis] - array.shape[axis], random)
+        grown[name] = array
+    return grown
+
+
+def _with_means(
+    array: NDArray[np.float32], axis: int, count: int, random: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return an array with `count` entries more along an axis that counts characters."""
+    known = np.delete(array, UNKNOWN_ID, axis)
+    mean = known.mean(axis, keepdims=True)
+    noise = random.normal(size=[*mean.shape[:axis], count, *mean.shape[axis + 1 :]])
+    new = mean + NOISE * known.std(axis, keepdims=True) * noise
+    return np.concatenate([array, new.astype(np.float32)], axis)
