@@ -199,6 +199,7 @@ class ModelSettings(Settings):
         direction: `forward` predicts each character from those before it; `both` has a second
             stack of layers, which reads backward, and predicts from those on both sides.
         num_labels: number L of labels that documents can have; 0 for none.
+        projection_rank: rank R of the projection to logits; 0 for a projection by a single kernel.
     """
 
     vocab_size: int
@@ -216,6 +217,11 @@ class ModelSettings(Settings):
         "after it, to restore and proofread texts.",
         "forward",
     )
+    projection_rank: int = option(
+        "Rank of the projection to characters, which makes large alphabets faster; 0 is off; "
+        "chosen by the alphabet by default.",
+        0,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -231,6 +237,14 @@ class ModelSettings(Settings):
         check_number("num_layers", self.num_layers, 1, 64, whole=True)
         check_number("dropout_rate", self.dropout_rate, 0, 1, open_high=True)
         check_number("num_labels", self.num_labels, 0, MAX_LABELS, whole=True)
+        check_number("projection_rank", self.projection_rank, 0, 65_536, whole=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as `Settings.to_json` does, without a rank that is 0."""
+        content = super().to_json()
+        if not self.projection_rank:
+            del content["projection_rank"]
+        return content
 
     @property
     def size(self) -> str:
@@ -262,6 +276,8 @@ class TrainingSettings(Settings):
         checkpoint_every: steps between checkpoints.
         patience: evaluations without a lower validation loss after which training ends early; 0
             for never.
+        forget_less: share of the sequences of a batch that read the text of the run from whose
+            weights training began, in [0, 1).
     """
 
     first_step: int = 0
@@ -285,11 +301,17 @@ class TrainingSettings(Settings):
         f"{PATIENCE} by default, 0 is off.",
         0,
     )
+    forget_less: float = option(
+        "With --from: share of each batch that reads the old text, in [0, 1), so that less of it "
+        "is forgotten.",
+        0.0,
+        metavar="SHARE",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_number("first_step", self.first_step, 0, whole=True)
-        check_number("steps", self.steps, 1, MAX_STEPS, whole=True)
+        check_number("steps", self.steps, 0, MAX_STEPS, whole=True)
         check_number("batch_size", self.batch_size, 1, whole=True)
         check_number("sequence_length", self.sequence_length, 1, whole=True)
         check_number("learning_rate", self.learning_rate, 0, 10, open_low=True)
@@ -305,6 +327,10 @@ class TrainingSettings(Settings):
         check_number("eval_every", self.eval_every, 1, whole=True)
         check_number("checkpoint_every", self.checkpoint_every, 1, whole=True)
         check_number("patience", self.patience, 0, whole=True)
+        check_number("forget_less", self.forget_less, 0, 1, open_high=True)
+        if self.forget_less and self.batch_size < 2:
+            allowed = "0 if a batch has one sequence, which cannot read two texts"
+            raise SettingError("forget_less", self.forget_less, allowed)
         if self.batch_size % self.devices:
             raise SettingError(
                 "batch_size", self.batch_size, f"a multiple of the {self.devices} devices"
@@ -331,6 +357,24 @@ class TrainingSettings(Settings):
     def characters_per_step(self) -> int:
         """Characters that one step reads."""
         return self.batch_size * self.sequence_length
+
+    @property
+    def old_rows(self) -> int:
+        """Sequences of a batch that read the old text: at least one if a share was asked for."""
+        share = round(self.forget_less * self.batch_size)
+        return min(max(share, 1), self.batch_size - 1) if self.forget_less else 0
+
+    @property
+    def new_characters_per_step(self) -> int:
+        """Characters of the run's own text that one step reads."""
+        return (self.batch_size - self.old_rows) * self.sequence_length
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as `Settings.to_json` does, without a share that is 0."""
+        content = super().to_json()
+        if not self.forget_less:
+            del content["forget_less"]
+        return content
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@ import gzip
 import io
 import os
 import sys
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -64,6 +65,22 @@ def test_packed_files_and_archives_are_read_as_their_content(tmp_path: Path) -> 
     assert report.passed_over == [
         (f"{tmp_path / 'c.zip'}/inner.zip", "an archive within an archive")
     ]
+
+
+def test_files_in_a_packed_archive_have_its_whole_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar.gz"
+    data = b"words of a poem"
+    with tarfile.open(path, "w:gz") as archive:
+        info = tarfile.TarInfo("poem.txt")
+        info.size = len(data)
+        archive.addfile(info, io.BytesIO(data))
+    assert read(path)[0] == {f"{path}/poem.txt": ["words of a poem"]}
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:600]))
+    with pytest.raises(CorpusError, match=r"a\.tar\.gz'.*damaged or cut short"):
+        read(path)
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"broken"))
+    with pytest.raises(CorpusError, match=r"b\.csv\.gz"):
+        read(tmp_path / "b.csv.gz")
 
 
 def test_standard_input_is_read_by_its_content(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -201,6 +201,12 @@ def typed_value(field: LabelField, text: str) -> str | dict[str, float]:
     return weights
 
 
+def fitting_labels(fields: Sequence[LabelField], shares: LabelShares) -> LabelShares:
+    """Return the labels that fields have too; a field of which a value is missing is left out."""
+    known = {field.name: {*field.values} for field in fields}
+    return {name: values for name, values in shares.items() if {*values} <= known.get(name, {*()})}
+
+
 def format_shares(shares: LabelShares) -> list[str]:
     """Return labels as they can be typed again."""
     return [

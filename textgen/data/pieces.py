@@ -127,7 +127,8 @@ def _record_pieces(
             rows = json_records(text, name, records)
         else:
             rows = table_records(chunks, kind, name, records)
-    for text, number, labels in texts_of(rows, name, records):
+    counted = "record" if kind in ("json", "parquet") else "line"
+    for text, number, labels in texts_of(rows, name, records, counted):
         if text:
             # What JSON escapes is brought into the same form as the rest.
             whole_text = cleaned(text, rules.normalization, of_file.findings)

@@ -1,12 +1,12 @@
 """Read texts as people have them: files of any format, folders, archives, standard input."""
 
-import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from textgen.data.folders import BACKUPS, files_of, reason_of, stamp_of
 from textgen.data.formats.archives import members
 from textgen.data.formats.compressed import unpacked
 from textgen.data.formats.decoding import looks_binary
@@ -22,11 +22,9 @@ from textgen.data.formats.kinds import (
 from textgen.data.pieces import STANDARD_INPUT_NAME, Piece, pieces_of
 from textgen.data.read_report import FileReport, ReadReport
 from textgen.data.source_rules import SourceRules
-from textgen.errors import CorpusError, UsageError, reason
+from textgen.errors import CorpusError, UsageError
 
 STANDARD_INPUT = "-"
-# Names of copies that editors leave beside a file.
-BACKUPS = ("~", ".bak", ".orig", ".swp", ".tmp")
 # Largest text read into memory at once, in characters.
 MAX_TEXT = 2**26
 # Number of files of which an error tells the problem; more are counted.
@@ -132,7 +130,7 @@ class _Reader:
         check_source(path)
         try:
             if path.is_dir():
-                for file in self._files_of(path):
+                for file in files_of(path, self._report):
                     yield from self._file(file, is_named=False)
             else:
                 yield from self._file(path, is_named=True)
@@ -154,32 +152,6 @@ class _Reader:
             problem = f"there is no text in it; passed over: {', '.join(reasons)}"
             raise CorpusError(paths[0], problem if reasons else "the folder holds no files")
 
-    def _files_of(self, folder: Path) -> list[Path]:
-        found: list[Path] = []
-
-        def refuse(error: OSError) -> None:
-            raise CorpusError(error.filename or folder, reason_of(error)) from error
-
-        for parent, folders, names in os.walk(folder, onerror=refuse):
-            for name in folders:
-                path = Path(parent, name)
-                if path.is_symlink():
-                    self._pass_over(str(path), "a link to a folder")
-            folders[:] = [
-                name
-                for name in folders
-                if not name.startswith(".") and not Path(parent, name, "run.json").is_file()
-            ]
-            for name in names:
-                path = Path(parent, name)
-                if name.startswith(".") or not path.is_file():
-                    continue
-                if name.endswith(BACKUPS):
-                    self._pass_over(str(path), "a backup")
-                else:
-                    found.append(path)
-        return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
-
     def _file(self, path: Path, *, is_named: bool) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
         before = stamp_of(path)
         with path.open("rb") as file:
@@ -188,7 +160,13 @@ class _Reader:
             raise CorpusError(path, "the file changed while it was read; try again")
 
     def _stream(
-        self, file: IO[bytes], name: str, *, is_named: bool, is_packed: bool = False
+        self,
+        file: IO[bytes],
+        name: str,
+        *,
+        is_named: bool,
+        is_packed: bool = False,
+        bare_name: str | None = None,
     ) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
         """Read a stream of any kind.
 
@@ -197,13 +175,19 @@ class _Reader:
             name: name in messages and reports.
             is_named: whether the user has named the file, and so wants it read.
             is_packed: whether the stream is inside an archive.
+            bare_name: the name without the suffix of compression; None if it has none.
         """
         head, whole = with_head(file, is_packed=is_packed)
-        kind = self._rules.format or kind_of(head, name)
+        kind = self._rules.format or kind_of(head, bare_name or name)
         if kind in COMPRESSED:
             inner = unpacked(whole, kind, name)
-            shown = name.rsplit(".", 1)[0] if "." in Path(name).name else name
-            yield from self._unpacked(inner, name, shown, is_named=is_named, is_packed=is_packed)
+            bare_name = str(Path(bare_name or name).with_suffix(""))
+            try:
+                yield from self._stream(
+                    inner, name, is_named=is_named, is_packed=is_packed, bare_name=bare_name
+                )
+            except CorpusError as error:
+                self._problems.append(error)
         elif kind in ARCHIVES and is_packed:
             self._pass_over(name, "an archive within an archive")
         elif kind in ARCHIVES:
@@ -220,18 +204,6 @@ class _Reader:
             report = FileReport(name, kind)
             pieces = pieces_of(whole, kind, self._rules, self._report, report)
             yield report, self._counted(pieces, report, is_named=is_named)
-
-    def _unpacked(
-        self, file: BinaryIO, name: str, shown: str, *, is_named: bool, is_packed: bool
-    ) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
-        """Read unpacked bytes under the name without the suffix of compression."""
-        try:
-            found = self._stream(file, shown, is_named=is_named, is_packed=is_packed)
-            for report, pieces in found:
-                report.name = name if report.name == shown else report.name
-                yield report, pieces
-        except CorpusError as error:
-            self._problems.append(error)
 
     def _archive(
         self, file: BinaryIO, kind: str, name: str
@@ -280,21 +252,3 @@ def _not_text(head: bytes, kind: Kind) -> str | None:
     if kind in DOCUMENTS or kind == "parquet":
         return None
     return unreadable(head) or ("binary" if looks_binary(head) else None)
-
-
-def stamp_of(path: Path) -> tuple[int, int]:
-    """Return the size in bytes and the modification time in nanoseconds of a file.
-
-    Raises:
-        CorpusError: if the file is gone.
-    """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise CorpusError(path, reason_of(error)) from error
-    return status.st_size, status.st_mtime_ns
-
-
-def reason_of(error: OSError | ValueError) -> str:
-    """Return why a file cannot be read, and what to do about it."""
-    return reason(error) if isinstance(error, OSError) else str(error)

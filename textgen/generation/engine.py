@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from textgen.generation.sampler import Control, Sampler
 from textgen.network.inference import States
-from textgen.network.parameters import multiplications_per_character
+from textgen.network.parameters import Arrays, multiplications_per_character
 from textgen.settings import ModelSettings, SamplingSettings
 
 EngineName = Literal["auto", "numpy", "jax"]
@@ -56,6 +56,10 @@ class Engine(Protocol):
 
     settings: ModelSettings
     piece: int
+
+    def __init__(self, settings: ModelSettings, parameters: Arrays) -> None:
+        """Make the engine of a network."""
+        ...
 
     def write(
         self,

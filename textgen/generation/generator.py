@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.formats.decoding import Normalization, normalized
+from textgen.data.labels import AskedLabels, LabelField, LabelShares, label_shares
 from textgen.data.replaced import describe_replaced, find_replaced
 from textgen.data.tokens import Tokens
 from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
@@ -87,6 +88,10 @@ class GenerationState:
         )
 
 
+# Returns for labels that are asked for their shares, the engine that reads and the one that writes.
+Relabel = Callable[[AskedLabels], tuple[LabelShares, NumpyEngine, Engine]]
+
+
 class Piece(NamedTuple):
     """A part of a text as it is written.
 
@@ -137,6 +142,9 @@ class Generator:
         reader: the engine that reads.
         engine: the engine that writes.
         vocabulary: the model's vocabulary.
+        labels: shares of the labels that it reads and writes with. Where it has none, the labels
+            of the training text are left out.
+        label_fields: fields of the labels of the training text.
     """
 
     def __init__(
@@ -150,6 +158,9 @@ class Generator:
         engine: Engine | None = None,
         training: Callable[[], Tokens | None] = lambda: None,
         normalization: Normalization = "none",
+        labels: LabelShares | None = None,
+        label_fields: Sequence[LabelField] = (),
+        relabel: Relabel | None = None,
     ) -> None:
         """Begin before any text.
 
@@ -163,7 +174,12 @@ class Generator:
             training: returns the ids of the training text, or None if it was not kept.
             normalization: Unicode normal form of the training text, into which the texts that are
                 read are brought too.
+            labels: shares of the labels that the engines write with.
+            label_fields: fields of the labels of the training text.
+            relabel: returns the engines that write with other labels; None if there are no labels.
         """
+        self.labels, self._relabel = labels or {}, relabel
+        self.label_fields = tuple(label_fields)
         self.reader = reader
         self.engine: Engine = engine or reader
         self.vocabulary = vocabulary
@@ -204,6 +220,22 @@ class Generator:
                 "state", type(state).__name__, "a state of a generator of this model"
             )
         self._state, self._unsettled = state, None
+
+    def use_labels(self, asked: AskedLabels) -> None:
+        """Read and write with other labels from here on. The state is kept.
+
+        Args:
+            asked: for each field a value, or the weights of several, of which only the proportions
+                count. A field that is not among them is left out.
+
+        Raises:
+            UsageError: if there is no such field or value, or the weights are not proportions.
+        """
+        if self._relabel is None:
+            label_shares((), asked)  # an error if a label is asked for
+            return
+        self.settle()  # with the engine that has written
+        self.labels, self.reader, self.engine = self._relabel(asked)
 
     def sampler(self, settings: SamplingSettings) -> Sampler:
         """Return settings made ready for this model. Those of the last call are remembered.

@@ -79,6 +79,13 @@ class Model:
 
     def generator(self, *, seed: int, sample: int = 0, engine: Engine | None = None) -> Generator:
         """Begin a session; without an engine it writes one character at a time with NumPy."""
+
+        def relabel(asked: AskedLabels) -> tuple[LabelShares, NumpyEngine, Engine]:
+            model = self.labelled(asked)
+            network = model.config.settings, model.parameters
+            reader = NumpyEngine(*network)
+            return model.labels, reader, reader if engine is None else type(engine)(*network)
+
         reader = NumpyEngine(self.config.settings, self.parameters)
         return Generator(
             reader,
@@ -89,6 +96,9 @@ class Model:
             engine=engine,
             training=self.training_tokens,
             normalization=self.config.normalization,
+            labels=self.labels,
+            label_fields=self.config.labels,
+            relabel=relabel if self.config.labels else None,
         )
 
     def training_tokens(self) -> Tokens | None:

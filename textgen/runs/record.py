@@ -7,7 +7,9 @@ from typing import Any, Self
 
 from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
+from textgen.data.tokens import TokenFile
 from textgen.errors import DamagedError, SettingError, UsageError
+from textgen.runs.ancestry import Ancestor
 from textgen.runs.checkpoint import FORMAT, ModelConfig, check_format
 from textgen.settings import TrainingSettings, check_number
 
@@ -29,6 +31,8 @@ class CorpusRecord:
         training_ids: number of ids of the training part, with which the token file begins. End
             symbols and newlines between files and records are among them.
         validation_ids: number of ids of the validation part.
+        old_ids: number of ids of an old text that stand after the validation part. A share of each
+            batch reads them; see `TrainingSettings.forget_less`.
         tokens_sha256: SHA-256 of the token file, in hexadecimal.
         sums_sha256: SHA-256 of the file of the sums of its blocks, in hexadecimal; None in runs of
             textgen 0.2 and before, which have no such file.
@@ -55,6 +59,7 @@ class CorpusRecord:
     documents: int = 0
     training_documents: int = 0
     labels_sha256: str | None = None
+    old_ids: int = 0
     files: int = 0
     passed_over: tuple[tuple[str, str], ...] = ()
 
@@ -72,6 +77,7 @@ class CorpusRecord:
         check_number("training_documents", self.training_documents, 0, whole=True)
         if self.labels_sha256 is not None:
             _check_texts("labels_sha256", self.labels_sha256)
+        check_number("old_ids", self.old_ids, 0, whole=True)
         check_number("files", self.files, 0, whole=True)
         _check_texts("passed_over", *(text for pair in self.passed_over for text in pair))
 
@@ -82,6 +88,8 @@ class CorpusRecord:
             del content["sums_sha256"]
         if self.labels_sha256 is None:
             del content["labels_sha256"], content["training_documents"]
+        if not self.old_ids:
+            del content["old_ids"]
         return content | {
             "origin": list(self.origin),
             "rules": self.rules.to_json(),
@@ -109,7 +117,13 @@ class CorpusRecord:
     @property
     def tokens(self) -> int:
         """Number of ids in the token file."""
-        return self.training_ids + self.validation_ids
+        return self.training_ids + self.validation_ids + self.old_ids
+
+    def parts(self, tokens: TokenFile) -> tuple[TokenFile, TokenFile, TokenFile | None]:
+        """Return the training part, the validation part and the old text, None if there is none."""
+        split, end = self.training_ids, self.training_ids + self.validation_ids
+        old = tokens.part(end) if self.old_ids else None
+        return tokens.part(0, split), tokens.part(split, end), old
 
     @property
     def characters(self) -> int:
@@ -130,6 +144,8 @@ class RunRecord:
         versions: versions of textgen and of the packages it depends on.
         is_measurement: whether the run was trained for a measurement. Such a run is never the
             newest run, with which commands work by default.
+        ancestry: the runs from whose weights this one began, the oldest first; empty if it began
+            from random weights.
     """
 
     created: str
@@ -138,6 +154,7 @@ class RunRecord:
     plans: tuple[TrainingSettings, ...]
     versions: Mapping[str, str]
     is_measurement: bool = False
+    ancestry: tuple[Ancestor, ...] = ()
 
     @property
     def plan(self) -> TrainingSettings:
@@ -154,6 +171,7 @@ class RunRecord:
             "plans": [plan.to_json() for plan in self.plans],
             "versions": dict(self.versions),
             **({"measurement": True} if self.is_measurement else {}),
+            **({"ancestry": [one.to_json() for one in self.ancestry]} if self.ancestry else {}),
         }
 
     @classmethod
@@ -178,6 +196,7 @@ class RunRecord:
                 ),
                 versions=content["versions"],
                 is_measurement=content.get("measurement") is True,
+                ancestry=tuple(map(Ancestor.from_json, content.get("ancestry", ()))),
             )
         except (LookupError, TypeError, ValueError, AttributeError, UsageError) as error:
             raise DamagedError(path, f"bad content: {error}") from error

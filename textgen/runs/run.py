@@ -125,8 +125,8 @@ class Run:
 
     def open_parts(self, record: RunRecord) -> tuple[TokenFile, TokenFile]:
         """Return the training part and the validation part of the token file; see `open_tokens`."""
-        tokens, split = self.open_tokens(record), record.corpus.training_ids
-        return tokens.part(0, split), tokens.part(split)
+        training, validation, _ = record.corpus.parts(self.open_tokens(record))
+        return training, validation
 
     def open_labels(self, record: RunRecord, tokens: Path | None = None) -> SplitLabels | None:
         """Read the labels of all documents; None if they have none.

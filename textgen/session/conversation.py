@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.labels import fitting_labels
 from textgen.data.vocabulary import END
 from textgen.errors import TextgenError
 from textgen.generation.generator import GenerationState, Generator, Piece
@@ -118,7 +119,8 @@ class Conversation:
             self.go(parent)
             raise
         prompted = self.generator.settle()
-        turn = Turn(0, parent, text, read, "", "", rule, prompted, prompted)
+        labels = self.generator.labels
+        turn = Turn(0, parent, text, read, "", "", rule, prompted, prompted, labels=labels)
         yield from self._write(turn, self.length, self.tree.add)
 
     def regenerate(self) -> Iterator[str]:
@@ -127,7 +129,8 @@ class Conversation:
         Yields:
             Pieces of text as they are written.
         """
-        yield from self._write(self.tree.current, self.length, self.tree.add)
+        turn = yield from self._prompted(self.tree.current)
+        yield from self._write(turn, self.length, self.tree.add)
 
     def write_alternatives(self, count: int) -> Iterator[Turn | None]:
         """Write alternatives to the last turn, which do not become turns of the text.
@@ -140,6 +143,7 @@ class Conversation:
         base = here if here.parent else replace(here, parent=here, on_unknown=self.on_unknown)
         self.alternatives, written = [], list[Turn]()
         try:
+            base = _result(self._prompted(base))
             for _ in range(count):
                 length = min(self.length, ALTERNATIVE_LENGTH)
                 for _ in self._write(base, length, written.append):
@@ -148,6 +152,21 @@ class Conversation:
                 yield written[-1]
         finally:
             self.go(here)
+
+    def _prompted(self, turn: Turn) -> Work[Turn]:
+        """Return a turn whose typed text was read with the labels that are set now."""
+        if turn.labels == self.generator.labels or turn.parent is None:
+            return turn
+        read = yield from read_typed(
+            self.generator,
+            turn.parent,
+            turn.typed,
+            turn.on_unknown,
+            self._seed,
+            begins=turn.begins,
+        )
+        prompted, labels = self.generator.settle(), self.generator.labels
+        return replace(turn, read=read, prompted=prompted, labels=labels)
 
     def pick(self, alternative: Turn) -> None:
         """Make an alternative a turn of the text, and go to it."""
@@ -231,6 +250,7 @@ class Conversation:
         generator.sampler(self.settings)
         turns = [replace(turn, on_unknown=self.on_unknown) for turn in self._saved_turns()]
         tree = yield from reread(generator, turns)
+        generator.use_labels(fitting_labels(generator.label_fields, self.generator.labels))
         self._complete(tree, self.tree.names, self.tree.visited, self.tree.current.number)
         self.model, self.copies = model, CopyFinder(model, generator.vocabulary)
         self._put(generator, tree)
@@ -251,6 +271,7 @@ class Conversation:
             names=dict(self.tree.names),
             visited=dict(self.tree.visited),
             exported=dict(self.exported),
+            labels=self.generator.labels,
         )
 
     def _saved_turns(self) -> list[SavedTurn]:
@@ -264,6 +285,7 @@ class Conversation:
                 turn.after.sample,
                 turn.begins,
                 turn.ended,
+                turn.labels,
             )
             for turn in self.tree.turns
             if turn.parent is not None
@@ -279,6 +301,7 @@ class Conversation:
         generator = self.model.generator(seed=saved.seed)
         generator.sampler(saved.settings)
         tree = yield from reread(generator, saved.turns)
+        generator.use_labels(fitting_labels(generator.label_fields, saved.labels))
         self._complete(tree, saved.names, saved.visited, saved.current)
         self.settings, self.length = saved.settings, saved.length
         self.on_unknown = saved.on_unknown
@@ -302,6 +325,7 @@ class Conversation:
             if turn.finish == "end":
                 tokens = np.concatenate([tokens, generator.vocabulary.encode_start(END)])
                 texts.append("\n")
+            generator.use_labels(turn.labels)
             generator.state = turn.parent.after if turn.parent else turn.prompted
             if not generator.settle().characters and turn.read and not turn.begins:
                 # The text was read without the start of a text before it. For its first character
@@ -331,6 +355,16 @@ class Conversation:
         generator.feed_tokens(generator.encode(text, rule))
         stem = unfinished_word(typed[-LONGEST_WORD:])
         return next_words(generator, count, stem, COMPLETION_SECONDS)
+
+
+def _result(work: Work[Turn]) -> Turn:
+    """Run out a piece of work, and return its result."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            found: Turn = done.value
+            return found
 
 
 def _finished(turn: Turn, pieces: list[Piece], after: GenerationState, seconds: float) -> Turn:

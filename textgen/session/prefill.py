@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.labels import fitting_labels
 from textgen.data.vocabulary import END
 from textgen.generation.endings import FinishReason
 from textgen.generation.generator import Generator
@@ -120,6 +121,7 @@ def reread(generator: Generator, turns: Sequence[SavedTurn]) -> Work[Tree]:
     tree = Tree(generator.state)
     for turn in turns:
         parent, rule = tree.turns[turn.parent], turn.on_unknown
+        generator.use_labels(fitting_labels(generator.label_fields, turn.labels))
         read = yield from read_typed(
             generator, parent, turn.typed, rule, turn.seed, begins=turn.begins
         )
@@ -135,6 +137,14 @@ def reread(generator: Generator, turns: Sequence[SavedTurn]) -> Work[Tree]:
         written = generator.vocabulary.decode(tokens)
         again = Turn(0, parent, turn.typed, read, turn.written, written, rule, prompted, after)
         finish: FinishReason | None = "end" if has_ended else None
-        tree.add(replace(again, begins=turn.begins, ended=turn.ended, finish=finish))
+        tree.add(
+            replace(
+                again,
+                begins=turn.begins,
+                ended=turn.ended,
+                finish=finish,
+                labels=generator.labels,
+            )
+        )
         yield ""
     return tree

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
+from textgen.data.labels import LabelShares
 from textgen.errors import DamagedError, SettingError, UsageError, storage_errors
 from textgen.runs.files import decode_json, encode_json, read_bytes, replace_file
 from textgen.settings import MAX_LENGTH, MAX_SEED, OnUnknown, SamplingSettings, check_number
@@ -32,6 +33,7 @@ class SavedTurn:
         begins: whether the model read the start of a text first, if nothing was read before. It
             did not in sessions of the first format.
         ended: whether the model wrote the end of a document after the text.
+        labels: shares of the labels that the turn was read and written with.
     """
 
     parent: int
@@ -42,6 +44,7 @@ class SavedTurn:
     sample: int
     begins: bool = False
     ended: bool = False
+    labels: LabelShares = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class SavedSession:
         names: number of the turn for each name given with /branch.
         visited: for the number of a turn, the number of the next turn that was visited last.
         exported: SHA-256 of what /export has written, for the SHA-256 of the path of each file.
+        labels: shares of the labels that are set.
     """
 
     run: str
@@ -77,10 +81,11 @@ class SavedSession:
     names: Mapping[str, int]
     visited: Mapping[int, int]
     exported: Mapping[str, str] = field(default_factory=dict)
+    labels: LabelShares = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the file without its checksum."""
-        return {
+        content = {
             "kind": KIND,
             "format": FORMAT,
             "model": {"run": self.run, "step": self.step, "weights": self.weights},
@@ -89,12 +94,14 @@ class SavedSession:
             "seed": self.seed,
             "on_unknown": self.on_unknown,
             "writings": self.writings,
-            "turns": [asdict(turn) for turn in self.turns],
+            "turns": [_without_empty(asdict(turn), "labels") for turn in self.turns],
             "current": self.current,
             "names": dict(self.names),
             "visited": sorted(self.visited.items()),
             "exported": dict(self.exported),
+            "labels": self.labels,
         }
+        return _without_empty(content, "labels")
 
     @classmethod
     def from_json(cls, path: Path, content: Mapping[str, Any]) -> "SavedSession":
@@ -129,6 +136,7 @@ class SavedSession:
                 names=names,
                 visited=dict(visited),
                 exported=exported,
+                labels=content.get("labels", {}),
             )
             session.check()
         except (KeyError, TypeError, ValueError, RecursionError, SettingError) as error:
@@ -153,6 +161,8 @@ class SavedSession:
             _checked("written", turn.written, str)
             _checked("begins", turn.begins, bool)
             _checked("ended", turn.ended, bool)
+            _check_labels(turn.labels)
+        _check_labels(self.labels)
         for name, value in numbers:
             check_number(name, value, 0, MAX_SEED, whole=True)
         for turn_number in (self.current, *self.names.values()):
@@ -165,6 +175,17 @@ class SavedSession:
         for rule in (self.on_unknown, *(turn.on_unknown for turn in self.turns)):
             if rule not in get_args(OnUnknown):
                 raise SettingError("on_unknown", rule, "a rule that this textgen knows")
+
+
+def _without_empty(content: dict[str, Any], name: str) -> dict[str, Any]:
+    """Leave out an entry that is empty."""
+    return {key: value for key, value in content.items() if key != name or value}
+
+
+def _check_labels(labels: Any) -> None:
+    for values in _checked("labels", labels, dict).values():
+        for share in _checked("labels", values, dict).values():
+            check_number("labels", share, 0, 1, open_low=True)
 
 
 def _checked(name: str, value: Any, kind: type) -> Any:

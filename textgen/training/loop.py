@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from textgen.data.document_streams import DocumentStreams
 from textgen.data.labels import Labels
+from textgen.data.mixed_streams import MixedStreams, Readers
 from textgen.data.streams import Streams
 from textgen.data.tokens import Tokens
 from textgen.errors import DivergedError
@@ -155,6 +156,7 @@ class Trainer:
         validation_loss: Callable[[Parameters], float],
         end_id: int | None = None,
         labels: Labels | None = None,
+        old: Tokens | None = None,
     ) -> None:
         """Create the network and its optimizer, with parameters from the plan's seed.
 
@@ -166,6 +168,8 @@ class Trainer:
                 text, in nats per character.
             end_id: id of the end symbol if the text is made of documents.
             labels: ids of the labels of each document, int [D, K]; None if they have none.
+            old: ids of the old text that a share of each batch reads, unsigned [K]; None if the
+                plan has no such share.
 
         Raises:
             SettingError: if the network or a batch cannot fit into memory, or there are fewer
@@ -176,7 +180,7 @@ class Trainer:
         self._mesh = make_mesh(plan.devices, plan.batch_size)
         apply, parameters = create_model(model, plan.seed)
         self._training, self._validation_loss = training, validation_loss
-        self._end_id, self._labels = end_id, labels
+        self._end_id, self._labels, self._old = end_id, labels, old
         self._streams = self._open_streams()
         self._steps = make_train_steps(Recipe(apply, model, plan, self._mesh))
         self._at_once = steps_per_call(model, plan)
@@ -203,12 +207,20 @@ class Trainer:
         self.plan, self._rates = plan, {}
         self._streams = self._open_streams()
 
-    def _open_streams(self) -> Streams | DocumentStreams:
+    def _open_streams(self) -> Readers:
+        rows = self.plan.batch_size - self.plan.old_rows
+        own = self._streams_of(self._training, rows, self._labels)
+        if self._old is None:
+            return own
+        return MixedStreams(own, self._streams_of(self._old, self.plan.old_rows, None))
+
+    def _streams_of(self, tokens: Tokens, rows: int, labels: Labels | None) -> Readers:
         plan = self.plan
-        shape = plan.batch_size, plan.sequence_length, plan.seed, plan.reset_rate
-        if self._end_id is None:
-            return Streams(self._training, *shape)
-        return DocumentStreams(self._training, self._end_id, *shape, self._labels)
+        shape = rows, plan.sequence_length, plan.seed, plan.reset_rate
+        # A text of documents begins with the end symbol, and no other text holds it.
+        if self._end_id is None or tokens[0] != self._end_id:
+            return Streams(tokens, *shape)
+        return DocumentStreams(tokens, self._end_id, *shape, labels)
 
     @property
     def is_over(self) -> bool:

@@ -166,11 +166,11 @@ def _trainer_for(
                 "its results may differ in the last digits"
             )
     plan = replace(plan, devices=used, first_step=first_step or plan.first_step)
-    (tokens, labels), split = _text_of(run, record), record.corpus.training_ids
-    training, validation = tokens.part(0, split), tokens.part(split)
+    tokens, labels = _text_of(run, record)
+    training, validation, old_text = record.corpus.parts(tokens)
     config = record.config
     end_id = config.vocabulary.end_id
-    return make_trainer(config.settings, plan, training, validation, end_id, labels)
+    return make_trainer(config.settings, plan, training, validation, end_id, labels, old_text)
 
 
 def _text_of(run: Run, record: RunRecord) -> tuple[TokenFile, SplitLabels | None]:

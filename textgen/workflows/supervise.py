@@ -167,6 +167,7 @@ def make_trainer(
     validation: Tokens,
     end_id: int | None = None,
     labels: SplitLabels | None = None,
+    old: Tokens | None = None,
 ) -> Trainer:
     """Make the trainer of a plan. It evaluates on a part of the validation text.
 
@@ -177,6 +178,7 @@ def make_trainer(
         validation: ids of the validation text, unsigned [M] with M at least 2.
         end_id: id of the end symbol if the text is made of documents.
         labels: labels of the documents; None if they have none.
+        old: ids of the old text that a share of each batch reads; None if there is none.
 
     Raises:
         SettingError: if the network or a batch cannot fit into memory, or there are fewer devices
@@ -191,7 +193,7 @@ def make_trainer(
     def validation_loss(parameters: Parameters) -> float:
         return evaluator.part(parameters, validation, placed)
 
-    return Trainer(model, plan, training, validation_loss, end_id, of_training)
+    return Trainer(model, plan, training, validation_loss, end_id, of_training, old)
 
 
 def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -> Pace:

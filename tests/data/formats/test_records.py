@@ -88,6 +88,28 @@ def test_a_field_that_does_not_exist_is_named_with_those_that_do() -> None:
         json_lines('{"a": 1, "c": {"d": "x"}}\n', RecordRules(field="b"))
 
 
+def test_a_record_that_lacks_a_field_of_others_can_be_left_out() -> None:
+    text = '{"text": "one"}\n{"a": 1}\n{"text": null}\n{"text": "two"}\n'
+    with pytest.raises(CorpusError, match=r"line 2 has no field .text.; .* a; --skip-broken"):
+        json_lines(text)
+    with pytest.raises(CorpusError, match="in line 2 is not text: null; --skip-broken"):
+        json_lines(text.replace('{"a": 1}\n', ""))
+    assert json_lines(text, RecordRules(skip_broken=True)) == ["one", "two"]
+    # The first record tells which fields there are.
+    with pytest.raises(CorpusError) as found:
+        json_lines(text, RecordRules(field="words"))
+    assert str(found.value).endswith("line 1 has no field 'words'; its fields are text")
+
+
+def test_records_without_lines_are_named_by_their_number() -> None:
+    rows = list(json_records('["a",\n\n3]', "t", RecordRules(skip_broken=True)))
+    assert rows == [(1, {"text": "a"})]
+    rules = RecordRules()
+    rows = list(json_records('[{"text": "a"}, {"text": 3}]', "t", rules))
+    with pytest.raises(CorpusError, match="in record 2 is not text: 3; --skip-broken"):
+        list(texts_of(rows, "t", rules, "record"))
+
+
 def test_broken_records_are_named_by_line_or_left_out_and_counted() -> None:
     text = '{"text": "one"}\n{"text": oops}\n{"no": "text"}\n3\n{"text": 5}\n{"text": "two"}\n'
     with pytest.raises(CorpusError, match="line 2, column 10; --skip-broken"):

@@ -16,6 +16,8 @@ MAX_FIELD = 2**26
 TEXT_FIELD = "text"
 # Most fields that a message names.
 NAMED_FIELDS = 12
+# Longest part of a value that a message shows, in characters.
+SHOWN_VALUE = 40
 # Delimiters that a table may have; its first line decides.
 DELIMITERS = ",;\t|"
 # Characters that JSON can escape but no text holds.
@@ -40,10 +42,14 @@ class RecordRules:
     broken: int = 0
     labels: tuple[str, ...] = ()
 
-    def skip(self, problem: CorpusError) -> None:
-        """Count a broken record, or raise its problem if broken records are not left out."""
+    def skip(self, name: str, problem: str) -> None:
+        """Count a broken record, or raise its problem if broken records are not left out.
+
+        Raises:
+            CorpusError: with the name of the file and the problem.
+        """
         if not self.skip_broken:
-            raise problem
+            raise CorpusError(name, f"{problem}; --skip-broken leaves such records out")
         self.broken += 1
 
 
@@ -63,56 +69,74 @@ class RecordText(NamedTuple):
 
 
 def texts_of(
-    records: Iterable[tuple[int, Mapping[str, Any]]], name: str, rules: RecordRules
+    records: Iterable[tuple[int, Mapping[str, Any]]],
+    name: str,
+    rules: RecordRules,
+    counted: str = "line",
 ) -> Iterator[RecordText]:
     """Yield the text of each record, and its labels.
 
     Args:
-        records: line and fields of each record.
+        records: number and fields of each record.
         name: name of the file in messages.
         rules: which field to read, and what to do with a broken record.
+        counted: what the numbers count: lines or records.
 
     Raises:
         CorpusError: if a record lacks a field, its value is not text, or a label is neither text
             nor a number.
         UsageError: if no field is named and the first record does not tell which one is meant.
     """
-    field = rules.field
-    for line, record in records:
+    field, is_first = rules.field, True
+    for number, record in records:
         if field is None:
             field = _only_text_field(record, name, rules.labels)
-        value = _value(record, field)
-        if isinstance(value, str) and _NOT_TEXT.search(value):
-            problem = f"field {field!r} in line {line:,} holds a NUL or half a character"
-            rules.skip(CorpusError(name, problem))
-        elif isinstance(value, str):
-            try:
-                labels = tuple(_label(record, label, line, name) for label in rules.labels)
-            except CorpusError as error:
-                rules.skip(error)
-            else:
-                yield RecordText(value, line, labels)
-        elif value is None:
-            problem = f"line {line:,} has no field {field!r}; its fields are {_listed(record)}"
-            rules.skip(CorpusError(name, problem))
+        problem = _problem(record, field, rules.labels, f"{counted} {number:,}")
+        if problem and is_first and not rules.skip_broken:
+            # The name of a field that no record had so far is more probably wrong than the record.
+            raise CorpusError(name, problem)
+        if problem:
+            rules.skip(name, problem)
         else:
-            problem = f"field {field!r} in line {line:,} is not text: {str(value)[:40]}"
-            rules.skip(CorpusError(name, problem))
+            is_first = False
+            labels = tuple(_as_label(_value(record, label)) for label in rules.labels)
+            yield RecordText(_value(record, field), number, labels)
 
 
-def _label(record: Mapping[str, Any], field: str, line: int, name: str) -> str:
-    """Return the value of a field of labels as text; it is empty if the field is."""
+def _problem(record: Mapping[str, Any], field: str, labels: Sequence[str], where: str) -> str:
+    """Return why a record gives no text and labels; empty if it gives them."""
+    for one in (field, *labels):
+        if not _has(record, one):
+            purpose = "" if one == field else " for a label"
+            return f"{where} has no field {one!r}{purpose}; its fields are {_listed(record)}"
     value = _value(record, field)
-    if isinstance(value, str | int | float):
-        return str(value).lower() if isinstance(value, bool) else str(value)
-    if value is None and field in _paths(record):
-        return ""
-    if value is None:
-        listed = _listed(record)
-        problem = f"line {line:,} has no field {field!r} for a label; its fields are {listed}"
-    else:
-        problem = f"field {field!r} in line {line:,} is no label: {str(value)[:40]}"
-    raise CorpusError(name, problem)
+    if not isinstance(value, str):
+        return f"field {field!r} in {where} is not text: {_shown(value)}"
+    if _NOT_TEXT.search(value):
+        return f"field {field!r} in {where} holds a NUL or half a character"
+    for one in labels:
+        label = _value(record, one)
+        if not isinstance(label, str | int | float | None):
+            return f"field {one!r} in {where} is no label: {_shown(label)}"
+    return ""
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, default=str)[:SHOWN_VALUE]
+
+
+def _as_label(value: str | float | None) -> str:
+    """Return the value of a field of labels as text; it is empty if the field is."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
+
+
+def _has(record: Mapping[str, Any], field: str) -> bool:
+    """Return whether a record has a field, be its value null."""
+    above, _, last = field.rpartition(".")
+    inside = _value(record, above) if above else None
+    return field in record or (isinstance(inside, dict) and last in inside)
 
 
 def _only_text_field(record: Mapping[str, Any], name: str, labels: Sequence[str]) -> str:
@@ -198,9 +222,9 @@ def table_records(
             else:
                 problem = (
                     f"the row that ends in line {rows.line_num:,} has {len(row)} fields, but the "
-                    f"first row names {len(head)}; --skip-broken leaves such rows out"
+                    f"first row names {len(head)}"
                 )
-                rules.skip(CorpusError(name, problem))
+                rules.skip(name, problem)
     except csv.Error as error:
         why = str(error).replace("unexpected end of data", "a quoted field does not end")
         raise CorpusError(name, f"broken table in line {rows.line_num:,}: {why}") from error
@@ -221,15 +245,14 @@ def json_line_records(
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
             column = f", column {error.colno:,}" if isinstance(error, json.JSONDecodeError) else ""
-            problem = f"broken JSON in line {number:,}{column}; --skip-broken leaves such lines out"
-            rules.skip(CorpusError(name, problem))
+            rules.skip(name, f"broken JSON in line {number:,}{column}")
             continue
         if isinstance(record, dict):
             yield number, record
         elif isinstance(record, str) and rules.field is None:
             yield number, {TEXT_FIELD: record}
         else:
-            rules.skip(CorpusError(name, f"line {number:,} is not a JSON object"))
+            rules.skip(name, f"line {number:,} is not a JSON object")
 
 
 def json_records(text: str, name: str, rules: RecordRules) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -264,7 +287,7 @@ def json_records(text: str, name: str, rules: RecordRules) -> Iterator[tuple[int
         elif isinstance(record, str) and rules.field is None:
             yield number, {TEXT_FIELD: record}
         else:
-            rules.skip(CorpusError(name, f"item {number:,} of the list is not an object"))
+            rules.skip(name, f"item {number:,} of the list is not an object")
 
 
 def parquet_records(

@@ -1,0 +1,63 @@
+"""The files of a folder, and whether a file has changed."""
+
+import os
+from pathlib import Path
+
+from textgen.data.read_report import ReadReport
+from textgen.errors import CorpusError, reason
+
+# Names of copies that editors leave beside a file.
+BACKUPS = ("~", ".bak", ".orig", ".swp", ".tmp")
+
+
+def files_of(folder: Path, report: ReadReport) -> list[Path]:
+    """Return the files of a folder in the order of their paths.
+
+    Hidden files, hidden folders and runs of textgen are left out without a word; links to folders
+    and backups are noted in the report.
+
+    Raises:
+        CorpusError: if a folder cannot be read.
+    """
+    found: list[Path] = []
+
+    def refuse(error: OSError) -> None:
+        raise CorpusError(error.filename or folder, reason_of(error)) from error
+
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        for name in folders:
+            path = Path(parent, name)
+            if path.is_symlink():
+                report.passed_over.append((str(path), "a link to a folder"))
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and not Path(parent, name, "run.json").is_file()
+        ]
+        for name in names:
+            path = Path(parent, name)
+            if name.startswith(".") or not path.is_file():
+                continue
+            if name.endswith(BACKUPS):
+                report.passed_over.append((str(path), "a backup"))
+            else:
+                found.append(path)
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """Return the size in bytes and the modification time in nanoseconds of a file.
+
+    Raises:
+        CorpusError: if the file is gone.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise CorpusError(path, reason_of(error)) from error
+    return status.st_size, status.st_mtime_ns
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Return why a file cannot be read, and what to do about it."""
+    return reason(error) if isinstance(error, OSError) else str(error)
