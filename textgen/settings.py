@@ -151,7 +151,7 @@ def setting_options(settings: type["Settings"]) -> dict[str, SettingOption]:
 
 
 class Settings:
-    """Base of the three settings classes: it turns settings into JSON and back.
+    """Base of the classes of settings: it turns settings into JSON and back.
 
     Numbers of NumPy become those of Python, which JSON can hold.
     """
@@ -518,3 +518,25 @@ def _texts(name: str, values: object) -> tuple[str, ...]:
     if isinstance(values, tuple | list) and all(isinstance(value, str) for value in values):
         return tuple(values)
     raise SettingError(name, values, "texts")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LearningSettings(Settings):
+    """How a network goes on learning from what it reads; see `textgen.training.online`.
+
+    Attributes:
+        segment: number of characters between two steps.
+        learning_rate: learning rate of a step. Gradients are divided by their root mean square.
+        decay: fraction of the way back to the trained weights that each step takes, for a weight
+            whose gradients have an average root mean square; in [0, 1].
+    """
+
+    segment: int = 20
+    learning_rate: float = 3.5e-4
+    decay: float = 1e-3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("segment", self.segment, 1, MAX_WINDOW, whole=True)
+        check_number("learning_rate", self.learning_rate, 0, 1)
+        check_number("decay", self.decay, 0, 1)

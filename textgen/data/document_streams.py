@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.labels import Labels
-from textgen.data.streams import Batch, random_resets
+from textgen.data.streams import Batch, inputs_of, random_resets
 from textgen.data.tokens import Tokens, positions_of
 from textgen.errors import SettingError
 
@@ -54,6 +54,7 @@ class DocumentStreams:
         seed: int,
         reset_rate: float = 0.0,
         labels: Labels | None = None,
+        lookahead: int = 0,
     ) -> None:
         """Find the documents.
 
@@ -65,6 +66,7 @@ class DocumentStreams:
             seed: seed of the first start, of the orders, the offsets and the resets.
             reset_rate: probability that a window begins with a reset, in [0, 1].
             labels: ids of the labels of each document, int [D, K]; 0 for a label that is left out.
+            lookahead: number L of ids behind the last target that are read too; see `Streams`.
 
         Raises:
             SettingError: if the documents are too short for one window.
@@ -78,6 +80,7 @@ class DocumentStreams:
         self._starts, self._sizes = symbols[:-1], np.diff(symbols)
         self._tokens, self._end_id, self._labels = tokens, end_id, labels
         self._length, self._seed, self._reset_rate = sequence_length, seed, reset_rate
+        self._lookahead = lookahead
         self._remainder = (len(tokens) - 1) % sequence_length
         spacing = max(self.windows // batch_size, 1)
         begin = int(np.random.default_rng(seed).integers(self.windows))
@@ -88,25 +91,29 @@ class DocumentStreams:
     def batch(self, step: int) -> Batch:
         """Return batch number `step`, counted from 0."""
         epochs, windows = np.divmod(self._begins + step, self.windows)
-        ids = np.empty((len(epochs), self._length + 1), np.int32)
+        columns = np.arange(self._length + 1 + self._lookahead)
+        ids = np.empty((len(epochs), len(columns)), np.int32)
         labels = None
         if self._labels is not None:
             labels = np.zeros((*ids.shape, self._labels.shape[1]), np.int32)
         for epoch in np.unique(epochs).tolist():
             rows = np.flatnonzero(epochs == epoch)
             order, offsets, shift, epoch_labels = self._epoch(epoch)
-            index = (windows[rows] * self._length + shift)[:, None] + np.arange(self._length + 1)
+            index = (windows[rows] * self._length + shift)[:, None] + columns
             rank = np.searchsorted(offsets, index, side="right") - 1
             # After the last document comes its end symbol alone.
             is_end = rank == len(order)
             document = order[np.minimum(rank, len(order) - 1)]
             place = self._starts[document] + index - offsets[np.minimum(rank, len(order) - 1)]
             ids[rows] = np.where(is_end, self._end_id, self._tokens[np.where(is_end, 0, place)])
+            # What comes behind the epoch is unknown.
+            ids[rows] *= index <= offsets[-1]
             if labels is not None and epoch_labels is not None:
                 labels[rows] = np.where(is_end[..., None], 0, epoch_labels[document])
         resets = random_resets(self._seed, step, len(self._begins), self._reset_rate)
         resets |= (windows == 0) | (step == 0)
-        return Batch(ids[:, :-1], ids[:, 1:], resets, None if labels is None else labels[:, :-1])
+        read = None if labels is None else inputs_of(labels, self._length)
+        return Batch(inputs_of(ids, self._length), ids[:, 1 : self._length + 1], resets, read)
 
     def _make_epoch(self, epoch: int) -> _Epoch:
         """Draw the order of the documents of an epoch, its shift, and the labels it leaves out."""

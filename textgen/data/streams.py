@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.tokens import Tokens
+from textgen.data.vocabulary import UNKNOWN_ID
 from textgen.errors import SettingError
 
 # Last part of the random seed of the resets. It keeps them independent of the offsets.
@@ -16,8 +17,9 @@ class Batch(NamedTuple):
     """What one training step reads.
 
     Attributes:
-        inputs: ids, int32 [B, T].
-        targets: the id that follows each input, int32 [B, T].
+        inputs: ids, int32 [B, T]. With L ids of lookahead they are int32 [B, T + 1 + L]: the last
+            target and L ids behind it are read too, and an id behind the end of the text is 0.
+        targets: the id that follows each of the first T inputs, int32 [B, T].
         resets: bool [B], true where a row does not continue the same row of the batch before.
         labels: ids of the labels at each input, int32 [B, T, K]; None if documents have none.
     """
@@ -33,6 +35,11 @@ def random_resets(seed: int, step: int, readers: int, rate: float) -> NDArray[np
     if not rate:
         return np.zeros(readers, bool)
     return np.random.default_rng([seed, step, RESET_SEED]).random(readers) < rate
+
+
+def inputs_of(ids: NDArray[np.int32], length: int) -> NDArray[np.int32]:
+    """Return what is read of windows of T + 1 + L ids, int32 [B, T + 1 + L, ...]; see `Batch`."""
+    return ids if ids.shape[1] > length + 1 else ids[:, :-1]
 
 
 class Streams:
@@ -55,6 +62,7 @@ class Streams:
         sequence_length: int,
         seed: int,
         reset_rate: float = 0.0,
+        lookahead: int = 0,
     ) -> None:
         """Cut a text into windows.
 
@@ -64,6 +72,8 @@ class Streams:
             sequence_length: length T of a window in characters, in [1, N).
             seed: seed of the first start, of the offset of each round and of the resets.
             reset_rate: probability that a window begins with a reset, in [0, 1].
+            lookahead: number L of ids behind the last target that are read too; 0 reads neither
+                them nor the last target.
 
         Raises:
             SettingError: if the text is too short for one window.
@@ -74,6 +84,7 @@ class Streams:
             raise SettingError("sequence_length", sequence_length, allowed)
         self._tokens = tokens
         self._length, self._seed, self._reset_rate = sequence_length, seed, reset_rate
+        self._lookahead = lookahead
         self._remainder = (len(tokens) - 1) % sequence_length
         spacing = max(self.windows // batch_size, 1)
         begin = int(np.random.default_rng(seed).integers(self.windows))
@@ -83,13 +94,15 @@ class Streams:
         """Return batch number `step`, counted from 0."""
         rounds, windows = np.divmod(self._begins + step, self.windows)
         starts = windows * self._length + self._offsets(rounds)
-        ids = self._tokens[starts[:, None] + np.arange(self._length + 1)].astype(np.int32)
+        index = starts[:, None] + np.arange(self._length + 1 + self._lookahead)
+        ids = self._tokens[np.minimum(index, len(self._tokens) - 1)].astype(np.int32)
+        ids[index >= len(self._tokens)] = UNKNOWN_ID
         resets = (
             (windows == 0)
             | (step == 0)
             | random_resets(self._seed, step, len(self._begins), self._reset_rate)
         )
-        return Batch(ids[:, :-1], ids[:, 1:], resets)
+        return Batch(inputs_of(ids, self._length), ids[:, 1 : self._length + 1], resets)
 
     def _offsets(self, rounds: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the index of the first character of each round, in [0, remainder]."""

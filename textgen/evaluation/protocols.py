@@ -22,9 +22,9 @@ from textgen.data.tokens import Tokens
 from textgen.network.inference import States
 from textgen.network.model import Apply, Parameters, zero_states
 from textgen.runtime.devices import DATA, replicated, shared
-from textgen.settings import ModelSettings
+from textgen.settings import LearningSettings, ModelSettings
 from textgen.training.loss import cross_entropy
-from textgen.training.online import SEGMENT, SEGMENTS_AT_ONCE, Learner, OnlineTraining
+from textgen.training.online import SEGMENTS_AT_ONCE, Learner, OnlineTraining
 
 # Characters of each row that a compiled call reads.
 CHUNK = 128
@@ -45,7 +45,7 @@ class DynamicSettings:
             to predict best; in [0, 1].
     """
 
-    segment: int = SEGMENT
+    segment: int = LearningSettings.segment
     learners: tuple[Learner, ...] = (Learner(1.5e-4, 3e-4), Learner(8e-4, 4e-3))
     switch: float = 0.02
 

@@ -31,6 +31,8 @@ EPOCHS_OF_LEAST_DROPOUT = 2.5
 RESET_RATES = (0.02, 0.3)
 # Most epochs of a plan with the lowest probability of resetting the state.
 EPOCHS_OF_LEAST_RESETS = 9
+# Share of the sequences parts of which are hidden from a network of both directions.
+GAP_RATE = 0.4
 # Training texts shorter than this, in characters, are mostly memorised.
 FEW_CHARACTERS = 20_000
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from textgen.network.parameters import operations_per_character
 from textgen.planning.choices import (
+    GAP_RATE,
     BatchShape,
     Choice,
     TextSize,
@@ -186,6 +187,7 @@ def _draft(
         "sequence_length": batch.sequence_length,
         "learning_rate": choose_learning_rate(request, model.hidden_size).value,
         "warmup_steps": 0,
+        "gap_rate": GAP_RATE if model.direction == "both" else 0.0,
         "devices": devices,
         "eval_every": 1,
         "checkpoint_every": 1,

@@ -1,4 +1,4 @@
-"""A trained network of both directions, run with NumPy: what stands before and behind a character."""
+"""A trained network of both directions with NumPy: what stands before and behind a character."""
 
 from collections.abc import Mapping
 

@@ -38,7 +38,7 @@ from textgen.runs.files import (
     whole_folder,
     write_durably,
 )
-from textgen.settings import MAX_STATE_BYTES, CellName, ModelSettings, check_number
+from textgen.settings import MAX_STATE_BYTES, CellName, Direction, ModelSettings, check_number
 
 # Version of the format that is written. Older ones are read too.
 FORMAT = 3
@@ -77,7 +77,7 @@ class ModelConfig:
         return {
             "format": FORMAT,
             "architecture": settings.pop("cell"),
-            "direction": "forward",
+            "direction": settings.pop("direction"),
             "settings": settings,
             "vocabulary": self.vocabulary.characters.replace(END, ""),
             "end": self.vocabulary.end_id,
@@ -96,10 +96,12 @@ class ModelConfig:
         """
         check_format(path, content)
         kind = content.get("architecture"), content.get("direction")
-        if kind[0] not in get_args(CellName) or kind[1] != "forward":
+        if kind[0] not in get_args(CellName) or kind[1] not in get_args(Direction):
             raise DamagedError(path, f"unknown architecture and direction {kind}")
         try:
-            settings = ModelSettings.from_json({**content["settings"], "cell": kind[0]})
+            settings = ModelSettings.from_json(
+                {**content["settings"], "cell": kind[0], "direction": kind[1]}
+            )
             characters, start = content["vocabulary"], content["start"]
             characters.encode()  # raises a ValueError if a surrogate is among them
             end, normalization = content.get("end"), content.get("normalization", "none")

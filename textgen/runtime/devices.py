@@ -10,7 +10,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from textgen.errors import SettingError, UsageError
 from textgen.network.cells import CELLS
-from textgen.network.parameters import parameter_count
+from textgen.network.parameters import parameter_count, stacks
 from textgen.runtime.cores import available_cores
 from textgen.settings import MAX_STATE_BYTES, ModelSettings, TrainingSettings
 
@@ -69,7 +69,7 @@ def check_memory(model: ModelSettings, plan: TrainingSettings) -> None:
     available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     gates = CELLS[model.cell].num_gates * model.hidden_size
     weights = 16 * parameter_count(model)
-    batch = 4 * plan.characters_per_step * gates * model.num_layers
+    batch = 4 * plan.characters_per_step * gates * model.num_layers * len(stacks(model))
     for name, value, needed in (
         ("hidden_size", model.hidden_size, weights),
         ("batch_size", plan.batch_size, weights + batch),

@@ -20,6 +20,7 @@ from textgen.network.model import Parameters, create_model
 from textgen.planning.machine import Pace
 from textgen.runtime.devices import check_memory, make_mesh
 from textgen.settings import ModelSettings, TrainingSettings
+from textgen.training.gaps import LOOKAHEAD
 from textgen.training.optimizer import learning_rates
 from textgen.training.train_state import TrainState, fresh_state, place
 from textgen.training.train_step import Batch, Recipe, make_train_steps, steps_per_call
@@ -217,10 +218,11 @@ class Trainer:
     def _streams_of(self, tokens: Tokens, rows: int, labels: Labels | None) -> Readers:
         plan = self.plan
         shape = rows, plan.sequence_length, plan.seed, plan.reset_rate
+        lookahead = LOOKAHEAD if self.model.direction == "both" else 0
         # A text of documents begins with the end symbol, and no other text holds it.
         if self._end_id is None or tokens[0] != self._end_id:
-            return Streams(tokens, *shape)
-        return DocumentStreams(tokens, self._end_id, *shape, labels)
+            return Streams(tokens, *shape, lookahead)
+        return DocumentStreams(tokens, self._end_id, *shape, labels, lookahead)
 
     @property
     def is_over(self) -> bool:

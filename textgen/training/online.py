@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from textgen.data.tokens import Tokens
 from textgen.network.inference import States
 from textgen.network.model import Apply, Parameters, zero_states
+from textgen.network.parameters import Arrays
 from textgen.settings import ModelSettings
 from textgen.training.loss import cross_entropy
 
-# Number of characters between two steps.
-SEGMENT = 20
 # Added to each root mean square, as a fraction of their mean. Without it, a weight that hardly
 # changed in training would take far too large steps.
 ROOT_FLOOR = 0.1
@@ -56,7 +55,7 @@ class OnlineTraining:
         trained weights.
     """
 
-    def __init__(self, apply: Apply, model: ModelSettings, segment: int = SEGMENT) -> None:
+    def __init__(self, apply: Apply, model: ModelSettings, segment: int) -> None:
         self._model, self.segment = model, segment
 
         def loss(
@@ -93,15 +92,19 @@ class OnlineTraining:
         Returns:
             The weights and states after the last segment, and the losses in nats, float32 [K, S].
         """
-        return self._adapt(weights, states, trained, roots, segments, learner)
+        result: tuple[Parameters, States, jax.Array] = self._adapt(
+            weights, states, trained, roots, segments, learner
+        )
+        return result
 
     def read(
         self, parameters: Parameters, states: States, segments: NDArray[np.int32]
     ) -> tuple[States, jax.Array]:
         """Read K segments without learning; return the states and the losses as `adapt` does."""
-        return self._read(parameters, states, segments)
+        result: tuple[States, jax.Array] = self._read(parameters, states, segments)
+        return result
 
-    def roots(self, parameters: Parameters, training: Tokens) -> Parameters:
+    def roots(self, parameters: Arrays | Parameters, training: Tokens) -> Parameters:
         """Return the root mean square of the gradient of each weight, over segments of a text.
 
         Args:

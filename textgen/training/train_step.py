@@ -15,10 +15,13 @@ from textgen.network.model import Apply, Parameters, dropout_masks, random_key
 from textgen.network.parameters import operations_per_character
 from textgen.runtime.devices import DATA, replicated
 from textgen.settings import ModelSettings, TrainingSettings
+from textgen.training.gaps import hide_parts
 from textgen.training.loss import cross_entropy, reset_states
 from textgen.training.optimizer import make_optimizer
 from textgen.training.train_state import TrainState, state_shardings, update_sharding
 
+# Folded into the random key of a step for its gaps, which are independent of its dropout masks.
+GAP_KEY = 1
 # Floating-point operations of the steps in one call: about half a second on two cores.
 OPERATIONS_PER_CALL = 75e9
 
@@ -88,7 +91,9 @@ def batch_loss(
         sum of the device's losses in nats, divided by the number of characters of the whole batch,
         so that the parts of all devices add up to the mean.
     """
-    logits, recurrent = recipe.apply(parameters, inputs, recurrent, masks, labels)
+    # A network of both directions reads more characters than it predicts.
+    counted = {"count": targets.shape[1]} if recipe.model.direction == "both" else {}
+    logits, recurrent = recipe.apply(parameters, inputs, recurrent, masks, labels, **counted)
     return jnp.sum(cross_entropy(logits, targets.T)) / recipe.plan.characters_per_step, recurrent
 
 
@@ -133,6 +138,9 @@ def train_step(recipe: Recipe, state: TrainState, batch: Batch) -> tuple[TrainSt
     plan, mesh = recipe.plan, recipe.mesh
     key = jax.random.fold_in(random_key(plan.seed), batch.step)
     masks = dropout_masks(key, recipe.model, plan.batch_size)
+    if plan.gap_rate:
+        hidden = hide_parts(jax.random.fold_in(key, GAP_KEY), batch.inputs, plan.gap_rate)
+        batch = batch._replace(inputs=hidden)
     recurrent = reset_states(state.recurrent, batch.resets)
     loss, recurrent, gradients = batch_gradient(recipe, state.parameters, recurrent, batch, masks)
     norm = optax.tree.norm(gradients)

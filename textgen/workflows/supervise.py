@@ -11,6 +11,7 @@ import numpy as np
 from textgen.data.labels import PlacedLabels, SplitLabels
 from textgen.data.tokens import Tokens
 from textgen.errors import DivergedError, SettingError, StorageError
+from textgen.evaluation.missing import MissingEvaluator
 from textgen.evaluation.protocols import Evaluator, bits_per_character
 from textgen.generation.generator import Generator
 from textgen.generation.numpy_engine import NumpyEngine
@@ -127,7 +128,8 @@ def _train(
         yield report
         if report.validation_loss is not None:
             unsaved.append(metrics_row(report))
-            yield Sampled(_sample_line(trainer, record.config))
+            if record.config.settings.direction == "forward":
+                yield Sampled(_sample_line(trainer, record.config))
         stopping = report.step == stop_after or supervision.should_stop()
         leaving = stopping or trainer.is_over
         checkpoint = None
@@ -184,7 +186,9 @@ def make_trainer(
         SettingError: if the network or a batch cannot fit into memory, or there are fewer devices
             than the plan uses.
     """
-    evaluator = Evaluator(network_function(model), model, make_mesh(plan.devices, plan.batch_size))
+    mesh = make_mesh(plan.devices, plan.batch_size)
+    kind = MissingEvaluator if model.direction == "both" else Evaluator
+    evaluator = kind(network_function(model), model, mesh)
     of_training = placed = None
     if labels is not None and end_id is not None:
         of_training = labels.training

@@ -1,0 +1,105 @@
+"""The protocol `missing`: how well a network of both directions predicts one missing character."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec
+
+from textgen.data.labels import PlacedLabels
+from textgen.data.tokens import Tokens
+from textgen.data.vocabulary import UNKNOWN_ID
+from textgen.network.model import Apply, Parameters, zero_states
+from textgen.runtime.devices import DATA, replicated
+from textgen.settings import ModelSettings
+from textgen.training.loss import cross_entropy
+
+# Characters of a piece that are predicted, and that are read on either side of it.
+PIECE, AROUND = 256, 128
+# Most pieces of an evaluation during training, which are spread over the text.
+PART_PIECES = 64
+# Number of pieces that are read side by side.
+AT_ONCE = 32
+
+
+class Missing(NamedTuple):
+    """How well single missing characters are predicted.
+
+    Attributes:
+        nats: mean loss in nats per character.
+        right: share of characters whose likeliest prediction is right, in [0, 1].
+        characters: number of characters that were predicted.
+    """
+
+    nats: float
+    right: float
+    characters: int
+
+
+class MissingEvaluator:
+    """Measures how a network predicts each character from all others around it.
+
+    The text is read in pieces of 256 characters, each with the 128 characters before and behind it.
+    What lies beyond the text is read as unknown. The losses cannot be compared with those of a
+    network that reads forward, which knows one side alone.
+    """
+
+    def __init__(self, apply: Apply, settings: ModelSettings, mesh: Mesh) -> None:
+        self._settings, self._mesh = settings, mesh
+        everywhere, split = PartitionSpec(), PartitionSpec(DATA)
+
+        @jax.jit
+        @partial(
+            jax.shard_map,
+            mesh=mesh,
+            in_specs=(everywhere, split, split, split),
+            out_specs=everywhere,
+            check_vma=False,
+        )
+        def totals(parameters: Parameters, tokens: Any, scored: Any, labels: Any) -> jax.Array:
+            states = zero_states(settings, tokens.shape[0])
+            count = AROUND + PIECE - 1
+            logits, _ = apply(parameters, tokens, states, labels=labels, count=count)
+            logits, targets = logits[AROUND - 1 :], tokens[:, AROUND : AROUND + PIECE].T
+            nats = jnp.sum(cross_entropy(logits, targets) * scored.T)
+            right = jnp.sum((jnp.argmax(logits, axis=-1) == targets) * scored.T)
+            return jax.lax.psum(jnp.stack([nats, right]), DATA)
+
+        self._totals = totals
+
+    def part(
+        self, parameters: Parameters, tokens: Tokens, labels: PlacedLabels | None = None
+    ) -> float:
+        """Return the loss on a part of a text: 64 pieces spread over it, in nats per character."""
+        begins = np.arange(0, len(tokens), PIECE)
+        chosen = np.unique(np.linspace(0, len(begins) - 1, PART_PIECES).astype(int))
+        measured = [*self._measure(parameters, tokens, begins[chosen], labels)]
+        return measured[-1].nats
+
+    def whole(
+        self, parameters: Parameters, tokens: Tokens, labels: PlacedLabels | None = None
+    ) -> Iterator[Missing]:
+        """Measure a whole text, and yield the result for what was read so far again and again."""
+        yield from self._measure(parameters, tokens, np.arange(0, len(tokens), PIECE), labels)
+
+    def _measure(
+        self, parameters: Parameters, tokens: Tokens, begins: Any, labels: PlacedLabels | None
+    ) -> Iterator[Missing]:
+        parameters = jax.device_put(parameters, replicated(self._mesh))
+        rows = -(-AT_ONCE // self._mesh.size) * self._mesh.size
+        total, characters = np.zeros(2), 0
+        for at in range(0, len(begins), rows):
+            here = begins[at : at + rows]
+            idle = np.full(rows - len(here), len(tokens) + AROUND)
+            index = np.append(here, idle)[:, None] + np.arange(-AROUND, PIECE + AROUND)
+            is_inside = (index >= 0) & (index < len(tokens))
+            inside = np.clip(index, 0, len(tokens) - 1)
+            ids = np.where(is_inside, tokens[inside].astype(np.int32), UNKNOWN_ID)
+            scored = is_inside[:, AROUND : AROUND + PIECE]
+            given = None if labels is None else labels.at(inside)
+            total += np.asarray(self._totals(parameters, ids, scored, given), np.float64)
+            characters += int(scored.sum())
+            yield Missing(float(total[0] / characters), float(total[1] / characters), characters)
