@@ -23,15 +23,19 @@ from textgen.errors import SettingError, TextgenWarning
 from textgen.generation.endings import EndFinder, FinishReason
 from textgen.generation.engine import Engine, Standing
 from textgen.generation.filters import Draws, temperatures_between
+from textgen.generation.learning import SETTINGS as LEARNING
+from textgen.generation.learning import Learnt, Lesson, TextLearner
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.generation.sampler import Sampler
 from textgen.network.inference import States
+from textgen.network.parameters import Arrays
 from textgen.settings import (
     MAX_LENGTH,
     MAX_SEED,
     MAX_WINDOW,
     PROMPT_UNKNOWN,
     TEXT_UNKNOWN,
+    LearningSettings,
     OnUnknown,
     SamplingSettings,
     check_number,
@@ -180,11 +184,14 @@ class Generator:
         """
         self.labels, self._relabel = labels or {}, relabel
         self.label_fields = tuple(label_fields)
-        self.reader = reader
+        self.reader = self._origin = self._trained = reader
         self.engine: Engine = engine or reader
         self.vocabulary = vocabulary
         self._start, self._training, self._normalization = start, training, normalization
         self._sampler: Sampler | None = None
+        # What was learnt, and the weights that are in use in place of the trained ones.
+        self._lesson: Lesson | None = None
+        self._weights: Arrays | None = None
         # Computes the state after the text given out; None if the state is settled.
         self._unsettled: Callable[[], GenerationState] | None = None
         nothing = np.zeros(0, np.int32)
@@ -236,6 +243,64 @@ class Generator:
             return
         self.settle()  # with the engine that has written
         self.labels, self.reader, self.engine = self._relabel(asked)
+        self._trained = self.reader
+        self.use_weights(self._weights)
+
+    def use_weights(self, weights: Arrays | None) -> None:
+        """Read and write with other weights from here on. The state is kept.
+
+        Args:
+            weights: arrays of the network by name, as a `TextLearner` has learnt them from the
+                weights that this generator began with; None for those that it was trained with.
+        """
+        if weights is None and self._weights is None:
+            return
+        self.settle()  # with the engine that has written
+        self._weights, trained = weights, self._trained.parameters
+        found = dict(trained)
+        for name, array in (weights or {}).items():
+            # A label is a difference of some weights.
+            same = trained[name] is self._origin.parameters[name]
+            found[name] = array if same else array + (trained[name] - self._origin.parameters[name])
+        engine = NumpyEngine(self.reader.settings, found)
+        is_alone = self.engine is self.reader
+        self.engine = engine if is_alone else type(self.engine)(engine.settings, found)
+        self.reader = engine
+
+    def learn(self, text: str, on_unknown: OnUnknown = PROMPT_UNKNOWN) -> Learnt:
+        """Read text and learn from it: the weights move towards predicting such text.
+
+        Texts that are learnt one after the other are one text. The last characters, which fill no
+        whole segment of 20, are learnt with the text that follows. The first call starts JAX, which
+        takes a few seconds. What was learnt is not part of `state`: to come back to the weights
+        before, `fork` first.
+
+        Args:
+            text: the text.
+            on_unknown: what to do with characters that the model does not know.
+
+        Returns:
+            What was learnt so far, and how well the text was predicted before it was learnt.
+
+        Raises:
+            UnknownCharacterError: as `feed`.
+            UsageError: if the training text was not kept, which learning needs.
+        """
+        tokens = self.encode(text, on_unknown)
+        if self._lesson is None:
+            learner = self.learner()
+            self._lesson = Lesson(learner, self.start, learner.trained)
+        self._lesson = self._lesson.followed_by(tokens)
+        self.use_weights(self._lesson.learnt.arrays())
+        self.read_start()
+        self.feed_tokens(tokens)
+        return self._lesson.learnt
+
+    def learner(self, settings: LearningSettings = LEARNING) -> TextLearner:
+        """Start JAX and return what learns with this network; see `TextLearner`."""
+        return TextLearner(
+            self.reader.settings, self._origin.parameters, self._training(), settings
+        )
 
     def sampler(self, settings: SamplingSettings) -> Sampler:
         """Return settings made ready for this model. Those of the last call are remembered.
@@ -361,7 +426,12 @@ class Generator:
     def read_start(self) -> None:
         """Read the start of a text, unless something was read or written before."""
         if not self._state.characters:
-            self.feed_tokens(self.vocabulary.encode_start(self._start))
+            self.feed_tokens(self.start)
+
+    @property
+    def start(self) -> NDArray[np.int32]:
+        """The id that is read before a text, int32 [1]."""
+        return self.vocabulary.encode_start(self._start)
 
 
 class _Writing:

@@ -7,7 +7,7 @@ text again on the same machine gives the same bytes.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,3 +183,24 @@ class TextLearner:
             states, nats = self._online.read(weights, states, segment)
             losses.append(nats)
         return float(np.mean(losses))
+
+
+class Lesson(NamedTuple):
+    """A text that is learnt piece by piece.
+
+    Attributes:
+        learner: what learns it.
+        tokens: ids of the text so far, int32 [N]. The first one is only read.
+        learnt: what was learnt of it.
+    """
+
+    learner: TextLearner
+    tokens: NDArray[np.int32]
+    learnt: Learnt
+
+    def followed_by(self, tokens: NDArray[np.int32]) -> "Lesson":
+        """Return the text with more characters, int32 [T], after its whole segments are learnt."""
+        tokens, learnt = np.concatenate([self.tokens, tokens]), self.learnt
+        for each in self.learner.learn(tokens, learnt):
+            learnt = each
+        return Lesson(self.learner, tokens, learnt)

@@ -15,12 +15,16 @@ from textgen.settings import ModelSettings
 
 
 class NumpyEngine:
-    """A network that reads and writes with NumPy; see `Engine`."""
+    """A network that reads and writes with NumPy; see `Engine`.
+
+    Attributes:
+        parameters: arrays of the network by name.
+    """
 
     piece = 512
 
     def __init__(self, settings: ModelSettings, parameters: Arrays) -> None:
-        self.settings = settings
+        self.settings, self.parameters = settings, parameters
         self._prepared = prepare_parameters(parameters)
 
     def zero_states(self) -> States:
