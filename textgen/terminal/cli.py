@@ -30,6 +30,7 @@ from textgen.terminal.commands.options import option_name
 from textgen.terminal.commands.plot import plot
 from textgen.terminal.commands.refusals import refusal
 from textgen.terminal.commands.repl import repl
+from textgen.terminal.commands.restore import restore
 from textgen.terminal.commands.runs import info, runs, verify
 from textgen.terminal.commands.sample import sample
 from textgen.terminal.commands.score import score
@@ -88,6 +89,7 @@ COMMANDS = (
     evaluate,
     plot,
     repl,
+    restore,
     info,
     runs,
     verify,

@@ -22,7 +22,7 @@ LEGEND = "below each character: its surprise in bits (. is less than 1, + is 10 
 def format_text(text: str, bits: Sequence[float], columns: int | None, *, colours: int) -> str:
     """Write a text with its surprise, without a legend; see `format_surprise`."""
     lines = _marked if not colours else _coloured
-    return "\n".join(line for row in _rows(text, bits, columns) for line in lines(row, colours))
+    return "\n".join(line for row in rows_of(text, bits, columns) for line in lines(row, colours))
 
 
 def format_legend(columns: int | None, *, colours: int) -> str:
@@ -76,7 +76,7 @@ def mark(surprise: float) -> str:
 Row = list[tuple[str, float]]
 
 
-def _rows(text: str, bits: Sequence[float], columns: int | None) -> Iterator[Row]:
+def rows_of(text: str, bits: Sequence[float], columns: int | None) -> Iterator[Row]:
     """Yield the lines to show: what is shown of each character, and its surprise."""
     row, taken, begin = Row(), 0, 0
     for piece in breakable(text):
