@@ -244,7 +244,8 @@ class Generator:
         self.settle()  # with the engine that has written
         self.labels, self.reader, self.engine = self._relabel(asked)
         self._trained = self.reader
-        self.use_weights(self._weights)
+        if self._weights is not None:
+            self._put_weights(self._weights)
 
     def use_weights(self, weights: Arrays | None) -> None:
         """Read and write with other weights from here on. The state is kept.
@@ -253,9 +254,11 @@ class Generator:
             weights: arrays of the network by name, as a `TextLearner` has learnt them from the
                 weights that this generator began with; None for those that it was trained with.
         """
-        if weights is None and self._weights is None:
-            return
-        self.settle()  # with the engine that has written
+        if weights is not self._weights:
+            self.settle()  # with the engine that has written
+            self._put_weights(weights)
+
+    def _put_weights(self, weights: Arrays | None) -> None:
         self._weights, trained = weights, self._trained.parameters
         found = dict(trained)
         for name, array in (weights or {}).items():
@@ -291,16 +294,17 @@ class Generator:
             learner = self.learner()
             self._lesson = Lesson(learner, self.start, learner.trained)
         self._lesson = self._lesson.followed_by(tokens)
-        self.use_weights(self._lesson.learnt.arrays())
+        self.use_weights(self._lesson.learnt.arrays)
         self.read_start()
         self.feed_tokens(tokens)
         return self._lesson.learnt
 
-    def learner(self, settings: LearningSettings = LEARNING) -> TextLearner:
+    def learner(
+        self, settings: LearningSettings = LEARNING, check: Callable[[], None] = lambda: None
+    ) -> TextLearner:
         """Start JAX and return what learns with this network; see `TextLearner`."""
-        return TextLearner(
-            self.reader.settings, self._origin.parameters, self._training(), settings
-        )
+        network = self.reader.settings, self._origin.parameters
+        return TextLearner(*network, self._training(), settings, check)
 
     def sampler(self, settings: SamplingSettings) -> Sampler:
         """Return settings made ready for this model. Those of the last call are remembered.

@@ -4,9 +4,11 @@ What it has learnt is a function of the text and of the number of segments alone
 text again on the same machine gives the same bytes.
 """
 
+import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,9 +63,18 @@ class Learnt:
         """Surprise of a character to the network that does not learn, in bits."""
         return self.trained_nats / math.log(2) / max(self.characters, 1)
 
+    @cached_property
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Return the parameters as arrays of NumPy."""
+        """The parameters as arrays of NumPy."""
         return {name: np.asarray(array) for name, array in self.weights.items()}
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the weights, in hexadecimal."""
+        digest = hashlib.sha256()
+        for _, array in sorted(self.arrays.items()):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     @property
     def nbytes(self) -> int:
@@ -85,6 +96,7 @@ class TextLearner:
         parameters: Arrays,
         training: Tokens | None,
         settings: LearningSettings = SETTINGS,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare to learn.
 
@@ -94,6 +106,7 @@ class TextLearner:
             training: ids of the training text, [N], which say how far each weight may move; None if
                 it was not kept.
             settings: how to learn.
+            check: function that is called now and then, and may raise an error to end this.
 
         Raises:
             UsageError: if the training text was not kept, or JAX cannot start.
@@ -108,7 +121,7 @@ class TextLearner:
         self._learner = Learner(settings.learning_rate, settings.decay)
         self._online = OnlineTraining(network_function(model), model, settings.segment)
         weights = {name: np.asarray(array) for name, array in parameters.items()}
-        self._roots = self._online.roots(weights, training)
+        self._roots = self._online.roots(weights, training, check)
         zero = zero_states(model, 1)
         self.trained = Learnt(0, 0, 0.0, 0.0, 0, weights, zero, zero, 0.0)
 
@@ -152,7 +165,7 @@ class TextLearner:
             excess=max(learnt.excess + found - expected, 0.0),
         )
         is_sound = math.isfinite(after.excess) and all(
-            np.isfinite(array).all() for array in after.arrays().values()
+            np.isfinite(array).all() for array in after.arrays.values()
         )
         if is_sound and after.excess <= MOST_EXCESS:
             return after

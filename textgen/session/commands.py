@@ -14,6 +14,7 @@ from textgen.session.file_commands import FILE_COMMANDS
 from textgen.session.help import TOPICS, explain, list_commands
 from textgen.session.kept_commands import KEPT_COMMANDS
 from textgen.session.label_commands import LABEL_COMMANDS
+from textgen.session.learning_commands import LEARNING_COMMANDS
 from textgen.session.messages import Message, Reply
 from textgen.session.setting_commands import SETTING_COMMANDS
 from textgen.session.tree_commands import TREE_COMMANDS
@@ -50,6 +51,7 @@ COMMANDS: dict[str, Command] = {
         *TREE_COMMANDS,
         *SETTING_COMMANDS,
         *LABEL_COMMANDS,
+        *LEARNING_COMMANDS,
         *FILE_COMMANDS,
         *KEPT_COMMANDS,
         Command(

@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 
 from textgen.data.labels import fitting_labels
 from textgen.data.vocabulary import END
-from textgen.errors import TextgenError
+from textgen.errors import TextgenError, UsageError
 from textgen.generation.generator import GenerationState, Generator, Piece
+from textgen.generation.learning import Learnt
 from textgen.generation.next_words import NextWord, next_words, unfinished_word
 from textgen.session.copy_finder import CopyFinder
+from textgen.session.learning import Learning, lesson, lesson_with
 from textgen.session.loaded_model import LoadedModel
-from textgen.session.prefill import Work, join_text, parts_of, read_typed, reread
+from textgen.session.prefill import T, Work, join_text, parts_of, read_typed, reread
 from textgen.session.session_file import SavedSession, SavedTurn
 from textgen.session.turn_tree import Tree, Turn
-from textgen.settings import MAX_SEED, PROMPT_UNKNOWN, OnUnknown, SamplingSettings
+from textgen.settings import MAX_SEED, PROMPT_UNKNOWN, LearningSettings, OnUnknown, SamplingSettings
 
 # Most characters of an alternative: a whole turn of the usual length.
 ALTERNATIVE_LENGTH = 300
@@ -53,6 +55,9 @@ class Conversation:
         alternatives: the alternatives that were written last.
         copies: finds what the model has copied from its training text.
         exported: SHA-256 of what /export has written, for the SHA-256 of the path of each file.
+        learning: what the network learns with; None if it has learnt nothing.
+        learns: whether the network learns from the next turn.
+        in_use: what was learnt before the current turn was written; None for nothing.
     """
 
     def __init__(
@@ -87,6 +92,10 @@ class Conversation:
         self._writings = 0
         self.copies = CopyFinder(model, self.generator.vocabulary)
         self.exported: dict[str, str] = {}
+        self.learning: Learning | None = None
+        self.learns = False
+        self._notes: list[str] = []
+        self.in_use: Learnt | None = None
 
     @property
     def seed(self) -> int:
@@ -99,9 +108,11 @@ class Conversation:
         self.go(self.tree.current)
 
     def go(self, turn: Turn) -> None:
-        """Go to a turn."""
+        """Go to a turn, and bring back the weights that it was written with."""
+        self._use(_result(self.recall(turn)))
         self.tree.go(turn)
         self.generator.state = replace(turn.after, seed=self._seed)
+        self._study()
 
     def continue_text(self, text: str) -> Work[None]:
         """Read a text and continue it, as a new turn.
@@ -114,6 +125,7 @@ class Conversation:
         parent, rule = self.tree.current, self.on_unknown
         self.generator.encode(text, rule)  # an error before anything is read
         try:
+            learnt = yield from self._learn(parent, text)
             read = yield from read_typed(self.generator, parent, text, rule, self._seed)
         except GeneratorExit:
             self.go(parent)
@@ -121,7 +133,8 @@ class Conversation:
         prompted = self.generator.settle()
         labels = self.generator.labels
         turn = Turn(0, parent, text, read, "", "", rule, prompted, prompted, labels=labels)
-        yield from self._write(turn, self.length, self.tree.add)
+        turn = replace(turn, learns=self.learns, learnt=learnt)
+        yield from self._write(turn, self.length, self._add)
 
     def regenerate(self) -> Iterator[str]:
         """Write the last turn again, as another turn after its parent.
@@ -130,7 +143,7 @@ class Conversation:
             Pieces of text as they are written.
         """
         turn = yield from self._prompted(self.tree.current)
-        yield from self._write(turn, self.length, self.tree.add)
+        yield from self._write(turn, self.length, self._add)
 
     def write_alternatives(self, count: int) -> Iterator[Turn | None]:
         """Write alternatives to the last turn, which do not become turns of the text.
@@ -154,8 +167,12 @@ class Conversation:
             self.go(here)
 
     def _prompted(self, turn: Turn) -> Work[Turn]:
-        """Return a turn whose typed text was read with the labels that are set now."""
-        if turn.labels == self.generator.labels or turn.parent is None:
+        """Return a turn whose typed text was read with what is set and was learnt by now."""
+        learnt = turn.learnt
+        if self.learns and turn.learns and turn.parent is not None:
+            learnt = yield from self._learn(turn.parent, turn.typed, learnt)
+        is_same = turn.labels == self.generator.labels and learnt == turn.learnt
+        if is_same or turn.parent is None:
             return turn
         read = yield from read_typed(
             self.generator,
@@ -166,7 +183,98 @@ class Conversation:
             begins=turn.begins,
         )
         prompted, labels = self.generator.settle(), self.generator.labels
-        return replace(turn, read=read, prompted=prompted, labels=labels)
+        return replace(turn, read=read, prompted=prompted, labels=labels, learnt=learnt)
+
+    def _add(self, turn: Turn) -> None:
+        self.tree.add(turn)
+        self._study()
+
+    def start_learning(
+        self, settings: LearningSettings | None = None, *, waits: bool = False
+    ) -> None:
+        """Learn from the next turn on. What learns is made ready in the background.
+
+        Args:
+            settings: how to learn; None to go on as before.
+            waits: whether each turn waits until everything is learnt.
+
+        Raises:
+            UsageError: if the run has not kept its training text.
+        """
+        if self.model.training_tokens() is None:
+            raise UsageError(
+                f"the run {self.model.name!r} has not kept its training text, which learning needs"
+            )
+        if self.learning is None or self.learning.problem:
+            self.learning = self._new_learning(self.model, settings)
+        self.learning.waits, self.learns = waits, True
+
+    @staticmethod
+    def _new_learning(model: LoadedModel, settings: LearningSettings | None) -> Learning:
+        return Learning(model.generator(seed=0).learner, settings or LearningSettings())
+
+    def take_notes(self) -> list[str]:
+        """Return what happened to the learning since the last call, in words."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def close(self) -> None:
+        """End the learning in the background."""
+        if self.learning is not None:
+            self.learning.close()
+
+    def lesson(self, turn: Turn, *, is_kept: bool = False) -> NDArray[np.int32]:
+        """Return the ids of the text that leads to a turn, as far as the network learns it."""
+        return lesson(self.generator, turn.path(), is_kept=is_kept)
+
+    def recall(self, turn: Turn) -> Work[Learnt | None]:
+        """Return what had been learnt when a turn was written; None for nothing.
+
+        What is not kept in memory any more is learnt again.
+        """
+        if self.learning is None or not turn.learnt:
+            return None
+        return (yield from self.learning.recall(self.lesson(turn), turn.learnt))
+
+    def missing(self, turn: Turn) -> int:
+        """Return how many characters must be learnt again for the weights of a turn."""
+        if self.learning is None or not turn.learnt:
+            return 0
+        found = self.learning.weights.find(self.lesson(turn), turn.learnt)
+        return (turn.learnt - found.segments) * self.learning.learner.segment
+
+    def _learn(self, parent: Turn, text: str, least: int = 0) -> Work[int]:
+        """Learn a text that is typed after a turn, and read and write with what was learnt.
+
+        Returns:
+            The number of segments that the weights in use have learnt.
+        """
+        least = max(parent.learnt, least)
+        if not self.learns or self.learning is None:
+            return least
+        tokens = lesson_with(self.generator, parent, text, self.on_unknown)
+        try:
+            learnt = yield from self.learning.advance(tokens, least)
+        except TextgenError as error:
+            self.learns = False
+            self._notes.append(f"learning is off: {error}")
+            return least
+        if learnt is None:
+            self._notes.append("the network is not ready to learn yet; it wrote this without")
+            return least
+        self._use(learnt)
+        return learnt.segments
+
+    def _use(self, learnt: Learnt | None) -> None:
+        """Read and write with what was learnt; None for the trained network."""
+        self.in_use = learnt if learnt is not None and learnt.segments else None
+        self.generator.use_weights(self.in_use.arrays if self.in_use is not None else None)
+
+    def _study(self) -> None:
+        """Learn in the background what leads to the current turn, and then what it wrote."""
+        turn = self.tree.current
+        if self.learns and self.learning is not None and turn.learns:
+            self.learning.study(self.lesson(turn), self.lesson(turn, is_kept=True))
 
     def pick(self, alternative: Turn) -> None:
         """Make an alternative a turn of the text, and go to it."""
@@ -248,12 +356,43 @@ class Conversation:
         """
         generator = model.generator(seed=self._seed)
         generator.sampler(self.settings)
+        learning = self.learning and self._new_learning(model, self.learning.settings)
         turns = [replace(turn, on_unknown=self.on_unknown) for turn in self._saved_turns()]
-        tree = yield from reread(generator, turns)
+        tree = yield from self._reread(generator, turns, learning)
         generator.use_labels(fitting_labels(generator.label_fields, self.generator.labels))
         self._complete(tree, self.tree.names, self.tree.visited, self.tree.current.number)
         self.model, self.copies = model, CopyFinder(model, generator.vocabulary)
+        self._replace_learning(learning)
         self._put(generator, tree)
+
+    def _reread(
+        self, generator: Generator, turns: Sequence[SavedTurn], learning: Learning | None
+    ) -> Work[Tree]:
+        """Read turns again as `reread` does, and learn what had been learnt."""
+
+        def learn(parent: Turn, turn: SavedTurn) -> Work[int]:
+            learnt = None
+            if learning is not None and turn.learnt:
+                typed = turn.typed if turn.learns else ""
+                tokens = lesson_with(generator, parent, typed, turn.on_unknown)
+                learnt = yield from learning.recall(tokens, turn.learnt)
+            generator.use_weights(learnt.arrays if learnt is not None else None)
+            return learnt.segments if learnt is not None else 0
+
+        try:
+            return (yield from reread(generator, turns, learn))
+        except (GeneratorExit, TextgenError):
+            if learning is not None and learning is not self.learning:
+                learning.close()
+            raise
+
+    def _replace_learning(self, learning: Learning | None) -> None:
+        if learning is not self.learning:
+            self.close()
+        if learning is not None and self.learning is not None:
+            learning.waits = self.learning.waits
+        self.learning = learning
+        self.learns = self.learns and learning is not None
 
     def saved(self) -> SavedSession:
         """Return the session as it is saved."""
@@ -272,7 +411,14 @@ class Conversation:
             visited=dict(self.tree.visited),
             exported=dict(self.exported),
             labels=self.generator.labels,
+            learning=self.learning.settings if self.learning is not None else None,
+            learns=self.learns,
+            learnt_weights=self.learnt_weights(),
         )
+
+    def learnt_weights(self) -> str:
+        """Return the SHA-256 of what was learnt, in hexadecimal; empty if that is nothing."""
+        return self.in_use.sha256 if self.in_use is not None else ""
 
     def _saved_turns(self) -> list[SavedTurn]:
         return [
@@ -286,6 +432,8 @@ class Conversation:
                 turn.begins,
                 turn.ended,
                 turn.labels,
+                turn.learns,
+                turn.learnt,
             )
             for turn in self.tree.turns
             if turn.parent is not None
@@ -300,13 +448,18 @@ class Conversation:
         """
         generator = self.model.generator(seed=saved.seed)
         generator.sampler(saved.settings)
-        tree = yield from reread(generator, saved.turns)
+        learning = self.learning
+        if saved.learning is not None and (learning is None or learning.settings != saved.learning):
+            learning = self._new_learning(self.model, saved.learning)
+        tree = yield from self._reread(generator, saved.turns, learning)
         generator.use_labels(fitting_labels(generator.label_fields, saved.labels))
         self._complete(tree, saved.names, saved.visited, saved.current)
         self.settings, self.length = saved.settings, saved.length
         self.on_unknown = saved.on_unknown
         self._seed, self._writings = saved.seed, saved.writings
         self.exported = {**saved.exported, **self.exported}
+        self._replace_learning(learning)
+        self.learns = learning is not None and (self.learns or saved.learns)
         self._put_after(generator, tree)
 
     @staticmethod
@@ -357,13 +510,13 @@ class Conversation:
         return next_words(generator, count, stem, COMPLETION_SECONDS)
 
 
-def _result(work: Work[Turn]) -> Turn:
+def _result(work: Work[T]) -> T:
     """Run out a piece of work, and return its result."""
     while True:
         try:
             next(work)
         except StopIteration as done:
-            found: Turn = done.value
+            found: T = done.value
             return found
 
 

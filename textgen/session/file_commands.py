@@ -53,6 +53,8 @@ def restore(state: SessionState, saved: SavedSession, what: str) -> Replies[Repl
         UsageError: if the model cannot write with its settings, or does not know a character.
     """
     conversation = state.conversation
+    if any(turn.learnt for turn in saved.turns):
+        yield Message("learning again what was learnt; Ctrl-C stops it")
     yield from conversation.restore(saved)
     if saved.weights != conversation.model.sha256:
         run, step = shown_name(conversation.model.name), conversation.model.step
@@ -60,6 +62,11 @@ def restore(state: SessionState, saved: SavedSession, what: str) -> Replies[Repl
             "the session was saved with another model, "
             f"{shown_name(saved.run)} at step {saved.step}; "
             f"the session continues with {run} at step {step}"
+        )
+    elif saved.learnt_weights != conversation.learnt_weights():
+        yield Message(
+            "what was learnt differs in the last digits from what was saved, since this machine "
+            "or its version of JAX is another one"
         )
     turn = conversation.tree.current
     # On a terminal the end of the text follows.

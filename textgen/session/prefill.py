@@ -1,7 +1,7 @@
 """Reading text into a model in small parts, so that a session can be interrupted meanwhile."""
 
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as Steps
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import TypeVar
@@ -67,13 +67,23 @@ def read_typed(
     Raises:
         UnknownCharacterError: if a character is unknown and the rule is `error`.
     """
-    text = join_text(generator, parent, text, is_begun=bool(text))
-    tokens = generator.encode(text, rule)
+    tokens = typed_tokens(generator, parent, text, rule)
     generator.state = replace(parent.after, seed=seed)
     if begins and text:
         generator.read_start()
     yield from _feed(generator, tokens)
     return generator.vocabulary.decode(tokens)
+
+
+def typed_tokens(
+    generator: Generator, parent: Turn, text: str, rule: OnUnknown
+) -> NDArray[np.int32]:
+    """Return the ids that the model reads of a text that is typed after a turn, int32 [T].
+
+    Raises:
+        UnknownCharacterError: if a character is unknown and the rule is `error`.
+    """
+    return generator.encode(join_text(generator, parent, text, is_begun=bool(text)), rule)
 
 
 def _feed(generator: Generator, tokens: NDArray[np.int32]) -> Iterator[str]:
@@ -105,12 +115,23 @@ def parts_of(count: int) -> Iterator[slice]:
             size = max(size // 2, 1)
 
 
-def reread(generator: Generator, turns: Sequence[SavedTurn]) -> Work[Tree]:
+def _learn_nothing(parent: Turn, turn: SavedTurn) -> Work[int]:
+    yield from ()
+    return 0
+
+
+def reread(
+    generator: Generator,
+    turns: Sequence[SavedTurn],
+    learn: Callable[[Turn, SavedTurn], Work[int]] = _learn_nothing,
+) -> Work[Tree]:
     """Read the turns of a saved session again.
 
     Args:
         generator: generator that has read nothing yet.
         turns: saved turns, each after its parent.
+        learn: makes the generator read and write with the weights of a turn that follows another,
+            and returns the number of segments that they have learnt.
 
     Returns:
         The tree of turns, with the states that they had when the model wrote them.
@@ -122,6 +143,7 @@ def reread(generator: Generator, turns: Sequence[SavedTurn]) -> Work[Tree]:
     for turn in turns:
         parent, rule = tree.turns[turn.parent], turn.on_unknown
         generator.use_labels(fitting_labels(generator.label_fields, turn.labels))
+        learnt = yield from learn(parent, turn)
         read = yield from read_typed(
             generator, parent, turn.typed, rule, turn.seed, begins=turn.begins
         )
@@ -144,6 +166,8 @@ def reread(generator: Generator, turns: Sequence[SavedTurn]) -> Work[Tree]:
                 ended=turn.ended,
                 finish=finish,
                 labels=generator.labels,
+                learns=turn.learns,
+                learnt=learnt,
             )
         )
         yield ""

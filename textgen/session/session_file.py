@@ -9,9 +9,18 @@ from typing import Any, get_args
 from textgen.data.labels import LabelShares
 from textgen.errors import DamagedError, SettingError, UsageError, storage_errors
 from textgen.runs.files import decode_json, encode_json, read_bytes, replace_file
-from textgen.settings import MAX_LENGTH, MAX_SEED, OnUnknown, SamplingSettings, check_number
+from textgen.settings import (
+    MAX_LENGTH,
+    MAX_SEED,
+    LearningSettings,
+    OnUnknown,
+    SamplingSettings,
+    check_number,
+)
 
 KIND = "textgen session"
+# Entries of a session and of a turn that are left out where they are empty.
+OPTIONAL = ("labels", "learning", "learns", "learnt", "learnt_weights")
 FORMAT = 2
 # Largest file of a session: about ten million characters, each of which may take six bytes.
 MAX_BYTES = 2**26
@@ -34,6 +43,8 @@ class SavedTurn:
             did not in sessions of the first format.
         ended: whether the model wrote the end of a document after the text.
         labels: shares of the labels that the turn was read and written with.
+        learns: whether the network learns from the turn.
+        learnt: number of segments that it had learnt when it read and wrote the turn.
     """
 
     parent: int
@@ -45,6 +56,8 @@ class SavedTurn:
     begins: bool = False
     ended: bool = False
     labels: LabelShares = field(default_factory=dict)
+    learns: bool = False
+    learnt: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,9 @@ class SavedSession:
         visited: for the number of a turn, the number of the next turn that was visited last.
         exported: SHA-256 of what /export has written, for the SHA-256 of the path of each file.
         labels: shares of the labels that are set.
+        learning: how the network learns from the turns; None if it has learnt from none.
+        learns: whether it learns from the next turn too.
+        learnt_weights: SHA-256 of what it has learnt at the current turn; empty if that is nothing.
     """
 
     run: str
@@ -82,6 +98,9 @@ class SavedSession:
     visited: Mapping[int, int]
     exported: Mapping[str, str] = field(default_factory=dict)
     labels: LabelShares = field(default_factory=dict)
+    learning: LearningSettings | None = None
+    learns: bool = False
+    learnt_weights: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the file without its checksum."""
@@ -94,14 +113,17 @@ class SavedSession:
             "seed": self.seed,
             "on_unknown": self.on_unknown,
             "writings": self.writings,
-            "turns": [_without_empty(asdict(turn), "labels") for turn in self.turns],
+            "turns": [_without_empty(asdict(turn), *OPTIONAL) for turn in self.turns],
             "current": self.current,
             "names": dict(self.names),
             "visited": sorted(self.visited.items()),
             "exported": dict(self.exported),
             "labels": self.labels,
+            "learning": self.learning and self.learning.to_json(),
+            "learns": self.learns,
+            "learnt_weights": self.learnt_weights,
         }
-        return _without_empty(content, "labels")
+        return _without_empty(content, *OPTIONAL)
 
     @classmethod
     def from_json(cls, path: Path, content: Mapping[str, Any]) -> "SavedSession":
@@ -122,6 +144,7 @@ class SavedSession:
             names = _checked("names", content["names"], dict)
             visited = _checked("visited", content["visited"], list)
             exported = _checked("exported", content.get("exported", {}), dict)
+            learning = content.get("learning")
             session = cls(
                 run=model["run"],
                 step=model["step"],
@@ -137,6 +160,9 @@ class SavedSession:
                 visited=dict(visited),
                 exported=exported,
                 labels=content.get("labels", {}),
+                learning=None if learning is None else LearningSettings.from_json(learning),
+                learns=content.get("learns", False),
+                learnt_weights=content.get("learnt_weights", ""),
             )
             session.check()
         except (KeyError, TypeError, ValueError, RecursionError, SettingError) as error:
@@ -151,7 +177,17 @@ class SavedSession:
             SettingError: if a number is out of range or a value has the wrong type.
         """
         check_number("length", self.length, 1, MAX_LENGTH, whole=True)
-        for text in (self.run, self.weights, *self.names, *self.exported, *self.exported.values()):
+        _checked("learns", self.learns, bool)
+        if self.learning is None and (self.learns or any(turn.learnt for turn in self.turns)):
+            raise SettingError("learning", None, "present in a session that learns")
+        for text in (
+            self.run,
+            self.weights,
+            self.learnt_weights,
+            *self.names,
+            *self.exported,
+            *self.exported.values(),
+        ):
             _checked("text", text, str)
         numbers = [("step", self.step), ("writings", self.writings), ("seed", self.seed)]
         for number, turn in enumerate(self.turns, 1):
@@ -162,6 +198,8 @@ class SavedSession:
             _checked("begins", turn.begins, bool)
             _checked("ended", turn.ended, bool)
             _check_labels(turn.labels)
+            _checked("learns", turn.learns, bool)
+            check_number("learnt", turn.learnt, 0, MAX_LENGTH, whole=True)
         _check_labels(self.labels)
         for name, value in numbers:
             check_number(name, value, 0, MAX_SEED, whole=True)
@@ -177,9 +215,9 @@ class SavedSession:
                 raise SettingError("on_unknown", rule, "a rule that this textgen knows")
 
 
-def _without_empty(content: dict[str, Any], name: str) -> dict[str, Any]:
-    """Leave out an entry that is empty."""
-    return {key: value for key, value in content.items() if key != name or value}
+def _without_empty(content: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Leave out those of some entries that are empty."""
+    return {key: value for key, value in content.items() if key not in names or value}
 
 
 def _check_labels(labels: Any) -> None:

@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from textgen.session.arguments import count_turns, did_you_mean
 from textgen.session.command import Command, SessionState
 from textgen.session.messages import Message, Reply
-from textgen.session.turn_tree import draw_tree, shown_name
+from textgen.session.turn_tree import Turn, draw_tree, shown_name
+
+
+def _recall(state: SessionState, turn: Turn) -> Iterator[Reply]:
+    """Learn again what the weights of a turn had learnt, if they are not kept in memory."""
+    conversation = state.conversation
+    missing = conversation.missing(turn)
+    if missing:
+        yield Message(f"learning {missing:,} characters again; Ctrl-C stops it")
+    yield from conversation.recall(turn)
 
 
 def undo(state: SessionState, rest: str) -> Iterator[Reply]:
@@ -13,6 +22,7 @@ def undo(state: SessionState, rest: str) -> Iterator[Reply]:
     conversation = state.conversation
     parent = conversation.tree.current.parent
     if parent is not None:
+        yield from _recall(state, parent)
         conversation.go(parent)
         yield Message(f"undid the last turn; {count_turns(len(parent.path()))} left")
     elif conversation.go_to_earlier_text():
@@ -26,6 +36,7 @@ def redo(state: SessionState, rest: str) -> Iterator[Reply]:
     conversation = state.conversation
     following = conversation.tree.next()
     if following is not None:
+        yield from _recall(state, following)
         conversation.go(following)
         yield Message(state.position())
     elif conversation.go_to_later_text():
@@ -63,6 +74,7 @@ def goto(state: SessionState, rest: str) -> Iterator[Reply]:
             else "/goto takes the name or the number of a turn, as in /goto 2"
         )
         return
+    yield from _recall(state, turn)
     state.conversation.go(turn)
     yield Message(state.position())
 

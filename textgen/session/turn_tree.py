@@ -36,6 +36,8 @@ class Turn:
             model may know no end of a document.
         begins: whether the start of a text was read before the typed text, if nothing else was.
         labels: shares of the labels that it was read and written with.
+        learns: whether the network learns from it.
+        learnt: number of segments that the network had learnt when it read and wrote it.
     """
 
     number: int
@@ -53,6 +55,8 @@ class Turn:
     ended: bool = False
     begins: bool = True
     labels: LabelShares = field(default_factory=dict)
+    learns: bool = False
+    learnt: int = 0
 
     @property
     def text(self) -> str:

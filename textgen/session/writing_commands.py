@@ -9,6 +9,7 @@ from textgen.readable import cut, one_line, visible, wrap, wrap_lines
 from textgen.session.arguments import whole_number
 from textgen.session.command import Command, SessionState
 from textgen.session.conversation import ALTERNATIVE_LENGTH, Conversation
+from textgen.session.learning_commands import tell_learnt
 from textgen.session.messages import Message, Reply, Typed
 from textgen.session.turn_tree import Turn, join_turns, last_lines
 
@@ -43,6 +44,7 @@ def continue_text(state: SessionState, text: str, *, is_seen: bool) -> Iterator[
         yield first
         yield from written
     yield from _reason(state)
+    yield from tell_learnt(state)
 
 
 def _replacements(state: SessionState, text: str) -> Iterator[Reply]:
@@ -76,6 +78,7 @@ def regen(state: SessionState, rest: str) -> Iterator[Reply]:
         return
     yield from state.conversation.regenerate()
     yield from _reason(state)
+    yield from tell_learnt(state)
 
 
 def again(state: SessionState, rest: str) -> Iterator[Reply]:

@@ -104,12 +104,18 @@ class OnlineTraining:
         result: tuple[States, jax.Array] = self._read(parameters, states, segments)
         return result
 
-    def roots(self, parameters: Arrays | Parameters, training: Tokens) -> Parameters:
+    def roots(
+        self,
+        parameters: Arrays | Parameters,
+        training: Tokens,
+        check: Callable[[], None] = lambda: None,
+    ) -> Parameters:
         """Return the root mean square of the gradient of each weight, over segments of a text.
 
         Args:
             parameters: weights of the network.
             training: ids of the training text, [N].
+            check: function that is called now and then, and may raise an error to end this.
         """
         total, count = jax.tree.map(jnp.zeros_like, parameters), 0
         # The segments lie in stretches spread over the text. Each is read from the zero state.
@@ -117,6 +123,7 @@ class OnlineTraining:
         last = max(len(training) - 1 - stretch, 0)
         starts = np.linspace(0, last, SQUARES_SEGMENTS // SEGMENTS_AT_ONCE).astype(int)
         for start in np.unique(starts):
+            check()
             states = zero_states(self._model, 1)
             for segments in self.cut(training[start : start + stretch + 1]):
                 total, states = self._squares(parameters, total, states, segments)

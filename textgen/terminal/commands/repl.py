@@ -33,6 +33,12 @@ def repl(
     length: Annotated[
         int, typer.Option(help="Largest number of characters to write in each turn.")
     ] = 300,
+    learns: Annotated[
+        bool,
+        typer.Option(
+            "--learn", help="Teach the network what you type, and what you keep of what it writes."
+        ),
+    ] = False,
     seed: Seed = None,
     on_unknown: Unknown = PROMPT_UNKNOWN,
     history: Annotated[
@@ -66,6 +72,7 @@ def repl(
         wraps=wrap,
         given={each for each in (*OFFERED, "length", "on_unknown") if _is_given(context, each)},
         continues=continues,
+        learns=learns,
         keeps=history,
         quiet=quiet,
     )

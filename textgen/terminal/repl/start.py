@@ -35,6 +35,7 @@ class Beginning:
         wraps: whether text and messages are wrapped at words on a terminal.
         given: names of the settings that the user has given. They hold in a continued session too.
         continues: whether to continue the session that was saved last.
+        learns: whether the network learns from the session.
         keeps: whether to save the session and the typed lines; None to save them on a terminal.
         quiet: whether to leave out what the user has not asked for.
     """
@@ -46,6 +47,7 @@ class Beginning:
     wraps: bool
     given: Collection[str]
     continues: bool
+    learns: bool
     keeps: bool | None
     quiet: bool
 
@@ -90,7 +92,12 @@ def start_repl(model: Model, beginning: Beginning) -> None:
             say(f"{others} {are} kept; /sessions lists them")
     if beginning.continues:
         repl.show(recall(session))
-    repl.run()
+    try:
+        if beginning.learns:
+            conversation.start_learning(waits=not on_terminal)
+        repl.run()
+    finally:
+        conversation.close()
     if keeps and not beginning.quiet and sessions.has_kept:
         reference = conversation.model.run.reference
         say(f"the session is saved; textgen repl {reference} --continue goes on with it")
