@@ -20,6 +20,8 @@ class Ancestor:
         known_ids: number of ids that it knew. Characters with other ids were new to it.
         first_loss: loss of its weights on the validation text of the run that began from them, in
             nats per character.
+        learnt_characters: number of characters that were learnt in a session before the other run
+            began from the weights; 0 if none were.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Ancestor:
     origin: tuple[str, ...]
     known_ids: int
     first_loss: float
+    learnt_characters: int = 0
 
     def __post_init__(self) -> None:
         for name in ("name", "sha256"):
@@ -38,10 +41,14 @@ class Ancestor:
         check_number("step", self.step, 0, whole=True)
         check_number("known_ids", self.known_ids, 2, whole=True)
         check_number("first_loss", self.first_loss, 0)
+        check_number("learnt_characters", self.learnt_characters, 0, whole=True)
 
     def to_json(self) -> dict[str, Any]:
         """Return the ancestor as a dictionary that JSON can hold."""
-        return asdict(self) | {"origin": list(self.origin)}
+        content = asdict(self) | {"origin": list(self.origin)}
+        if not self.learnt_characters:
+            del content["learnt_characters"]
+        return content
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:

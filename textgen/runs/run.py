@@ -32,9 +32,11 @@ from textgen.runs.files import (
     read_json,
     replace_file,
     sync_folder,
+    whole_folder,
 )
 from textgen.runs.metrics import add_rows, check_rows, cut_rows, last_step, read_rows
 from textgen.runs.record import RunRecord
+from textgen.storage import sync
 
 RECORD = "run.json"
 TOKENS = "corpus.tokens"
@@ -361,3 +363,35 @@ class Run:
                 if self.folder(step).exists():  # else its trainer removed it meanwhile
                     found.append(error)
         return found
+
+
+def write_derived_run(
+    path: Path,
+    origin: Run,
+    record: RunRecord,
+    checkpoint: Checkpoint,
+    metrics: Sequence[Mapping[str, Any]],
+) -> Run:
+    """Write a new run that has the text of another one, whole or not at all.
+
+    Args:
+        path: folder of the new run.
+        origin: the other run.
+        record: record of the new run, with the corpus of the other one.
+        checkpoint: its first checkpoint.
+        metrics: its metrics.
+
+    Raises:
+        FileExistsError: if there is anything at the path.
+        StorageError: if the run cannot be written, or the text cannot be read.
+    """
+    with whole_folder(path) as folder:
+        for file in sorted(origin.path.glob(f"{Path(TOKENS).stem}.*")):
+            shutil.copyfile(file, folder / file.name)
+            with open(folder / file.name, "rb+") as copy:
+                sync(copy.fileno())
+        run = Run(folder)
+        run.write_record(record)
+        run.save(checkpoint)
+        run.add_metrics(metrics)
+    return Run(path)

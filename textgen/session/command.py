@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from textgen.errors import RunError, UsageError
+from textgen.generation.learning import Learnt
 from textgen.readable import cut, one_line
+from textgen.runs.run import Run
 from textgen.session.conversation import Conversation
 from textgen.session.kept_sessions import KeptSessions
 from textgen.session.loaded_model import LoadedModel
@@ -15,6 +17,10 @@ from textgen.session.messages import Reply
 
 def _no_runs(name: str) -> LoadedModel:
     raise RunError(f"there is no run {name!r} here")
+
+
+def _no_runs_to_keep(learnt: Learnt, name: str) -> Run:
+    raise UsageError("what was learnt cannot be kept here")
 
 
 def no_editor(text: str) -> str:
@@ -35,6 +41,7 @@ class SessionState:
         conversation: the text and the model.
         load: loads a run by its name.
         run_names: returns the names of the runs.
+        keep: writes what was learnt as a run of a name.
         edit: opens a text in an editor and returns the edited text.
         running: whether the session goes on; false after /bye.
         columns: width of the terminal in columns.
@@ -49,6 +56,7 @@ class SessionState:
     _: KW_ONLY
     load: Callable[[str], LoadedModel] = _no_runs
     run_names: Callable[[], list[str]] = list
+    keep: Callable[[Learnt, str], Run] = _no_runs_to_keep
     edit: Callable[[str], str] = no_editor
     running: bool = True
     columns: int = 80

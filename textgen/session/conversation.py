@@ -243,6 +243,22 @@ class Conversation:
         found = self.learning.weights.find(self.lesson(turn), turn.learnt)
         return (turn.learnt - found.segments) * self.learning.learner.segment
 
+    def learn_whole(self) -> Work[Learnt | None]:
+        """Learn all that leads to the current turn, and return it; None for nothing.
+
+        The weights in use stay the same.
+        """
+        turn = self.tree.current
+        if self.learning is None:
+            return None
+        learnt = yield from self.recall(turn)
+        if self.learns and turn.learns:
+            tokens = self.lesson(turn)
+            segments = (len(tokens) - 1) // self.learning.settings.segment
+            learnt = yield from self.learning.recall(tokens, segments)
+            self._study()
+        return learnt if learnt is not None and learnt.segments else None
+
     def _learn(self, parent: Turn, text: str, least: int = 0) -> Work[int]:
         """Learn a text that is typed after a turn, and read and write with what was learnt.
 

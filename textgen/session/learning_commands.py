@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from textgen.session.command import Command, SessionState
 from textgen.session.controls import OFF, ON
 from textgen.session.conversation import Conversation
-from textgen.session.learning import Learning
 from textgen.session.messages import Message, Reply
 
 # Most segments of the last turn that are measured before and after they were learnt.
@@ -45,7 +44,7 @@ def _standing(conversation: Conversation) -> Iterator[Reply]:
             f"predicted them at {learnt.bits_per_character:.2f} bits per character; without "
             f"learning it would have at {learnt.trained_bits_per_character:.2f}"
         )
-    waiting = _waiting(conversation, learning)
+    waiting = _waiting(conversation)
     if waiting:
         yield Message(f"{waiting:,} characters wait to be learnt")
     if learning.is_ready and not learning.problem:
@@ -57,10 +56,36 @@ def _standing(conversation: Conversation) -> Iterator[Reply]:
         )
 
 
-def _waiting(conversation: Conversation, learning: Learning) -> int:
+def keep(state: SessionState, rest: str) -> Iterator[Reply]:
+    """Make a run of what was learnt, after what was typed and kept is learnt whole.
+
+    Raises:
+        UsageError: if nothing was learnt.
+    """
+    name, conversation = rest.strip(), state.conversation
+    if not name:
+        yield Message("/keep takes the name of the new run, as in /keep mine")
+        return
+    waiting = _waiting(conversation)
+    if waiting:
+        yield Message(f"learning {waiting:,} characters; Ctrl-C stops it")
+    learnt = yield from conversation.learn_whole()
+    if learnt is None:
+        yield Message("nothing is learnt yet; /learn on teaches the network what you type")
+        return
+    run = state.keep(learnt, name)
+    yield Message(
+        f"kept {learnt.characters:,} learnt characters as the run {run.name!r}; "
+        f"textgen repl {run.reference} writes with it"
+    )
+
+
+def _waiting(conversation: Conversation) -> int:
     """Return the number of characters up to the current turn that could be learnt and are not."""
-    turn = conversation.tree.current
-    if not (conversation.learns and turn.learns and learning.is_ready) or learning.problem:
+    turn, learning = conversation.tree.current, conversation.learning
+    if learning is None or not (conversation.learns and turn.learns and learning.is_ready):
+        return 0
+    if learning.problem:
         return 0
     tokens, learner = conversation.lesson(turn), learning.learner
     found = learning.weights.find(tokens).segments
@@ -84,7 +109,7 @@ def tell_learnt(state: SessionState) -> Iterator[Reply]:
         learning.learner.measure(each.weights, before.states, measured, first) / math.log(2)
         for each in (before, after)
     ]
-    waiting = _waiting(conversation, learning)
+    waiting = _waiting(conversation)
     more = f"; {waiting:,} wait" if waiting else ""
     yield Message(
         f"learnt {after.characters - before.characters:,} characters: {bits[0]:.2f} bits per "
@@ -110,5 +135,13 @@ LEARNING_COMMANDS = (
         "/load bring the weights back as they were at that turn. Text from before /learn on is "
         "not learnt, and /clear begins with the trained network. /keep NAME makes a run of what "
         "was learnt.",
+    ),
+    Command(
+        "/keep",
+        "NAME",
+        "make a run of what the network has learnt",
+        keep,
+        details="The run has the text of the run that it began from, and textgen info shows what "
+        "it began from. What was written in the last turn is not learnt yet.",
     ),
 )

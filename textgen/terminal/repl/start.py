@@ -6,9 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from textgen.errors import DamagedError, UsageError
+from textgen.generation.learning import Learnt
 from textgen.generation.model import Model
 from textgen.generation.remarks import remarks
 from textgen.runs.library import list_runs
+from textgen.runs.run import Run
 from textgen.session.command import no_editor
 from textgen.session.commands import Session
 from textgen.session.conversation import Conversation
@@ -72,6 +74,7 @@ def start_repl(model: Model, beginning: Beginning) -> None:
         conversation,
         load=load_model,
         run_names=lambda: [run.name for run in list_runs()],
+        keep=lambda learnt, name: _keep(conversation, learnt, name),
         edit=edit_text if on_terminal else no_editor,
         wraps=beginning.wraps,
         kept=sessions,
@@ -101,6 +104,13 @@ def start_repl(model: Model, beginning: Beginning) -> None:
     if keeps and not beginning.quiet and sessions.has_kept:
         reference = conversation.model.run.reference
         say(f"the session is saved; textgen repl {reference} --continue goes on with it")
+
+
+def _keep(conversation: Conversation, learnt: Learnt, name: str) -> Run:
+    from textgen.workflows.keep import keep_learnt  # here: it imports JAX
+
+    assert isinstance(conversation.model, Model)
+    return keep_learnt(conversation.model, learnt, name)
 
 
 def _continue_last(
