@@ -18,7 +18,7 @@ from textgen.settings import ModelSettings
 from textgen.training.loss import cross_entropy
 
 # Characters of a piece that are predicted, and that are read on either side of it.
-PIECE, AROUND = 256, 128
+PIECE, AROUND = 256, 64
 # Most pieces of an evaluation during training, which are spread over the text.
 PART_PIECES = 64
 # Number of pieces that are read side by side.
@@ -42,7 +42,7 @@ class Missing(NamedTuple):
 class MissingEvaluator:
     """Measures how a network predicts each character from all others around it.
 
-    The text is read in pieces of 256 characters, each with the 128 characters before and behind it.
+    The text is read in pieces of 256 characters, each with the 64 characters before and behind it.
     What lies beyond the text is read as unknown. The losses cannot be compared with those of a
     network that reads forward, which knows one side alone.
     """
@@ -66,7 +66,8 @@ class MissingEvaluator:
             logits, targets = logits[AROUND - 1 :], tokens[:, AROUND : AROUND + PIECE].T
             nats = jnp.sum(cross_entropy(logits, targets) * scored.T)
             right = jnp.sum((jnp.argmax(logits, axis=-1) == targets) * scored.T)
-            return jax.lax.psum(jnp.stack([nats, right]), DATA)
+            found: jax.Array = jax.lax.psum(jnp.stack([nats, right]), DATA)
+            return found
 
         self._totals = totals
 

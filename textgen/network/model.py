@@ -83,10 +83,8 @@ class Projection(nnx.Module):
         """Return the logits, float [T, B, V], of the outputs of some layers, each [T, B, H]."""
         # One product for each layer: putting the layers side by side first would copy them.
         kernels = jnp.split(self.kernel[...], len(outputs))
-        logits: jax.Array = sum(
-            product(one, kernel) for one, kernel in zip(outputs, kernels, strict=True)
-        )
-        return logits + self.bias[...]
+        logits = sum(product(one, kernel) for one, kernel in zip(outputs, kernels, strict=True))
+        return jnp.asarray(logits) + self.bias[...]
 
 
 class LanguageModel(nnx.Module):

@@ -27,6 +27,12 @@ class TwoWayReader:
     A logit is a sum of two parts: the part of the layers that read forward, and that of the layers
     that read backward, with the bias. `before` and `behind` return states and parts that can be
     combined freely, as long as they belong to the same position.
+
+    Attributes:
+        settings: shape of the network.
+        bias: bias of the logits, float32 [V].
+        unknown_before: part of the logits that unknown text before a character gives, [1, V].
+        unknown_behind: part that unknown text behind a character gives, with the bias, [1, V].
     """
 
     def __init__(self, settings: ModelSettings, parameters: Arrays) -> None:
@@ -39,13 +45,12 @@ class TwoWayReader:
         self.settings = settings
         kernels = np.split(parameters["projection.kernel"], 2)
         self._kernels = {"layers": kernels[0], "backward": kernels[1]}
-        self._bias = parameters["projection.bias"]
+        self.bias = parameters["projection.bias"]
         self._prepared = {stack: _one_stack(parameters, stack) for stack in self._kernels}
         unknown = np.full((UNKNOWN_AROUND, 1), UNKNOWN_ID)
         # State of each stack after a long stretch of unknown text, members [1, H].
         self._unknown = {stack: self._run(stack, unknown)[-1] for stack in self._kernels}
-        # The part of the logits that unknown text behind a character gives, float32 [1, V].
-        self.unknown_behind = self._part("backward", self._unknown["backward"]) + self._bias
+        self.unknown_behind = self._part("backward", self._unknown["backward"]) + self.bias
         self.unknown_before = self._part("layers", self._unknown["layers"])
 
     def begin(self, rows: int) -> States:
@@ -88,7 +93,7 @@ class TwoWayReader:
         """
         begin = _repeated(self._unknown["backward"], tokens.shape[1])
         every = [begin, *self._run("backward", tokens[::-1])]
-        parts = [self._part("backward", states) + self._bias for states in every[:-1]]
+        parts = [self._part("backward", states) + self.bias for states in every[:-1]]
         return np.stack(parts[::-1])
 
     def _part(self, stack: str, states: States) -> NDArray[np.float32]:

@@ -28,6 +28,7 @@ from textgen.terminal.commands.gradient import gradient
 from textgen.terminal.commands.inspect import inspect
 from textgen.terminal.commands.options import option_name
 from textgen.terminal.commands.plot import plot
+from textgen.terminal.commands.proofread import proofread
 from textgen.terminal.commands.refusals import refusal
 from textgen.terminal.commands.repl import repl
 from textgen.terminal.commands.restore import restore
@@ -90,6 +91,7 @@ COMMANDS = (
     plot,
     repl,
     restore,
+    proofread,
     info,
     runs,
     verify,

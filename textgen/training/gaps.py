@@ -1,7 +1,5 @@
 """Gaps in what a network of both directions reads, so that it learns to restore texts."""
 
-from typing import cast
-
 import jax
 import jax.numpy as jnp
 
@@ -48,4 +46,4 @@ def hide_parts(key: jax.Array, inputs: jax.Array, rate: float) -> jax.Array:
         | ((kind >= 1 - side) & (index >= cut))
         | ((kind < 1 - side) & (kind >= 1 - 2 * side) & (index < cut))
     )
-    return cast(jax.Array, jnp.where(hidden, UNKNOWN_ID, inputs))
+    return jnp.where(hidden, UNKNOWN_ID, inputs)

@@ -4,8 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from textgen.data.formats.decoding import normalized
-from textgen.data.vocabulary import END
+from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
 from textgen.errors import UsageError
 from textgen.generation.model import Model
 from textgen.generation.sampler import Sampler
@@ -76,11 +79,8 @@ def restore(model: Model, text: str, order: RestoreOrder) -> Iterator[Restored |
     groups = group_gaps(parse_gaps(normalized(text, model.config.normalization), order.mark))
     vocabulary = model.config.vocabulary
     knobs = Sampler(order.settings, vocabulary).knobs
-    allowed = knobs.permitted.copy()
-    if vocabulary.end_id is not None:
-        allowed[vocabulary.end_id] = False
-    reader = two_way_reader(model)
-    restorer = Restorer(reader, vocabulary, Rules(allowed, knobs.words))
+    allowed = knobs.permitted & allowed_characters(vocabulary)
+    restorer = Restorer(two_way_reader(model), vocabulary, Rules(allowed, knobs.words))
     drawn = 0
     for group in groups:
         if order.temperature:
@@ -135,6 +135,13 @@ def check_direction(model: Model, command: str) -> None:
             f"the run {model.name!r} reads forward alone, and {command} needs one that reads in "
             "both directions; train it with --direction both"
         )
+
+
+def allowed_characters(vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    """Return which ids are those of characters that can be written, bool [V]."""
+    allowed = np.ones(len(vocabulary), bool)
+    allowed[[UNKNOWN_ID, vocabulary.end_id or UNKNOWN_ID]] = False
+    return allowed
 
 
 def two_way_reader(model: Model) -> TwoWayReader:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from textgen.data.replaced import describe_replaced, find_replaced
@@ -13,10 +13,12 @@ from textgen.generation.endings import FinishReason
 from textgen.generation.engine import LARGEST_OF_A_CORE, EngineName, choose_engine
 from textgen.generation.generator import Generator, Piece, Sample, write_side_by_side
 from textgen.generation.known_documents import KnownDocuments
+from textgen.generation.learning import Learnt
 from textgen.generation.model import Model
 from textgen.generation.remarks import remarks
 from textgen.runtime.environment import prepare_jax
 from textgen.settings import PROMPT_UNKNOWN, OnUnknown, SamplingSettings
+from textgen.workflows.learn_from import learn_from
 
 # Most samples written side by side, which limits how many texts are held in memory.
 SIDE_BY_SIDE = 64
@@ -37,6 +39,7 @@ class Order:
     Attributes:
         settings: sampling settings.
         prompt: text that each sample continues.
+        lesson: text that the network learns and reads before the prompt; empty for none.
         length: most new characters of a sample.
         num_samples: number of samples.
         seed: seed of the random draws.
@@ -50,6 +53,7 @@ class Order:
 
     settings: SamplingSettings
     prompt: str = ""
+    lesson: str = ""
     length: int = 500
     num_samples: int = 1
     seed: int = 0
@@ -66,6 +70,7 @@ def write_samples(
     is_scored: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
     tell: Callable[[str], None] = lambda _: None,
+    tell_learnt: Callable[[Learnt], None] = lambda _: None,
 ) -> Iterator[tuple[int, Piece]]:
     """Write samples. Sample i depends only on the seed and i.
 
@@ -76,6 +81,7 @@ def write_samples(
         should_stop: function that is called again and again; true ends the writing. Everything
             written until then is yielded.
         tell: function that is called with a line of progress while nothing can be yielded.
+        tell_learnt: function that is called with what was learnt of the lesson.
 
     Yields:
         The number of a sample and a piece of it, one sample after the other. Each sample has at
@@ -93,6 +99,20 @@ def write_samples(
     prompt = first.encode(order.prompt, order.on_unknown)
     for told in _remarks(order, first.vocabulary):
         warnings.warn(told, TextgenWarning, stacklevel=2)
+    if order.lesson:
+        learnt = learn_from(
+            first,
+            order.lesson,
+            order.on_unknown,
+            is_continued=order.is_continued,
+            one_kernel=_uses_one_kernel(model, order),
+            should_stop=should_stop,
+            tell=tell,
+        )
+        if learnt is None:
+            return
+        tell_learnt(learnt)
+        model = replace(model, parameters=first.reader.parameters)
     if not order.is_continued:
         first.read_start()
     for begin in range(0, len(prompt), READ_AT_ONCE):
@@ -104,7 +124,7 @@ def write_samples(
     is_compiled = engine_of(model, order) == "jax"
     if is_compiled:
         tell("starting JAX and compiling the network")
-        prepare_jax(one_kernel=model.config.settings.hidden_size <= LARGEST_OF_A_CORE)
+        prepare_jax(one_kernel=_uses_one_kernel(model, order))
         first.engine = model.jax_engine()
     group = SIDE_BY_SIDE if is_compiled else 1
     for begin in range(0, order.num_samples, group):
@@ -128,6 +148,11 @@ def write_samples(
             yield from zip(indices, _whole(pieces, indices, tell), strict=True)
         if should_stop():
             return
+
+
+def _uses_one_kernel(model: Model, order: Order) -> bool:
+    is_compiled = engine_of(model, order) == "jax"
+    return is_compiled and model.config.settings.hidden_size <= LARGEST_OF_A_CORE
 
 
 def _known_documents(model: Model) -> KnownDocuments:
@@ -229,7 +254,14 @@ def report_samples(
         "settings": {"length": order.length, "on_unknown": order.on_unknown}
         | order.settings.to_json(),
     }
-    written = write_samples(model, order, is_scored=True, should_stop=should_stop, tell=tell)
+    written = write_samples(
+        model,
+        order,
+        is_scored=True,
+        should_stop=should_stop,
+        tell=tell,
+        tell_learnt=lambda learnt: common.update(learnt=learnt.to_json()),
+    )
     for group in _groups(_told(written, order, tell)):
         samples = [Sample.of(pieces) for pieces in group.values()]
         copies: list[dict[str, Any]] = [{"longest_copy": None, "new_20_grams": None}] * len(group)

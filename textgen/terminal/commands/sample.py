@@ -4,7 +4,7 @@ import secrets
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,6 +31,9 @@ from textgen.terminal.display.progress_line import ProgressLine
 from textgen.terminal.display.samples import ShownSamples
 from textgen.terminal.output import emit_json, is_piped, say
 
+if TYPE_CHECKING:
+    from textgen.generation.learning import Learnt
+
 
 @offers(SAMPLING_OPTIONS, after="length", has_defaults=True)
 def sample(
@@ -51,6 +54,14 @@ def sample(
             "line where the text has lines.",
         ),
     ] = False,
+    learn_from: Annotated[
+        Path | None,
+        typer.Option(
+            help="File that the network learns and reads before the prompt, such as a chapter; - "
+            "is standard input.",
+            metavar="FILE",
+        ),
+    ] = None,
     echo: Annotated[
         bool, typer.Option("--echo/--no-echo", help="Write the prompt before the text.")
     ] = True,
@@ -88,8 +99,9 @@ def sample(
     """
     if prompt is not None and prompt_file is not None:
         raise UsageError("prompt and prompt-file cannot both be given")
-    if str(prompt_file) == str(asked["words"]) == "-":
-        raise UsageError("prompt-file and words cannot both read standard input")
+    readers = {"prompt-file": prompt_file, "words": asked["words"], "learn-from": learn_from}
+    if len(piped := [name for name, path in readers.items() if str(path) == "-"]) > 1:
+        raise UsageError(f"{' and '.join(piped)} cannot both read standard input")
     named = one_run(run, model)
     settings = sampling_settings(asked)
     check_number("length", length, 0, MAX_LENGTH, whole=True)
@@ -98,6 +110,9 @@ def sample(
         check_number("seed", seed, 0, MAX_SEED, whole=True)
     settings = replace(settings, words=_words(asked["words"]))
     text = _prompt_text(prompt, prompt_file, keep_newline=keep_newline)
+    lesson = "" if learn_from is None else _read(learn_from, "text to learn from")
+    if learn_from is not None and not lesson.strip():
+        raise UsageError(f"the text to learn from, {str(learn_from)!r}, is empty")
 
     from textgen.terminal.signals import noted_signals
     from textgen.workflows.load import load_labelled
@@ -106,6 +121,7 @@ def sample(
     order = Order(
         settings=settings,
         prompt=text,
+        lesson=lesson,
         length=length,
         num_samples=num_samples,
         seed=secrets.randbelow(2**31) if seed is None else seed,
@@ -128,7 +144,13 @@ def sample(
             shown = ShownSamples(
                 order.prompt if echo else "", num_samples, wraps=wrap, between=between
             )
-            pieces = write_samples(loaded, order, should_stop=ending.requested, tell=line.show)
+            pieces = write_samples(
+                loaded,
+                order,
+                should_stop=ending.requested,
+                tell=line.show,
+                tell_learnt=lambda learnt: None if quiet else _say_learnt(line, learnt),
+            )
             for number, piece in pieces:
                 _end_silence(line)
                 if not shown.has_begun and seed is None and not quiet:
@@ -139,6 +161,15 @@ def sample(
                     say(f"sample {number + 1} ends here: the settings permit no further character")
             shown.end_line()
     raise typer.Exit(ending.exit_code)
+
+
+def _say_learnt(line: ProgressLine, learnt: "Learnt") -> None:
+    line.show("")
+    say(
+        f"learnt {learnt.characters:,} characters: {learnt.bits_per_character:.2f} bits per "
+        f"character before they were learnt, {learnt.trained_bits_per_character:.2f} without "
+        "learning"
+    )
 
 
 def _end_silence(line: ProgressLine) -> None:
@@ -160,12 +191,15 @@ def _words(path: Path | None) -> tuple[str, ...]:
 def _prompt_text(prompt: str | None, path: Path | None, *, keep_newline: bool) -> str:
     if path is None:
         return read_escapes("prompt", prompt or "", "use --prompt-file").replace("\r\n", "\n")
-    if str(path) == "-":
-        text = sys.stdin.read().removeprefix("\ufeff").replace("\r\n", "\n")
-    else:
-        from textgen.data.sources import load_text
-
-        with read_as("prompt"):
-            text = load_text(path)
+    text = _read(path, "prompt")
     # Editors put a newline at the end of a file; the prompt is what stands before it.
     return text if keep_newline else text.removesuffix("\n")
+
+
+def _read(path: Path, what: str) -> str:
+    if str(path) == "-":
+        return sys.stdin.read().removeprefix("\ufeff").replace("\r\n", "\n")
+    from textgen.data.sources import load_text
+
+    with read_as(what):
+        return load_text(path)
