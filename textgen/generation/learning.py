@@ -68,6 +68,15 @@ class Learnt:
         """The parameters as arrays of NumPy."""
         return {name: np.asarray(array) for name, array in self.weights.items()}
 
+    def to_json(self) -> dict[str, Any]:
+        """Return how much was learnt and how well it was predicted, as JSON can hold it."""
+        return {
+            "characters": self.characters,
+            "bits_per_character": self.bits_per_character,
+            "trained_bits_per_character": self.trained_bits_per_character,
+            "weights": self.sha256,
+        }
+
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of the weights, in hexadecimal."""
