@@ -12,9 +12,10 @@ from tests.training.plans import MODEL
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.interpretation.gates import watch
 from textgen.network.cells import CELLS
+from textgen.network.inference import projected_outputs
 from textgen.network.model import create_model, dropout_masks, zero_states
-from textgen.network.parameters import parameter_shapes
-from textgen.settings import ModelSettings
+from textgen.network.parameters import parameter_shapes, with_labels
+from textgen.settings import CellName, ModelSettings
 
 # Shaped as the network of the tests of training, so that both compile the same parameters.
 SETTINGS = replace(MODEL, dropout_rate=0.25)
@@ -148,3 +149,91 @@ def test_gradients_agree_with_autodiff_through_a_plain_loop(settings: ModelSetti
     for name in expected:
         assert float(jnp.abs(expected[name]).max()) > 1e-3, name
         np.testing.assert_allclose(found[name], expected[name], atol=1e-4, err_msg=name)
+
+
+def two_ways(settings: ModelSettings, seed: int = 3) -> tuple[Any, Any]:
+    apply, parameters = create_model(replace(settings, direction="both"), seed)
+    return apply, parameters
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("layers", [1, 3])
+def test_no_character_is_predicted_from_itself(cell: CellName, layers: int) -> None:
+    settings = replace(ALL_LAYERS, cell=cell, num_layers=layers, vocab_size=12)
+    apply, parameters = two_ways(settings)
+    tokens = jnp.arange(1, 9)[None]  # each character occurs once
+
+    def squares(embedding: jax.Array, index: int) -> jax.Array:
+        states = zero_states(settings, 1)
+        logits, _ = apply({**parameters, "embedding": embedding}, tokens, states, count=7)
+        return jnp.sum(logits[index] ** 2)
+
+    for index in (0, 3, 6):
+        gradient = np.asarray(jax.grad(squares)(parameters["embedding"], index))
+        reach = np.abs(gradient).sum(-1)
+        assert reach[index + 2] == 0  # logits 0 are those of the character at the index 1
+        others = np.delete(np.arange(1, 9), index + 1)
+        assert (reach[others] > 0).all()
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS], ids=["last", "all"])
+def test_logits_of_both_directions_equal_those_of_a_plain_loop_in_each(
+    settings: ModelSettings,
+) -> None:
+    apply, parameters = two_ways(settings)
+    arrays = {name: np.asarray(array) for name, array in parameters.items()}
+    tokens = np.asarray(TOKENS[:1, :9])
+    logits, after = apply(parameters, tokens, zero_states(settings, 1), count=6)
+    assert logits.shape == (6, 1, 9)
+    ways = []
+    for stack, text in (("layers", tokens[0]), ("backward", tokens[0, ::-1])):
+        names = {n.replace(stack, "layers"): a for n, a in arrays.items() if n.startswith(stack)}
+        engine = NumpyEngine(settings, {**arrays, **names})
+        states, outputs = engine.zero_states(), []
+        for token in text:
+            outputs.append(projected_outputs(settings, states))
+            states = engine.read(np.array([token], np.int32), states)
+        ways.append(np.stack(outputs))
+    for index in range(6):
+        both = np.concatenate([ways[0][index + 1], ways[1][::-1][index + 1]])
+        expected = both @ arrays["projection.kernel"] + arrays["projection.bias"]
+        np.testing.assert_allclose(logits[index, 0], expected, atol=1e-5)
+    # The state that is carried on is that after the characters that were predicted from.
+    whole, _ = apply(parameters, tokens, zero_states(settings, 1), count=8)
+    rest, _ = apply(parameters, tokens[:, 6:], after, count=2)
+    np.testing.assert_allclose(rest, whole[6:], atol=1e-5)
+
+
+def test_a_reversed_text_read_by_swapped_stacks_has_the_same_probabilities() -> None:
+    apply, parameters = two_ways(ALL_LAYERS)
+    exchange = {"layers": "backward", "backward": "layers"}
+    swapped = {
+        ".".join([exchange.get(first, first), *rest]): array
+        for (first, *rest), array in ((n.split("."), a) for n, a in parameters.items())
+    }
+    swapped["projection.kernel"] = jnp.roll(parameters["projection.kernel"], 16, axis=0)
+    states = zero_states(ALL_LAYERS, 3)
+    plain, _ = apply(parameters, TOKENS, states, count=18)
+    mirrored, _ = apply(swapped, TOKENS[:, ::-1], states, count=18)
+    np.testing.assert_allclose(mirrored[::-1], plain, atol=1e-5)
+
+
+def test_labels_reach_the_layers_of_both_directions() -> None:
+    settings = replace(ALL_LAYERS, num_labels=2)
+    apply, parameters = two_ways(settings)
+    source = np.random.default_rng(2)
+    random = {
+        name: jnp.asarray(source.normal(size=array.shape), jnp.float32)
+        if name.endswith("label_kernel")
+        else array
+        for name, array in parameters.items()
+    }
+    labels = jnp.full((3, 20, 1), 2)
+    states = zero_states(settings, 3)
+    labelled, _ = apply(random, TOKENS, states, labels=labels, count=18)
+    arrays = {name: np.asarray(array) for name, array in random.items()}
+    _, plain = with_labels(
+        replace(settings, direction="both"), arrays, np.array([0, 1], np.float32)
+    )
+    expected, _ = two_ways(ALL_LAYERS)[0](plain, TOKENS, states, count=18)
+    np.testing.assert_allclose(labelled, expected, atol=1e-5)
