@@ -256,5 +256,5 @@ def test_a_network_that_cannot_start_to_learn_writes_all_the_same(
     monkeypatch.setattr(Generator, "learner", fail)
     session, _ = queued("abcd", "efgh")
     shown = transcript(session, "/learn on", "the cat", "")
-    assert "abcd\n[learning is off: JAX is not installed]\n" in shown
+    assert "abcd[learning is off: JAX is not installed]\n" in shown
     assert shown.endswith("> \nefgh\n")
