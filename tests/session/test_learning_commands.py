@@ -81,7 +81,7 @@ def test_weights_that_were_dropped_are_learnt_again_to_the_same_bytes(
     transcript(session, TYPED)
     first = weights_of(session)
     transcript(session, TYPED * 2, "")
-    learning = session.conversation.learning
+    learning = session.conversation.taught.learning
     assert learning is not None
     learning.pause()
     learning.weights.__init__(learning.learner.trained, 20, 1)  # type: ignore[misc]
@@ -129,7 +129,7 @@ def test_learning_is_dynamic_evaluation_of_what_was_typed_and_kept(
 ) -> None:
     session = begin()
     transcript(session, TYPED, "", TYPED * 3)
-    learnt, model = session.conversation.in_use, model_of(session)
+    learnt, model = session.conversation.taught.in_use, model_of(session)
     assert learnt is not None
     path = session.conversation.tree.current.path()
     text = "".join(turn.text for turn in path[:-1]) + path[-1].read
@@ -148,12 +148,12 @@ def test_learning_is_dynamic_evaluation_of_what_was_typed_and_kept(
 def test_what_was_undone_or_written_again_is_not_learnt(begin: Callable[..., Session]) -> None:
     session = begin()
     transcript(session, TYPED, TYPED.replace("fox", "cat"), "/undo", "/regen")
-    learnt = session.conversation.in_use
+    learnt = session.conversation.taught.in_use
     assert learnt is not None
     assert learnt.characters == 40  # TYPED has 50 characters, and segments have 20
     kept = text_of(session)
     transcript(session, "")
-    after = session.conversation.in_use
+    after = session.conversation.taught.in_use
     assert after is not None
     assert after.characters == len(kept) // 20 * 20
     straight = begin()
@@ -172,7 +172,7 @@ def test_off_keeps_what_was_learnt_and_learns_no_more(begin: Callable[..., Sessi
     assert weights_of(session) == weights
     assert "learning is off" in transcript(session, "/learn")
     transcript(session, "/learn on", TYPED)
-    learnt = session.conversation.in_use
+    learnt = session.conversation.taught.in_use
     assert learnt is not None
     # The turn in between is not learnt: 50 typed and 30 written characters, and 50 more.
     assert learnt.characters == 120
@@ -225,7 +225,7 @@ def test_what_was_learnt_is_kept_as_a_run_with_its_ancestor(begin: Callable[...,
     assert (ancestor.name, ancestor.step) == (model.name, model.step)
     assert (ancestor.sha256, ancestor.learnt_characters) == (model.sha256, 40)
     assert not kept.run.problems()
-    assert "already exists" in transcript(session, "/keep mine")
+    assert "choose another name, such as mine-2" in transcript(session, "/keep mine")
     assert "/keep takes the name" in transcript(session, "/keep")
 
 

@@ -10,17 +10,16 @@ from numpy.typing import NDArray
 
 from textgen.data.labels import fitting_labels
 from textgen.data.vocabulary import END
-from textgen.errors import TextgenError, UsageError
+from textgen.errors import TextgenError
 from textgen.generation.generator import GenerationState, Generator, Piece
-from textgen.generation.learning import Learnt
 from textgen.generation.next_words import NextWord, next_words, unfinished_word
 from textgen.session.copy_finder import CopyFinder
-from textgen.session.learning import Learning, lesson, lesson_with
 from textgen.session.loaded_model import LoadedModel
-from textgen.session.prefill import T, Work, join_text, parts_of, read_typed, reread
+from textgen.session.prefill import T, Work, join_text, parts_of, read_typed
 from textgen.session.session_file import SavedSession, SavedTurn
+from textgen.session.taught import Taught, learning_of
 from textgen.session.turn_tree import Tree, Turn
-from textgen.settings import MAX_SEED, PROMPT_UNKNOWN, LearningSettings, OnUnknown, SamplingSettings
+from textgen.settings import MAX_SEED, PROMPT_UNKNOWN, OnUnknown, SamplingSettings
 
 # Most characters of an alternative: a whole turn of the usual length.
 ALTERNATIVE_LENGTH = 300
@@ -55,9 +54,7 @@ class Conversation:
         alternatives: the alternatives that were written last.
         copies: finds what the model has copied from its training text.
         exported: SHA-256 of what /export has written, for the SHA-256 of the path of each file.
-        learning: what the network learns with; None if it has learnt nothing.
-        learns: whether the network learns from the next turn.
-        in_use: what was learnt before the current turn was written; None for nothing.
+        taught: what the network has learnt from the turns.
     """
 
     def __init__(
@@ -92,10 +89,7 @@ class Conversation:
         self._writings = 0
         self.copies = CopyFinder(model, self.generator.vocabulary)
         self.exported: dict[str, str] = {}
-        self.learning: Learning | None = None
-        self.learns = False
-        self._notes: list[str] = []
-        self.in_use: Learnt | None = None
+        self.taught = Taught(self.generator)
 
     @property
     def seed(self) -> int:
@@ -109,10 +103,10 @@ class Conversation:
 
     def go(self, turn: Turn) -> None:
         """Go to a turn, and bring back the weights that it was written with."""
-        self._use(_result(self.recall(turn)))
+        self.taught.use(_result(self.taught.recall(turn)))
         self.tree.go(turn)
         self.generator.state = replace(turn.after, seed=self._seed)
-        self._study()
+        self.taught.study(turn)
 
     def continue_text(self, text: str) -> Work[None]:
         """Read a text and continue it, as a new turn.
@@ -125,7 +119,7 @@ class Conversation:
         parent, rule = self.tree.current, self.on_unknown
         self.generator.encode(text, rule)  # an error before anything is read
         try:
-            learnt = yield from self._learn(parent, text)
+            learnt = yield from self.taught.learn(parent, text, rule)
             read = yield from read_typed(self.generator, parent, text, rule, self._seed)
         except GeneratorExit:
             self.go(parent)
@@ -133,7 +127,7 @@ class Conversation:
         prompted = self.generator.settle()
         labels = self.generator.labels
         turn = Turn(0, parent, text, read, "", "", rule, prompted, prompted, labels=labels)
-        turn = replace(turn, learns=self.learns, learnt=learnt)
+        turn = replace(turn, learns=self.taught.learns, learnt=learnt)
         yield from self._write(turn, self.length, self._add)
 
     def regenerate(self) -> Iterator[str]:
@@ -169,8 +163,8 @@ class Conversation:
     def _prompted(self, turn: Turn) -> Work[Turn]:
         """Return a turn whose typed text was read with what is set and was learnt by now."""
         learnt = turn.learnt
-        if self.learns and turn.learns and turn.parent is not None:
-            learnt = yield from self._learn(turn.parent, turn.typed, learnt)
+        if self.taught.learns and turn.learns and turn.parent is not None:
+            learnt = yield from self.taught.learn(turn.parent, turn.typed, turn.on_unknown, learnt)
         is_same = turn.labels == self.generator.labels and learnt == turn.learnt
         if is_same or turn.parent is None:
             return turn
@@ -186,111 +180,7 @@ class Conversation:
         return replace(turn, read=read, prompted=prompted, labels=labels, learnt=learnt)
 
     def _add(self, turn: Turn) -> None:
-        self.tree.add(turn)
-        self._study()
-
-    def start_learning(
-        self, settings: LearningSettings | None = None, *, waits: bool = False
-    ) -> None:
-        """Learn from the next turn on. What learns is made ready in the background.
-
-        Args:
-            settings: how to learn; None to go on as before.
-            waits: whether each turn waits until everything is learnt.
-
-        Raises:
-            UsageError: if the run has not kept its training text.
-        """
-        if self.model.training_tokens() is None:
-            raise UsageError(
-                f"the run {self.model.name!r} has not kept its training text, which learning needs"
-            )
-        if self.learning is None or self.learning.problem:
-            self.learning = self._new_learning(self.model, settings)
-        self.learning.waits, self.learns = waits, True
-
-    @staticmethod
-    def _new_learning(model: LoadedModel, settings: LearningSettings | None) -> Learning:
-        return Learning(model.generator(seed=0).learner, settings or LearningSettings())
-
-    def take_notes(self) -> list[str]:
-        """Return what happened to the learning since the last call, in words."""
-        notes, self._notes = self._notes, []
-        return notes
-
-    def close(self) -> None:
-        """End the learning in the background."""
-        if self.learning is not None:
-            self.learning.close()
-
-    def lesson(self, turn: Turn, *, is_kept: bool = False) -> NDArray[np.int32]:
-        """Return the ids of the text that leads to a turn, as far as the network learns it."""
-        return lesson(self.generator, turn.path(), is_kept=is_kept)
-
-    def recall(self, turn: Turn) -> Work[Learnt | None]:
-        """Return what had been learnt when a turn was written; None for nothing.
-
-        What is not kept in memory any more is learnt again.
-        """
-        if self.learning is None or not turn.learnt:
-            return None
-        return (yield from self.learning.recall(self.lesson(turn), turn.learnt))
-
-    def missing(self, turn: Turn) -> int:
-        """Return how many characters must be learnt again for the weights of a turn."""
-        if self.learning is None or not turn.learnt:
-            return 0
-        found = self.learning.weights.find(self.lesson(turn), turn.learnt)
-        return (turn.learnt - found.segments) * self.learning.learner.segment
-
-    def learn_whole(self) -> Work[Learnt | None]:
-        """Learn all that leads to the current turn, and return it; None for nothing.
-
-        The weights in use stay the same.
-        """
-        turn = self.tree.current
-        if self.learning is None:
-            return None
-        learnt = yield from self.recall(turn)
-        if self.learns and turn.learns:
-            tokens = self.lesson(turn)
-            segments = (len(tokens) - 1) // self.learning.settings.segment
-            learnt = yield from self.learning.recall(tokens, segments)
-            self._study()
-        return learnt if learnt is not None and learnt.segments else None
-
-    def _learn(self, parent: Turn, text: str, least: int = 0) -> Work[int]:
-        """Learn a text that is typed after a turn, and read and write with what was learnt.
-
-        Returns:
-            The number of segments that the weights in use have learnt.
-        """
-        least = max(parent.learnt, least)
-        if not self.learns or self.learning is None:
-            return least
-        tokens = lesson_with(self.generator, parent, text, self.on_unknown)
-        try:
-            learnt = yield from self.learning.advance(tokens, least)
-        except TextgenError as error:
-            self.learns = False
-            self._notes.append(f"learning is off: {error}")
-            return least
-        if learnt is None:
-            self._notes.append("the network is not ready to learn yet; it wrote this without")
-            return least
-        self._use(learnt)
-        return learnt.segments
-
-    def _use(self, learnt: Learnt | None) -> None:
-        """Read and write with what was learnt; None for the trained network."""
-        self.in_use = learnt if learnt is not None and learnt.segments else None
-        self.generator.use_weights(self.in_use.arrays if self.in_use is not None else None)
-
-    def _study(self) -> None:
-        """Learn in the background what leads to the current turn, and then what it wrote."""
-        turn = self.tree.current
-        if self.learns and self.learning is not None and turn.learns:
-            self.learning.study(self.lesson(turn), self.lesson(turn, is_kept=True))
+        self.taught.study(self.tree.add(turn))
 
     def pick(self, alternative: Turn) -> None:
         """Make an alternative a turn of the text, and go to it."""
@@ -359,7 +249,8 @@ class Conversation:
         self._put(generator, tree)
 
     def _put(self, generator: Generator, tree: Tree) -> None:
-        self.generator, self.tree = generator, tree
+        self.generator = self.taught.generator = generator
+        self.tree = tree
         self.alternatives = []
         self.go(tree.current)
 
@@ -372,43 +263,14 @@ class Conversation:
         """
         generator = model.generator(seed=self._seed)
         generator.sampler(self.settings)
-        learning = self.learning and self._new_learning(model, self.learning.settings)
+        learning = self.taught.learning and learning_of(model, self.taught.learning.settings)
         turns = [replace(turn, on_unknown=self.on_unknown) for turn in self._saved_turns()]
-        tree = yield from self._reread(generator, turns, learning)
+        tree = yield from self.taught.reread(generator, turns, learning)
         generator.use_labels(fitting_labels(generator.label_fields, self.generator.labels))
         self._complete(tree, self.tree.names, self.tree.visited, self.tree.current.number)
         self.model, self.copies = model, CopyFinder(model, generator.vocabulary)
-        self._replace_learning(learning)
+        self.taught.replace_learning(learning)
         self._put(generator, tree)
-
-    def _reread(
-        self, generator: Generator, turns: Sequence[SavedTurn], learning: Learning | None
-    ) -> Work[Tree]:
-        """Read turns again as `reread` does, and learn what had been learnt."""
-
-        def learn(parent: Turn, turn: SavedTurn) -> Work[int]:
-            learnt = None
-            if learning is not None and turn.learnt:
-                typed = turn.typed if turn.learns else ""
-                tokens = lesson_with(generator, parent, typed, turn.on_unknown)
-                learnt = yield from learning.recall(tokens, turn.learnt)
-            generator.use_weights(learnt.arrays if learnt is not None else None)
-            return learnt.segments if learnt is not None else 0
-
-        try:
-            return (yield from reread(generator, turns, learn))
-        except (GeneratorExit, TextgenError):
-            if learning is not None and learning is not self.learning:
-                learning.close()
-            raise
-
-    def _replace_learning(self, learning: Learning | None) -> None:
-        if learning is not self.learning:
-            self.close()
-        if learning is not None and self.learning is not None:
-            learning.waits = self.learning.waits
-        self.learning = learning
-        self.learns = self.learns and learning is not None
 
     def saved(self) -> SavedSession:
         """Return the session as it is saved."""
@@ -427,14 +289,10 @@ class Conversation:
             visited=dict(self.tree.visited),
             exported=dict(self.exported),
             labels=self.generator.labels,
-            learning=self.learning.settings if self.learning is not None else None,
-            learns=self.learns,
-            learnt_weights=self.learnt_weights(),
+            learning=self.taught.learning.settings if self.taught.learning else None,
+            learns=self.taught.learns,
+            learnt_weights=self.taught.weights,
         )
-
-    def learnt_weights(self) -> str:
-        """Return the SHA-256 of what was learnt, in hexadecimal; empty if that is nothing."""
-        return self.in_use.sha256 if self.in_use is not None else ""
 
     def _saved_turns(self) -> list[SavedTurn]:
         return [
@@ -464,18 +322,16 @@ class Conversation:
         """
         generator = self.model.generator(seed=saved.seed)
         generator.sampler(saved.settings)
-        learning = self.learning
-        if saved.learning is not None and (learning is None or learning.settings != saved.learning):
-            learning = self._new_learning(self.model, saved.learning)
-        tree = yield from self._reread(generator, saved.turns, learning)
+        learning = self.taught.learning_for(self.model, saved)
+        tree = yield from self.taught.reread(generator, saved.turns, learning)
         generator.use_labels(fitting_labels(generator.label_fields, saved.labels))
         self._complete(tree, saved.names, saved.visited, saved.current)
         self.settings, self.length = saved.settings, saved.length
         self.on_unknown = saved.on_unknown
         self._seed, self._writings = saved.seed, saved.writings
         self.exported = {**saved.exported, **self.exported}
-        self._replace_learning(learning)
-        self.learns = learning is not None and (self.learns or saved.learns)
+        self.taught.replace_learning(learning)
+        self.taught.learns = learning is not None and (self.taught.learns or saved.learns)
         self._put_after(generator, tree)
 
     @staticmethod

@@ -63,7 +63,7 @@ def restore(state: SessionState, saved: SavedSession, what: str) -> Replies[Repl
             f"{shown_name(saved.run)} at step {saved.step}; "
             f"the session continues with {run} at step {step}"
         )
-    elif saved.learnt_weights != conversation.learnt_weights():
+    elif saved.learnt_weights != conversation.taught.weights:
         yield Message(
             "what was learnt differs in the last digits from what was saved, since this machine "
             "or its version of JAX is another one"

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from textgen.errors import RunExistsError
 from textgen.session.command import Command, SessionState
 from textgen.session.controls import OFF, ON
 from textgen.session.conversation import Conversation
@@ -10,19 +11,21 @@ from textgen.session.messages import Message, Reply
 
 # Most segments of the last turn that are measured before and after they were learnt.
 MEASURED = 50
+# Name of the hint that the weights of the first turns are not kept any more.
+FIRST_DROPPED = "dropped weights"
 
 
 def learn(state: SessionState, rest: str) -> Iterator[Reply]:
     """Show how the learning stands, or turn it on or off."""
     conversation, word = state.conversation, rest.strip().lower()
     if word == ON:
-        conversation.start_learning(waits=state.rows is None)
+        conversation.taught.start(conversation.model, waits=state.rows is None)
         yield Message(
             "learning is on: what you type, and what you keep of what is written, teaches the "
             "network; /learn off stops it"
         )
     elif word == OFF:
-        conversation.learns = False
+        conversation.taught.learns = False
         yield Message("learning is off; what was learnt stays, and /undo goes back before it")
     elif word:
         yield Message("/learn takes no argument, or the word on or off")
@@ -31,11 +34,11 @@ def learn(state: SessionState, rest: str) -> Iterator[Reply]:
 
 
 def _standing(conversation: Conversation) -> Iterator[Reply]:
-    learning, learnt = conversation.learning, conversation.in_use
+    learning, learnt = conversation.taught.learning, conversation.taught.in_use
     if learning is None:
         yield Message("learning is off; /learn on turns it on")
         return
-    yield Message(f"learning is {ON if conversation.learns else OFF}")
+    yield Message(f"learning is {ON if conversation.taught.learns else OFF}")
     if not learning.is_ready:
         yield Message("JAX is being started; until then nothing is learnt")
     if learnt is not None:
@@ -69,11 +72,15 @@ def keep(state: SessionState, rest: str) -> Iterator[Reply]:
     waiting = _waiting(conversation)
     if waiting:
         yield Message(f"learning {waiting:,} characters; Ctrl-C stops it")
-    learnt = yield from conversation.learn_whole()
+    learnt = yield from conversation.taught.learn_whole(conversation.tree.current)
     if learnt is None:
         yield Message("nothing is learnt yet; /learn on teaches the network what you type")
         return
-    run = state.keep(learnt, name)
+    try:
+        run = state.keep(learnt, name)
+    except RunExistsError as error:
+        yield Message(f"the run {name!r} exists; choose another name, such as {error.free_name}")
+        return
     yield Message(
         f"kept {learnt.characters:,} learnt characters as the run {run.name!r}; "
         f"textgen repl {run.reference} writes with it"
@@ -82,12 +89,12 @@ def keep(state: SessionState, rest: str) -> Iterator[Reply]:
 
 def _waiting(conversation: Conversation) -> int:
     """Return the number of characters up to the current turn that could be learnt and are not."""
-    turn, learning = conversation.tree.current, conversation.learning
-    if learning is None or not (conversation.learns and turn.learns and learning.is_ready):
+    turn, learning = conversation.tree.current, conversation.taught.learning
+    if learning is None or not (conversation.taught.learns and turn.learns and learning.is_ready):
         return 0
     if learning.problem:
         return 0
-    tokens, learner = conversation.lesson(turn), learning.learner
+    tokens, learner = conversation.taught.lesson(turn), learning.learner
     found = learning.weights.find(tokens).segments
     return (learner.segments_in(tokens) - found) * learner.segment
 
@@ -95,11 +102,15 @@ def _waiting(conversation: Conversation) -> int:
 def tell_learnt(state: SessionState) -> Iterator[Reply]:
     """Tell what the current turn has learnt of the text before it, and how well it knows it."""
     conversation = state.conversation
-    turn, learning, after = conversation.tree.current, conversation.learning, conversation.in_use
-    yield from (Message(note) for note in conversation.take_notes())
+    turn, learning, after = (
+        conversation.tree.current,
+        conversation.taught.learning,
+        conversation.taught.in_use,
+    )
+    yield from (Message(note) for note in conversation.taught.take_notes())
     if learning is None or turn.parent is None or after is None or not turn.learns:
         return
-    tokens, size = conversation.lesson(turn), learning.learner.segment
+    tokens, size = taught.lesson(turn), learning.learner.segment
     before = learning.weights.find(tokens, turn.parent.learnt)
     if after.segments == before.segments:
         return
@@ -115,6 +126,12 @@ def tell_learnt(state: SessionState) -> Iterator[Reply]:
         f"learnt {after.characters - before.characters:,} characters: {bits[0]:.2f} bits per "
         f"character before, {bits[1]:.2f} after{more}"
     )
+    if learning.weights.dropped and FIRST_DROPPED not in state.told:
+        state.told.add(FIRST_DROPPED)
+        yield Message(
+            "the weights of the first turns are no longer kept, for lack of room; going back to "
+            "them takes as long as learning them did"
+        )
     if after.returns > before.returns:
         yield Message(
             "what was learnt predicted worse than the trained network; the weights went back to "
@@ -126,7 +143,7 @@ LEARNING_COMMANDS = (
     Command(
         "/learn",
         "[on|off]",
-        "teach the network what you type and keep, or show how that stands",
+        "learn from what you type and keep, or show how it stands",
         learn,
         lambda state: [ON, OFF],
         details="The network learns from a typed text at once, and from a written text when the "

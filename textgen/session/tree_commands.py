@@ -11,10 +11,10 @@ from textgen.session.turn_tree import Turn, draw_tree, shown_name
 def _recall(state: SessionState, turn: Turn) -> Iterator[Reply]:
     """Learn again what the weights of a turn had learnt, if they are not kept in memory."""
     conversation = state.conversation
-    missing = conversation.missing(turn)
+    missing = conversation.taught.missing(turn)
     if missing:
         yield Message(f"learning {missing:,} characters again; Ctrl-C stops it")
-    yield from conversation.recall(turn)
+    yield from conversation.taught.recall(turn)
 
 
 def undo(state: SessionState, rest: str) -> Iterator[Reply]:

@@ -97,10 +97,10 @@ def start_repl(model: Model, beginning: Beginning) -> None:
         repl.show(recall(session))
     try:
         if beginning.learns:
-            conversation.start_learning(waits=not on_terminal)
+            conversation.taught.start(conversation.model, waits=not on_terminal)
         repl.run()
     finally:
-        conversation.close()
+        conversation.taught.close()
     if keeps and not beginning.quiet and sessions.has_kept:
         reference = conversation.model.run.reference
         say(f"the session is saved; textgen repl {reference} --continue goes on with it")
