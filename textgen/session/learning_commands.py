@@ -101,13 +101,9 @@ def _waiting(conversation: Conversation) -> int:
 
 def tell_learnt(state: SessionState) -> Iterator[Reply]:
     """Tell what the current turn has learnt of the text before it, and how well it knows it."""
-    conversation = state.conversation
-    turn, learning, after = (
-        conversation.tree.current,
-        conversation.taught.learning,
-        conversation.taught.in_use,
-    )
-    yield from (Message(note) for note in conversation.taught.take_notes())
+    turn, taught = state.conversation.tree.current, state.conversation.taught
+    learning, after = taught.learning, taught.in_use
+    yield from (Message(note) for note in taught.take_notes())
     if learning is None or turn.parent is None or after is None or not turn.learns:
         return
     tokens, size = taught.lesson(turn), learning.learner.segment
@@ -120,7 +116,7 @@ def tell_learnt(state: SessionState) -> Iterator[Reply]:
         learning.learner.measure(each.weights, before.states, measured, first) / math.log(2)
         for each in (before, after)
     ]
-    waiting = _waiting(conversation)
+    waiting = _waiting(state.conversation)
     more = f"; {waiting:,} wait" if waiting else ""
     yield Message(
         f"learnt {after.characters - before.characters:,} characters: {bits[0]:.2f} bits per "
