@@ -6,6 +6,7 @@ weights of any turn can be learnt again, and those of the last turns are kept in
 
 import hashlib
 import math
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -26,9 +27,12 @@ from textgen.session.turn_tree import Turn
 from textgen.settings import LearningSettings, OnUnknown
 
 # Time that a turn may spend on learning before it begins to write, in seconds.
-BEFORE_WRITING = 0.2
+BEFORE_WRITING = 0.15
 # Most bytes of weights that are kept in memory.
 MOST_BYTES = 200 * 2**20
+# Seconds after which Python lets another thread go on while JAX is started. The network gives way
+# at every matrix product, and would wait for the usual 5 milliseconds each time.
+SWITCH_INTERVAL = 1e-4
 # Seconds between two checks for Ctrl-C while JAX is started.
 WAIT = 0.05
 
@@ -160,8 +164,16 @@ class Learning:
         self._studying: Future[None] | None = None
 
     def _begin(self) -> _Ready:
-        prepare_jax()
-        learner = self.start(self.settings, self._check_open)
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        try:
+            prepare_jax()
+            learner = self.start(self.settings, self._check_open)
+            # What a turn needs is compiled before it needs it.
+            for _ in learner.learn(np.zeros(learner.segment + 1, np.int32), learner.trained):
+                self._check_open()
+        finally:
+            sys.setswitchinterval(before)
         return _Ready(learner, Weights(learner.trained, learner.segment))
 
     def _check_open(self) -> None:
