@@ -37,6 +37,37 @@ def test_escapes_of_a_prompt_are_characters(sample: Say) -> None:
     assert re.fullmatch(r"seed [0-9]+\n", err)
 
 
+def test_a_text_is_learnt_before_the_prompt_and_told(sample: Say) -> None:
+    Path("chapter.txt").write_text("a red hen and a goat\n" * 20, encoding="utf-8")
+    given = ("--learn-from", "chapter.txt", "--seed=1", "--length=20")
+    code, out, err = sample(*given, "--prompt", "a")
+    assert (code, out[0]) == (0, "a")
+    assert re.search(
+        r"learnt 420 characters: \d\.\d\d bits per character before they were learnt, "
+        r"\d\.\d\d without learning\n",
+        err,
+    )
+    code, out, err = sample(*given, "--json")
+    learnt = json.loads(out)["learnt"]
+    assert learnt["characters"] == 420
+    assert learnt["bits_per_character"] < learnt["trained_bits_per_character"]
+
+
+def test_a_text_to_learn_from_that_teaches_nothing_is_refused(
+    sample: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("short.txt").write_text("a hen", encoding="utf-8")
+    Path("empty.txt").write_text("\n", encoding="utf-8")
+    for given, code, message in [
+        (["short.txt"], 2, "the text to learn from has 5 characters; at least 20 are needed"),
+        (["missing.txt"], 3, "text to learn from 'missing.txt': there is no such file"),
+        (["empty.txt"], 2, "the text to learn from, 'empty.txt', is empty"),
+        (["-", "--prompt-file", "-"], 2, "prompt-file and learn-from cannot both read"),
+    ]:
+        found, _, err = sample("--learn-from", *given)
+        assert (found, message in err) == (code, True), err
+
+
 def test_an_escape_that_may_be_a_word_is_told_once(sample: Say) -> None:
     given = ("--length=5", "--seed=1", "--on-unknown=skip")
     assert sample("--prompt", r"$\nabla \theta$", "--stop", r"\nu", *given)[2] == (
