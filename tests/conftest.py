@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -212,3 +213,40 @@ def tiny_run_source(
 def tiny_run(tiny_run_source: Path, own_folder: Path) -> Path:
     """Return a copy of the tiny run, as checkpoints/fox in the current folder."""
     return Path(shutil.copytree(tiny_run_source, own_folder / "checkpoints" / "fox"))
+
+
+def two_way_text() -> str:
+    """Return lines of known words, and lines of syllables whose first letter the second decides."""
+    source = random.Random(3)
+    fox = TEXT.splitlines()[0]
+    syllables = ("".join(source.choice(["ax", "by"]) for _ in range(20)) for _ in range(60))
+    return "".join(f"{fox}\n{line}\n" for line in syllables)
+
+
+@pytest.fixture(scope="session")
+def two_way_run_source(
+    tmp_path_factory: pytest.TempPathFactory, compiled_programs: CompiledPrograms
+) -> Path:
+    """Train a network of both directions once for all workers; tests copy its run."""
+    common = common_folder(tmp_path_factory) / "two-way-run"
+    common.mkdir(exist_ok=True)
+    run = common / "two-ways"
+    sizes = {"hidden-size": 48, "num-layers": 1, "batch-size": 8, "sequence-length": 32}
+    steps = {"steps": 400, "eval-every": 200, "checkpoint-every": 200, "dropout": 0, "devices": 1}
+    options = [
+        word for name, value in (sizes | steps).items() for word in (f"--{name}", str(value))
+    ]
+    with locked(common / "lock"):
+        if not run.exists():
+            folder = tmp_path_factory.mktemp("two-ways")
+            (folder / "two-ways.txt").write_text(two_way_text(), encoding="utf-8")
+            done = textgen("train", "two-ways.txt", "--direction", "both", *options, cwd=folder)
+            assert done.returncode == 0, done.stderr
+            (folder / "checkpoints" / "two-ways").rename(run)
+    return run
+
+
+@pytest.fixture
+def two_way_run(two_way_run_source: Path, own_folder: Path) -> Path:
+    """Return a copy of a run of both directions, as checkpoints/two-ways."""
+    return Path(shutil.copytree(two_way_run_source, own_folder / "checkpoints" / "two-ways"))

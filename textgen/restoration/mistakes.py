@@ -17,7 +17,8 @@ Kind = Literal["wrong", "missing", "added", "swapped"]
 PIECE, AROUND = 256, 64
 # Number of pieces that are read side by side.
 AT_ONCE = 16
-# A character is looked at if its probability is below exp(-SURPRISE), given all others.
+# A place is looked at if the probability of its character is below exp(-SURPRISE), given all
+# others, or if both sides of it find the other side as improbable.
 SURPRISE = 3.5
 # Number of characters that are tried in the place of one, and between two.
 TRIED = 4
@@ -93,27 +94,39 @@ def _surprising(
     reader: TwoWayReader,
     tokens: NDArray[np.int32],
     first: int,
-    last: int,
+    end: int,
     writable: NDArray[np.bool_],
 ) -> list[_Place]:
     """Return the positions to look at, with characters to try there and in front of them."""
-    begins = np.arange(first, last, PIECE)
+    begins = np.arange(first, end, PIECE)
     index = np.arange(-AROUND, PIECE + AROUND)[:, None] + begins
     inside = (index >= 0) & (index < len(tokens))
     ids = np.where(inside, tokens[np.clip(index, 0, len(tokens) - 1)], UNKNOWN_ID)
     before, behind = reader.parts_before(ids), reader.parts_behind(ids)
-    core = slice(AROUND, AROUND + PIECE)
+    core, last = slice(AROUND, AROUND + PIECE), slice(AROUND - 1, AROUND + PIECE - 1)
     here = log_probabilities(before[core] + behind[core])
     # A character in front of this one: what stands behind it begins with this one.
-    between = log_probabilities(before[core] + behind[AROUND - 1 : AROUND + PIECE - 1])
-    actual = np.take_along_axis(here, ids[core][..., None], -1)[..., 0]
+    between = log_probabilities(before[core] + behind[last])
+    is_odd = _chosen(here, ids[core]) < -SURPRISE
+    # Where a character is missing, the text before it does not expect what follows, and the text
+    # behind it not what stands before, but each character may be likely from one of the sides.
+    from_before = log_probabilities(before[core] + reader.unknown_behind)
+    from_behind = log_probabilities(behind[last] + reader.unknown_before)
+    is_broken = (_chosen(from_before, ids[core]) < -SURPRISE) & (
+        _chosen(from_behind, ids[last]) < -SURPRISE
+    )
     is_known = inside[core] & (ids[core] != UNKNOWN_ID)
     places = []
-    for row, piece in zip(*np.nonzero((actual < -SURPRISE) & is_known), strict=True):
+    for row, piece in zip(*np.nonzero((is_odd | is_broken) & is_known), strict=True):
         tried = _best(np.where(writable, here[row, piece], -np.inf))
         added = _best(np.where(writable, between[row, piece], -np.inf))
         places.append((int(begins[piece] + row), tried, added))
     return sorted(places)
+
+
+def _chosen(logits: NDArray[np.float32], ids: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Return the log-probabilities of ids [N, B] among those of all, [N, B, V]."""
+    return np.take_along_axis(logits, ids[..., None], -1)[..., 0]
 
 
 def _best(logits: NDArray[np.float32]) -> list[int]:

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
 from textgen.generation.filters import Draws
-from textgen.restoration.beam import WIDTH, Filling, Rules, draw, fill
+from textgen.restoration.beam import Filling, Rules, draw, fill
 from textgen.restoration.gaps import Gap
 from textgen.restoration.lengths import log_likelihoods
 from textgen.restoration.reader import TwoWayReader
@@ -17,8 +18,8 @@ from textgen.restoration.reader import TwoWayReader
 # Known characters on either side of a gap that are read. Gaps that are closer together than this
 # are filled jointly.
 CONTEXT = 256
-# Fillings of each length that are compared for a gap of unknown length.
-PER_LENGTH = 8
+# Fillings that are compared; of each length, for a gap of unknown length.
+CANDIDATES, PER_LENGTH = 64, 16
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Alternative:
     Attributes:
         texts: what is filled into each gap.
         certainties: for each gap the probability of each of its characters, in (0, 1].
-        probability: probability of the whole filling, in (0, 1]. Where the length of a gap is
-            unknown, it is a share among the fillings that were compared.
+        probability: probability of the whole filling, in (0, 1]: its share among the fillings that
+            were compared. For a filling that was drawn, that of drawing it at the temperature 1.
     """
 
     texts: tuple[str, ...]
@@ -54,26 +55,34 @@ class Alternative:
     probability: float
 
 
+class _Candidate(NamedTuple):
+    """A filling and the length of each gap."""
+
+    filling: Filling
+    lengths: tuple[int, ...]
+
+
 class Restorer:
-    """Fills gaps with the characters that a network of both directions finds likely."""
+    """Fills gaps with the characters that a network of both directions finds likely.
+
+    The candidates are the fillings that a beam finds likely from both sides. They are compared by
+    how probable the whole passage becomes; see `log_likelihoods`. Of the two measures, the second
+    is better by far, but nothing can be searched by it.
+    """
 
     def __init__(self, reader: TwoWayReader, vocabulary: Vocabulary, rules: Rules) -> None:
         self._reader, self._vocabulary, self._rules = reader, vocabulary, rules
 
     def best(self, group: Group, count: int) -> list[Alternative]:
         """Return the likeliest fillings of a group, at most `count` of them, best first."""
-        lengths, options = self._lengths(group)
-        if options is None:
-            fillings = self._fill(group, lengths, max(WIDTH, count))
-            return [self._alternative(one, lengths) for one in fillings[:count]]
-        found = [(one, size) for size, fillings in options.items() for one in fillings]
-        open_gap = next(k for k, gap in enumerate(group.gaps) if gap.shortest < gap.longest)
-        shares = self._compare(group, lengths, open_gap, found)
+        lengths = self._lengths(group)
+        open_gaps = [k for k, gap in enumerate(group.gaps) if gap.shortest < gap.longest]
+        found = self._candidates(group, lengths, open_gaps[0] if len(open_gaps) == 1 else None)
+        if not found:
+            return []
+        shares = self._shares(group, found)
         order = np.argsort(-shares, kind="stable")[:count].tolist()
-        return [
-            self._alternative(found[k][0], _with(lengths, open_gap, found[k][1]), float(shares[k]))
-            for k in order
-        ]
+        return [self._alternative(found, shares, k) for k in order]
 
     def drawn(
         self, group: Group, count: int, seed: int, temperature: float, position: int
@@ -87,44 +96,44 @@ class Restorer:
             temperature: divides the logarithms of the probabilities, above 0.
             position: number of characters drawn before, in other groups.
         """
-        lengths, _ = self._lengths(group)
+        lengths = self._lengths(group)
         uniforms = np.stack([Draws(seed, i, position).take(sum(lengths)) for i in range(count)])
         tokens, is_gap = self._encode(group, lengths)
-        found = draw(self._reader, tokens, is_gap, self._rules, uniforms, temperature)
-        return [self._alternative(one, lengths) for one in found]
+        found = [
+            _Candidate(one, lengths)
+            for one in draw(self._reader, tokens, is_gap, self._rules, uniforms, temperature)
+        ]
+        return [self._described(*one, np.exp(-one.filling.nats)) for one in found]
 
-    def _lengths(self, group: Group) -> tuple[list[int], dict[int, list[Filling]] | None]:
-        """Choose the length of each gap.
+    def _lengths(self, group: Group) -> tuple[int, ...]:
+        """Choose the length of each gap; those of unknown length one after the other."""
+        lengths = tuple((gap.shortest + gap.longest) // 2 for gap in group.gaps)
+        for k, gap in enumerate(group.gaps):
+            if gap.shortest < gap.longest and (found := self._candidates(group, lengths, k)):
+                lengths = found[int(self._shares(group, found).argmax())].lengths
+        return lengths
 
-        Returns:
-            The lengths; and if exactly one gap has an unknown length, its fillings by length.
-        """
-        lengths = [(gap.shortest + gap.longest) // 2 for gap in group.gaps]
-        unknown = [k for k, gap in enumerate(group.gaps) if gap.shortest < gap.longest]
-        options = None
-        for k in unknown:
-            gap, options = group.gaps[k], dict[int, list[Filling]]()
-            for size in range(gap.shortest, gap.longest + 1):
-                fillings = self._fill(group, _with(lengths, k, size), WIDTH)
-                options[size] = fillings[:PER_LENGTH]
-            found = [(one, size) for size, fillings in options.items() for one in fillings]
-            if not found:
-                continue
-            shares = self._compare(group, lengths, k, found)
-            lengths = _with(lengths, k, found[int(shares.argmax())][1])
-        return lengths, options if len(unknown) == 1 else None
+    def _candidates(
+        self, group: Group, lengths: tuple[int, ...], open_gap: int | None
+    ) -> list[_Candidate]:
+        """Return likely fillings for given lengths, and for all lengths of one gap."""
+        every, most = [lengths], CANDIDATES
+        if open_gap is not None:
+            gap, most = group.gaps[open_gap], PER_LENGTH
+            sizes = range(gap.shortest, gap.longest + 1)
+            every = [(*lengths[:open_gap], n, *lengths[open_gap + 1 :]) for n in sizes]
+        found = []
+        for one in every:
+            tokens, is_gap = self._encode(group, one)
+            fillings = fill(self._reader, tokens, is_gap, self._rules, width=most)
+            found += [_Candidate(filling, one) for filling in fillings]
+        return found
 
-    def _compare(
-        self,
-        group: Group,
-        lengths: Sequence[int],
-        open_gap: int,
-        found: Sequence[tuple[Filling, int]],
-    ) -> NDArray[np.float64]:
-        """Return the share of each filling among all, for different lengths of one gap."""
+    def _shares(self, group: Group, found: Sequence[_Candidate]) -> NDArray[np.float64]:
+        """Return how probable each candidate is among all, float64 [K] with the sum 1."""
         texts = []
-        for filling, size in found:
-            tokens, is_gap = self._encode(group, _with(lengths, open_gap, size))
+        for filling, lengths in found:
+            tokens, is_gap = self._encode(group, lengths)
             tokens[is_gap] = filling.tokens
             texts.append(tokens)
         before, behind = len(group.before[-CONTEXT:]), len(group.behind[:CONTEXT])
@@ -132,10 +141,6 @@ class Restorer:
         shares = np.exp(scores - scores.max())
         total: NDArray[np.float64] = shares / shares.sum()
         return total
-
-    def _fill(self, group: Group, lengths: Sequence[int], width: int) -> list[Filling]:
-        tokens, is_gap = self._encode(group, lengths)
-        return fill(self._reader, tokens, is_gap, self._rules, width=width)
 
     def _encode(
         self, group: Group, lengths: Sequence[int]
@@ -150,14 +155,30 @@ class Restorer:
         return np.concatenate(tokens), np.concatenate(is_gap)
 
     def _alternative(
-        self, filling: Filling, lengths: Sequence[int], share: float | None = None
+        self, found: Sequence[_Candidate], shares: NDArray[np.float64], number: int
     ) -> Alternative:
-        ends = np.cumsum(lengths)
-        spans = [slice(end - size, end) for end, size in zip(ends.tolist(), lengths, strict=True)]
+        """Describe a candidate: how probable it is, and each of its characters."""
+        filling, lengths = found[number]
+        same = [k for k, one in enumerate(found) if one.lengths == lengths]
+        tokens = np.stack([found[k].filling.tokens for k in same])
+        sums = shares[same] @ (tokens == filling.tokens)
+        return self._described(filling, lengths, np.minimum(sums, 1.0), float(shares[number]))
+
+    def _described(
+        self,
+        filling: Filling,
+        lengths: tuple[int, ...],
+        certainties: NDArray[np.float64],
+        probability: float | None = None,
+    ) -> Alternative:
+        if probability is None:
+            probability = math.exp(filling.log_probability)
+        ends = np.cumsum(lengths).tolist()
+        spans = [slice(end - size, end) for end, size in zip(ends, lengths, strict=True)]
         return Alternative(
             tuple(self._vocabulary.decode(filling.tokens[span]) for span in spans),
-            tuple(tuple(np.exp(-filling.nats[span]).tolist()) for span in spans),
-            math.exp(filling.log_probability) if share is None else share,
+            tuple(tuple(certainties[span].tolist()) for span in spans),
+            probability,
         )
 
 
@@ -195,7 +216,3 @@ def group_gaps(pieces: Sequence[str | Gap]) -> list[Group]:
 def _group(known: Sequence[str], gaps: Sequence[Gap]) -> Group:
     behind = known[len(gaps)] if len(known) > len(gaps) else ""
     return Group(known[0], tuple(gaps), tuple(known[1 : len(gaps)]), behind)
-
-
-def _with(lengths: Sequence[int], index: int, size: int) -> list[int]:
-    return [size if k == index else length for k, length in enumerate(lengths)]

@@ -1,0 +1,98 @@
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import TEXT
+from tests.networks import random_network
+from textgen.data.vocabulary import Vocabulary
+from textgen.generation.model import Model
+from textgen.restoration.beam import Rules
+from textgen.restoration.gaps import Gap, parse_gaps
+from textgen.restoration.lengths import log_likelihoods
+from textgen.restoration.reader import TwoWayReader
+from textgen.restoration.restorer import CONTEXT, Group, Restorer, group_gaps
+from textgen.workflows.load import load_model
+from textgen.workflows.restore import allowed_characters, two_way_reader
+
+FOX = TEXT.splitlines()[0] + "\n"
+
+
+@pytest.fixture(scope="module")
+def model(two_way_run_source: Path) -> Model:
+    return load_model(str(two_way_run_source))
+
+
+def best(model: Model, text: str) -> tuple[str, ...]:
+    vocabulary = model.config.vocabulary
+    rules = Rules(allowed_characters(vocabulary))
+    restorer = Restorer(two_way_reader(model), vocabulary, rules)
+    (group,) = group_gaps(parse_gaps(text))
+    return restorer.best(group, 1)[0].texts
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("the quick br_wn fox", ("o",)),
+        ("the quick _____ fox jumps", ("brown",)),
+        ("the q__ck br_wn f_x jumps", ("ui", "o", "o")),
+        ("the quick [...] fox jumps over", ("brown",)),
+        ("the [2-8] brown fox jumps", ("quick",)),
+        ("over the lazy [...], and the dog [4-7] on", ("dog", "sleeps")),
+    ],
+)
+def test_a_language_in_which_all_is_certain_is_restored_exactly(
+    model: Model, text: str, filled: tuple[str, ...]
+) -> None:
+    assert best(model, FOX + text) == filled
+
+
+def test_a_letter_that_the_letter_after_it_decides_is_restored(model: Model) -> None:
+    # A network that reads forward alone can only guess: both syllables are equally frequent.
+    syllables = ["ax", "by", "by", "ax", "ax", "by", "ax", "by"]
+    text = FOX + "axbyax" + "".join(f"_{letters[1]}" for letters in syllables) + "axby"
+    assert best(model, text) == tuple(letters[0] for letters in syllables)
+
+
+def test_alternatives_are_all_fillings_ranked_by_the_probability_of_the_passage() -> None:
+    vocabulary = Vocabulary("abc")
+    reader = TwoWayReader(*random_network(direction="both", vocab_size=4))
+    restorer = Restorer(reader, vocabulary, Rules(allowed_characters(vocabulary)))
+    group = Group("ab", (Gap(1, 1), Gap(2, 2)), ("c",), "ba")
+    every = [*map("".join, product("abc", repeat=3))]
+    texts = [vocabulary.encode(f"ab{one[0]}c{one[1:]}ba") for one in every]
+    scores = np.exp(log_likelihoods(reader, texts, 2, 2))
+    shares = dict(zip(every, scores / scores.sum(), strict=True))
+    found = restorer.best(group, 100)
+    assert ["".join(one.texts) for one in found] == sorted(every, key=lambda one: -shares[one])
+    for one in found:
+        name = "".join(one.texts)
+        assert one.probability == pytest.approx(shares[name], rel=1e-4)
+        for place, certainty in enumerate([*one.certainties[0], *one.certainties[1]]):
+            sum_of_same = sum(
+                share for other, share in shares.items() if other[place] == name[place]
+            )
+            assert certainty == pytest.approx(sum_of_same, rel=1e-4)
+
+
+def test_drawn_fillings_depend_on_the_seed_and_their_number_alone(model: Model) -> None:
+    vocabulary = model.config.vocabulary
+    rules = Rules(allowed_characters(vocabulary))
+    restorer = Restorer(two_way_reader(model), vocabulary, rules)
+    (group,) = group_gaps(parse_gaps(FOX + "ax____by"))
+    few, many = (restorer.drawn(group, n, 5, 2.0, 0) for n in (3, 9))
+    assert many[:3] == few
+    assert len({one.texts for one in many}) > 1
+    assert restorer.drawn(group, 3, 6, 2.0, 0) != few
+
+
+def test_gaps_are_filled_jointly_unless_much_known_text_is_between_them() -> None:
+    near, far = "n" * (CONTEXT - 1), "f" * CONTEXT
+    gap = Gap(1, 1)
+    groups = group_gaps(["a", gap, near, gap, gap, far, gap])
+    assert groups == [
+        Group("a", (gap, gap, gap), (near, ""), far),
+        Group(far, (gap,), (), ""),
+    ]
