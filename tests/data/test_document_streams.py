@@ -59,3 +59,22 @@ def test_the_order_changes_from_epoch_to_epoch_and_not_with_the_calls() -> None:
 def test_documents_that_are_too_short_for_a_window_are_refused() -> None:
     with pytest.raises(SettingError, match="sequence_length"):
         DocumentStreams(tokens_of([[1]]), END, 1, 5, seed=0)
+
+
+def test_lookahead_reads_the_documents_that_follow_and_nothing_behind_the_epoch() -> None:
+    tokens = np.array([9, 1, 2, 9, 3, 9, 4, 5, 6, 9], np.uint8)
+    plain, ahead = (
+        DocumentStreams(tokens, 9, 2, 3, 1, 0.0, None, lookahead) for lookahead in (0, 5)
+    )
+    for step in range(12):
+        short, long = plain.batch(step), ahead.batch(step)
+        np.testing.assert_array_equal(long.targets, short.targets)
+        np.testing.assert_array_equal(long.inputs[:, :3], short.inputs)
+        np.testing.assert_array_equal(long.inputs[:, 1:4], short.targets)
+        window = plain.windows
+        for row in long.inputs.tolist():
+            behind = row[4:]
+            # Zeros come behind the last end symbol alone.
+            known = [one for one in behind if one]
+            assert behind == known + [0] * (5 - len(known))
+    assert window == 3

@@ -76,3 +76,18 @@ def test_readers_are_reset_by_chance_and_read_on_all_the_same() -> None:
     for step in (0, 7, 99, 1999):
         np.testing.assert_array_equal(streams.batch(step).inputs, plain.batch(step).inputs)
         np.testing.assert_array_equal(streams.batch(step).resets, resets[step])
+
+
+def test_lookahead_reads_further_and_predicts_the_same_characters() -> None:
+    tokens = np.arange(1, 60).astype(np.uint8)
+    plain, ahead = (Streams(tokens, 3, 7, 5, 0.2, lookahead) for lookahead in (0, 4))
+    for step in range(20):
+        short, long = plain.batch(step), ahead.batch(step)
+        np.testing.assert_array_equal(long.targets, short.targets)
+        np.testing.assert_array_equal(long.resets, short.resets)
+        np.testing.assert_array_equal(long.inputs[:, :7], short.inputs)
+        assert long.inputs.shape == (3, 12)
+        for row in long.inputs.tolist():
+            # Each id is one more than the one before; behind the end of the text they are 0.
+            begin = row[0]
+            assert row == [one if one < 60 else 0 for one in range(begin, begin + 12)]

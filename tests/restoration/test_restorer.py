@@ -8,7 +8,7 @@ from tests.conftest import TEXT
 from tests.networks import random_network
 from textgen.data.vocabulary import Vocabulary
 from textgen.generation.model import Model
-from textgen.restoration.beam import Rules
+from textgen.restoration.beam import Rules, fill
 from textgen.restoration.gaps import Gap, parse_gaps
 from textgen.restoration.lengths import log_likelihoods
 from textgen.restoration.reader import TwoWayReader
@@ -63,7 +63,16 @@ def test_alternatives_are_all_fillings_ranked_by_the_probability_of_the_passage(
     group = Group("ab", (Gap(1, 1), Gap(2, 2)), ("c",), "ba")
     every = [*map("".join, product("abc", repeat=3))]
     texts = [vocabulary.encode(f"ab{one[0]}c{one[1:]}ba") for one in every]
-    scores = np.exp(log_likelihoods(reader, texts, 2, 2))
+    tokens, is_gap = vocabulary.encode("abacaaba"), np.array([0, 0, 1, 0, 1, 1, 0, 0], bool)
+    rules = Rules(allowed_characters(vocabulary))
+    joint = {
+        vocabulary.decode(one.tokens): one.log_probability
+        for one in fill(reader, tokens, is_gap, rules, width=27)
+    }
+    passages = log_likelihoods(reader, texts, 2, 2)
+    scores = np.exp(
+        [(joint[one] + 2 * nats) / 3 for one, nats in zip(every, passages, strict=True)]
+    )
     shares = dict(zip(every, scores / scores.sum(), strict=True))
     found = restorer.best(group, 100)
     assert ["".join(one.texts) for one in found] == sorted(every, key=lambda one: -shares[one])
