@@ -14,6 +14,10 @@ from textgen.runtime.environment import prepare_jax
 from textgen.settings import OnUnknown
 
 
+class _StoppedError(Exception):
+    """The learning is to end."""
+
+
 def learn_from(
     generator: Generator,
     text: str,
@@ -50,7 +54,16 @@ def learn_from(
     tokens = np.concatenate([generator.start, ids])
     tell("starting JAX and compiling the network")
     prepare_jax(one_kernel=one_kernel)
-    learner = generator.learner()
+
+    def check() -> None:
+        if should_stop():
+            raise _StoppedError
+        tell("reading some of the training text, which says how far each weight may move")
+
+    try:
+        learner = generator.learner(check=check)
+    except _StoppedError:
+        return None
     learnt, count = learner.trained, learner.segments_in(tokens) * learner.segment
     if not count:
         raise UsageError(
