@@ -6,22 +6,33 @@ from textgen.restoration.lengths import log_likelihoods
 from textgen.restoration.reader import TwoWayReader, log_probabilities
 
 
-def chain(reader: TwoWayReader, text: list[int], begin: int, behind: int) -> float:
+def chain(reader: TwoWayReader, text: list[int], before: int, behind: int, margin: int) -> float:
     """Compute the mean of both chains one prefix and one suffix at a time."""
-    ids = np.array(text)[:, None]
+    ids, end = np.array(text)[:, None], len(text) - behind
     forward = backward = 0.0
-    for index in range(begin, len(text)):
+    for index in range(before, min(end + margin, len(text))):
         alone = reader.parts_before(ids[: index + 1])[index] + reader.unknown_behind
         forward += log_probabilities(alone)[0, text[index]]
-    for index in range(len(text) - behind):
+    for index in range(max(before - margin, 0), end):
         alone = reader.parts_behind(ids[index:])[0] + reader.unknown_before
         backward += log_probabilities(alone)[0, text[index]]
     return (forward + backward) / 2
 
 
-def test_versions_of_any_length_are_compared_by_both_chains() -> None:
+@pytest.mark.parametrize("margin", [0, 1, 5])
+def test_versions_of_any_length_are_compared_by_both_chains(margin: int) -> None:
     reader = TwoWayReader(*random_network(direction="both"))
     texts = [[1, 2, 3, 4, 5], [1, 2, 6, 4, 5], [1, 2, 4, 5], [1, 2, 3, 3, 1, 4, 5]]
-    found = log_likelihoods(reader, [np.array(text, np.int32) for text in texts], 2, 2)
-    expected = [chain(reader, text, 2, 2) for text in texts]
+    arrays = [np.array(text, np.int32) for text in texts]
+    found = log_likelihoods(reader, arrays, 2, 2, margin)
+    expected = [chain(reader, text, 2, 2, margin) for text in texts]
     assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_an_unknown_character_counts_the_same_in_every_version() -> None:
+    reader = TwoWayReader(*random_network(direction="both"))
+    texts = [np.array(text, np.int32) for text in ([1, 2, 3, 4, 0], [1, 2, 5, 4, 0])]
+    near = log_likelihoods(reader, texts, 2, 2, 1)
+    far = log_likelihoods(reader, texts, 2, 2, 2)
+    assert far[0] - far[1] == pytest.approx(near[0] - near[1], abs=1.0)
+    assert np.isfinite(far).all()

@@ -6,13 +6,13 @@ import pytest
 
 from tests.conftest import TEXT
 from tests.networks import random_network
-from textgen.data.vocabulary import Vocabulary
+from textgen.data.vocabulary import END, Vocabulary
 from textgen.generation.model import Model
 from textgen.restoration.beam import Rules, fill
 from textgen.restoration.gaps import Gap, parse_gaps
 from textgen.restoration.lengths import log_likelihoods
 from textgen.restoration.reader import TwoWayReader
-from textgen.restoration.restorer import CONTEXT, Group, Restorer, group_gaps
+from textgen.restoration.restorer import APART, CONTEXT, MARGIN, Group, Restorer, group_gaps
 from textgen.workflows.load import load_model
 from textgen.workflows.restore import allowed_characters, two_way_reader
 
@@ -28,7 +28,7 @@ def best(model: Model, text: str) -> tuple[str, ...]:
     vocabulary = model.config.vocabulary
     rules = Rules(allowed_characters(vocabulary))
     restorer = Restorer(two_way_reader(model), vocabulary, rules)
-    (group,) = group_gaps(parse_gaps(text))
+    (group,), _ = group_gaps(parse_gaps(text))
     return restorer.best(group, 1)[0].texts
 
 
@@ -69,7 +69,7 @@ def test_alternatives_are_all_fillings_ranked_by_the_probability_of_the_passage(
         vocabulary.decode(one.tokens): one.log_probability
         for one in fill(reader, tokens, is_gap, rules, width=27)
     }
-    passages = log_likelihoods(reader, texts, 2, 2)
+    passages = log_likelihoods(reader, texts, 2, 2, MARGIN)
     scores = np.exp(
         [(joint[one] + 2 * nats) / 3 for one, nats in zip(every, passages, strict=True)]
     )
@@ -90,7 +90,7 @@ def test_drawn_fillings_depend_on_the_seed_and_their_number_alone(model: Model) 
     vocabulary = model.config.vocabulary
     rules = Rules(allowed_characters(vocabulary))
     restorer = Restorer(two_way_reader(model), vocabulary, rules)
-    (group,) = group_gaps(parse_gaps(FOX + "ax____by"))
+    (group,), _ = group_gaps(parse_gaps(FOX + "ax____by"))
     few, many = (restorer.drawn(group, n, 5, 2.0, 0) for n in (3, 9))
     assert many[:3] == few
     assert len({one.texts for one in many}) > 1
@@ -98,10 +98,16 @@ def test_drawn_fillings_depend_on_the_seed_and_their_number_alone(model: Model) 
 
 
 def test_gaps_are_filled_jointly_unless_much_known_text_is_between_them() -> None:
-    near, far = "n" * (CONTEXT - 1), "f" * CONTEXT
-    gap = Gap(1, 1)
-    groups = group_gaps(["a", gap, near, gap, gap, far, gap])
+    near, far, gap = "n" * (APART - 1), "f" * APART, Gap(1, 1)
+    groups, rest = group_gaps(["a", gap, near, gap, gap, far, Gap(2, 4), "z" * 200])
+    assert rest == "z" * 200
     assert groups == [
-        Group("a", (gap, gap, gap), (near, ""), far),
-        Group(far, (gap,), (), ""),
+        Group("a", (gap, gap, gap), (near, ""), far + END * 3 + "z" * (CONTEXT - APART - 3)),
+        Group(far, (Gap(2, 4),), (), "z" * CONTEXT),
     ]
+
+
+def test_many_gaps_are_filled_in_several_groups() -> None:
+    groups, rest = group_gaps([Gap(10, 10), "a", Gap(10, 10), "b", Gap(10, 10)])
+    assert [(group.before, len(group.gaps)) for group in groups] == [("", 2), ("b", 1)]
+    assert (groups[0].behind, groups[1].behind, rest) == ("b" + END * 10, "", "")

@@ -26,6 +26,8 @@ TRIED = 4
 MARGIN = 24
 # Characters beyond these that are only read, so that the network knows what the text is about.
 WARM = 32
+# Characters on either side of a position that its corrections may change.
+CORRECTED = 2
 # Number of places that are judged at once.
 PLACES_AT_ONCE = 32
 # Largest gain of which the exponential is taken.
@@ -150,7 +152,8 @@ def _judge(
         for begin, _, found, meant in each:
             first, last = begin + shift, begin + shift + len(found)
             texts.append(np.concatenate([window[:first], np.array(meant, np.int32), window[last:]]))
-    scores = log_likelihoods(reader, texts, WARM, WARM)
+    beside = len(padding) - CORRECTED
+    scores = log_likelihoods(reader, texts, beside, beside, MARGIN)
     mistakes = []
     for each, group in zip(options, np.split(scores, np.cumsum(sizes)[:-1]), strict=True):
         gains = group[1:] - group[0]

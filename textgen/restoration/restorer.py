@@ -8,16 +8,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
+from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
 from textgen.generation.filters import Draws
 from textgen.restoration.beam import Filling, Rules, draw, fill
 from textgen.restoration.gaps import Gap
 from textgen.restoration.lengths import log_likelihoods
 from textgen.restoration.reader import TwoWayReader
 
-# Known characters on either side of a gap that are read. Gaps that are closer together than this
-# are filled jointly.
-CONTEXT = 256
+# Characters on either side of a group of gaps that are read, and those whose probabilities count
+# where fillings are compared.
+CONTEXT, MARGIN = 96, 32
+# Gaps are filled jointly unless so many known characters stand between them, or so many characters
+# are missing in the group already.
+APART, MOST_MISSING = 32, 24
 # Fillings that are compared; of each length, for a gap of unknown length.
 CANDIDATES, PER_LENGTH = 64, 16
 
@@ -27,10 +30,11 @@ class Group:
     """Gaps that are filled jointly.
 
     Attributes:
-        before: known text before the first gap; its last 256 characters are read.
+        before: known text before the first gap, behind the groups before; at most 96 characters of
+            it are read.
         gaps: the gaps.
         between: known text between each two of them.
-        behind: known text behind the last gap; its first 256 characters are read.
+        behind: text behind the last gap, at most 96 characters, with `END` for each missing one.
     """
 
     before: str
@@ -108,7 +112,7 @@ class Restorer:
 
     def _lengths(self, group: Group) -> tuple[int, ...]:
         """Choose the length of each gap; those of unknown length one after the other."""
-        lengths = tuple((gap.shortest + gap.longest) // 2 for gap in group.gaps)
+        lengths = tuple(map(_middle, group.gaps))
         for k, gap in enumerate(group.gaps):
             if gap.shortest < gap.longest and (found := self._candidates(group, lengths, k)):
                 lengths = found[int(self._shares(group, found).argmax())].lengths
@@ -138,7 +142,7 @@ class Restorer:
             tokens[is_gap] = filling.tokens
             texts.append(tokens)
         before, behind = len(group.before[-CONTEXT:]), len(group.behind[:CONTEXT])
-        passages = log_likelihoods(self._reader, texts, before, behind)
+        passages = log_likelihoods(self._reader, texts, before, behind, MARGIN)
         joint = np.array([one.filling.log_probability for one in found])
         shares = np.zeros(len(found))
         # Only the passages of different lengths can be compared.
@@ -196,37 +200,47 @@ def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return total
 
 
-def group_gaps(pieces: Sequence[str | Gap]) -> list[Group]:
-    """Gather gaps that stand closer together than 256 characters.
+def group_gaps(pieces: Sequence[str | Gap]) -> tuple[list[Group], str]:
+    """Gather gaps that stand close together.
 
     Args:
         pieces: known texts and gaps, as `parse_gaps` returned them.
 
     Returns:
-        The groups. The text behind each is that before the next one.
+        The groups in order, and the known text behind the last.
     """
-    groups = list[Group]()
-    known, gaps = [""], list[Gap]()
-    for piece in pieces:
-        if isinstance(piece, Gap):
-            if len(known) > len(gaps) + 1:
-                raise ValueError("two known texts in a row")
-            if len(known) == len(gaps):
-                known.append("")
-            gaps.append(piece)
+    groups, gaps, between = list[Group](), list[Gap](), list[str]()
+    before = known = ""
+    # The text from each piece on, as far as it is read.
+    behind = [""]
+    for piece in reversed(pieces):
+        text = piece if isinstance(piece, str) else END * _middle(piece)
+        behind.append((text + behind[-1])[:CONTEXT])
+    behind.reverse()
+
+    def close(end: int) -> None:
+        groups.append(Group(before, tuple(gaps), tuple(between), behind[end]))
+        gaps.clear()
+        between.clear()
+
+    end = 0
+    for index, piece in enumerate(pieces):
+        if isinstance(piece, str):
+            known = piece
             continue
-        if len(known) == len(gaps):
-            known.append(piece)
+        missing = sum(map(_middle, gaps)) + _middle(piece)
+        if gaps and (len(known) >= APART or missing > MOST_MISSING):
+            close(end)
+        if gaps:
+            between.append(known)
         else:
-            known[-1] += piece
-        if gaps and len(piece) >= CONTEXT:
-            groups.append(_group(known, gaps))
-            known, gaps = [piece], []
+            before = known
+        gaps.append(piece)
+        known, end = "", index + 1
     if gaps:
-        groups.append(_group(known, gaps))
-    return groups
+        close(end)
+    return groups, known
 
 
-def _group(known: Sequence[str], gaps: Sequence[Gap]) -> Group:
-    behind = known[len(gaps)] if len(known) > len(gaps) else ""
-    return Group(known[0], tuple(gaps), tuple(known[1 : len(gaps)]), behind)
+def _middle(gap: Gap) -> int:
+    return (gap.shortest + gap.longest) // 2

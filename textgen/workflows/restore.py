@@ -1,14 +1,14 @@
 """Restore a text with gaps by a network that reads in both directions."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.formats.decoding import normalized
-from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
+from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
 from textgen.errors import UsageError
 from textgen.generation.model import Model
 from textgen.generation.sampler import Sampler
@@ -16,7 +16,7 @@ from textgen.network.parameters import with_labels
 from textgen.restoration.beam import Rules
 from textgen.restoration.gaps import GAP, parse_gaps
 from textgen.restoration.reader import TwoWayReader
-from textgen.restoration.restorer import Alternative, Restorer, group_gaps
+from textgen.restoration.restorer import CONTEXT, Alternative, Restorer, group_gaps
 from textgen.settings import SamplingSettings
 
 
@@ -76,23 +76,27 @@ def restore(model: Model, text: str, order: RestoreOrder) -> Iterator[Restored |
             to the constraints.
     """
     check_direction(model, "restore")
-    groups = group_gaps(parse_gaps(normalized(text, model.config.normalization), order.mark))
+    pieces = parse_gaps(normalized(text, model.config.normalization), order.mark)
+    groups, rest = group_gaps(pieces)
     vocabulary = model.config.vocabulary
     knobs = Sampler(order.settings, vocabulary).knobs
     allowed = knobs.permitted & allowed_characters(vocabulary)
     restorer = Restorer(two_way_reader(model), vocabulary, Rules(allowed, knobs.words))
-    drawn = 0
+    drawn, done = 0, ""
     for group in groups:
+        done = (done + group.before)[-CONTEXT:]
+        read = replace(group, before=done)
         if order.temperature:
-            found = restorer.drawn(group, order.num, order.seed, order.temperature, drawn)
+            found = restorer.drawn(read, order.num, order.seed, order.temperature, drawn)
             drawn += sum(map(len, found[0].texts)) if found else 0
         else:
-            found = restorer.best(group, order.num)
+            found = restorer.best(read, order.num)
         if not found:
-            shown = group.before[-20:].replace(END, "")
-            raise UsageError(f"nothing that is permitted fits the gap behind {shown!r}")
-        yield Restored(group.before, group.between, tuple(found))
-    yield groups[-1].behind
+            raise UsageError(f"nothing that is permitted fits the gap behind {done[-20:]!r}")
+        restored = Restored(group.before, group.between, tuple(found))
+        done += restored.text()
+        yield restored
+    yield rest
 
 
 def report(parts: Sequence[Restored | str], order: RestoreOrder) -> dict[str, Any]:
