@@ -9,6 +9,7 @@ from textgen.errors import UsageError
 from textgen.evaluation.protocols import DynamicEvaluator, DynamicSettings
 from textgen.generation.generator import Generator
 from textgen.generation.learning import MOST_EXCESS, Learnt, Lesson, TextLearner
+from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.model import network_function
 from textgen.settings import LearningSettings
 from textgen.training.online import Learner
@@ -127,3 +128,22 @@ def test_texts_learnt_one_after_the_other_are_one_text() -> None:
     again = parts.learn("fade a bad cab\n")
     assert again.sha256 == learnt.sha256
     assert (again.characters, whole.settle().characters) == (60, 61)
+
+
+def test_labels_are_a_difference_of_the_learnt_weights_too() -> None:
+    model = random_model()
+    reader = model.generator(seed=0).reader
+    labelled = dict(reader.parameters)
+    labelled["projection.bias"] = labelled["projection.bias"] + np.float32(0.5)
+    other = NumpyEngine(reader.settings, labelled)
+    generator = Generator(
+        reader, model.config.vocabulary, "\n", relabel=lambda _: ({"a": {"b": 1.0}}, other, other)
+    )
+    learnt = {name: array * np.float32(2) for name, array in reader.parameters.items()}
+    generator.use_weights(learnt)
+    generator.use_labels({"a": "b"})
+    found = generator.reader.parameters
+    np.testing.assert_allclose(found["projection.bias"], learnt["projection.bias"] + 0.5, rtol=1e-6)
+    assert found["embedding"] is learnt["embedding"]
+    generator.use_weights(None)
+    assert generator.reader.parameters["projection.bias"] is labelled["projection.bias"]

@@ -105,6 +105,22 @@ def test_a_saved_session_comes_back_to_the_same_weights_and_writes_the_same(
     assert "learning is on" in transcript(other, "/learn")
 
 
+def test_turns_that_began_early_come_back_with_as_much_as_they_had_learnt(
+    begin: Callable[..., Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("textgen.session.learning.BEFORE_WRITING", -1.0)
+    session = begin()
+    learning = session.conversation.taught.learning
+    assert learning is not None
+    learning.waits = learning.learner is None  # false, when the network is ready
+    assert "60 wait]" in transcript(session, TYPED + TYPED[:30])
+    weights = weights_of(session)
+    transcript(session, "/save here.json")
+    other = begin(learns=False)
+    assert "differs" not in transcript(other, "/load here.json")
+    assert weights_of(other) == weights
+
+
 def test_a_session_that_learnt_nothing_is_saved_as_before(begin: Callable[..., Session]) -> None:
     session = begin(learns=False)
     transcript(session, TYPED, "/save here.json")
