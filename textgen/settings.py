@@ -532,7 +532,7 @@ class LearningSettings(Settings):
     """
 
     segment: int = 20
-    learning_rate: float = 3.5e-4
+    learning_rate: float = 2.5e-4
     decay: float = 1e-3
 
     def __post_init__(self) -> None:
