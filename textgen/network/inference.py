@@ -82,4 +82,6 @@ def next_logits(settings: ModelSettings, prepared: Any, states: States) -> Any:
     hidden = outputs[-1]
     if settings.projected == "all" and len(outputs) > 1:
         hidden = hidden.__array_namespace__().concat(outputs, axis=-1)
+    if settings.projection_rank:
+        hidden = hidden @ prepared["projection.inner_kernel"]
     return hidden @ prepared["projection.kernel"] + prepared["projection.bias"]

@@ -1,7 +1,6 @@
 """The language model as a Flax NNX module: embedding, stacked recurrent layers, projection.
 
-In shapes, G stands for the cell's number of gates times H, I for the input width of a layer, and P
-for the number of inputs of the projection.
+In shapes, G stands for the cell's number of gates times H, and I for the input width of a layer.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +12,8 @@ from flax import nnx
 
 from textgen.network.cells import CELLS, Cell
 from textgen.network.inference import States
-from textgen.network.parameters import projected_size
+from textgen.network.parameters import MAX_ONE_HOT
+from textgen.network.projection import Projection
 from textgen.network.recurrence import State, look_up, product, run_cell
 from textgen.settings import ModelSettings
 
@@ -71,15 +71,6 @@ class RecurrentLayer(nnx.Module):
         return run_cell(self.cell, projections, self.bias[...], self.recurrent_kernel[...], state)
 
 
-class Projection(nnx.Module):
-    """The projection to logits, with the parameters kernel [P, V] and bias [V]."""
-
-    def __init__(self, width: int, vocab_size: int, rngs: nnx.Rngs) -> None:
-        kernel = nnx.initializers.lecun_normal()
-        self.kernel = nnx.Param(kernel(rngs.params(), (width, vocab_size)))
-        self.bias = nnx.Param(jnp.zeros(vocab_size))
-
-
 class LanguageModel(nnx.Module):
     """A network that predicts each character of a text from the characters before it."""
 
@@ -96,7 +87,7 @@ class LanguageModel(nnx.Module):
             )
             for layer in range(settings.num_layers)
         )
-        self.projection = Projection(projected_size(settings), settings.vocab_size, rngs)
+        self.projection = Projection(settings, rngs)
         self.projected = settings.projected
 
     def __call__(
@@ -105,6 +96,8 @@ class LanguageModel(nnx.Module):
         states: States,
         masks: Sequence[jax.Array] | None = None,
         labels: jax.Array | None = None,
+        *,
+        is_projected: bool = True,
     ) -> tuple[jax.Array, States]:
         """Compute the logits of the character after each character.
 
@@ -115,6 +108,8 @@ class LanguageModel(nnx.Module):
                 step, as `dropout_masks` returns; None for no dropout.
             labels: ids of the labels at each character, int32 [B, T, K], with 0 for a label that is
                 left out; None to leave all out.
+            is_projected: whether to compute the logits. Otherwise what the kernel of the projection
+                multiplies to make them is returned, float32 [T, B, P or R].
 
         Returns:
             The logits, float32 [T, B, V], and the state of each layer after the last character.
@@ -122,7 +117,7 @@ class LanguageModel(nnx.Module):
         tokens = tokens.T
         labels = None if labels is None else labels.T
         first, *rest = self.layers
-        if self.embedding.shape[0] < tokens.size:
+        if self.embedding.shape[0] < min(tokens.size, MAX_ONE_HOT + 1):
             # The vocabulary is smaller than the batch: project each character of it once.
             projections = look_up(first.project(self.embedding[...]), tokens)
         else:
@@ -137,10 +132,9 @@ class LanguageModel(nnx.Module):
             every.append(outputs)
             after.append(last)
         read = every if self.projected == "all" else every[-1:]
-        # One product for each layer: putting the layers side by side first would copy them.
-        kernels = jnp.split(self.projection.kernel[...], len(read))
-        logits = sum(product(one, kernel) for one, kernel in zip(read, kernels, strict=True))
-        return logits + self.projection.bias[...], tuple(after)
+        if is_projected:
+            return self.projection(read), tuple(after)
+        return jnp.concatenate(self.projection.reduce(read), axis=-1), tuple(after)
 
 
 def dropout_masks(

@@ -15,7 +15,7 @@ from textgen.network.model import Apply, Parameters, dropout_masks, random_key
 from textgen.network.parameters import operations_per_character
 from textgen.runtime.devices import DATA, replicated
 from textgen.settings import ModelSettings, TrainingSettings
-from textgen.training.loss import cross_entropy, reset_states
+from textgen.training.loss import reset_states, total_loss
 from textgen.training.optimizer import make_optimizer
 from textgen.training.train_state import TrainState, state_shardings, update_sharding
 
@@ -88,8 +88,10 @@ def batch_loss(
         sum of the device's losses in nats, divided by the number of characters of the whole batch,
         so that the parts of all devices add up to the mean.
     """
-    logits, recurrent = recipe.apply(parameters, inputs, recurrent, masks, labels)
-    return jnp.sum(cross_entropy(logits, targets.T)) / recipe.plan.characters_per_step, recurrent
+    total, recurrent = total_loss(
+        recipe.apply, recipe.model, parameters, inputs, targets, recurrent, masks, labels
+    )
+    return total / recipe.plan.characters_per_step, recurrent
 
 
 def batch_gradient(
