@@ -1,12 +1,13 @@
-"""More characters for a trained network."""
+"""More characters, and other labels, for a trained network."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.vocabulary import UNKNOWN_ID
-from textgen.network.parameters import Arrays, parameter_shapes
+from textgen.network.parameters import LABEL_KERNEL, Arrays, parameter_shapes, with_labels
 from textgen.settings import ModelSettings
 
 # Standard deviation of the noise that tells new characters apart, as a share of that among known
@@ -54,3 +55,29 @@ def _with_means(
     noise = random.normal(size=[*mean.shape[:axis], count, *mean.shape[axis + 1 :]])
     new = mean + NOISE * known.std(axis, keepdims=True) * noise
     return np.concatenate([array, new.astype(np.float32)], axis)
+
+
+def move_labels(
+    parameters: Arrays, settings: ModelSettings, rows: Sequence[int | None]
+) -> dict[str, NDArray[np.float32]]:
+    """Replace the labels of a network.
+
+    The vector of a new label is zero, so that the network writes as without one at first.
+
+    Args:
+        parameters: the arrays of the network, by name.
+        settings: its shape.
+        rows: for each label the number of the old label whose vector it keeps; None if it is new.
+
+    Returns:
+        The arrays of a network with these labels; without any, of one that has no labels.
+    """
+    plain = dict(with_labels(settings, parameters)[1])
+    if not rows:
+        return plain
+    for layer in range(settings.num_layers):
+        name = f"layers.{layer}.{LABEL_KERNEL}"
+        zero = np.zeros(len(plain[f"layers.{layer}.bias"]), np.float32)
+        old = parameters.get(name, zero[None])
+        plain[name] = np.stack([zero if row is None else old[row] for row in rows])
+    return plain

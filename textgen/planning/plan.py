@@ -181,7 +181,7 @@ def _draft(
 ) -> TrainingSettings:
     """Return a plan that lacks only what the pace decides."""
     chosen = {
-        "steps": request.steps or 1,
+        "steps": 1 if request.steps is None else request.steps,
         "batch_size": batch.batch_size,
         "sequence_length": batch.sequence_length,
         "learning_rate": choose_learning_rate(request, model.hidden_size).value,

@@ -8,6 +8,7 @@ from typing import Any, Self
 from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
 from textgen.data.tokens import TokenFile
+from textgen.data.vocabulary import END
 from textgen.errors import DamagedError, SettingError, UsageError
 from textgen.runs.ancestry import Ancestor
 from textgen.runs.checkpoint import FORMAT, ModelConfig, check_format
@@ -160,6 +161,14 @@ class RunRecord:
     def plan(self) -> TrainingSettings:
         """The plan in force."""
         return self.plans[-1]
+
+    @property
+    def new_characters(self) -> str:
+        """Characters that the run from whose weights this one began did not know."""
+        if not self.ancestry:
+            return ""
+        # The unknown character has the first id, and is not among the characters.
+        return self.config.vocabulary.characters[self.ancestry[-1].known_ids - 1 :].replace(END, "")
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a dictionary that JSON can hold."""

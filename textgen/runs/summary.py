@@ -53,6 +53,7 @@ def summarise(run: Run) -> dict[str, Any]:
             ],
             "rules": record.corpus.rules.to_json(),
         },
+        "labels": [field.to_json() for field in record.config.labels],
         "model": {
             **record.config.settings.to_json(),
             "parameters": parameter_count(record.config.settings),
@@ -74,6 +75,11 @@ def summarise(run: Run) -> dict[str, Any]:
         "passes": step * record.plan.characters_per_step / record.corpus.training_ids,
         "versions": dict(record.versions),
         "measurement": record.is_measurement,
+        "ancestry": [
+            one.to_json() | {"first_bits_per_character": one.first_loss / math.log(2)}
+            for one in record.ancestry
+        ],
+        "new_characters": record.new_characters,
     }
 
 

@@ -53,6 +53,19 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class Begun:
+    """Training begins from the weights of another run, which were measured on the new text.
+
+    Attributes:
+        name: name of that run.
+        loss: validation loss of its weights, in nats per character.
+    """
+
+    name: str
+    loss: float
+
+
+@dataclass(frozen=True)
 class Sampled:
     """A line of text sampled from the network as it is now."""
 
@@ -89,4 +102,4 @@ class Ended:
     is_old: bool = False
 
 
-Event = Note | Working | Planned | Report | Sampled | Saved | Ended
+Event = Note | Working | Planned | Begun | Report | Sampled | Saved | Ended

@@ -18,6 +18,7 @@ from textgen.planning.choices import TextSize
 from textgen.planning.machine import Pace
 from textgen.planning.plan import make_plan
 from textgen.planning.request import Request
+from textgen.runs.ancestry import Ancestor
 from textgen.runs.checkpoint import ModelConfig
 from textgen.runs.files import encode_json, whole_folder, write_durably
 from textgen.runs.library import new_run_path, run_exists_error
@@ -27,7 +28,8 @@ from textgen.runs.run import CHECKPOINTS, RECORD, SUMS, TOKENS, Run
 from textgen.runtime.devices import check_devices, make_mesh, product_speed
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.loop import Trainer
-from textgen.workflows.events import Event, Note, Planned
+from textgen.workflows.begin_from import BeginFrom, Origin, save_beginning
+from textgen.workflows.events import Begun, Ended, Event, Note, Planned
 from textgen.workflows.supervise import (
     Supervision,
     installed_versions,
@@ -49,6 +51,7 @@ def start_training(
     supervision: Supervision,
     *,
     rules: TextRules | None = None,
+    begin_from: BeginFrom | None = None,
     keep_corpus: bool = True,
     is_verbose: bool = False,
     is_measurement: bool = False,
@@ -63,6 +66,7 @@ def start_training(
         request: what the user asked for.
         supervision: when to stop and which checkpoints to keep.
         rules: how the text is made of the sources; None for the rules by default.
+        begin_from: the run whose weights to begin from; None for random weights.
         keep_corpus: whether the run keeps the text that it is trained on.
         is_verbose: whether to note each file that is read or passed over.
         is_measurement: whether the run is trained for a measurement, and is not to become the
@@ -74,7 +78,10 @@ def start_training(
 
     Raises:
         RunExistsError: if a run of that name exists.
-        UsageError: if the time is too short for more than a few steps; nothing is written then.
+        RunNotFoundError: if there is no run of the name to begin from.
+        DamagedError: if the run to begin from is damaged.
+        UsageError: if the request contradicts the run to begin from, or if the time is too short
+            for more than a few steps; nothing is written then.
         CorpusError: if the text cannot be read or trained on.
         StorageError: if the run cannot be written; checkpoints that were saved remain usable.
         DivergedError: if training diverges again after five roll-backs.
@@ -92,8 +99,17 @@ def start_training(
         raise UsageError(f"{len(paths):,} files are too many to name; name their folder instead")
     if name is not None:
         new_run_path(name, paths[0])  # raises if the run exists, before any text is read
+    if request.asked.get("forget_less") and not keep_corpus:
+        raise UsageError(
+            "--forget-less mixes two texts, and the run must keep them; leave --no-keep-corpus out"
+        )
     if "devices" in request.asked:
         check_devices(request.asked["devices"])
+    origin = Origin(begin_from) if begin_from else None
+    if origin:
+        request, rules = origin.continuing(request), origin.rules_of(rules)
+        yield from map(Note, origin.notes())
+    old_text = origin.old_text(request) if origin else None
     for index, given in enumerate(paths):
         paths[index] = find_corpus(given)
         check_source(paths[index])
@@ -109,9 +125,17 @@ def start_training(
             supervision.begin("reading the text")
             # A pipe may wait for its writer for ever.
             with supervision.interruptible():
-                prepared = prepare_text(paths, rules, folder / TOKENS, progress=read)
+                prepared = prepare_text(
+                    paths,
+                    rules,
+                    folder / TOKENS,
+                    origin.model.config.vocabulary if origin else None,
+                    old_text,
+                    progress=read,
+                )
             supervision.check()
             vocabulary, corpus_record = prepared.vocabulary, _record_of(prepared, paths, rules)
+            corpus_record = replace(corpus_record, old_ids=0 if old_text is None else len(old_text))
             if not keep_corpus:
                 corpus_record = replace(corpus_record, kept=False, sums_sha256=None)
             tokens = open_tokens(
@@ -123,27 +147,29 @@ def start_training(
             )
             yield Note(prepared.report.summary())
             yield from map(Note, [*prepared.notes, *_listed(prepared) * is_verbose])
-            split = prepared.training_ids
+            training, validation, old_text = corpus_record.parts(tokens)
+            labels = prepared.labels and prepared.labels.split
             machine = _ThisMachine(
-                tokens.part(0, split),
-                tokens.part(split),
-                vocabulary.end_id,
+                (training, validation, vocabulary.end_id, labels, old_text),
                 request,
                 supervision,
                 started,
-                prepared.labels and prepared.labels.split,
             )
             fields = prepared.labels.fields if prepared.labels else ()
             text = TextSize(
                 vocab_size=len(vocabulary),
-                training_characters=split,
+                training_characters=len(training),
                 num_labels=label_count(fields),
             )
             plan = make_plan(request, text, machine)
             trainer = machine.trainer_of(plan.training)
-            config = ModelConfig(
-                trainer.model, vocabulary, prepared.start, rules.source.normalization, fields
-            )
+            start = origin.start_of(prepared.start) if origin else prepared.start
+            normalization = rules.source.normalization
+            config = ModelConfig(trainer.model, vocabulary, start, normalization, fields)
+            ancestry: tuple[Ancestor, ...] = ()
+            if origin:
+                supervision.begin("measuring the old weights on the new text")
+                ancestry = (*origin.record.ancestry, origin.begin(trainer, config))
             record = RunRecord(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
                 corpus=corpus_record,
@@ -151,9 +177,12 @@ def start_training(
                 plans=(trainer.plan,),
                 versions=installed_versions(),
                 is_measurement=is_measurement,
+                ancestry=ancestry,
             )
             write_durably(folder / RECORD, encode_json(record.to_json()))
             (folder / CHECKPOINTS).mkdir()
+            if origin:
+                save_beginning(folder, record, trainer)
             if keep_corpus:
                 write_durably(folder / SUMS, prepared.sums)
             else:
@@ -163,6 +192,11 @@ def start_training(
         raise run_exists_error(path) from error
     run = Run(path)
     yield Planned(run, record, 0, plan.seconds, (prepared.reason, *plan.reasons))
+    if ancestry:
+        yield Begun(ancestry[-1].name, ancestry[-1].first_loss)
+    if trainer.is_over:  # it is a plan without steps
+        yield Ended(run, record, 0, True, 0, ancestry[-1].first_loss)
+        return
     with training_lock(path):
         yield from supervise(run, record, trainer, supervision)
 
@@ -172,15 +206,12 @@ class _ThisMachine:
 
     def __init__(
         self,
-        training: Tokens,
-        validation: Tokens,
-        end_id: int | None,
+        text: tuple[Tokens, Tokens, int | None, SplitLabels | None, Tokens | None],
         request: Request,
         supervision: Supervision,
         started: float,
-        labels: SplitLabels | None,
     ) -> None:
-        self._text = training, validation, end_id, labels
+        self._text = text
         self._request, self._supervision, self._started = request, supervision, started
         self._trainer: Trainer | None = None
 
@@ -196,6 +227,8 @@ class _ThisMachine:
 
     def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
         self._trainer = make_trainer(model, draft, *self._text)
+        if not draft.steps:
+            return Pace(seconds_per_step=1.0, seconds_per_evaluation=0.0, seconds_to_start=0.0)
         return measure_pace(self._trainer, self._request, self._supervision)
 
     def trainer_of(self, plan: TrainingSettings) -> Trainer:

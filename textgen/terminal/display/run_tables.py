@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Number of characters of the alphabet that are listed.
 ALPHABET_SHOWN = 100
+# Number of values of a label that are listed.
+LABELS_SHOWN = 30
 
 
 def format_summary(summary: dict[str, Any], columns: int | None = None) -> str:
@@ -34,7 +36,9 @@ def format_summary(summary: dict[str, Any], columns: int | None = None) -> str:
     rows = [
         ("run", summary["path"]),
         ("created", summary["created"]),
+        *_ancestry_rows(summary),
         *_corpus_rows(summary["corpus"]),
+        *_label_rows(summary["labels"]),
         *_network_rows(summary),
         *_plan_rows(summary),
         ("saved", _checkpoints(summary["checkpoints"])),
@@ -70,13 +74,39 @@ def _corpus_rows(corpus: dict[str, Any]) -> Iterator[tuple[str, str]]:
         read = format_count(corpus["files"], "file")
         yield "", f"{read} read, {len(corpus['passed_over']):,} passed over (--json lists them)"
     yield "", f"SHA-256 {corpus['sha256']}"
+    size = format_count(corpus["distinct_characters"], "character")
+    yield "", f"alphabet of {size}: {list_characters(corpus['alphabet'])}"
+
+
+def list_characters(alphabet: str) -> str:
+    """List the first characters of an alphabet."""
     # White space is named, since it would be lost at the end of a line.
     names = {"\n": "\\n", "\t": "\\t", " ": "space"}
-    alphabet = corpus["alphabet"]
     shown = [names.get(character, character) for character in alphabet[:ALPHABET_SHOWN]]
     more = " ..." if len(alphabet) > ALPHABET_SHOWN else ""
-    size = format_count(corpus["distinct_characters"], "character")
-    yield "", f"alphabet of {size}: {' '.join(shown)}{more}"
+    return " ".join(shown) + more
+
+
+def _label_rows(labels: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """List the values of each label, the most frequent first, with their training documents."""
+    for number, field in enumerate(labels):
+        counts = sorted(zip(field["values"], field["documents"], strict=True), key=lambda p: -p[1])
+        shown = ", ".join(f"{value} ({count:,})" for value, count in counts[:LABELS_SHOWN])
+        more = f" and {len(counts) - LABELS_SHOWN:,} more" if len(counts) > LABELS_SHOWN else ""
+        yield "" if number else "labels", f"{field['name']}: {shown}{more}"
+
+
+def _ancestry_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    label = "from"
+    for one in reversed(summary["ancestry"]):
+        yield label, f"{one['name']}, step {one['step']:,}, SHA-256 {one['sha256']}"
+        yield "", f"its text: {', '.join(one['origin'])}"
+        label = "and that"
+    if summary["ancestry"]:
+        last = summary["ancestry"][-1]
+        yield "", f"{last['first_bits_per_character']:.3f} bits per character before training"
+    if new := summary["new_characters"]:
+        yield "", f"new: {format_count(len(new), 'character')}: {list_characters(new)}"
 
 
 def _network_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
