@@ -38,10 +38,12 @@ def grow_parameters(
     after = parameter_shapes(replace(settings, vocab_size=vocab_size))
     random = np.random.default_rng(seed)
     grown = {}
-    for name, array in parameters.items():
-        axes = [axis for axis, size in enumerate(after[name]) if size != before[name][axis]]
-        for axis in axes:
-            array = _with_means(array, axis, after[name][axis] - array.shape[axis], random)
+    # The order of the shapes is always the same, as that of arrays from a file is not. The noise
+    # follows it.
+    for name, shape in before.items():
+        array = parameters[name]
+        for axis in (axis for axis, size in enumerate(after[name]) if size != shape[axis]):
+            array = _with_means(array, axis, after[name][axis] - shape[axis], random)
         grown[name] = array
     return grown
 
