@@ -78,8 +78,8 @@ Labels = Annotated[
     typer.Option(
         "--label",
         metavar="FIELD=VALUE",
-        help="Label of what is written, if the run was trained with labels; FIELD=A:3,B:1 mixes "
-        "values. A label that is not given is left out.",
+        help="Label of the text, such as author=austen, if the run was trained with labels; "
+        "FIELD=A:3,B:1 mixes values. A label that is not given is left out.",
         autocompletion=complete_label,
     ),
 ]

@@ -15,6 +15,7 @@ from textgen.settings import TEXT_UNKNOWN, check_number
 from textgen.terminal.commands.completion import complete_text
 from textgen.terminal.commands.options import (
     AsJson,
+    Labels,
     Model,
     Output,
     Progress,
@@ -97,6 +98,7 @@ def score(
     ] = None,
     output: Output = None,
     on_unknown: Scored = TEXT_UNKNOWN,
+    label: Labels = None,
     format: Format = None,  # noqa: A002
     field: Field = None,
     encoding: Encoding = None,
@@ -129,11 +131,11 @@ def score(
 
     rules = read_rules(format, field, encoding, skip_broken)
 
-    from textgen.workflows.load import load_model
+    from textgen.workflows.load import load_labelled
     from textgen.workflows.score import Scoring
 
     runs, sources = runs_and_sources(run, texts, model)
-    models = [load_model(name) for name in runs]
+    models = [load_labelled(name, label) for name in runs]
     chunks = text_chunks(sources, rules, models)
     scoring = Scoring(models, on_unknown=on_unknown, dynamic=dynamic)
     if lines:

@@ -24,6 +24,8 @@ def text_chunks(
     sources: Sequence[Path],
     rules: "SourceRules | None" = None,
     models: "Sequence[Model]" = (),
+    *,
+    by_line: bool = False,
 ) -> Iterator[str]:
     """Return the pieces of a text for some models.
 
@@ -36,6 +38,7 @@ def text_chunks(
         rules: how to read them; None for the rules by default. Texts are brought into the normal
             form of the models, if that is one for all of them.
         models: the models that read the text.
+        by_line: whether each line of a text without records is a row, where documents are rows.
 
     Raises:
         CorpusError: at once if there is no such source; otherwise while it is read.
@@ -62,7 +65,7 @@ def text_chunks(
     def chunks() -> Iterator[str]:
         with read_as("text"):
             if units:
-                yield from document_chunks(paths, rules, units[0], report)
+                yield from document_chunks(paths, rules, units[0], report, by_line=by_line)
             else:
                 yield from source_chunks(paths, rules, report)
             check_has_fields(rules, report)

@@ -105,7 +105,7 @@ def _continue_last(
         except DamagedError as error:
             say(f"{error}; the session before it is taken")
             continue
-        repl.show(restore(session, _with_given(saved, beginning), "continued"))
+        repl.show(restore(session, _with_given(saved, beginning, model), "continued"))
         if len(session.conversation.tree.turns) > 1:  # it was not stopped
             sessions.go_on_with(session.conversation, path, version)
         return
@@ -115,7 +115,7 @@ def _continue_last(
     )
 
 
-def _with_given(saved: SavedSession, beginning: Beginning) -> SavedSession:
+def _with_given(saved: SavedSession, beginning: Beginning, model: Model) -> SavedSession:
     """Return a saved session with the settings that the user has given for now."""
     given, settings = beginning.given, beginning.settings
     changed = {name: value for name, value in settings.to_json().items() if name in given}
@@ -128,4 +128,4 @@ def _with_given(saved: SavedSession, beginning: Beginning) -> SavedSession:
         rule = beginning.on_unknown
         turns = tuple(replace(turn, on_unknown=rule) for turn in saved.turns)
         saved = replace(saved, on_unknown=rule, turns=turns)
-    return saved
+    return replace(saved, labels=model.labels) if model.labels else saved
