@@ -38,6 +38,9 @@ from textgen.workflows.supervise import (
     supervise,
 )
 
+# The training part, the validation part, the id of the end symbol, the labels and the old text, as
+# `make_trainer` takes them.
+TrainerText = tuple[Tokens, Tokens, int | None, SplitLabels | None, Tokens | None]
 # Largest total length of all paths, in characters. The record of a run holds each path.
 MAX_PATHS_LENGTH = 2**20
 # Most files that were passed over and are named in the record of a run.
@@ -90,104 +93,44 @@ def start_training(
     started = time.perf_counter() if started is None else started
     rules = rules or TextRules(seed=request.asked.get("seed", 0))
     paths = list(corpus_paths) or [shipped_corpus()]
-    held = [Path(rules.validation)] if isinstance(rules.validation, str) else []
-    if not keep_corpus and any(map(is_read_once, [*paths, *held])):
-        raise UsageError("a pipe cannot be read again; leave --no-keep-corpus out")
-    if [str(path) for path in (*paths, *held)].count(STANDARD_INPUT) > 1:
-        raise UsageError("standard input can be read only once; name it once")
-    if sum(len(str(path.absolute())) for path in paths) > MAX_PATHS_LENGTH:
-        raise UsageError(f"{len(paths):,} files are too many to name; name their folder instead")
+    _check_request(paths, rules, request, keep_corpus=keep_corpus)
     if name is not None:
         new_run_path(name, paths[0])  # raises if the run exists, before any text is read
-    if request.asked.get("forget_less") and not keep_corpus:
-        raise UsageError(
-            "--forget-less mixes two texts, and the run must keep them; leave --no-keep-corpus out"
-        )
-    if "devices" in request.asked:
-        check_devices(request.asked["devices"])
     origin = Origin(begin_from) if begin_from else None
     if origin:
         request, rules = origin.continuing(request), origin.rules_of(rules)
         yield from map(Note, origin.notes())
-    old_text = origin.old_text(request) if origin else None
     for index, given in enumerate(paths):
         paths[index] = find_corpus(given)
         check_source(paths[index])
         if paths[index] != given:
             yield Note(f"{given.name}: the text that ships with textgen")
-
-    def read(characters: int) -> None:
-        supervision.begin(f"reading the text: {characters:,} characters")
-
     path = new_run_path(name, paths[0])
     try:
         with whole_folder(path) as folder:
-            supervision.begin("reading the text")
-            # A pipe may wait for its writer for ever.
-            with supervision.interruptible():
-                prepared = prepare_text(
-                    paths,
-                    rules,
-                    folder / TOKENS,
-                    origin.model.config.vocabulary if origin else None,
-                    old_text,
-                    progress=read,
-                )
-            supervision.check()
-            vocabulary, corpus_record = prepared.vocabulary, _record_of(prepared, paths, rules)
-            corpus_record = replace(corpus_record, old_ids=0 if old_text is None else len(old_text))
-            if not keep_corpus:
-                corpus_record = replace(corpus_record, kept=False, sums_sha256=None)
-            tokens = open_tokens(
-                folder / TOKENS,
-                corpus_record.tokens,
-                len(vocabulary),
-                prepared.tokens_sha256,
-                prepared.sums,
-            )
+            prepared, corpus = _read(folder, paths, rules, request, supervision, origin)
             yield Note(prepared.report.summary())
             yield from map(Note, [*prepared.notes, *_listed(prepared) * is_verbose])
-            training, validation, old_text = corpus_record.parts(tokens)
-            labels = prepared.labels and prepared.labels.split
             machine = _ThisMachine(
-                (training, validation, vocabulary.end_id, labels, old_text),
-                request,
-                supervision,
-                started,
+                _text_of(folder, prepared, corpus), request, supervision, started
             )
-            fields = prepared.labels.fields if prepared.labels else ()
-            text = TextSize(
-                vocab_size=len(vocabulary),
-                training_characters=len(training),
-                num_labels=label_count(fields),
-            )
-            plan = make_plan(request, text, machine)
+            plan = make_plan(request, _size_of(prepared), machine)
             trainer = machine.trainer_of(plan.training)
-            start = origin.start_of(prepared.start) if origin else prepared.start
-            normalization = rules.source.normalization
-            config = ModelConfig(trainer.model, vocabulary, start, normalization, fields)
+            config = _config_of(prepared, rules, trainer, origin)
             ancestry: tuple[Ancestor, ...] = ()
             if origin:
                 supervision.begin("measuring the old weights on the new text")
                 ancestry = (*origin.record.ancestry, origin.begin(trainer, config))
             record = RunRecord(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
-                corpus=corpus_record,
+                corpus=corpus if keep_corpus else replace(corpus, kept=False, sums_sha256=None),
                 config=config,
                 plans=(trainer.plan,),
                 versions=installed_versions(),
                 is_measurement=is_measurement,
                 ancestry=ancestry,
             )
-            write_durably(folder / RECORD, encode_json(record.to_json()))
-            (folder / CHECKPOINTS).mkdir()
-            if origin:
-                save_beginning(folder, record, trainer)
-            if keep_corpus:
-                write_durably(folder / SUMS, prepared.sums)
-            else:
-                (folder / TOKENS).unlink()
-                labels_path(folder / TOKENS).unlink(missing_ok=True)
+            _write(folder, record, prepared, trainer)
     except FileExistsError as error:
         raise run_exists_error(path) from error
     run = Run(path)
@@ -201,12 +144,103 @@ def start_training(
         yield from supervise(run, record, trainer, supervision)
 
 
+def _check_request(
+    paths: Sequence[Path], rules: TextRules, request: Request, *, keep_corpus: bool
+) -> None:
+    """Check what can be checked before a file is opened.
+
+    Raises:
+        UsageError: if the options contradict each other or the texts.
+        SettingError: if there are fewer devices than asked for.
+    """
+    held = [Path(rules.validation)] if isinstance(rules.validation, str) else []
+    if not keep_corpus and any(map(is_read_once, [*paths, *held])):
+        raise UsageError("a pipe cannot be read again; leave --no-keep-corpus out")
+    if not keep_corpus and request.asked.get("forget_less"):
+        raise UsageError(
+            "--forget-less mixes two texts, and the run must keep them; leave --no-keep-corpus out"
+        )
+    if [str(path) for path in (*paths, *held)].count(STANDARD_INPUT) > 1:
+        raise UsageError("standard input can be read only once; name it once")
+    if sum(len(str(path.absolute())) for path in paths) > MAX_PATHS_LENGTH:
+        raise UsageError(f"{len(paths):,} files are too many to name; name their folder instead")
+    if "devices" in request.asked:
+        check_devices(request.asked["devices"])
+
+
+def _read(
+    folder: Path,
+    paths: Sequence[Path],
+    rules: TextRules,
+    request: Request,
+    supervision: Supervision,
+    origin: Origin | None,
+) -> tuple[PreparedText, CorpusRecord]:
+    """Read the text, and after it the old text if it is mixed in, into the folder of a run."""
+
+    def read(characters: int) -> None:
+        supervision.begin(f"reading the text: {characters:,} characters")
+
+    supervision.begin("reading the text")
+    known = origin.model.config.vocabulary if origin else None
+    old = origin.old_text(request) if origin else None
+    # A pipe may wait for its writer for ever.
+    with supervision.interruptible():
+        prepared = prepare_text(paths, rules, folder / TOKENS, known, old, progress=read)
+    supervision.check()
+    corpus = _record_of(prepared, paths, rules)
+    return prepared, replace(corpus, old_ids=0 if old is None else len(old))
+
+
+def _text_of(folder: Path, prepared: PreparedText, corpus: CorpusRecord) -> TrainerText:
+    """Open the text that was read, for a trainer."""
+    vocabulary = prepared.vocabulary
+    tokens = open_tokens(
+        folder / TOKENS, corpus.tokens, len(vocabulary), prepared.tokens_sha256, prepared.sums
+    )
+    training, validation, old = corpus.parts(tokens)
+    labels = prepared.labels.split if prepared.labels else None
+    return training, validation, vocabulary.end_id, labels, old
+
+
+def _size_of(prepared: PreparedText) -> TextSize:
+    """Return what a plan must know about a text."""
+    return TextSize(
+        vocab_size=len(prepared.vocabulary),
+        training_characters=prepared.training_ids,
+        num_labels=label_count(prepared.labels.fields) if prepared.labels else 0,
+    )
+
+
+def _config_of(
+    prepared: PreparedText, rules: TextRules, trainer: Trainer, origin: Origin | None
+) -> ModelConfig:
+    """Return the model that a trainer trains, without its parameters."""
+    start = origin.start_of(prepared.start) if origin else prepared.start
+    fields = prepared.labels.fields if prepared.labels else ()
+    normalization = rules.source.normalization
+    return ModelConfig(trainer.model, prepared.vocabulary, start, normalization, fields)
+
+
+def _write(folder: Path, record: RunRecord, prepared: PreparedText, trainer: Trainer) -> None:
+    """Write what a run holds before its first step."""
+    write_durably(folder / RECORD, encode_json(record.to_json()))
+    (folder / CHECKPOINTS).mkdir()
+    if record.ancestry:
+        save_beginning(folder, record, trainer)
+    if record.corpus.kept:
+        write_durably(folder / SUMS, prepared.sums)
+    else:
+        (folder / TOKENS).unlink()
+        labels_path(folder / TOKENS).unlink(missing_ok=True)
+
+
 class _ThisMachine:
     """Measures how fast this machine trains on a text; see `Machine`."""
 
     def __init__(
         self,
-        text: tuple[Tokens, Tokens, int | None, SplitLabels | None, Tokens | None],
+        text: TrainerText,
         request: Request,
         supervision: Supervision,
         started: float,
