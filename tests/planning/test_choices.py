@@ -5,8 +5,10 @@ import pytest
 from textgen.network.parameters import multiplications_per_character, operations_per_character
 from textgen.planning.choices import (
     CHARACTERS_PER_WEIGHT,
+    CONTINUED_RATE,
     DROPOUT_RATES,
     WIDTHS,
+    BatchShape,
     Choice,
     TextSize,
     choose_batch,
@@ -15,12 +17,23 @@ from textgen.planning.choices import (
     choose_reset_rate,
     choose_width,
     dropout_rate,
+    expected_epochs,
     format_minutes,
     peak_learning_rate,
     text_warning,
 )
 from textgen.planning.request import Request
+from textgen.settings import ModelSettings
 
+NETWORK = ModelSettings(
+    vocab_size=66,
+    embedding_size=40,
+    hidden_size=40,
+    num_layers=3,
+    dropout_rate=0.2,
+    cell="gru",
+    projected="all",
+)
 LONG = 10**9  # characters: a text that is read less than once
 
 
@@ -108,11 +121,34 @@ def test_wider_layers_learn_at_a_lower_rate() -> None:
 
 
 def test_a_short_text_comes_with_a_warning() -> None:
-    def warning(characters: int) -> str:
-        return text_warning(TextSize(vocab_size=66, training_characters=characters))
+    def warning(characters: int, request: Request) -> str:
+        return text_warning(request, TextSize(vocab_size=66, training_characters=characters))
 
-    assert warning(1_000).startswith("the training text is short (1,000 characters): ")
-    assert warning(20_000) == ""
+    assert warning(1_000, Request()).startswith("the training text is short (1,000 characters): ")
+    assert warning(20_000, Request()) == ""
+    assert warning(1_000, Request().continuing(NETWORK, "r")) == ""
+
+
+def test_trained_weights_keep_their_network_and_learn_at_a_lower_rate() -> None:
+    request = Request(minutes=1).continuing(NETWORK, "r")
+    for text in (1_000, LONG):
+        size = TextSize(vocab_size=99, training_characters=text)
+        assert choose_width(request, size, 1e15) == Choice(40, "3x40: as in the old run")
+    rate = choose_learning_rate(request, 40)
+    assert rate.value == pytest.approx(CONTINUED_RATE * peak_learning_rate(40))
+    assert rate.reason.startswith(
+        f"learning rate {rate.value:g}: {CONTINUED_RATE:g} times the peak"
+    )
+    asked = Request(learning_rate=0.1, has_weights=True).continuing(NETWORK, "r")
+    assert choose_learning_rate(asked, 40) == Choice(0.1)
+
+
+def test_epochs_are_those_of_the_new_text() -> None:
+    size = TextSize(vocab_size=66, training_characters=12_800)
+    batch = BatchShape(10, 32)
+    half = Request(steps=80, forget_less=0.5, has_weights=True)
+    assert expected_epochs(Request(steps=80), size, NETWORK, batch, 0.0) == 2
+    assert expected_epochs(half, size, NETWORK, batch, 0.0) == 1
 
 
 def test_minutes_are_written_in_words() -> None:

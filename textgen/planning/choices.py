@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 from textgen.data.prepare import MIN_CHARACTERS
 from textgen.network.parameters import multiplications_per_character, operations_per_character
 from textgen.planning.request import Request
-from textgen.settings import ModelSettings
+from textgen.settings import ModelSettings, TrainingSettings
 
 Value = TypeVar("Value")
 
@@ -31,6 +31,8 @@ EPOCHS_OF_LEAST_DROPOUT = 2.5
 RESET_RATES = (0.02, 0.3)
 # Most epochs of a plan with the lowest probability of resetting the state.
 EPOCHS_OF_LEAST_RESETS = 9
+# Factor on the peak of the learning rate where training begins from the weights of another run.
+CONTINUED_RATE = 0.5
 # Training texts shorter than this, in characters, are mostly memorised.
 FEW_CHARACTERS = 20_000
 
@@ -110,6 +112,8 @@ def choose_width(request: Request, text: TextSize, operations: float) -> Choice[
     Returns:
         The number of units H of each layer.
     """
+    if request.network is not None:
+        return Choice(request.network.hidden_size, f"{request.network.size}: as in the old run")
     if "hidden_size" in request.asked:
         return Choice(request.asked["hidden_size"])
     widest = WIDTHS[0]
@@ -145,8 +149,8 @@ def expected_epochs(
     """
     if request.steps is not None:
         characters = float(request.steps * batch.batch_size * batch.sequence_length)
-        return characters / text.training_characters
-    characters = operations / operations_per_character(model)
+        return characters * request.own_share / text.training_characters
+    characters = operations / operations_per_character(model) * request.own_share
     return min(characters / text.training_characters, MAX_EPOCHS)
 
 
@@ -222,12 +226,23 @@ def choose_learning_rate(request: Request, hidden_size: int) -> Choice[float]:
         return Choice(request.asked["learning_rate"])
     rate = peak_learning_rate(hidden_size)
     reason = f"the peak for layers of {hidden_size} units; the rate then falls to 0"
+    if request.network is not None:
+        rate = round(CONTINUED_RATE * rate, 6)
+        reason = (
+            f"{CONTINUED_RATE:g} times {reason.replace('; ', ', since the weights are trained; ')}"
+        )
     return Choice(rate, f"learning rate {rate:g}: {reason}")
 
 
-def text_warning(text: TextSize) -> str:
-    """Return a warning about a short text; empty for any other."""
-    if text.training_characters >= FEW_CHARACTERS:
+def choose_old_share(training: TrainingSettings) -> Choice[float]:
+    """Return the share of a batch that reads the old text, which the user asked for."""
+    rows = f"{training.old_rows} of the {training.batch_size} sequences of a batch read it"
+    return Choice(training.forget_less, f"old text: {rows}; epochs count the new text alone")
+
+
+def text_warning(request: Request, text: TextSize) -> str:
+    """Return a warning about a text too short to learn from alone; empty for any other."""
+    if text.training_characters >= FEW_CHARACTERS or request.network is not None:
         return ""
     return (
         f"the training text is short ({text.training_characters:,} characters): the network will "

@@ -15,6 +15,7 @@ from textgen.planning.choices import (
     choose_batch,
     choose_dropout,
     choose_learning_rate,
+    choose_old_share,
     choose_reset_rate,
     choose_width,
     expected_epochs,
@@ -95,7 +96,8 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
         return draft, machine.training_pace(model, draft)
 
     depends_on_speed = request.steps is None and "dropout_rate" not in request.asked
-    depends_on_speed = depends_on_speed or "hidden_size" not in request.asked
+    has_width = request.network is not None or "hidden_size" in request.asked
+    depends_on_speed = depends_on_speed or not has_width
     predicted = machine.product_speed(devices) * TRAINING_SHARE if depends_on_speed else 0.0
     model, sizes = choose_sizes(predicted)
     draft, pace = measure(model, predicted)
@@ -116,7 +118,9 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
         "schedule": plan.choices["schedule"],
         "patience": plan.choices["patience"],
     }
-    return replace(plan, choices=choices, warning=text_warning(text))
+    if plan.training.forget_less:
+        choices["old share"] = choose_old_share(plan.training)
+    return replace(plan, choices=choices, warning=text_warning(request, text))
 
 
 def continue_plan(
@@ -143,7 +147,7 @@ def continue_plan(
     characters = text.training_characters
     schedule = choose_schedule(draft, request, pace, characters, first_step)
     steps, eval_every, checkpoint_every = schedule.value
-    epochs = (first_step + steps) * draft.characters_per_step / characters
+    epochs = (first_step + steps) * draft.new_characters_per_step / characters
     reset_rate = choose_reset_rate(epochs)
     patience = choose_patience(request, schedule.value, pace.seconds_per_step)
     training = replace(

@@ -55,7 +55,6 @@ class Request:
 
         Raises:
             SettingError: if a value is out of range.
-            UsageError: if an old text is asked for without weights to begin from.
             TypeError: if a name is not one of these options.
         """
         given = {name: value for name, value in asked.items() if value is not None}
@@ -67,8 +66,6 @@ class Request:
         object.__setattr__(self, "network", None)
         if steps is not None:
             check_number("steps", steps, 0 if has_weights else 1, whole=True)
-        if given.get("forget_less") and not has_weights:
-            raise UsageError("--forget-less mixes in the text of an old run; name it with --from")
         if minutes is not None:
             check_number("minutes", minutes, 0, MAX_MINUTES, open_low=True)
         if "devices" in given:
@@ -90,6 +87,11 @@ class Request:
     def seconds(self) -> float:
         """The time to fill in seconds, from the start of the command to the last checkpoint."""
         return 60 * (DEFAULT_MINUTES if self.minutes is None else self.minutes)
+
+    @property
+    def own_share(self) -> float:
+        """Share of each batch that reads the run's own text, not that of an old run."""
+        return 1 - float(self.asked.get("forget_less", 0.0))
 
     @property
     def training_options(self) -> dict[str, Any]:

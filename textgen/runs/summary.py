@@ -72,7 +72,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "seconds": rows[-1].get("seconds", 0.0) if rows else 0.0,
         "characters_per_second": median(speeds) if speeds else None,
         "evaluations": sum("validation_bits_per_character" in row for row in rows),
-        "passes": step * record.plan.characters_per_step / record.corpus.training_ids,
+        "passes": step * record.plan.new_characters_per_step / record.corpus.training_ids,
         "versions": dict(record.versions),
         "measurement": record.is_measurement,
         "ancestry": [

@@ -93,7 +93,8 @@ def start_training(
     started = time.perf_counter() if started is None else started
     rules = rules or TextRules(seed=request.asked.get("seed", 0))
     paths = list(corpus_paths) or [shipped_corpus()]
-    _check_request(paths, rules, request, keep_corpus=keep_corpus)
+    begins = begin_from is not None
+    _check_request(paths, rules, request, begins_from_run=begins, keep_corpus=keep_corpus)
     if name is not None:
         new_run_path(name, paths[0])  # raises if the run exists, before any text is read
     origin = Origin(begin_from) if begin_from else None
@@ -145,7 +146,12 @@ def start_training(
 
 
 def _check_request(
-    paths: Sequence[Path], rules: TextRules, request: Request, *, keep_corpus: bool
+    paths: Sequence[Path],
+    rules: TextRules,
+    request: Request,
+    *,
+    begins_from_run: bool,
+    keep_corpus: bool,
 ) -> None:
     """Check what can be checked before a file is opened.
 
@@ -156,7 +162,9 @@ def _check_request(
     held = [Path(rules.validation)] if isinstance(rules.validation, str) else []
     if not keep_corpus and any(map(is_read_once, [*paths, *held])):
         raise UsageError("a pipe cannot be read again; leave --no-keep-corpus out")
-    if not keep_corpus and request.asked.get("forget_less"):
+    if request.asked.get("forget_less") and not begins_from_run:
+        raise UsageError("--forget-less mixes in the text of an old run; name it with --from")
+    if request.asked.get("forget_less") and not keep_corpus:
         raise UsageError(
             "--forget-less mixes two texts, and the run must keep them; leave --no-keep-corpus out"
         )

@@ -41,7 +41,7 @@ def format_plan(event: Planned, columns: int | None = None) -> str:
     """
     record, plan = event.record, event.record.plan
     corpus, model = record.corpus, record.config.settings
-    epochs = plan.steps * plan.characters_per_step / corpus.training_ids
+    epochs = plan.steps * plan.new_characters_per_step / corpus.training_ids
     alphabet = format_count(len(record.config.vocabulary.alphabet), "character")
     documents = f", {format_count(corpus.documents, 'document')}" if corpus.documents else ""
     pairs = [
