@@ -29,5 +29,5 @@ def test_a_field_that_is_no_label_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     labels = TextLabels(["color", "id"])
     labels.add(("red", "1"), "t.csv")
     labels.add(("red", "2"), "t.csv")
-    with pytest.raises(CorpusError, match="'id' has 3 different values, and all .* may have 3"):
+    with pytest.raises(CorpusError, match=r"'id' has 3 different values, and all .* may have 3"):
         labels.add(("red", "3"), "t.csv")
