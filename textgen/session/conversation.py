@@ -119,8 +119,7 @@ class Conversation:
             self.go(parent)
             raise
         prompted = self.generator.settle()
-        labels = self.generator.labels
-        turn = Turn(0, parent, text, read, "", "", rule, prompted, prompted, labels=labels)
+        turn = Turn(0, parent, text, read, "", "", rule, prompted, prompted)
         yield from self._write(turn, self.length, self.tree.add)
 
     def regenerate(self) -> Iterator[str]:
@@ -155,7 +154,7 @@ class Conversation:
 
     def _prompted(self, turn: Turn) -> Work[Turn]:
         """Return a turn whose typed text was read with the labels that are set now."""
-        if turn.labels == self.generator.labels or turn.parent is None:
+        if turn.prompted.labels == self.generator.labels or turn.parent is None:
             return turn
         read = yield from read_typed(
             self.generator,
@@ -165,8 +164,7 @@ class Conversation:
             self._seed,
             begins=turn.begins,
         )
-        prompted, labels = self.generator.settle(), self.generator.labels
-        return replace(turn, read=read, prompted=prompted, labels=labels)
+        return replace(turn, read=read, prompted=self.generator.settle())
 
     def pick(self, alternative: Turn) -> None:
         """Make an alternative a turn of the text, and go to it."""
@@ -285,7 +283,7 @@ class Conversation:
                 turn.after.sample,
                 turn.begins,
                 turn.ended,
-                turn.labels,
+                turn.after.labels,
             )
             for turn in self.tree.turns
             if turn.parent is not None
@@ -325,7 +323,7 @@ class Conversation:
             if turn.finish == "end":
                 tokens = np.concatenate([tokens, generator.vocabulary.encode_start(END)])
                 texts.append("\n")
-            generator.use_labels(turn.labels)
+            generator.use_labels(turn.prompted.labels)
             generator.state = turn.parent.after if turn.parent else turn.prompted
             if not generator.settle().characters and turn.read and not turn.begins:
                 # The text was read without the start of a text before it. For its first character

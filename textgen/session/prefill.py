@@ -143,7 +143,6 @@ def reread(generator: Generator, turns: Sequence[SavedTurn]) -> Work[Tree]:
                 begins=turn.begins,
                 ended=turn.ended,
                 finish=finish,
-                labels=generator.labels,
             )
         )
         yield ""
