@@ -5,6 +5,7 @@ import pytest
 from textgen.network.parameters import multiplications_per_character, operations_per_character
 from textgen.planning.choices import (
     CHARACTERS_PER_WEIGHT,
+    CONTINUED_DROPOUT,
     CONTINUED_RATE,
     DROPOUT_RATES,
     WIDTHS,
@@ -141,6 +142,15 @@ def test_trained_weights_keep_their_network_and_learn_at_a_lower_rate() -> None:
     )
     asked = Request(learning_rate=0.1, has_weights=True).continuing(NETWORK, "r")
     assert choose_learning_rate(asked, 40) == Choice(0.1)
+
+
+def test_trained_weights_need_less_dropout() -> None:
+    request = Request(steps=9).continuing(NETWORK, "r")
+    usual = choose_dropout(Request(steps=9), 21.5, NETWORK, 20_000).value
+    less = choose_dropout(request, 21.5, NETWORK, 20_000)
+    assert less.value == round(CONTINUED_DROPOUT * usual, 2) > DROPOUT_RATES[0]
+    assert "times the usual rate, since the weights are trained" in less.reason
+    assert choose_dropout(request, 3.0, NETWORK, 200_000).value == DROPOUT_RATES[0]
 
 
 def test_epochs_are_those_of_the_new_text() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.workflows.trainings import NETWORK, content, notes, rows
+from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
 from textgen.data.vocabulary import END
 from textgen.errors import DamagedError, RunError, RunNotFoundError, UsageError
@@ -185,6 +186,34 @@ def test_documents_and_whole_texts_follow_each_other(finished_run: Path, other: 
     assert (record.config.start, record.corpus.documents) == ("\n", 0)
     begin(other, "again", "lines", rules=lines, steps=0)
     assert written("again") == written("lines")
+
+
+def test_labels_of_both_texts_keep_what_was_learnt_of_them(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    def table(name: str, *labels: str) -> Path:
+        rows_ = (f"{one},the {one} fox asks the owl {n}\n" for n in range(40) for one in labels)
+        path = tmp_path / f"{name}.csv"
+        path.write_text("colour,text\n" + "".join(rows_), encoding="utf-8")
+        return path
+
+    rules = TextRules(source=SourceRules(field="text", labels=("colour",)), documents="row")
+    begin(table("one", "red", "blue"), "one", rules=rules)
+    begin(table("two", "grey", "blue"), "two", "one", rules=rules, steps=0)
+    one, two = (load_model(name) for name in ("one", "two"))
+    assert [field.values for field in one.config.labels] == [("blue", "red")]
+    assert [field.values for field in two.config.labels] == [("blue", "grey")]
+    assert one.trained is not None
+    assert two.trained is not None
+    for layer in range(2):
+        name = f"layers.{layer}.label_kernel"
+        old, new = one.trained[1][name], two.trained[1][name]
+        assert old.any(axis=1).all()
+        np.testing.assert_array_equal(new, [old[0], 0 * old[0]])
+    begin(table("three", "red"), "three", "one", steps=0)
+    plain = load_model("three")
+    assert plain.config.labels == ()
+    assert not any(name.endswith("label_kernel") for name in plain.parameters)
 
 
 def test_an_option_that_contradicts_the_old_network_is_refused(

@@ -31,8 +31,9 @@ EPOCHS_OF_LEAST_DROPOUT = 2.5
 RESET_RATES = (0.02, 0.3)
 # Most epochs of a plan with the lowest probability of resetting the state.
 EPOCHS_OF_LEAST_RESETS = 9
-# Factor on the peak of the learning rate where training begins from the weights of another run.
-CONTINUED_RATE = 0.5
+# Factors on the peak of the learning rate and on the dropout rate where training begins from the
+# weights of another run. These weights are worth keeping, and they memorise a short text less.
+CONTINUED_RATE, CONTINUED_DROPOUT = 0.5, 0.4
 # Training texts shorter than this, in characters, are mostly memorised.
 FEW_CHARACTERS = 20_000
 
@@ -171,11 +172,16 @@ def choose_dropout(
     if "dropout_rate" in request.asked:
         return Choice(request.asked["dropout_rate"])
     rate = dropout_rate(epochs, multiplications_per_character(model), training_characters)
+    is_trained = request.network is not None
+    if is_trained:
+        rate = max(round(CONTINUED_DROPOUT * rate, 2), DROPOUT_RATES[0])
     if rate == DROPOUT_RATES[0]:
         return Choice(rate, f"dropout {rate:g}: the lowest rate, since few epochs are planned")
     reason = f"chosen for {epochs:.1f} epochs"
     if request.steps is None:
         reason += ", an estimate made before training was timed"
+    if is_trained:
+        reason += f", {CONTINUED_DROPOUT:g} times the usual rate, since the weights are trained"
     return Choice(rate, f"dropout {rate:g}: {reason}; more epochs need a higher rate")
 
 
