@@ -60,7 +60,8 @@ class Gathered:
 
     def ids(self) -> NDArray[np.unsignedinteger]:
         """Map the provisional ids into memory, read-only."""
-        return np.memmap(self.path, dtype=self.dtype, mode="r")[: len(self)]
+        # A plain array: a slice of a memory map takes ten times as long.
+        return np.asarray(np.memmap(self.path, dtype=self.dtype, mode="r"))[: len(self)]
 
     @property
     def starts(self) -> NDArray[np.int64]:
@@ -138,7 +139,7 @@ class _Writer:
     def __init__(self, file: BinaryIO, progress: Callable[[int], None]) -> None:
         self._progress = progress
         self._file, self._waiting, self._length, self._written = file, list[str](), 0, 0
-        self._ids = np.full(CODE_POINTS, -1, np.int64)
+        self._ids = np.full(CODE_POINTS, -1, np.int32)
         self._is_inside = False
         self.dtype: np.dtype[np.unsignedinteger] = np.dtype("<u1")
         self.characters: list[str] = []
@@ -172,15 +173,19 @@ class _Writer:
         self._waiting, self._length = [], 0
         if not text:
             return
-        self.digest.update(text.encode())
-        points = np.frombuffer(text.encode("utf-32-le"), "<u4")
-        ids = self._ids[points]
-        if (ids < 0).any():
+        data = text.encode()
+        self.digest.update(data)
+        if len(data) == len(text):  # it is ASCII
+            points = np.frombuffer(data, np.uint8)
+        else:
+            points = np.frombuffer(text.encode("utf-32-le"), "<u4")
+        ids = self._ids.take(points)  # faster than an index
+        if ids.min() < 0:
             new, first = np.unique(points[ids < 0], return_index=True)
             for point in new[np.argsort(first)].tolist():
                 self._ids[point] = len(self.characters)
                 self.characters.append(chr(point))
-            ids = self._ids[points]
+            ids = self._ids.take(points)
             self._make_room()
         self.counts += np.bincount(ids, minlength=len(self.counts))
         self._file.write(ids.astype(self.dtype).tobytes())

@@ -18,7 +18,6 @@ from textgen.data.label_values import (
     write_labels,
 )
 from textgen.data.labels import labels_path
-from textgen.data.origins import Origins
 from textgen.data.read_report import ReadReport, check_has_fields
 from textgen.data.span_hashes import span_hashes
 from textgen.data.split import (
@@ -59,7 +58,8 @@ class PreparedText:
         sha256: SHA-256 of the text in UTF-8, before anything is left out of it.
         tokens_sha256: SHA-256 of the file of ids.
         sums: SHA-256 of each of its blocks; see `BlockSums`.
-        origins: file and line of the training part; None if the rules are those of textgen 0.2.
+        origins: content of the file that tells where the training part comes from; see
+            `Origins.to_bytes`. None if the rules are those of textgen 0.2.
         report: what was read.
         notes: what was done to the text, one line for each.
         reason: what is held out and why, in one line.
@@ -79,7 +79,7 @@ class PreparedText:
     sha256: str
     tokens_sha256: str
     sums: bytes = field(repr=False)
-    origins: Origins | None = field(repr=False)
+    origins: bytes | None = field(repr=False)
     report: ReadReport
     notes: tuple[str, ...]
     reason: str
@@ -225,19 +225,20 @@ def _origins(
     rules: TextRules,
     vocabulary: Vocabulary,
     is_kept: NDArray[np.bool_],
-) -> Origins | None:
+) -> bytes | None:
     """Return the origins of stretches of gathered texts as `_TokenWriter` writes them."""
     if not rules.fits_text:
         return None
     between = int(rules.documents != "whole")
     newline = gathered.characters.find("\n")
-    return gathered.origins.moved(
+    origins = gathered.origins.moved(
         gathered.ids(),
         newline,
         spans,
         _joined_begins(spans, between) + between,
         has_newlines=newline >= 0 and bool(is_kept[newline]) and "\n" in vocabulary,
     )
+    return origins.to_bytes()
 
 
 def _joined_begins(spans: Spans, between: int) -> NDArray[np.int64]:
@@ -382,16 +383,17 @@ class _TokenWriter:
         count = 0
         end = self._vocabulary.end_id
         if not self._has_documents or end is None:
+            texts = gathered.ids()
             for begin, stop in spans.tolist():
                 for start in range(begin, stop, AT_ONCE):
-                    piece = gathered.ids()[start : min(start + AT_ONCE, stop)]
-                    count += self._put(file, table[piece])
+                    piece = texts[start : min(start + AT_ONCE, stop)]
+                    count += self._put(file, table.take(piece))
             return count
         count += self._put(file, np.array([end], self._dtype))
         # One entry more stands for the end symbol.
         table = np.append(table, np.array([end], self._dtype))
         for joined in _joined(gathered.ids(), spans, len(table) - 1):
-            count += self._put(file, table[joined])
+            count += self._put(file, table.take(joined))
         return count + self._put(file, np.array([end], self._dtype))
 
     def copy(self, file: BinaryIO, tokens: Tokens) -> None:
