@@ -97,14 +97,13 @@ def _label_rows(labels: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
 
 
 def _ancestry_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    label = "from"
-    for one in reversed(summary["ancestry"]):
-        yield label, f"{one['name']}, step {one['step']:,}, SHA-256 {one['sha256']}"
-        yield "", f"its text: {', '.join(one['origin'])}"
-        label = "and that"
-    if summary["ancestry"]:
-        last = summary["ancestry"][-1]
-        yield "", f"{last['first_bits_per_character']:.3f} bits per character before training"
+    for number, one in enumerate(reversed(summary["ancestry"])):
+        label, when = "and that", ""
+        if not number:
+            bits = f"{one['first_bits_per_character']:.3f} bits per character"
+            label, when = "from", f", validation loss {bits} before training"
+        yield label, f"{one['name']}, step {one['step']:,}{when}"
+        yield "", f"SHA-256 {one['sha256']}, trained on {', '.join(one['origin'])}"
     if new := summary["new_characters"]:
         yield "", f"new: {format_count(len(new), 'character')}: {list_characters(new)}"
 
@@ -221,7 +220,10 @@ def format_speeds(speeds: "Sequence[Speeds]", columns: int | None = None) -> str
 def _remarks(summary: dict[str, Any]) -> str:
     """Return what there is to say of a run besides its numbers."""
     remarks = {"finished": summary["finished"], "for a measurement": summary["measurement"]}
-    return ", ".join(remark for remark, is_so in remarks.items() if is_so)
+    told = [remark for remark, is_so in remarks.items() if is_so]
+    return ", ".join(
+        [*told, *(f"from {one_line(one['name'])}" for one in summary["ancestry"][-1:])]
+    )
 
 
 def format_summaries(summaries: Sequence[dict[str, Any]], columns: int | None = None) -> str:
