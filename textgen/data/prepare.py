@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.documents import document_spans, has_newline
-from textgen.data.gather import AT_ONCE, Gathered, gather
+from textgen.data.gather import AT_ONCE, Gathered, Progress, gather
 from textgen.data.label_values import (
     DocumentLabels,
     number_labels,
@@ -36,6 +36,8 @@ from textgen.settings import MAX_CHARACTERS
 
 # Shortest text that can be trained on, in characters.
 MIN_CHARACTERS = 100
+# Share of the time that reading the sources takes. The rest is for writing the ids.
+READING = 0.6
 # Fewest documents of which some can be held out.
 FEWEST_DOCUMENTS = 2
 
@@ -94,7 +96,7 @@ def prepare_text(
     path: Path,
     vocabulary: Vocabulary | None = None,
     old: Tokens | None = None,
-    progress: Callable[[int], None] = lambda characters: None,
+    progress: Progress = lambda characters, share: None,
 ) -> PreparedText:
     """Read sources and write them as ids.
 
@@ -106,8 +108,8 @@ def prepare_text(
             characters of the text get ids in the order of code points.
         old: ids of another text, in those of `vocabulary`, unsigned [K]. They are written after the
             validation part.
-        progress: called now and then with the number of characters read. It may raise an error to
-            end the work.
+        progress: called now and then with the number of characters read and the share of the work
+            that is done, see `Progress`.
 
     Raises:
         CorpusError: if a source cannot be read, or the text is too short.
@@ -116,13 +118,18 @@ def prepare_text(
     """
     temporary = path.with_name(f".tmp-{path.name}-gathered")
     try:
-        gathered = gather(paths, rules.source, temporary, progress)
+        gathered = gather(
+            paths,
+            rules.source,
+            temporary,
+            lambda characters, share: progress(characters, share and READING * share),
+        )
         check_has_fields(rules.source, gathered.report)
         if len(gathered) < MIN_CHARACTERS:
             found = f"{len(gathered)} character{'' if len(gathered) == 1 else 's'}"
             problem = f"only {found}; at least {MIN_CHARACTERS} are needed"
             raise CorpusError(paths[0], problem)
-        return _prepare(gathered, rules, path, vocabulary, old)
+        return _prepare(gathered, rules, path, vocabulary, old, progress)
     finally:
         for file in path.parent.glob(f"{temporary.name}*"):
             file.unlink()
@@ -134,6 +141,7 @@ def _prepare(
     path: Path,
     vocabulary: Vocabulary | None,
     old: Tokens | None,
+    progress: Progress,
 ) -> PreparedText:
     sha256, notes = gathered.sha256, list(gathered.report.changes())
     if rules.source.label_fields:
@@ -177,7 +185,12 @@ def _prepare(
         training, validation, reason = (
             split.training(len(gathered)), split.validation, split.reason,
         )  # fmt: skip
-    writer = _TokenWriter(vocabulary, has_documents=has_documents)
+    length = len(gathered)
+    writer = _TokenWriter(
+        vocabulary,
+        lambda ids: progress(length, min(READING + (1 - READING) * ids / length, 1.0)),
+        has_documents=has_documents,
+    )
     with storage_errors(path), path.open("wb") as file:
         training_ids = writer.write(file, gathered, training, is_kept)
         if other:
@@ -365,8 +378,10 @@ def _only(gathered: Gathered, spans: Spans) -> Gathered:
 class _TokenWriter:
     """Writes stretches of gathered texts as ids of a vocabulary."""
 
-    def __init__(self, vocabulary: Vocabulary, *, has_documents: bool) -> None:
-        self.sums = BlockSums()
+    def __init__(
+        self, vocabulary: Vocabulary, progress: Callable[[int], None], *, has_documents: bool
+    ) -> None:
+        self.sums, self._progress, self._written = BlockSums(), progress, 0
         self._vocabulary, self._has_documents = vocabulary, has_documents
         self._dtype = token_dtype(len(vocabulary))
 
@@ -405,6 +420,9 @@ class _TokenWriter:
         data = tokens.tobytes()
         self.sums.update(data)
         file.write(data)
+        before, self._written = self._written, self._written + len(tokens)
+        if before // AT_ONCE < self._written // AT_ONCE:
+            self._progress(self._written)
         return len(tokens)
 
 

@@ -1,5 +1,6 @@
 """Read texts as people have them: files of any format, folders, archives, standard input."""
 
+import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
@@ -155,8 +156,14 @@ class _Reader:
     def _file(self, path: Path, *, is_named: bool) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
         before = stamp_of(path)
         with path.open("rb") as file:
-            yield from self._stream(file, str(path), is_named=is_named)
-        if not path.is_fifo() and stamp_of(path) != before:
+            self._report.current = file
+            is_fifo = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
+            try:
+                yield from self._stream(file, str(path), is_named=is_named)
+            finally:
+                self._report.current = None
+        self._report.finished_bytes += before[0]
+        if not is_fifo and stamp_of(path) != before:
             raise CorpusError(path, "the file changed while it was read; try again")
 
     def _stream(

@@ -24,7 +24,7 @@ def span_hashes(ids: Tokens, spans: NDArray[np.int64], num_ids: int) -> NDArray[
         num_ids: number of different ids that there may be. Hashes compare if it is the same.
     """
     begins, ends = spans.T
-    hashes = (ends - begins).astype(np.uint64)
+    hashes: NDArray[np.uint64] = (ends - begins).astype(np.uint64)
     if not len(spans):
         return hashes
     weights = np.random.default_rng(0).integers(1, 2**63, num_ids, np.uint64)
@@ -39,7 +39,9 @@ def span_hashes(ids: Tokens, spans: NDArray[np.int64], num_ids: int) -> NDArray[
         first = int(np.searchsorted(ends, start, side="right"))
         last = int(np.searchsorted(begins, stop))
         lows, highs = np.maximum(begins[first:last], start), np.minimum(ends[first:last], stop)
-        parts = (sums[highs - start] - sums[lows - start]) * inverses[lows - start]
+        parts: NDArray[np.uint64] = (sums[highs - start] - sums[lows - start]) * inverses[
+            lows - start
+        ]
         # Only the first of them may have begun before.
         before = max(start - int(begins[first]), 0)
         parts[:1] *= np.uint64(pow(BASE, before, 2**64))
@@ -53,4 +55,5 @@ def _powers(base: int, count: int) -> NDArray[np.uint64]:
     """Return base^0 .. base^(count-1) modulo 2**64."""
     factors = np.full(count, base, np.uint64)
     factors[0] = 1
-    return np.cumprod(factors, dtype=np.uint64)
+    powers: NDArray[np.uint64] = np.cumprod(factors, dtype=np.uint64)
+    return powers

@@ -1,6 +1,7 @@
 """Look at a text before a network is trained on it."""
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from textgen.planning.choices import FEW_CHARACTERS
 from textgen.planning.plan import TRAINING_SHARE
 from textgen.planning.request import Request
 from textgen.runtime.devices import make_mesh, product_speed
+from textgen.workflows.events import Working, reading_work
 
 # Widths of the networks for which the time to read the text once is estimated.
 WIDTHS = (128, 256, 512)
@@ -114,6 +116,7 @@ def check_text(
     paths: Sequence[Path],
     rules: SourceRules,
     interruptible: Callable[[], AbstractContextManager[None]] = nullcontext,
+    tell: Callable[[Working], None] = lambda _: None,
 ) -> Checked:
     """Read a text, look at it, and estimate how long training would read it.
 
@@ -122,13 +125,19 @@ def check_text(
         rules: how to read them. What normalisation would change is told, and not done.
         interruptible: function that returns a context in which a signal may raise an exception; the
             text is read in it. The temporary file is removed then.
+        tell: function that is called now and then with how far the reading is.
 
     Raises:
         CorpusError: if a source cannot be read.
     """
+    begun = time.perf_counter()
+
+    def read(characters: int, share: float | None) -> None:
+        tell(reading_work(characters, share, time.perf_counter() - begun))
+
     with interruptible(), tempfile.TemporaryDirectory(prefix="textgen-") as folder:
         sources = [find_corpus(path) for path in paths]
-        gathered = gather(sources, rules, Path(folder) / "ids")
+        gathered = gather(sources, rules, Path(folder) / "ids", read)
         check_has_fields(rules, gathered.report)
         split = choose_split(gathered, SHARE, seed=0)
         found = survey(gathered, split)

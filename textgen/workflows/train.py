@@ -24,12 +24,12 @@ from textgen.runs.files import encode_json, whole_folder, write_durably
 from textgen.runs.library import new_run_path, run_exists_error
 from textgen.runs.lock import training_lock
 from textgen.runs.record import CorpusRecord, RunRecord
-from textgen.runs.run import CHECKPOINTS, RECORD, SUMS, TOKENS, Run
+from textgen.runs.run import CHECKPOINTS, ORIGINS, RECORD, SUMS, TOKENS, Run
 from textgen.runtime.devices import check_devices, make_mesh, product_speed
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.loop import Trainer
 from textgen.workflows.begin_from import BeginFrom, Origin, save_beginning
-from textgen.workflows.events import Begun, Ended, Event, Note, Planned
+from textgen.workflows.events import Begun, Ended, Event, Note, Planned, reading_work
 from textgen.workflows.supervise import (
     Supervision,
     installed_versions,
@@ -124,7 +124,7 @@ def start_training(
                 ancestry = (*origin.record.ancestry, origin.begin(trainer, config))
             record = RunRecord(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
-                corpus=corpus if keep_corpus else replace(corpus, kept=False, sums_sha256=None),
+                corpus=corpus if keep_corpus else corpus.without_files(),
                 config=config,
                 plans=(trainer.plan,),
                 versions=installed_versions(),
@@ -185,9 +185,11 @@ def _read(
     origin: Origin | None,
 ) -> tuple[PreparedText, CorpusRecord]:
     """Read the text, and after it the old text if it is mixed in, into the folder of a run."""
+    begun = time.perf_counter()
 
-    def read(characters: int) -> None:
-        supervision.begin(f"reading the text: {characters:,} characters")
+    def read(characters: int, share: float | None) -> None:
+        work = reading_work(characters, share, time.perf_counter() - begun)
+        supervision.begin(work.text, work.seconds)
 
     supervision.begin("reading the text")
     known = origin.model.config.vocabulary if origin else None
@@ -238,6 +240,8 @@ def _write(folder: Path, record: RunRecord, prepared: PreparedText, trainer: Tra
         save_beginning(folder, record, trainer)
     if record.corpus.kept:
         write_durably(folder / SUMS, prepared.sums)
+        if prepared.origins is not None:
+            write_durably(folder / ORIGINS, prepared.origins)
     else:
         (folder / TOKENS).unlink()
         labels_path(folder / TOKENS).unlink(missing_ok=True)
@@ -297,6 +301,7 @@ def _record_of(prepared: PreparedText, paths: Sequence[Path], rules: TextRules) 
         validation_ids=prepared.validation_ids,
         tokens_sha256=prepared.tokens_sha256,
         sums_sha256=hashlib.sha256(prepared.sums).hexdigest(),
+        origins_sha256=hashlib.sha256(prepared.origins).hexdigest() if prepared.origins else None,
         kept=True,
         rules=replace(rules, documents=prepared.unit),
         documents=prepared.documents,

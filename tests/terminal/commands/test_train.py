@@ -241,7 +241,7 @@ def slow_training(corpus: Path) -> Any:
 
 @pytest.mark.slow
 def test_measuring_that_takes_long_is_shown_and_leaves_nothing_behind(slow_training: Any) -> None:
-    slow_training.expect(r"measuring: compiling the training step \(about \d+ s\), ")
+    slow_training.expect(r"measuring: compiling the training step \(about \d+ s left\), ")
     Path("go").touch()
     slow_training.expect("plan ")
     erased = slow_training.before.rindex("\r\x1b[K")

@@ -49,13 +49,19 @@ def check(
     prepare_jax()
     with starting(progress, quiet=quiet):
         from textgen.terminal.display.check_tables import format_check
+        from textgen.terminal.display.progress import format_work
         from textgen.terminal.signals import noted_signals
         from textgen.workflows.check import check_text
 
     with noted_signals() as ending, ProgressLine(progress, quiet=quiet) as line:
         line.show("reading the text")
         try:
-            checked = check_text(sources, rules, ending.interruptible)
+            checked = check_text(
+                sources,
+                rules,
+                ending.interruptible,
+                lambda work: line.show(format_work(work)),
+            )
         except KeyboardInterrupt:
             raise typer.Exit(ending.exit_code) from None
     if ending.requested():

@@ -89,8 +89,8 @@ def origin_rows(record: RunRecord) -> list[tuple[str, str]]:
 
 
 def format_work(work: Working) -> str:
-    """Describe a piece of work, and about how long it takes if that is known."""
-    about = "" if work.seconds is None else f" (about {format_duration(work.seconds)})"
+    """Describe a piece of work, and about how long it still takes if that is known."""
+    about = "" if work.seconds is None else f" (about {format_duration(work.seconds)} left)"
     return f"{work.text}{about}"
 
 
