@@ -12,7 +12,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from textgen.network.inference import States
 from textgen.network.model import Apply, Parameters, dropout_masks, random_key
-from textgen.network.parameters import operations_per_character
+from textgen.network.parameters import LABEL_KERNEL, operations_per_character
 from textgen.runtime.devices import DATA, replicated
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.loss import reset_states, total_loss
@@ -21,6 +21,9 @@ from textgen.training.train_state import TrainState, state_shardings, update_sha
 
 # Floating-point operations of the steps in one call: about half a second on two cores.
 OPERATIONS_PER_CALL = 75e9
+# Learning rate of the vectors of labels, as a multiple of that of all other parameters. With 1 they
+# are still small when the rest has learned to do without them, and the network obeys them less.
+LABEL_RATE = 10.0
 
 
 Array = Any  # numpy.ndarray, jax.Array or a tracer
@@ -142,13 +145,21 @@ def train_step(recipe: Recipe, state: TrainState, batch: Batch) -> tuple[TrainSt
     gradients = jax.tree.map(lambda leaf: _share_update(leaf, mesh) * clip, gradients)
     before = jax.tree.map(lambda leaf: _share_update(leaf, mesh), state.parameters)
     updates, moments = make_optimizer(plan).update(gradients, state.optimizer, before)
-    parameters = jax.tree.map(lambda p, u: p - batch.learning_rate * u, before, updates)
+    parameters = {
+        name: parameter - batch.learning_rate * _times(updates[name], name)
+        for name, parameter in before.items()
+    }
     parameters = jax.lax.with_sharding_constraint(parameters, replicated(mesh))
     # This is checked at every step, so that a run diverges at the same step even if it was stopped
     # and resumed.
     sums = [jnp.sum(leaf) for leaf in parameters.values()]
     norm = jnp.where(jnp.isfinite(jnp.stack(sums)).all(), norm, jnp.nan)
     return TrainState(parameters, moments, recurrent), jnp.stack([loss, norm])
+
+
+def _times(update: jax.Array, name: str) -> jax.Array:
+    """Return the update of a parameter; the vectors of labels learn faster than the rest."""
+    return LABEL_RATE * update if name.endswith(LABEL_KERNEL) else update
 
 
 def _share_update(leaf: jax.Array, mesh: Mesh) -> jax.Array:
