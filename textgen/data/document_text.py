@@ -20,10 +20,11 @@ def document_chunks(
     report: ReadReport,
     *,
     by_line: bool = False,
-) -> Iterator[str]:
+) -> Iterator[tuple[str, str]]:
     """Yield the documents of sources in pieces, each document with `END` after it.
 
-    Documents are cut as for training: without the newlines around them.
+    Each piece comes with the name of its file. Documents are cut as for training: without the
+    newlines around them.
 
     Args:
         paths: sources; see `read_sources`.
@@ -33,12 +34,14 @@ def document_chunks(
         by_line: whether each line of a text without records is a row. Otherwise the whole text is.
     """
     for file, pieces in read_sources(paths, rules, report):
+        chunks: Iterator[str]
         if unit == "row" and file.kind in RECORDS:
-            yield from (piece.text + END * piece.is_end for piece in pieces)
+            chunks = (piece.text + END * piece.is_end for piece in pieces)
         elif unit == "file" or (unit == "row" and not by_line):
-            yield from _whole(pieces)
+            chunks = _whole(pieces)
         else:
-            yield from _cut(pieces, "\n\n+" if unit == "paragraph" else "\n+")
+            chunks = _cut(pieces, "\n\n+" if unit == "paragraph" else "\n+")
+        yield from ((file.name, chunk) for chunk in chunks)
 
 
 def _whole(pieces: Iterable[Piece]) -> Iterator[str]:

@@ -62,7 +62,7 @@ class ReadReport:
             listed = ", ".join(f"{count:,} ({reason})" for reason, count in reasons.most_common())
             parts.append(f"passed over: {listed}")
         if self.broken:
-            parts.append(f"left out: {self.broken:,} broken records")
+            parts.append(left_out(self.broken))
         return "; ".join(parts)
 
     def changes(self) -> Iterator[str]:
@@ -78,6 +78,11 @@ class ReadReport:
             yield f"{doubled:,} lines ended in CR CR LF; each counts as one line end"
         if any(one.is_normalized for one in found):
             yield "brought letters with accents into one form; --normalize none leaves them as is"
+
+
+def left_out(broken: int) -> str:
+    """Say how many broken records were left out."""
+    return f"left out: {broken:,} broken record{'' if broken == 1 else 's'}"
 
 
 def check_has_fields(rules: SourceRules, report: ReadReport) -> None:

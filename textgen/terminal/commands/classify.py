@@ -98,15 +98,17 @@ def classify(
         labels, sources = _labels_and_sources(arguments or [], model or [])
         names, models, priors = [*labels], [*map(_load, labels.values())], None
 
+    from textgen.data.file_lines import FileLines
     from textgen.workflows.score import Scoring
 
-    chunks = text_chunks(sources, rules, models, by_line=lines)
+    places = FileLines()
+    chunks = text_chunks(sources, rules, models, by_line=lines, lines=places, quiet=quiet)
     scoring = Scoring(models, on_unknown=on_unknown, priors=priors)
     if lines:
         for line in refuse_empty(scoring.read_each_line(chunks), sources):
             judged = judge(line, names, priors)
             if as_json:
-                emit_json("line", judged)
+                emit_json("line", places.find(line.number)._asdict() | judged)
             else:
                 emit(format_judged(judged, columns_of(sys.stdout)) + "\n")
     else:

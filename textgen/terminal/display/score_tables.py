@@ -91,7 +91,6 @@ def judge(
 
     shares = posteriors(line.nats, priors).tolist()
     return {
-        "line": line.number,
         "text": line.text,
         "characters": line.characters,
         "label": labels[shares.index(max(shares))],
