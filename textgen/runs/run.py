@@ -36,6 +36,7 @@ from textgen.runs.files import (
 )
 from textgen.runs.metrics import add_rows, check_rows, cut_rows, last_step, read_rows
 from textgen.runs.record import RunRecord
+from textgen.runs.trace_index import check_index
 
 RECORD = "run.json"
 TOKENS = "corpus.tokens"
@@ -364,6 +365,7 @@ class Run:
                 self.open_tokens(record).check()
                 self.open_labels(record)
                 self.origins(record)
+                check_index(self.path)
             if not self.steps() and last_step(self.path / METRICS) > record.plan.checkpoint_every:
                 raise DamagedError(self.path, "it was trained, but has no checkpoint left")
         except DamagedError as error:
