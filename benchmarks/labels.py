@@ -25,6 +25,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -133,7 +134,7 @@ def word_judge(documents: Sequence[Document]) -> Judge:
 
 def _features(text: str) -> set[str]:
     words = re.findall(r"[\w']+|[^\s\w']", text.lower())
-    return {*words, *(f"{a} {b}" for a, b in zip(words, words[1:], strict=False)), "bias"}
+    return {*words, *(f"{a} {b}" for a, b in pairwise(words)), "bias"}
 
 
 def _table(texts: Sequence[str], index: dict[str, int]) -> tuple[NDArray[np.int64], ...]:
