@@ -35,7 +35,7 @@ def places(paths: list[Path], rules: TextRules) -> dict[str, Place]:
     positions = {word: text.find(word) for word in WORDS if word in text}
     assert len(positions) >= len(WORDS) // 3
     return {
-        word: origins.places(tokens, newline, position, position + len(word))[0]
+        word: origins.places(tokens, [newline], position, position + len(word))[0]
         for word, position in positions.items()
     }
 
@@ -142,7 +142,7 @@ def test_a_stretch_has_the_places_of_its_ends(own_folder: Path) -> None:
     begin, end = text.index("word003"), text.index("word006")
     newline = found.vocabulary.characters.index("\n") + 1
     name = str(path)
-    assert origins.places(tokens, newline, begin, end) == (
+    assert origins.places(tokens, [newline], begin, end) == (
         Place(name, 4, False),
         Place(name, 6, False),  # the newline after it belongs to its line
     )
