@@ -16,6 +16,7 @@ from textgen.session.kept_commands import KEPT_COMMANDS
 from textgen.session.label_commands import LABEL_COMMANDS
 from textgen.session.messages import Message, Reply
 from textgen.session.setting_commands import SETTING_COMMANDS
+from textgen.session.trace_commands import TRACE_COMMANDS
 from textgen.session.tree_commands import TREE_COMMANDS
 from textgen.session.writing_commands import WRITING_COMMANDS, continue_text
 
@@ -47,6 +48,7 @@ COMMANDS: dict[str, Command] = {
     each.name: each
     for each in (
         *WRITING_COMMANDS,
+        *TRACE_COMMANDS,
         *TREE_COMMANDS,
         *SETTING_COMMANDS,
         *LABEL_COMMANDS,

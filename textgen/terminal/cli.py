@@ -33,6 +33,7 @@ from textgen.terminal.commands.repl import repl
 from textgen.terminal.commands.runs import info, runs, verify
 from textgen.terminal.commands.sample import sample
 from textgen.terminal.commands.score import score
+from textgen.terminal.commands.trace import trace
 from textgen.terminal.commands.train import train
 from textgen.terminal.display.help import Command, Group
 from textgen.terminal.output import (
@@ -83,6 +84,7 @@ COMMANDS = (
     gradient,
     score,
     classify,
+    trace,
     check,
     corpora,
     evaluate,
