@@ -31,9 +31,12 @@ EPOCHS_OF_LEAST_DROPOUT = 2.5
 RESET_RATES = (0.02, 0.3)
 # Most epochs of a plan with the lowest probability of resetting the state.
 EPOCHS_OF_LEAST_RESETS = 9
-# Factors on the peak of the learning rate and on the dropout rate where training begins from the
-# weights of another run. These weights are worth keeping, and they memorise a short text less.
-CONTINUED_RATE, CONTINUED_DROPOUT = 0.5, 0.4
+# Factor on the dropout rate where training begins from the weights of another run, which memorise
+# a short text less.
+CONTINUED_DROPOUT = 0.4
+# Factors there on the peak of the learning rate, for a short training text and for a long one, and
+# the lengths of these in characters. In a short text there is less to learn than to forget.
+CONTINUED_RATES, CONTINUED_LENGTHS = (0.5, 1.0), (20_000, 200_000)
 # Training texts shorter than this, in characters, are mostly memorised.
 FEW_CHARACTERS = 20_000
 
@@ -136,6 +139,24 @@ def choose_width(request: Request, text: TextSize, operations: float) -> Choice[
     return Choice(widest, f"{size}: {reason}")
 
 
+def choose_projection(request: Request, model: ModelSettings) -> Choice[int]:
+    """Choose the rank of the projection to logits; see `projection_of`.
+
+    Args:
+        request: what the user asked for.
+        model: the network.
+    """
+    rank = model.projection_rank
+    if not rank or request.network is not None or "projection_rank" in request.asked:
+        return Choice(rank)
+    size = f"an alphabet of {model.vocab_size - 1:,} characters"
+    return Choice(
+        rank,
+        f"projection of rank {rank}: {size} would otherwise take most of the time; "
+        "--projection-rank 0 turns this off",
+    )
+
+
 def expected_epochs(
     request: Request, text: TextSize, model: ModelSettings, batch: BatchShape, operations: float
 ) -> float:
@@ -226,16 +247,28 @@ def peak_learning_rate(hidden_size: int) -> float:
     return round(min(0.006 * math.sqrt(256 / hidden_size), 0.01), 6)
 
 
-def choose_learning_rate(request: Request, hidden_size: int) -> Choice[float]:
-    """Choose the peak of the learning rate; see `peak_learning_rate`."""
+def continued_rate(training_characters: int) -> float:
+    """Return the factor on the peak of the learning rate for weights that are trained already.
+
+    It grows with the logarithm of the length of the text, from 0.5 to 1.
+    """
+    (lowest, highest), (short, long) = CONTINUED_RATES, CONTINUED_LENGTHS
+    part = math.log(max(training_characters, 1) / short) / math.log(long / short)
+    return round(lowest + (highest - lowest) * min(max(part, 0.0), 1.0), 2)
+
+
+def choose_learning_rate(request: Request, text: TextSize, hidden_size: int) -> Choice[float]:
+    """Choose the peak of the learning rate; see `peak_learning_rate` and `continued_rate`."""
     if "learning_rate" in request.asked:
         return Choice(request.asked["learning_rate"])
     rate = peak_learning_rate(hidden_size)
     reason = f"the peak for layers of {hidden_size} units; the rate then falls to 0"
-    if request.network is not None:
-        rate = round(CONTINUED_RATE * rate, 6)
+    factor = 1.0 if request.network is None else continued_rate(text.training_characters)
+    if factor < 1:
+        rate = round(factor * rate, 6)
         reason = (
-            f"{CONTINUED_RATE:g} times {reason.replace('; ', ', since the weights are trained; ')}"
+            f"{factor:g} times the peak for layers of {hidden_size} units, since the weights are "
+            "trained and the text is short; the rate then falls to 0"
         )
     return Choice(rate, f"learning rate {rate:g}: {reason}")
 

@@ -16,6 +16,7 @@ from textgen.planning.choices import (
     choose_dropout,
     choose_learning_rate,
     choose_old_share,
+    choose_projection,
     choose_reset_rate,
     choose_width,
     expected_epochs,
@@ -81,7 +82,8 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
         return _choose_sizes(request, text, batch.value, seconds * operations_per_second)
 
     def measure(model: ModelSettings, predicted: float) -> tuple[TrainingSettings, Pace]:
-        draft, elapsed = _draft(request, model, batch.value, devices), machine.elapsed()
+        draft = _draft(request, text, model, batch.value, devices)
+        elapsed = machine.elapsed()
         if predicted:
             step = operations_per_character(model) * draft.characters_per_step / predicted
             expected = Pace(
@@ -111,10 +113,11 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
     plan = continue_plan(request, model, draft, text, pace)
     choices = {
         "width": sizes["width"],
+        "projection": choose_projection(request, model),
         "batch": batch,
         "dropout": sizes["dropout"],
         "reset rate": plan.choices["reset rate"],
-        "learning rate": choose_learning_rate(request, model.hidden_size),
+        "learning rate": choose_learning_rate(request, text, model.hidden_size),
         "schedule": plan.choices["schedule"],
         "patience": plan.choices["patience"],
     }
@@ -181,14 +184,14 @@ def _choose_sizes(
 
 
 def _draft(
-    request: Request, model: ModelSettings, batch: BatchShape, devices: int
+    request: Request, text: TextSize, model: ModelSettings, batch: BatchShape, devices: int
 ) -> TrainingSettings:
     """Return a plan that lacks only what the pace decides."""
     chosen = {
         "steps": 1 if request.steps is None else request.steps,
         "batch_size": batch.batch_size,
         "sequence_length": batch.sequence_length,
-        "learning_rate": choose_learning_rate(request, model.hidden_size).value,
+        "learning_rate": choose_learning_rate(request, text, model.hidden_size).value,
         "warmup_steps": 0,
         "devices": devices,
         "eval_every": 1,

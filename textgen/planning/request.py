@@ -16,9 +16,26 @@ from textgen.settings import (
 DEFAULT_MINUTES = 5.0
 MAX_MINUTES = 525_600  # a year
 NUM_LAYERS = 2
+# For a vocabulary of more ids than this, the projection to logits would take most of the time. It
+# then reads the last layer alone, and has a low rank.
+LARGE_VOCABULARY, PROJECTION_RANK = 1000, 64
 # Settings that a user may give, by name: those of a network, and those of its training.
 MODEL_OPTIONS = setting_options(ModelSettings)
 TRAINING_OPTIONS = setting_options(TrainingSettings)
+
+
+def projection_of(vocab_size: int, hidden_size: int, asked_rank: int | None) -> dict[str, Any]:
+    """Return the settings of the projection of a network, unless the user gave others.
+
+    Args:
+        vocab_size: number of ids V.
+        hidden_size: units H of each layer.
+        asked_rank: rank that the user asked for; None for no wish.
+    """
+    if vocab_size <= LARGE_VOCABULARY or asked_rank == 0:
+        return {"projected": "all"}
+    rank = PROJECTION_RANK if hidden_size > PROJECTION_RANK else 0
+    return {"projected": "last", "projection_rank": rank}
 
 
 @dataclass(frozen=True, init=False)
@@ -116,7 +133,7 @@ class Request:
             "embedding_size": hidden,
             "num_layers": NUM_LAYERS,
             "dropout_rate": dropout_rate,
-            "projected": "all",
+            **projection_of(vocab_size, hidden, self.asked.get("projection_rank")),
         }
         given = {name: self.asked[name] for name in MODEL_OPTIONS if name in self.asked}
         return ModelSettings(**(chosen | given))
