@@ -19,6 +19,7 @@ from textgen.settings import CellName, ModelSettings
 # Shaped as the network of the tests of training, so that both compile the same parameters.
 SETTINGS = replace(MODEL, dropout_rate=0.25)
 ALL_LAYERS = replace(SETTINGS, projected="all")
+LOW_RANK = replace(ALL_LAYERS, projection_rank=3)
 TOKENS = jnp.asarray(np.random.default_rng(0).integers(1, 9, (3, 20)), jnp.int32)
 
 
@@ -29,7 +30,7 @@ def model(seed: int, settings: ModelSettings = SETTINGS) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS], ids=["last", "all"])
+@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS, LOW_RANK], ids=["last", "all", "rank"])
 def test_parameters_have_the_names_and_shapes_that_checkpoints_expect(
     settings: ModelSettings,
 ) -> None:
@@ -60,7 +61,7 @@ def test_two_halves_of_a_text_with_the_states_carried_equal_the_whole() -> None:
     np.testing.assert_allclose(end[1].cell, last[1].cell, atol=1e-5)
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS], ids=["last", "all"])
+@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS, LOW_RANK], ids=["last", "all", "rank"])
 @pytest.mark.parametrize("length", [2, 20])
 def test_logits_agree_with_the_numpy_engine_character_by_character(
     length: int, settings: ModelSettings
@@ -120,7 +121,7 @@ def test_a_mask_multiplies_the_outputs_of_its_layer_at_every_step() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS], ids=["last", "all"])
+@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS, LOW_RANK], ids=["last", "all", "rank"])
 def test_gradients_agree_with_autodiff_through_a_plain_loop(settings: ModelSettings) -> None:
     apply, parameters = model(0, settings)
 
@@ -137,6 +138,8 @@ def test_gradients_agree_with_autodiff_through_a_plain_loop(settings: ModelSetti
                 after.append((x, c))
             if settings.projected == "all":
                 x = jnp.concatenate([h for h, _ in after], axis=-1)
+            if settings.projection_rank:
+                x = x @ parameters["projection.inner_kernel"]
             logits = x @ parameters["projection.kernel"] + parameters["projection.bias"]
             return after, jnp.sum(jnp.sin(logits))
 

@@ -63,3 +63,23 @@ def test_the_formulas_tell_how_labels_enter() -> None:
     assert "weights @ label_kernel" in described["blocks"]["a_i"]
     assert "weights" in described
     assert "label" not in str(describe_parameters(replace(settings, num_labels=0)))
+
+
+def test_a_projection_of_low_rank_worked_by_hand() -> None:
+    settings = ModelSettings(
+        vocab_size=1000,
+        embedding_size=4,
+        hidden_size=3,
+        num_layers=2,
+        dropout_rate=0,
+        projected="all",
+        projection_rank=2,
+    )
+    shapes = parameter_shapes(settings)
+    assert shapes["projection.inner_kernel"] == (6, 2)
+    assert shapes["projection.kernel"] == (2, 1000)
+    # 3*12 in layer 0, 3*12 + 3*12 in layer 1, 6*2 and 2*1000. A large vocabulary has no table of
+    # projections: its embeddings are projected, 4*12, three times in all.
+    assert operations_per_character(settings) == 2 * 3 * (36 + 72 + 12 + 2000 + 48)
+    assert "projection_rank" not in replace(settings, projection_rank=0).to_json()
+    assert ModelSettings.from_json(settings.to_json()) == settings

@@ -201,3 +201,9 @@ def test_the_reset_rate_counts_the_epochs_of_plans_before() -> None:
 
 def test_a_batch_of_an_odd_size_is_not_shared_by_two_devices() -> None:
     assert plan(Request(steps=5, batch_size=5), LONG).training.devices == 1
+
+
+def test_a_large_alphabet_tells_its_projection() -> None:
+    made = plan(Request(minutes=5), TextSize(vocab_size=6000, training_characters=10**7))
+    assert made.choices["projection"].value == made.model.projection_rank == 64
+    assert any(line.startswith("projection of rank 64: ") for line in made.reasons)

@@ -113,7 +113,6 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
     plan = continue_plan(request, model, draft, text, pace)
     choices = {
         "width": sizes["width"],
-        "projection": choose_projection(request, model),
         "batch": batch,
         "dropout": sizes["dropout"],
         "reset rate": plan.choices["reset rate"],
@@ -121,6 +120,8 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
         "schedule": plan.choices["schedule"],
         "patience": plan.choices["patience"],
     }
+    if model.projection_rank:
+        choices["projection"] = choose_projection(request, model)
     if plan.training.forget_less:
         choices["old share"] = choose_old_share(plan.training)
     return replace(plan, choices=choices, warning=text_warning(request, text))
