@@ -129,10 +129,15 @@ def test_old_weights_stay_the_best_if_training_gains_nothing(
     assert written("same") == written("r")
 
 
-@pytest.mark.parametrize("share", [0.0, 0.4])
-def test_cut_and_resumed_it_equals_one_uncut(finished_run: Path, other: Path, share: float) -> None:
-    begin(other, "whole", forget_less=share)
-    begin(other, "cut", forget_less=share, supervision=Supervision(keep=9, stop_after=5))
+@pytest.mark.parametrize(("share", "keep"), [(0.0, True), (0.4, True), (0.0, False)])
+def test_cut_and_resumed_it_equals_one_uncut(
+    finished_run: Path, other: Path, share: float, keep: bool
+) -> None:
+    rules = TextRules(rare=31)  # one new character is rarer, the other is not
+    other.write_text(OTHER + ": : :\n", encoding="utf-8")
+    begin(other, "whole", forget_less=share, rules=rules, keep_corpus=keep)
+    stop = Supervision(keep=9, stop_after=5)
+    begin(other, "cut", forget_less=share, rules=rules, keep_corpus=keep, supervision=stop)
     # The old run is not needed any more.
     shutil.rmtree(finished_run)
     list(resume_training("cut", Supervision(keep=9)))
@@ -140,6 +145,7 @@ def test_cut_and_resumed_it_equals_one_uncut(finished_run: Path, other: Path, sh
     assert content(whole, 12) == content(parts, 12)
     assert rows(whole) == rows(parts)
     assert not Run(parts).problems()
+    assert Run(parts).record().new_characters == ":"
 
 
 def test_a_share_of_each_batch_reads_the_old_text(finished_run: Path, other: Path) -> None:

@@ -190,13 +190,16 @@ def train(
             interruptible=ending.interruptible,
         )
         if resume is None:
+            begin = None
+            if from_run is not None:
+                begin = BeginFrom(name=from_run, normalization=normalize)
             events = start_training(
                 corpus or [],
                 run,
                 request,
                 supervision,
                 rules=rules,
-                begin_from=BeginFrom(name=from_run, normalization=normalize) if from_run else None,
+                begin_from=begin,
                 keep_corpus=keep_corpus,
                 is_verbose=verbose,
                 started=STARTED,
