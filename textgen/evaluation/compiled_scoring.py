@@ -16,7 +16,7 @@ from textgen.network.inference import States
 from textgen.network.model import Parameters, network_function, zero_states
 from textgen.network.parameters import Arrays
 from textgen.settings import ModelSettings
-from textgen.training.loss import cross_entropy
+from textgen.training.loss import prediction_losses
 
 
 @cache
@@ -28,8 +28,8 @@ def _reader(settings: ModelSettings) -> Callable[..., tuple[jax.Array, States]]:
     def read(
         parameters: Parameters, states: States, inputs: jax.Array, targets: jax.Array
     ) -> tuple[jax.Array, States]:
-        logits, states = apply(parameters, inputs, states)
-        return cross_entropy(logits, targets.T).T, states
+        nats, states = prediction_losses(apply, settings, parameters, inputs, targets, states)
+        return nats.T, states
 
     return cast(Callable[..., tuple[jax.Array, States]], read)
 
