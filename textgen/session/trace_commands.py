@@ -23,11 +23,12 @@ def trace(state: SessionState, rest: str) -> Replies[Reply, None, None]:
     opening, is_told = open_tracer(state.conversation.model.run, LEAST), False
     while True:
         try:
-            next(opening)
+            share = next(opening)
         except StopIteration as stop:
             tracer = stop.value
             break
-        yield "" if is_told else Message(MAKING)
+        is_short = share == 1  # a small text needs no message
+        yield "" if is_told or is_short else Message(MAKING)
         is_told = True
     found = tracer.trace(text, LEAST)
     if found.problem:
