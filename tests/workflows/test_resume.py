@@ -1,5 +1,5 @@
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import LABELLED
-from tests.workflows.trainings import content, rows
+from tests.workflows.trainings import content, rows, start
 from textgen.data.source_rules import SourceRules
+from textgen.data.streams import Streams
 from textgen.data.text_rules import TextRules
 from textgen.errors import DamagedError
 from textgen.planning.request import Request
@@ -40,7 +41,9 @@ def records(tmp_path: Path) -> Path:
     return path
 
 
-def start(path: Path, name: str, *, keep_corpus: bool = True, **watch: Any) -> Iterator[Event]:
+def start_labelled(
+    path: Path, name: str, *, keep_corpus: bool = True, **watch: Any
+) -> Iterator[Event]:
     supervision = Supervision(keep=9, **watch)
     return start_training(
         [path], name, Request(**SIZES), supervision, rules=RULES, keep_corpus=keep_corpus
@@ -49,8 +52,8 @@ def start(path: Path, name: str, *, keep_corpus: bool = True, **watch: Any) -> I
 
 @pytest.mark.parametrize("keep_corpus", [True, False])
 def test_a_run_with_labels_is_resumed_to_the_last_bit(records: Path, keep_corpus: bool) -> None:
-    list(start(records, "whole"))
-    list(start(records, "cut", keep_corpus=keep_corpus, stop_after=5))
+    list(start_labelled(records, "whole"))
+    list(start_labelled(records, "cut", keep_corpus=keep_corpus, stop_after=5))
     assert Path("checkpoints/cut/corpus.labels").exists() == keep_corpus
     list(resume_training("cut", Supervision(keep=9)))
     whole, cut = Path("checkpoints/whole"), Path("checkpoints/cut")
@@ -66,7 +69,7 @@ def test_a_run_with_labels_is_resumed_to_the_last_bit(records: Path, keep_corpus
 def test_a_run_with_labels_is_verified_and_a_damaged_file_of_labels_is_not_trained_on(
     records: Path,
 ) -> None:
-    list(start(records, "r", stop_after=5))
+    list(start_labelled(records, "r", stop_after=5))
     run = Run(Path("checkpoints/r"))
     assert list(run.problems()) == []
     record = run.record()
@@ -84,3 +87,31 @@ def test_a_run_with_labels_is_verified_and_a_damaged_file_of_labels_is_not_train
     assert ["is missing" in str(problem) for problem in run.problems()] == [True]
     shutil.copy("labels", path)
     assert list(run.problems()) == []
+
+
+@pytest.mark.parametrize("part", ["training", "validation"])
+def test_damage_that_training_comes_to_ends_it_and_is_not_trained_on(
+    part: str, corpus: Path, whole_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("textgen.data.tokens", "textgen.runs.run"):
+        monkeypatch.setattr(f"{module}.BLOCK_BYTES", 16)
+    list(start(corpus, "r", keep=9, stop_after=6))
+    run = Run(Path("checkpoints/r"))
+    record, path = run.record(), run.path / "corpus.tokens"
+    # Training comes to the last of these ids at step 10, and to the validation part at step 8.
+    plan, count = record.plan, record.corpus.training_ids
+    shape = plan.batch_size, plan.sequence_length, plan.seed, plan.reset_rate
+    index = int(Streams(np.arange(count, dtype=np.uint32), *shape).batch(9).inputs[0, 8])
+    whole = path.read_bytes()
+    damaged = bytearray(whole)
+    damaged[index if part == "training" else count + 50] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(DamagedError, match=r"corpus\.tokens.*recorded one from byte"):
+        list(resume_training("r", Supervision(keep=9)))
+    assert run.steps() == ([3, 6, 9] if part == "training" else [3, 6])
+    assert [path.name in str(problem) for problem in run.problems()] == [True]
+    # With the text as it was, training ends as if nothing had happened.
+    path.write_bytes(whole)
+    list(resume_training("r", Supervision(keep=9)))
+    assert content(run.path, 12) == content(whole_run(), 12)
+    assert rows(run.path) == rows(whole_run())
