@@ -10,9 +10,9 @@ from textgen.data.vocabulary import UNKNOWN_ID
 from textgen.network.parameters import LABEL_KERNEL, Arrays, parameter_shapes, with_labels
 from textgen.settings import ModelSettings
 
-# Standard deviation of the noise that tells new characters apart, as a share of that among known
-# ones.
-NOISE = 0.1
+# Standard deviation of what is drawn for new characters, as a multiple of that of known ones. With
+# 1 a short training reached a slightly lower loss than with 0 and 0.1.
+NOISE = 1.0
 
 
 def grow_parameters(
@@ -20,10 +20,10 @@ def grow_parameters(
 ) -> dict[str, NDArray[np.float32]]:
     """Add characters at the end of the vocabulary of a network.
 
-    What belongs to a new character is the mean of what belongs to the known ones, with a little
-    noise: its embedding, and its column and its bias of the projection. Without the noise, the
-    logit of a new character is the mean of the known ones. Its probability is their geometric mean,
-    which is that of a rare character.
+    What belongs to a new character is drawn from a normal distribution with the mean and the
+    deviation of what belongs to the known ones: each number of its embedding, and of its column and
+    its bias of the projection. The logit of a new character is thus about the mean of the known
+    ones, and its probability about their geometric mean, which is that of a rare character.
 
     Args:
         parameters: the arrays of the network, by name.
