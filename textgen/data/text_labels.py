@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.labels import LONGEST_VALUE
+from textgen.data.labels import LONGEST_VALUE, LabelField
 from textgen.errors import CorpusError
 from textgen.settings import MAX_LABELS
 
@@ -59,6 +59,15 @@ class TextLabels:
         if self.names:
             kept._numbers = array("i", self.numbers()[texts].tobytes())
         return kept
+
+    def fields(self) -> tuple[LabelField, ...]:
+        """Return the fields with their values, and how many texts have each value."""
+        found = []
+        for name, values, numbers in zip(self.names, self.values, self.numbers().T, strict=True):
+            counts = np.bincount(numbers, minlength=len(values) + 1)[1:].tolist()
+            pairs = sorted(zip(values, counts, strict=True))
+            found.append(LabelField(name, tuple(v for v, _ in pairs), tuple(n for _, n in pairs)))
+        return tuple(found)
 
     def numbers(self) -> NDArray[np.int32]:
         """Return the number of the value of each field for each text, int32 [D, K]."""

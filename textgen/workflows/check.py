@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from textgen.data.gather import gather
+from textgen.data.labels import LabelField, named
 from textgen.data.read_report import FileReport, ReadReport, check_has_fields
 from textgen.data.shipped import find_corpus
 from textgen.data.source_rules import SourceRules
@@ -54,6 +55,7 @@ class Checked:
         split: what would be held out.
         findings: what may harm a model.
         seconds: estimated time to train on the text once, for each size of a network.
+        labels: the labels, and the number of records or files that have each value.
     """
 
     files: tuple[FileReport, ...]
@@ -62,6 +64,7 @@ class Checked:
     split: Split
     findings: tuple[Finding, ...]
     seconds: dict[str, float]
+    labels: tuple[LabelField, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON can hold it."""
@@ -101,6 +104,10 @@ class Checked:
             "longest_lines": [
                 {"characters": size, "file": place.file, "line": place.line}
                 for size, place in found.longest_lines
+            ],
+            "labels": [
+                {"name": field.name, "texts": dict(zip(field.values, field.documents, strict=True))}
+                for field in self.labels
             ],
             "repeated_lines": found.repeated_lines,
             "repeated_texts": found.repeated_texts,
@@ -144,12 +151,14 @@ def check_text(
         files = tuple(gathered.report.files)
         unit = proposed_unit(gathered)
         what = describe_unit(gathered, unit) if unit else ""
+        labels = gathered.labels.fields()
     findings = (
         *_character_findings(found),
         *_document_findings(found, unit, what),
+        *(() if rules.label_from == "file" else _label_findings(labels)),
     )
     seconds = _seconds_to_read(found.characters, len(found.alphabet) + 1)
-    return Checked(files, gathered.report, found, split, findings, seconds)
+    return Checked(files, gathered.report, found, split, findings, seconds, labels)
 
 
 def _character_findings(found: Survey) -> Iterator[Finding]:
@@ -198,3 +207,12 @@ def _seconds_to_read(characters: int, vocab_size: int) -> dict[str, float]:
     speed = product_speed(make_mesh(None, 2**20), repeats=4) * TRAINING_SHARE
     models = [Request().model_settings(vocab_size, width, 0.0) for width in WIDTHS]
     return {model.size: characters * operations_per_character(model) / speed for model in models}
+
+
+def _label_findings(labels: Sequence[LabelField]) -> Iterator[Finding]:
+    for field in labels:
+        pairs = zip(field.values, field.documents, strict=True)
+        if single := [value for value, count in pairs if count == 1]:
+            values = f"{len(single):,} value{'' if len(single) == 1 else 's'}"
+            what = f"{values} of the label {field.name!r} with one text, too little to learn from"
+            yield Finding(f"{what}: {named(single)}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from textgen.data.labels import LabelField, listed_counts
 from textgen.network.cells import CELLS
 from textgen.readable import cut, one_line, visible
 from textgen.terminal.display.render import (
@@ -88,12 +89,9 @@ def list_characters(alphabet: str) -> str:
 
 
 def _label_rows(labels: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """List the values of each label, the most frequent first, with their training documents."""
-    for number, field in enumerate(labels):
-        counts = sorted(zip(field["values"], field["documents"], strict=True), key=lambda p: -p[1])
-        shown = ", ".join(f"{value} ({count:,})" for value, count in counts[:LABELS_SHOWN])
-        more = f" and {len(counts) - LABELS_SHOWN:,} more" if len(counts) > LABELS_SHOWN else ""
-        yield "" if number else "labels", f"{field['name']}: {shown}{more}"
+    for number, field in enumerate(map(LabelField.from_json, labels)):
+        counts = listed_counts(field, LABELS_SHOWN)
+        yield "" if number else "labels", f"{field.name}: {counts}"
 
 
 def _ancestry_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
