@@ -96,12 +96,12 @@ def test_a_long_list_in_blocks_tells_its_lines(own_folder: Path) -> None:
     assert_known(places([path], TextRules()), lines_of(path))
 
 
-@pytest.mark.parametrize("documents", ["whole", "row", "file"])
+@pytest.mark.parametrize("documents", ["whole", "row", "file", "line", "paragraph"])
 @pytest.mark.parametrize("kind", ["jsonl", "json", "csv"])
 def test_records_tell_their_line_or_their_number(
     kind: str, documents: str, own_folder: Path
 ) -> None:
-    texts = [f"{word}\n and\n more" for word in WORDS]
+    texts = [f"so\n\n{word} and" for word in WORDS]
     files = [own_folder / f"one.{kind}", own_folder / f"two.{kind}"]
     expected = {}
     for file, some in zip(files, (texts[:30], texts[30:]), strict=True):
@@ -115,7 +115,7 @@ def test_records_tell_their_line_or_their_number(
             file.write_text(buffer.getvalue())
         first, step = {"jsonl": (1, 2), "json": (1, 1), "csv": (2, 3)}[kind]
         for index, text in enumerate(some):
-            expected[text[:7]] = {Place(str(file), first + step * index, kind == "json")}
+            expected[text[4:11]] = {Place(str(file), first + step * index, kind == "json")}
     rules = TextRules(documents=documents, validation=0.4)  # type: ignore[arg-type]
     assert_known(places(files, rules), expected)
 

@@ -41,6 +41,8 @@ def test_stretches_are_those_that_a_search_without_an_index_finds(
     assert longest_of(matches, len(query)).tolist() == expected.tolist()
     for begin, end, position in zip(matches.begins, matches.ends, matches.positions, strict=True):
         assert ids[position : position + end - begin].tolist() == query[begin:end].tolist()
+        wider = (matches.begins <= begin) & (matches.ends >= end)
+        assert (matches.ends - matches.begins)[wider].tolist() == [end - begin] * wider.sum()
 
 
 @pytest.mark.parametrize("most", [0, 12])
@@ -108,3 +110,16 @@ def test_a_long_query_is_looked_up_in_parts(monkeypatch: pytest.MonkeyPatch) -> 
     parts = index_of(ids, 4).find(query, 9)
     for one, other in zip(whole, parts, strict=True):
         assert one.tolist() == other.tolist()
+
+
+def test_of_many_places_one_is_followed_for_each_number_of_ids_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(text_index, "MOST_PAIRS", 0)
+    query = np.arange(1, 26)  # an entry is at its index 7
+    first = [30, *query[:20], 31, 32, 33]  # agrees in 7 ids before the entry and 13 after it
+    second = [34, 35, *query[1:], 36, 37, 38, 39, 40, 41]  # agrees in 6 before it and 18 after it
+    ids = np.array([*first, *second], np.uint8)
+    found = index_of(ids, 8).find(query.astype(np.int64), 20)
+    assert found.is_frequent.any()
+    assert (found.begins.tolist(), found.ends.tolist()) == ([0, 1], [20, 25])

@@ -222,7 +222,7 @@ def _prepare(
         sha256=sha256,
         tokens_sha256=writer.sums.sha256,
         sums=writer.sums.blocks(),
-        origins=_origins(gathered, training, rules, vocabulary, is_kept),
+        origins=_origins(gathered, training, rules, vocabulary),
         report=gathered.report,
         notes=tuple(notes),
         reason=reason,
@@ -237,7 +237,6 @@ def _origins(
     spans: Spans,
     rules: TextRules,
     vocabulary: Vocabulary,
-    is_kept: NDArray[np.bool_],
 ) -> bytes | None:
     """Return the origins of stretches of gathered texts as `_TokenWriter` writes them."""
     if not rules.fits_text:
@@ -249,7 +248,7 @@ def _origins(
         newline,
         spans,
         _joined_begins(spans, between) + between,
-        has_newlines=newline >= 0 and bool(is_kept[newline]) and "\n" in vocabulary,
+        has_newlines="\n" in vocabulary,
     )
     return origins.to_bytes()
 
