@@ -98,8 +98,10 @@ class Session(SessionState):
             else:
                 yield from continue_text(self, text, is_seen=True)
         except UnknownCharacterError as error:
+            self.failed += 1
             yield Message(error.advice("/set on_unknown"))
         except TextgenError as error:
+            self.failed += 1
             problem = str(error)
             yield Message(
                 problem if len(problem) <= LONG_MESSAGE else problem[:LONG_MESSAGE] + "\u2026"
@@ -124,11 +126,10 @@ class Session(SessionState):
         command = BY_ANY_NAME.get(name.lower())
         if command is None:
             hint = did_you_mean(name.lower(), self.commands)
-            yield Message(f"there is no command {name[:40]}{hint} (/help lists all)")
-        elif not command.arguments and rest.strip():
-            yield Message(f"{command.name} takes no argument, got {rest.strip()[:40]!r}")
-        else:
-            yield from command.run(self, rest)
+            raise UsageError(f"there is no command {name[:40]}{hint} (/help lists all)")
+        if not command.arguments and rest.strip():
+            raise UsageError(f"{command.name} takes no argument, got {rest.strip()[:40]!r}")
+        yield from command.run(self, rest)
 
     def completions(self, line: str) -> list[str]:
         """Return the lines that complete a command, by one word."""

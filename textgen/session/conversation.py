@@ -63,6 +63,7 @@ class Conversation:
         seed: int,
         length: int,
         on_unknown: OnUnknown = PROMPT_UNKNOWN,
+        begins: bool = True,
     ) -> None:
         """Begin without any text.
 
@@ -72,12 +73,15 @@ class Conversation:
             seed: seed of the draws.
             length: largest number of characters that a turn writes.
             on_unknown: what to do with typed characters that the model does not know.
+            begins: whether the first text begins a document, or a line where the text has lines;
+                otherwise it is read as the middle of a text.
 
         Raises:
             UsageError: if the settings cannot be used with the model.
         """
         self.model, self.settings = model, settings
         self.length, self.on_unknown = length, on_unknown
+        self._begins = begins
         self.generator = model.generator(seed=seed)
         self.generator.sampler(settings)  # an error if the model cannot write with them
         self.tree = Tree(self.generator.settle())
@@ -114,12 +118,14 @@ class Conversation:
         parent, rule = self.tree.current, self.on_unknown
         self.generator.encode(text, rule)  # an error before anything is read
         try:
-            read = yield from read_typed(self.generator, parent, text, rule, self._seed)
+            read = yield from read_typed(
+                self.generator, parent, text, rule, self._seed, begins=self._begins
+            )
         except GeneratorExit:
             self.go(parent)
             raise
         prompted = self.generator.settle()
-        turn = Turn(0, parent, text, read, "", "", rule, prompted, prompted)
+        turn = Turn(0, parent, text, read, "", "", rule, prompted, prompted, begins=self._begins)
         yield from self._write(turn, self.length, self.tree.add)
 
     def regenerate(self) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator as Replies
 
+from textgen.errors import UsageError
 from textgen.generation.trace import LEAST, open_tracer
 from textgen.session.command import Command, SessionState
 from textgen.session.messages import Message, Reply
@@ -13,8 +14,7 @@ def trace(state: SessionState, rest: str) -> Replies[Reply, None, None]:
     """Show which stretches of the last turn, or of all text, stand in the training text."""
     turns = state.conversation.tree.current.path()
     if rest.strip() not in ("", "all"):
-        yield Message("/trace takes no argument or the word all")
-        return
+        raise UsageError("/trace takes no argument or the word all")
     if not turns:
         yield Message("there is no text yet")
         return

@@ -120,7 +120,7 @@ def test_a_report_says_how_the_text_came_about(sample: Say) -> None:
     assert first["settings"]["length"] == 60
     assert first["engine"] == "numpy"
     model = load_model("fox")
-    assert (first["run"], first["step"], first["checkpoint"]) == ("fox", model.step, model.sha256)
+    assert (first["run"], first["step"], first["sha256"]) == ("fox", model.step, model.sha256)
     # Of the training text, the first nine tenths of TEXT.
     copied = max(
         end - begin

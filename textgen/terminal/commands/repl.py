@@ -31,6 +31,14 @@ def repl(
     continues: Annotated[
         bool, typer.Option("--continue", help="Go on with the last saved session of the run.")
     ] = False,
+    mid_text: Annotated[
+        bool,
+        typer.Option(
+            "--mid-text",
+            help="Read the first text as the middle of a text. By default it begins a document, or "
+            "a line where the text has lines.",
+        ),
+    ] = False,
     label: Labels = None,
     length: Annotated[
         int, typer.Option(help="Largest number of characters to write in each turn.")
@@ -68,6 +76,7 @@ def repl(
         wraps=wrap,
         given={each for each in (*OFFERED, "length", "on_unknown") if _is_given(context, each)},
         continues=continues,
+        is_mid_text=mid_text,
         keeps=history,
         quiet=quiet,
     )

@@ -35,6 +35,7 @@ class Beginning:
         wraps: whether text and messages are wrapped at words on a terminal.
         given: names of the settings that the user has given. They hold in a continued session too.
         continues: whether to continue the session that was saved last.
+        is_mid_text: whether the first text is read as the middle of a text.
         keeps: whether to save the session and the typed lines; None to save them on a terminal.
         quiet: whether to leave out what the user has not asked for.
     """
@@ -46,6 +47,7 @@ class Beginning:
     wraps: bool
     given: Collection[str]
     continues: bool
+    is_mid_text: bool
     keeps: bool | None
     quiet: bool
 
@@ -54,7 +56,8 @@ def start_repl(model: Model, beginning: Beginning) -> None:
     """Run a session with a model until /bye or the end of the input.
 
     Raises:
-        UsageError: if there is no session to continue, or if the model cannot continue it.
+        UsageError: if there is no session to continue, or if the model cannot continue it; at the
+            end, if a line that did not come from a terminal could not be carried out.
     """
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     keeps = on_terminal or beginning.continues if beginning.keeps is None else beginning.keeps
@@ -65,6 +68,7 @@ def start_repl(model: Model, beginning: Beginning) -> None:
         seed=secrets.randbelow(2**31) if beginning.seed is None else beginning.seed,
         length=beginning.length,
         on_unknown=beginning.on_unknown,
+        begins=not beginning.is_mid_text,
     )
     session = Session(
         conversation,
@@ -94,6 +98,9 @@ def start_repl(model: Model, beginning: Beginning) -> None:
     if keeps and not beginning.quiet and sessions.has_kept:
         reference = conversation.model.run.reference
         say(f"the session is saved; textgen repl {reference} --continue goes on with it")
+    if session.failed and not on_terminal:
+        lines = "a line was" if session.failed == 1 else f"{session.failed:,} lines were"
+        raise UsageError(f"{lines} not carried out; the messages above tell why")
 
 
 def _continue_last(
