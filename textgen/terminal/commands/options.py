@@ -214,4 +214,6 @@ def read_escapes(name: str, text: str, advice: str = "") -> str:
 def option_name(setting: str) -> str:
     """Return the name of a setting's option, without the dashes."""
     known = MODEL_OPTIONS | TRAINING_OPTIONS
+    if setting == "labels":  # each is given by an option of its own
+        return "label"
     return known[setting].option if setting in known else setting.replace("_", "-")

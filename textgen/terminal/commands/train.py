@@ -13,7 +13,7 @@ from textgen.errors import UsageError
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS, Request
 from textgen.settings import check_number
 from textgen.terminal.commands.completion import complete_run, complete_text
-from textgen.terminal.commands.options import AsJson, Progress, Quiet, offers
+from textgen.terminal.commands.options import AsJson, Progress, Quiet, offers, option_name
 from textgen.terminal.commands.source_options import (
     Documents,
     DropRepeats,
@@ -157,7 +157,7 @@ def train(
         given += ["corpus"] * bool(corpus) + ["run"] * (run is not None)
         given += rules.changed()
         if given or not keep_corpus:
-            names = ", ".join(given or ["no-keep-corpus"]).replace("_", "-")
+            names = ", ".join(map(option_name, given or ["no-keep-corpus"]))
             raise UsageError(f"{names} cannot be given with --resume: a run keeps its plan")
 
     from textgen.runtime.environment import prepare_jax
