@@ -1,6 +1,6 @@
 """Measure what labels cost, and how well a network obeys them.
 
-    python benchmarks/labels.py [--steps 1500] [--seeds 0 1 2]
+    python benchmarks/labels.py [--tasks voice letter] [--steps 600] [--seeds 0 1]
 
 Two tasks: `voice` has pairs of sentences from the shipped fables, spoken or narrated; `letter` has
 the shipped names, whose first letter is the label. Half of the pairs train the networks. The other
@@ -14,7 +14,7 @@ letter. Three networks of one size are trained on each task for the same number 
   them.
 
 The loss is in nats per character of the validation documents, each read from its start, with its
-end as a character; the symbol of a label is not counted. `obeyed` is the share of 400 texts that
+end as a character; the symbol of a label is not counted. `obeyed` is the share of 200 texts that
 the judge gives to the label that was asked for. `classify` is the share of validation documents
 whose label Bayes' theorem finds, with equal priors.
 """
@@ -23,31 +23,37 @@ import argparse
 import csv
 import re
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from story_measures import ngram_bits, ngram_order
 
+from textgen.data.labels import label_count
+from textgen.data.prepare import prepare_text
 from textgen.data.shipped import find_corpus
 from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
+from textgen.data.tokens import token_dtype
 from textgen.data.vocabulary import END
 from textgen.evaluation.compiled_scoring import JaxScorer
 from textgen.generation.model import Model
 from textgen.planning.request import Request
-from textgen.settings import SamplingSettings
+from textgen.settings import ModelSettings, SamplingSettings, TrainingSettings
 from textgen.workflows.load import load_model
 from textgen.workflows.sample import Order, write_samples
-from textgen.workflows.supervise import Supervision
+from textgen.workflows.supervise import Supervision, make_trainer
 from textgen.workflows.train import start_training
 
 # First character that stands for a label, and the share of documents that are read without one.
 FIRST_SYMBOL, LEFT_OUT = 0xE000, 0.1
-SAMPLES = 400
+SAMPLES = 200
 LONGEST = 400
+KINDS = ("none", "vector", "symbol")
 
 Document = tuple[str, str]  # label and text
 Judge = Callable[[Sequence[str]], Sequence[str]]
@@ -98,6 +104,9 @@ def letter_task() -> Task:
     return Task("letter", documents[held:], documents[:held], first)
 
 
+TASKS = {"voice": voice_task, "letter": letter_task}
+
+
 def _first_letters(texts: Sequence[str]) -> list[str]:
     return [text[:1] for text in texts]
 
@@ -132,7 +141,7 @@ def word_judge(documents: Sequence[Document]) -> Judge:
 
 def _features(text: str) -> set[str]:
     words = re.findall(r"[\w']+|[^\s\w']", text.lower())
-    return {*words, *(f"{a} {b}" for a, b in zip(words, words[1:], strict=False)), "bias"}
+    return {*words, *(f"{a} {b}" for a, b in pairwise(words)), "bias"}
 
 
 def _table(texts: Sequence[str], index: dict[str, int]) -> tuple[NDArray[np.int64], ...]:
@@ -151,14 +160,13 @@ def train(
 ) -> Model:
     """Train a network on documents, and return its best checkpoint."""
     folder = Path(tempfile.mkdtemp())
-    sparse = np.random.default_rng(0)
-    for name, part in (("train", documents), ("held", held)):
-        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["label", "text"])
-            for label, text in part:
-                is_told = kind == "symbol" and (name == "held" or sparse.random() >= LEFT_OUT)
-                writer.writerow([label, symbol_of(task, label) * is_told + text])
+    if kind == "symbol":
+        told = np.random.default_rng(0).random(len(documents)) >= LEFT_OUT
+        pairs = zip(documents, told, strict=True)
+        documents = [(one, symbol_of(task, one) * is_told + text) for (one, text), is_told in pairs]
+        held = [(one, symbol_of(task, one) + text) for one, text in held]
+    write_records(folder / "train.csv", documents)
+    write_records(folder / "held.csv", held)
     source = SourceRules(field="text", labels=("label",) if kind == "vector" else ())
     held_out = str(folder / "held.csv")
     rules = TextRules(source=source, documents="row", validation=held_out)
@@ -167,6 +175,12 @@ def train(
     for _ in events:
         pass
     return load_model(str(run))
+
+
+def write_records(path: Path, documents: Sequence[Document]) -> None:
+    """Write documents as a table with the columns `label` and `text`."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("label", "text"), *documents])
 
 
 def nats_of(model: Model, texts: Sequence[str], prefix: str = "") -> NDArray[np.float64]:
@@ -249,12 +263,12 @@ def ngrams(task: Task, model: Model) -> float:
     return accuracy([ngram_bits(model, order, own, texts) * sizes for own in known], task)
 
 
-def rows_of(task: Task, request: Request) -> Iterator[tuple[str, ...]]:
+def rows_of(task: Task, request: Request, kinds: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Yield the rows of a task: kind, loss with and without labels, obeyed, classify."""
     found = task.judge([text for _, text in task.validation])
     real = np.mean([one == label for one, (label, _) in zip(found, task.validation, strict=True)])
-    yield ("real texts", "", "", f"{real:.1%}", f"{real:.1%}", "")
-    for kind in ("none", "vector", "symbol"):
+    yield ("real texts", "", "", f"{real:.1%}", "", "")
+    for kind in kinds:
         model = train(task.training, task.validation, kind, task, request)
         with_labels, without = losses(model, kind, task)
         if kind == "none":
@@ -265,20 +279,78 @@ def rows_of(task: Task, request: Request) -> Iterator[tuple[str, ...]]:
         yield (kind, f"{with_labels:.4f}", f"{without:.4f}", *shares, share)
 
 
+def cost(task: Task, hidden: int, rounds: int = 15) -> tuple[float, float]:
+    """Return the characters a second that 2 layers of units train at, without and with labels.
+
+    Groups of steps of the two trainers alternate; the medians are taken.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        source, tokens = Path(name, "train.csv"), Path(name, "corpus.tokens")
+        write_records(source, task.training)
+        rules = TextRules(source=SourceRules(field="text", labels=("label",)))
+        prepared = prepare_text([source], rules, tokens)
+        assert prepared.labels is not None
+        ids = np.fromfile(tokens, token_dtype(len(prepared.vocabulary)))
+    plan = TrainingSettings(
+        steps=1000,
+        batch_size=32,
+        sequence_length=64,
+        learning_rate=0.01,
+        warmup_steps=1,
+        eval_every=1000,
+        checkpoint_every=1000,
+        devices=2,
+    )
+    settings = ModelSettings(
+        vocab_size=len(prepared.vocabulary),
+        embedding_size=hidden,
+        hidden_size=hidden,
+        num_layers=2,
+        dropout_rate=0.1,
+        projected="all",
+    )
+    parts = ids[: prepared.training_ids], ids[prepared.training_ids :], prepared.vocabulary.end_id
+    labelled = replace(settings, num_labels=label_count(prepared.labels.fields))
+    trainers = [
+        make_trainer(settings, plan, *parts),
+        make_trainer(labelled, plan, *parts, prepared.labels.split),
+    ]
+    rates, seconds = np.full(4, 1e-4, np.float32), ([], [])  # type: tuple[list[float], list[float]]
+    for number in range(rounds + 1):
+        for trainer, durations in zip(trainers, seconds, strict=True):
+            begun = time.perf_counter()
+            trainer.advance(4 * number, rates)
+            durations.append(time.perf_counter() - begun)
+    done = 4 * plan.characters_per_step
+    without, with_labels = (done / float(np.median(one[1:])) for one in seconds)
+    return without, with_labels
+
+
 def main() -> None:
     """Print a row for each task, seed and kind of network."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", nargs="+", choices=("voice", "letter"), default=["voice"])
+    parser.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS)
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--hidden-size", type=int, default=128)
     parser.add_argument("--dropout", type=float, default=0.3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--runs", action="store_true", help="also one run for each label")
+    parser.add_argument("--cost", type=int, nargs="+", help="only time steps of these widths")
     asked = parser.parse_args()
+    if asked.cost:
+        for name in asked.tasks:
+            task = TASKS[name]()
+            for hidden in asked.cost:
+                speeds = cost(task, hidden)
+                ratio = speeds[0] / speeds[1] - 1
+                shown = (f"{speed:,.0f}" for speed in speeds)
+                print("| " + " | ".join((name, f"2x{hidden}", *shown, f"{ratio:+.1%}")) + " |")
+        return
     head = ("task", "seed", "network", "loss", "labels left out", "obeyed", "at 0.8", "classify")
     print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|", flush=True)
     for name in asked.tasks:
-        task = {"voice": voice_task, "letter": letter_task}[name]()
+        task = TASKS[name]()
         for seed in asked.seeds:
             request = Request(
                 steps=asked.steps,
@@ -288,7 +360,7 @@ def main() -> None:
                 seed=seed,
                 eval_every=max(asked.steps // 10, 1),
             )
-            for row in rows_of(task, request):
+            for row in rows_of(task, request, asked.kinds):
                 print("| " + " | ".join((name, str(seed), *row)) + " |", flush=True)
             if asked.runs:
                 shares = [("a run a label", one_run_a_label(task, request))]

@@ -215,6 +215,41 @@ def tiny_run(tiny_run_source: Path, own_folder: Path) -> Path:
     return Path(shutil.copytree(tiny_run_source, own_folder / "checkpoints" / "fox"))
 
 
+# Records of two kinds, which have other letters, in one of two languages, which end differently.
+LABELLED = "kind,language,text\n" + "".join(
+    f"{kind},{language},{''.join(letters[number >> shift & 3] for shift in (0, 2, 4))}{end}\n"
+    for number in range(64)
+    for kind, letters in (("low", "abcd"), ("high", "wxyz"))
+    for language, end in (("one", "."), ("two", "!"))
+)
+
+
+@pytest.fixture(scope="session")
+def labelled_run_source(
+    tmp_path_factory: pytest.TempPathFactory, compiled_programs: CompiledPrograms
+) -> Path:
+    """Train a run with two labels once for all workers; tests copy it."""
+    common = common_folder(tmp_path_factory) / "labelled-run"
+    common.mkdir(exist_ok=True)
+    run = common / "kinds"
+    with locked(common / "lock"):
+        if not run.exists():
+            folder = tmp_path_factory.mktemp("labelled")
+            (folder / "kinds.csv").write_text(LABELLED, encoding="utf-8")
+            labels = ["--label", "kind", "--label", "language", "--field", "text"]
+            more = ["--steps", "200", "--learning-rate", "0.05", "--dropout", "0"]
+            done = textgen("train", "kinds.csv", *labels, *TINY, *more, cwd=folder)
+            assert done.returncode == 0, done.stderr
+            (folder / "checkpoints" / "kinds").rename(run)
+    return run
+
+
+@pytest.fixture
+def labelled_run(labelled_run_source: Path, own_folder: Path) -> Path:
+    """Return a copy of the labelled run, as checkpoints/kinds in the current folder."""
+    return Path(shutil.copytree(labelled_run_source, own_folder / "checkpoints" / "kinds"))
+
+
 def two_way_text() -> str:
     """Return lines of known words, and lines of syllables whose first letter the second decides."""
     source = random.Random(3)

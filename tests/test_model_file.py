@@ -23,15 +23,17 @@ PAGE = Path(__file__).parents[1] / "docs" / "model-file.md"
 NUMPY, TORCH = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
 # Its first character is unknown to the networks.
 TEXT = "\u2603abc def\u00e9\n\u4e2dT"
-NETWORKS = [(cell, projected) for cell in get_args(CellName) for projected in get_args(Projected)]
+PROJECTED = get_args(Projected)
+NETWORKS = [(cell, projected, 0) for cell in get_args(CellName) for projected in PROJECTED]
+NETWORKS += [("lstm", projected, 3) for projected in PROJECTED]
 
 
-@pytest.fixture(params=NETWORKS, ids="-".join)
+@pytest.fixture(params=NETWORKS, ids=lambda network: "-".join(map(str, network)))
 def checkpoint(request: pytest.FixtureRequest, tmp_path: Path) -> Checkpoint:
     """Write a random model to step-00000012."""
-    cell, projected = request.param
+    cell, projected, rank = request.param
     settings, parameters = random_network(
-        cell=cell, projected=projected, vocab_size=len(CHARACTERS) + 1
+        cell=cell, projected=projected, projection_rank=rank, vocab_size=len(CHARACTERS) + 1
     )
     config = ModelConfig(settings, Vocabulary(CHARACTERS), "\n")
     written = Checkpoint(12, None, {}, config, parameters, {})
@@ -114,6 +116,8 @@ def test_the_formulas_in_the_file_are_those_of_the_cell(checkpoint: Checkpoint) 
     np.testing.assert_allclose(names["h"], after.hidden, rtol=1e-5)
     layers = "all layers side by side" if checkpoint.config.settings.projected == "all" else "last"
     assert layers in said["logits"]
+    has_inner = "projection.inner_kernel" in checkpoint.parameters
+    assert ("inner_kernel" in said["logits"]) == has_inner
 
 
 def test_files_are_the_same_each_time_and_without_metadata_as_before(

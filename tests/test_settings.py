@@ -137,3 +137,17 @@ def test_an_error_carries_its_data() -> None:
     assert isinstance(caught.value, SettingError)
     assert (caught.value.name, caught.value.value) == ("top_p", 1.5)
     assert str(caught.value) == "top_p must be a number in (0, 1], got 1.5"
+
+
+@pytest.mark.parametrize(("share", "rows"), [(0.0, 0), (0.01, 1), (0.3, 2), (0.99, 7)])
+def test_a_share_of_an_old_text_leaves_rows_to_both_texts(share: float, rows: int) -> None:
+    plan = dataclasses.replace(PLAN, forget_less=share)
+    assert plan.old_rows == rows
+    assert plan.new_characters_per_step == (8 - rows) * 10
+    assert ("forget_less" in plan.to_json()) == (share > 0)
+    assert TrainingSettings.from_json(plan.to_json()) == plan
+
+
+def test_a_batch_of_one_sequence_cannot_read_two_texts() -> None:
+    with pytest.raises(SettingError, match="forget_less must be 0 if a batch has one sequence"):
+        dataclasses.replace(PLAN, batch_size=1, devices=1, forget_less=0.5)

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from textgen.errors import TextgenError
     from textgen.generation.generator import Generator
+    from textgen.generation.trace import Trace
     from textgen.settings import SamplingSettings
 
 __version__ = "0.2.0"
-__all__ = ["Generator", "SamplingSettings", "TextgenError", "__version__", "load"]
+__all__ = ["Generator", "SamplingSettings", "TextgenError", "__version__", "load", "trace"]
 
 # Modules that are imported on first use, so that the command line starts without NumPy.
 _MODULES = {
@@ -62,6 +63,28 @@ def load(
     seed = int(seed)
     model = load_model(None if run is None else fspath(run)).labelled(labels or {})
     return model.generator(seed=seed, engine=model.jax_engine() if engine == "jax" else None)
+
+
+def trace(text: str, run: str | PathLike[str] | None = None, *, least: int = 20) -> "Trace":
+    """Find the stretches of a text that stand in the training text of a run.
+
+    The first time, this makes an index of the training text, which is kept with the run.
+
+    Args:
+        text: the text; it must not be empty.
+        run: name or path of the run; None for the newest.
+        least: smallest number of characters of a stretch, in [5, 10000].
+
+    Raises:
+        CorpusError: if the text is empty.
+        RunNotFoundError: if there is no such run.
+        DamagedError: if a file of the run is damaged.
+        SettingError: if `least` is out of range.
+        UsageError: if the run has not kept its training text.
+    """
+    from textgen.workflows.trace import trace_text
+
+    return trace_text(None if run is None else fspath(run), [text], least)
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,8 @@ value, what is allowed, what to do. Any other exception is a bug.
     |-- LockedError                 another process trains this run
     |-- StorageError                a file cannot be written: no space, no permission, a bad disk
     |-- DivergedError               the loss is not finite, or far above its best value
-    `-- ThresholdError              a text fits a run worse than was allowed
+    |-- ThresholdError              a text fits a run worse than was allowed
+    `-- CopiedError                 more of a text stands in the training text than was allowed
 """
 
 import errno
@@ -186,6 +187,17 @@ class ThresholdError(TextgenError):
         super().__init__(
             f"the text has {measured:.4f} bits per character; at most {allowed:g} are allowed "
             "(--fail-above)"
+        )
+
+
+class CopiedError(TextgenError):
+    """More of a text stands in the training text than was allowed; both are shares in [0, 1]."""
+
+    def __init__(self, measured: float, allowed: float) -> None:
+        self.measured, self.allowed = measured, allowed
+        super().__init__(
+            f"{measured:.1%} of the text stands in the training text; at most {allowed:.1%} is "
+            "allowed (--fail-above)"
         )
 
 

@@ -27,7 +27,8 @@ def test_documents_are_cut_as_for_training(
         path.write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoding, "CHUNK_BYTES", size)
-        found = "".join(document_chunks(paths, SourceRules(), unit, ReadReport()))
+        chunks = document_chunks(paths, SourceRules(), unit, ReadReport())
+        found = "".join(text for _, text in chunks)
     gathered = gather(paths, SourceRules(), folder / "ids")
     whole = "".join(gathered.characters[number] for number in gathered.ids().tolist())
     spans = document_spans(gathered, unit).tolist()
@@ -43,4 +44,4 @@ def test_rows_are_documents(tmp_path: Path) -> None:
         ("line", f"one{END}two{END}lines{END}"),
     ):
         chunks = document_chunks([path], SourceRules(), unit, ReadReport())  # type: ignore[arg-type]
-        assert "".join(chunks) == wanted
+        assert "".join(text for _, text in chunks) == wanted

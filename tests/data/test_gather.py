@@ -1,4 +1,6 @@
 import hashlib
+import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +56,27 @@ def test_records_end_where_they_end_and_files_begin_at_a_record(tmp_path: Path) 
     assert found.files.tolist() == [0, 2]
     assert found.ends.tolist() == [3, 13, 20]
     assert len(found) == len("one\ntwo\nlines\nwhole\n")
+
+
+def test_the_share_that_is_read_is_told_and_unknown_of_a_pipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 1000)
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(10):
+        (folder / f"{number}.txt").write_text("ab\n" * 400, encoding="utf-8")
+    told = list[tuple[int, float | None]]()
+    found = gather([folder], PLAIN, tmp_path / "ids", lambda *how_far: told.append(how_far))
+    characters, shares = zip(*told, strict=True)
+    assert characters[-1] == len(found)
+    assert list(shares) == sorted(shares)
+    assert shares[0] == pytest.approx(0.1)
+    assert shares[-1] == 1
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=("abc",))
+    writer.start()
+    told.clear()
+    gather([folder, tmp_path / "pipe"], PLAIN, tmp_path / "ids", lambda *far: told.append(far))
+    writer.join()
+    assert {share for _, share in told} == {None}

@@ -29,5 +29,15 @@ def test_a_field_that_is_no_label_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     labels = TextLabels(["color", "id"])
     labels.add(("red", "1"), "t.csv")
     labels.add(("red", "2"), "t.csv")
-    with pytest.raises(CorpusError, match="'id' has 3 different values, and all .* may have 3"):
+    with pytest.raises(CorpusError, match=r"'id' has 3 different values, and all .* may have 3"):
         labels.add(("red", "3"), "t.csv")
+
+
+def test_the_texts_of_each_value_are_counted() -> None:
+    labels = TextLabels(["author", "year"])
+    for pair in (("b", "1851"), ("a", ""), ("b", "1813")):
+        labels.add(pair, "t.csv")
+    author, year = labels.fields()
+    assert (author.values, author.documents) == (("a", "b"), (1, 2))
+    assert (year.values, year.documents) == (("1813", "1851"), (1, 1))
+    assert TextLabels([]).fields() == ()

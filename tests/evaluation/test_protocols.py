@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.networks import random_network
+from textgen.data.labels import PlacedLabels
 from textgen.evaluation.protocols import (
     CHUNK,
     WINDOW,
@@ -17,6 +18,7 @@ from textgen.evaluation.protocols import (
     bits_per_character,
 )
 from textgen.network.model import network_function, zero_states
+from textgen.network.parameters import with_labels
 from textgen.runtime.devices import make_mesh
 from textgen.training.online import Learner
 
@@ -190,3 +192,28 @@ def test_dynamic_evaluation_learns_what_a_text_repeats() -> None:
     # Beside a copy that learns nothing, the average soon follows the one that does.
     both = DynamicSettings(segment=6, learners=(Learner(0.0, 0.0), Learner(0.02, 0.0)))
     assert dynamic_loss(both, TOKENS, again) < 1.1 * learnt
+
+
+def test_a_text_with_labels_is_measured_document_by_document() -> None:
+    settings, parameters = random_network(hidden_size=6, num_labels=3)
+    end, ids = 6, [1, 3, 0]
+    documents = [TOKENS[at : at + 90] % end for at in (0, 90, 180)]
+    tokens = np.array([end, *(one for d in documents for one in (*d, end))], np.uint8)
+    placed = PlacedLabels(tokens, end, np.array(ids)[:, None])
+    evaluator = Evaluator(network_function(settings), settings, make_mesh(2, 2))
+    total, states, begin = 0.0, zero_states(settings, 1), 0
+    for document, label in zip(documents, ids, strict=True):
+        weights = np.eye(4, dtype=np.float32)[label][1:]
+        plain, merged = with_labels(settings, parameters, weights)
+        read = tokens[begin : begin + len(document) + 2].astype(np.int32)
+        logits, states = network_function(plain)(dict(merged), read[None, :-1], states)
+        scores = jax.nn.log_softmax(logits[:, 0])
+        total -= float(scores[np.arange(len(read) - 1), read[1:]].sum())
+        begin += len(document) + 1
+    found = evaluator.stream(parameters, tokens, labels=placed)
+    assert found == pytest.approx(total / (len(tokens) - 1), abs=1e-5)
+    assert found != pytest.approx(evaluator.stream(parameters, tokens), abs=1e-3)
+    short = evaluator.window(parameters, tokens[:257], labels=placed)
+    assert short == pytest.approx(evaluator.stream(parameters, tokens[:257], labels=placed))
+    part = evaluator.part(parameters, tokens[:100], placed)
+    assert part == pytest.approx(evaluator.stream(parameters, tokens[:100], labels=placed))

@@ -6,7 +6,7 @@ import pytest
 from tests.networks import random_network
 from textgen.network import growth
 from textgen.network.cells import CELLS
-from textgen.network.growth import grow_parameters
+from textgen.network.growth import grow_parameters, move_labels
 from textgen.network.inference import next_logits, prepare_parameters, step_network
 from textgen.network.parameters import parameter_shapes
 from textgen.settings import ModelSettings
@@ -54,6 +54,38 @@ def test_noise_tells_new_characters_apart_and_follows_the_seed() -> None:
         assert (first == again).all()
         assert (first[7:] != other[7:]).all()
         assert (first[7] != first[8]).all()
+
+
+def test_the_order_of_the_arrays_does_not_matter() -> None:
+    settings, parameters = random_network()
+    first, second = (
+        grow_parameters(dict(items), settings, 9, seed=1)
+        for items in (parameters.items(), reversed(parameters.items()))
+    )
+    assert {n: a.tobytes() for n, a in first.items()} == {n: a.tobytes() for n, a in second.items()}
+
+
+def vectors_of(settings: ModelSettings, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
+    return [arrays[f"layers.{n}.label_kernel"] for n in range(settings.num_layers)]
+
+
+def test_labels_that_stay_keep_their_vectors_and_new_ones_are_zero() -> None:
+    settings, parameters = random_network(num_labels=3)
+    moved = move_labels(parameters, settings, [2, None, 0, None])
+    shapes = {name: array.shape for name, array in moved.items()}
+    assert shapes == parameter_shapes(replace(settings, num_labels=4))
+    for old, new in zip(vectors_of(settings, parameters), vectors_of(settings, moved), strict=True):
+        np.testing.assert_array_equal(new, [old[2], 0 * old[0], old[0], 0 * old[0]])
+
+
+def test_labels_are_added_to_a_network_without_and_left_out_of_one_with_them() -> None:
+    plain, parameters = random_network()
+    moved = move_labels(parameters, plain, [None, None])
+    labelled = replace(plain, num_labels=2)
+    assert {name: array.shape for name, array in moved.items()} == parameter_shapes(labelled)
+    assert all(not vector.any() for vector in vectors_of(labelled, moved))
+    back = move_labels(moved, labelled, [])
+    assert {name: array.shape for name, array in back.items()} == parameter_shapes(plain)
 
 
 def test_a_vocabulary_that_does_not_grow_changes_nothing() -> None:

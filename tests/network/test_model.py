@@ -7,19 +7,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.networks import MINIMAL, random_model
+from tests.networks import MINIMAL, random_model, random_network
 from tests.training.plans import MODEL
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.interpretation.gates import watch
 from textgen.network.cells import CELLS
 from textgen.network.inference import projected_outputs
-from textgen.network.model import create_model, dropout_masks, zero_states
+from textgen.network.model import create_model, dropout_masks, network_function, zero_states
 from textgen.network.parameters import parameter_shapes, with_labels
 from textgen.settings import CellName, ModelSettings
 
 # Shaped as the network of the tests of training, so that both compile the same parameters.
 SETTINGS = replace(MODEL, dropout_rate=0.25)
 ALL_LAYERS = replace(SETTINGS, projected="all")
+LOW_RANK = replace(ALL_LAYERS, projection_rank=3)
 TOKENS = jnp.asarray(np.random.default_rng(0).integers(1, 9, (3, 20)), jnp.int32)
 
 
@@ -30,7 +31,7 @@ def model(seed: int, settings: ModelSettings = SETTINGS) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS], ids=["last", "all"])
+@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS, LOW_RANK], ids=["last", "all", "rank"])
 def test_parameters_have_the_names_and_shapes_that_checkpoints_expect(
     settings: ModelSettings,
 ) -> None:
@@ -61,7 +62,7 @@ def test_two_halves_of_a_text_with_the_states_carried_equal_the_whole() -> None:
     np.testing.assert_allclose(end[1].cell, last[1].cell, atol=1e-5)
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS], ids=["last", "all"])
+@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS, LOW_RANK], ids=["last", "all", "rank"])
 @pytest.mark.parametrize("length", [2, 20])
 def test_logits_agree_with_the_numpy_engine_character_by_character(
     length: int, settings: ModelSettings
@@ -121,7 +122,7 @@ def test_a_mask_multiplies_the_outputs_of_its_layer_at_every_step() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS], ids=["last", "all"])
+@pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS, LOW_RANK], ids=["last", "all", "rank"])
 def test_gradients_agree_with_autodiff_through_a_plain_loop(settings: ModelSettings) -> None:
     apply, parameters = model(0, settings)
 
@@ -138,6 +139,8 @@ def test_gradients_agree_with_autodiff_through_a_plain_loop(settings: ModelSetti
                 after.append((x, c))
             if settings.projected == "all":
                 x = jnp.concatenate([h for h, _ in after], axis=-1)
+            if settings.projection_rank:
+                x = x @ parameters["projection.inner_kernel"]
             logits = x @ parameters["projection.kernel"] + parameters["projection.bias"]
             return after, jnp.sum(jnp.sin(logits))
 
@@ -149,6 +152,59 @@ def test_gradients_agree_with_autodiff_through_a_plain_loop(settings: ModelSetti
     for name in expected:
         assert float(jnp.abs(expected[name]).max()) > 1e-3, name
         np.testing.assert_allclose(found[name], expected[name], atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_labels_that_stay_the_same_are_a_network_without_labels(cell: CellName) -> None:
+    settings, parameters = random_network(num_labels=4, vocab_size=9, hidden_size=8, cell=cell)
+    given = {name: jnp.asarray(array) for name, array in parameters.items()}
+    labels = np.array([[2, 3], [0, 1], [0, 0]], np.int32)  # of each row; 0 is left out
+    read = jax.jit(network_function(settings))
+    places = jnp.broadcast_to(labels[:, None], (3, 20, 2))
+    found, after = read(given, TOKENS, zero_states(settings, 3), labels=places)
+    for row, ids in enumerate(labels):
+        weights = np.zeros(5, np.float32)
+        weights[ids] = 1
+        plain, merged = with_labels(settings, parameters, weights[1:])
+        alone, states = network_function(plain)(
+            dict(merged), TOKENS[row : row + 1], zero_states(plain, 1)
+        )
+        np.testing.assert_allclose(found[:, row], alone[:, 0], atol=1e-5)
+        np.testing.assert_allclose(after[1].hidden[row], states[1].hidden[0], atol=1e-5)
+    without, _ = read(given, TOKENS, zero_states(settings, 3))
+    np.testing.assert_allclose(found[:, 2], without[:, 2], atol=1e-6)
+
+
+def test_a_label_changes_along_a_text_where_a_document_ends() -> None:
+    settings, parameters = random_network(num_labels=2, vocab_size=9, hidden_size=8)
+    given = {name: jnp.asarray(array) for name, array in parameters.items()}
+    read = jax.jit(network_function(settings))
+    labels = jnp.repeat(jnp.array([1, 2]), 10)[None, :, None]
+    whole, _ = read(given, TOKENS[:1], zero_states(settings, 1), labels=labels)
+    first, middle = read(given, TOKENS[:1, :10], zero_states(settings, 1), labels=labels[:, :10])
+    second, _ = read(given, TOKENS[:1, 10:], middle, labels=labels[:, 10:])
+    np.testing.assert_allclose(jnp.concatenate([first, second]), whole, atol=1e-5)
+    other, _ = read(given, TOKENS[:1], zero_states(settings, 1), labels=jnp.ones_like(labels))
+    np.testing.assert_allclose(other[:10], whole[:10], atol=1e-6)
+    assert float(jnp.abs(other[10:] - whole[10:]).max()) > 0.1
+
+
+def test_the_gradients_of_labels_are_those_of_autodiff() -> None:
+    settings, parameters = random_network(num_labels=3, vocab_size=9, hidden_size=8)
+    given = {name: jnp.asarray(array) for name, array in parameters.items()}
+    apply, labels = network_function(settings), np.array([[[1, 2]], [[3, 0]], [[0, 2]]])
+    labels = np.broadcast_to(labels, (3, 5, 2)).astype(np.int32)
+    tokens, states = TOKENS[:, :5], zero_states(settings, 3)
+
+    def loss(parameters: Any) -> Any:
+        return jnp.mean(apply(parameters, tokens, states, labels=labels)[0] ** 2)
+
+    found = jax.jit(jax.grad(loss))(given)["layers.1.label_kernel"]
+    for label, column in ((0, 1), (1, 9), (2, 30)):
+        step = jnp.zeros_like(found).at[label, column].set(1e-2)
+        name = "layers.1.label_kernel"
+        high, low = (loss({**given, name: given[name] + s * step}) for s in (1, -1))
+        assert float(found[label, column]) == pytest.approx(float(high - low) / 2e-2, rel=0.02)
 
 
 def two_ways(settings: ModelSettings, seed: int = 3) -> tuple[Any, Any]:

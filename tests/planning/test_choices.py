@@ -5,22 +5,37 @@ import pytest
 from textgen.network.parameters import multiplications_per_character, operations_per_character
 from textgen.planning.choices import (
     CHARACTERS_PER_WEIGHT,
+    CONTINUED_DROPOUT,
     DROPOUT_RATES,
     WIDTHS,
+    BatchShape,
     Choice,
     TextSize,
     choose_batch,
     choose_dropout,
     choose_learning_rate,
+    choose_projection,
     choose_reset_rate,
     choose_width,
+    continued_rate,
     dropout_rate,
+    expected_epochs,
     format_minutes,
     peak_learning_rate,
     text_warning,
 )
 from textgen.planning.request import Request
+from textgen.settings import ModelSettings
 
+NETWORK = ModelSettings(
+    vocab_size=66,
+    embedding_size=40,
+    hidden_size=40,
+    num_layers=3,
+    dropout_rate=0.2,
+    cell="gru",
+    projected="all",
+)
 LONG = 10**9  # characters: a text that is read less than once
 
 
@@ -104,17 +119,79 @@ def test_the_lowest_dropout_rate_is_told_as_such() -> None:
 
 def test_wider_layers_learn_at_a_lower_rate() -> None:
     assert [peak_learning_rate(width) for width in (8, 256, 1024)] == [0.01, 0.006, 0.003]
-    assert choose_learning_rate(Request(learning_rate=0.1), 256) == Choice(0.1)
+    size = TextSize(vocab_size=66, training_characters=1_000)
+    assert choose_learning_rate(Request(learning_rate=0.1), size, 256) == Choice(0.1)
+    assert choose_learning_rate(Request(), size, 256).value == 0.006
 
 
 def test_a_short_text_comes_with_a_warning() -> None:
-    def warning(characters: int) -> str:
-        return text_warning(TextSize(vocab_size=66, training_characters=characters))
+    def warning(characters: int, request: Request) -> str:
+        return text_warning(request, TextSize(vocab_size=66, training_characters=characters))
 
-    assert warning(1_000).startswith("the training text is short (1,000 characters): ")
-    assert warning(20_000) == ""
+    assert warning(1_000, Request()).startswith("the training text is short (1,000 characters): ")
+    assert warning(20_000, Request()) == ""
+    assert warning(1_000, Request().continuing(NETWORK, "r")) == ""
+
+
+def test_trained_weights_keep_their_network() -> None:
+    request = Request(minutes=1).continuing(NETWORK, "r")
+    for text in (1_000, LONG):
+        size = TextSize(vocab_size=99, training_characters=text)
+        assert choose_width(request, size, 1e15) == Choice(40, "3x40: as in the old run")
+
+
+def test_trained_weights_learn_at_a_lower_rate_from_a_short_text() -> None:
+    # The rate grows with the logarithm of the length: 63,246 is halfway from 20,000 to 200,000.
+    lengths = (1, 20_000, 63_246, 200_000, LONG)
+    assert [continued_rate(length) for length in lengths] == [0.5, 0.5, 0.75, 1, 1]
+    request = Request().continuing(NETWORK, "r")
+    short, long = (TextSize(vocab_size=66, training_characters=n) for n in (20_000, LONG))
+    half = choose_learning_rate(request, short, 256)
+    assert half.value == 0.003
+    assert half.reason.startswith("learning rate 0.003: 0.5 times the peak for layers of 256 units")
+    assert choose_learning_rate(request, long, 256) == choose_learning_rate(Request(), long, 256)
+    asked = Request(learning_rate=0.1, has_weights=True).continuing(NETWORK, "r")
+    assert choose_learning_rate(asked, short, 40) == Choice(0.1)
+
+
+def test_trained_weights_need_less_dropout() -> None:
+    request = Request(steps=9).continuing(NETWORK, "r")
+    usual = choose_dropout(Request(steps=9), 21.5, NETWORK, 20_000).value
+    less = choose_dropout(request, 21.5, NETWORK, 20_000)
+    assert less.value == round(CONTINUED_DROPOUT * usual, 2) > DROPOUT_RATES[0]
+    assert "times the usual rate, since the weights are trained" in less.reason
+    assert choose_dropout(request, 3.0, NETWORK, 200_000).value == DROPOUT_RATES[0]
+
+
+def test_epochs_are_those_of_the_new_text() -> None:
+    size = TextSize(vocab_size=66, training_characters=12_800)
+    batch = BatchShape(10, 32)
+    half = Request(steps=80, forget_less=0.5, has_weights=True)
+    assert expected_epochs(Request(steps=80), size, NETWORK, batch, 0.0) == 2
+    assert expected_epochs(half, size, NETWORK, batch, 0.0) == 1
 
 
 def test_minutes_are_written_in_words() -> None:
     written = [format_minutes(seconds) for seconds in (60, 12, 300)]
     assert written == ["1 minute", "0.2 minutes", "5 minutes"]
+
+
+def test_a_large_alphabet_has_a_projection_of_low_rank() -> None:
+    small, large = (Request().model_settings(size, 256, 0.0) for size in (1000, 6000))
+    assert (small.projected, small.projection_rank) == ("all", 0)
+    assert choose_projection(Request(), small) == Choice(0)
+    assert (large.projected, large.projection_rank) == ("last", 64)
+    chosen = choose_projection(Request(), large)
+    assert chosen.value == 64
+    assert chosen.reason.startswith("projection of rank 64: an alphabet of 5,999 characters")
+    # A rank that is not below the width would save nothing.
+    assert Request().model_settings(6000, 64, 0.0).projection_rank == 0
+
+
+@pytest.mark.parametrize(("rank", "projected"), [(0, "all"), (32, "last")])
+def test_the_rank_that_was_asked_for_is_taken(rank: int, projected: str) -> None:
+    asked = Request(projection_rank=rank)
+    model = asked.model_settings(6000, 256, 0.0)
+    assert (model.projection_rank, model.projected) == (rank, projected)
+    assert choose_projection(asked, model) == Choice(rank)
+    assert Request(projection_rank=32).model_settings(66, 256, 0.0).projection_rank == 32

@@ -1,4 +1,5 @@
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -85,7 +86,12 @@ def test_every_choice_is_the_value_in_the_plan() -> None:
 
 
 def test_nothing_that_was_asked_for_is_chosen_explained_or_measured() -> None:
-    asked = {"hidden_size": 8, "batch_size": 4, "sequence_length": 9, "dropout_rate": 0.1}
+    asked: dict[str, Any] = {
+        "hidden_size": 8,
+        "batch_size": 4,
+        "sequence_length": 9,
+        "dropout_rate": 0.1,
+    }
     machine = Paper()
     made = plan(Request(steps=9, learning_rate=0.1, seed=3, patience=2, **asked), machine=machine)
     assert made.reasons == ()
@@ -94,6 +100,25 @@ def test_nothing_that_was_asked_for_is_chosen_explained_or_measured() -> None:
     assert (model.hidden_size, model.dropout_rate, training.learning_rate) == (8, 0.1, 0.1)
     assert (training.batch_size, training.sequence_length, training.seed) == (4, 9, 3)
     assert training.patience == 2
+
+
+def test_a_plan_for_trained_weights_keeps_their_network_and_measures_no_products() -> None:
+    network = ModelSettings(
+        vocab_size=50, embedding_size=8, hidden_size=16, num_layers=1, dropout_rate=0.4, cell="rnn"
+    )
+    machine, asked = Paper(), Request(steps=1000, forget_less=0.25, has_weights=True)
+    made = plan(asked.continuing(network, "r"), machine=machine)
+    assert machine.asked == ["1x16"]
+    assert replace(made.model, dropout_rate=0.4) == replace(network, vocab_size=66)
+    assert made.choices["old share"].value == made.training.forget_less == 0.25
+    assert made.choices["old share"].reason.startswith("old text: 8 of the 32 sequences")
+    plain = plan(Request(steps=1000).continuing(network, "r"))
+    assert plain.training.new_characters_per_step == 2048
+    assert made.training.new_characters_per_step == 0.75 * 2048
+    # A plan may have no steps, so that the weights stay what they are.
+    none = plan(Request(steps=0, has_weights=True).continuing(network, "r"))
+    assert (none.training.steps, none.seconds) == (0, 0.0)
+    assert none.training.is_over(0, 0)
 
 
 def test_sizes_are_chosen_again_where_training_is_far_from_what_was_predicted() -> None:
@@ -176,3 +201,9 @@ def test_the_reset_rate_counts_the_epochs_of_plans_before() -> None:
 
 def test_a_batch_of_an_odd_size_is_not_shared_by_two_devices() -> None:
     assert plan(Request(steps=5, batch_size=5), LONG).training.devices == 1
+
+
+def test_a_large_alphabet_tells_its_projection() -> None:
+    made = plan(Request(minutes=5), TextSize(vocab_size=6000, training_characters=10**7))
+    assert made.choices["projection"].value == made.model.projection_rank == 64
+    assert any(line.startswith("projection of rank 64: ") for line in made.reasons)

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from textgen.errors import SettingError
+from textgen.errors import SettingError, UsageError
 from textgen.planning.request import Request
 
 
@@ -60,3 +60,27 @@ def test_a_request_out_of_range_is_refused_by_name(name: str, value: float) -> N
     ) as caught:
         Request(**{name: value})  # type: ignore[arg-type]
     assert caught.value.value is value
+
+
+def test_what_contradicts_trained_weights_is_refused_by_its_option() -> None:
+    network = Request(cell="gru", num_layers=3).model_settings(66, 40, 0.2)
+    same = Request(cell="gru", hidden_size=40, dropout_rate=0.5).continuing(network, "old")
+    assert same.model_settings(70, 1, 0.1).cell == "gru"
+    assert same.model_settings(70, 1, 0.1).num_layers == 3
+    assert same.model_settings(70, 1, 0.1).vocab_size == 70
+    assert same.model_settings(70, 1, 0.1).dropout_rate == 0.5
+    for asked, message in (
+        ({"cell": "lstm"}, "--cell lstm contradicts --from: the network of 'old' has cell gru"),
+        ({"num_layers": 2}, "--num-layers 2 .* has num-layers 3"),
+        ({"embedding_size": 39}, "--embedding-size 39 .* leave --embedding-size out"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            Request(**asked).continuing(network, "old")
+
+
+def test_only_trained_weights_allow_a_plan_without_steps() -> None:
+    assert Request(steps=0, has_weights=True).steps == 0
+    with pytest.raises(SettingError, match="steps must be a whole number of at least 1, got 0"):
+        Request(steps=0)
+    with pytest.raises(SettingError, match="at least 0, got -1"):
+        Request(steps=-1, has_weights=True)

@@ -36,6 +36,8 @@ def test_a_run_has_the_files_of_the_design(tiny_run: Path) -> None:
     assert {path.name for path in tiny_run.iterdir()} == {
         "run.json",
         "corpus.tokens",
+        "corpus.sums",
+        "corpus.origins",
         "metrics.jsonl",
         "lock",
         "checkpoints",
@@ -157,12 +159,13 @@ def test_problems_are_found_in_every_file(tiny_run: Path) -> None:
     for name in (
         "run.json",
         "corpus.tokens",
+        "corpus.sums",
         "checkpoints/step-00000010/model.safetensors",
         "checkpoints/step-00000020/train_state.safetensors",
     ):
         path = tiny_run / name
         whole = path.read_bytes()
-        path.write_bytes(whole[:50] + bytes([whole[50] ^ 4]) + whole[51:])
+        path.write_bytes(whole[:30] + bytes([whole[30] ^ 4]) + whole[31:])
         assert [name.split("/")[-1] in str(problem) for problem in run.problems()] == [True], name
         path.write_bytes(whole)
 

@@ -54,3 +54,13 @@ def test_the_time_to_read_the_text_once_is_told_for_three_sizes(tmp_path: Path) 
     assert list(checked.seconds) == ["2x128", "2x256", "2x512"]
     assert 0 < times[0] < times[1] < times[2]
     assert checked.to_json()["seconds_to_read_once"] == checked.seconds
+
+
+def test_the_values_of_labels_are_counted_and_single_ones_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = [f"{'once' if k == 7 else 'often'},a line of number {k}" for k in range(30)]
+    path.write_text("\n".join(["who,text", *rows]))
+    found = check_text([path], SourceRules(labels=("who",)))
+    assert found.to_json()["labels"] == [{"name": "who", "texts": {"often": 29, "once": 1}}]
+    (single,) = [one.what for one in found.findings if "label" in one.what]
+    assert single == "1 value of the label 'who' with one text, too little to learn from: once"

@@ -47,7 +47,7 @@ class Learner:
         self, parameters: object, training: np.ndarray, tokens: np.ndarray
     ) -> Iterator[np.ndarray]:
         """Yield as losses what was read: the training text's length and mean, then the rest."""
-        yield np.array([len(training), training.mean()], np.float32)
+        yield np.array([len(training), np.asarray(training).mean()], np.float32)
         yield tokens[3:].astype(np.float32)
 
 

@@ -65,7 +65,7 @@ def test_json_holds_all_numbers() -> None:
     assert content == {
         "run": "made-up",
         "step": 12,
-        "checkpoint": "0" * 64,
+        "sha256": "0" * 64,
         "cell": "lstm",
         "num_layers": 2,
         "hidden_size": 5,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from textgen.data.formats.kinds import RECORDS
 from textgen.data.pieces import Piece
 from textgen.data.read_report import ReadReport
 from textgen.data.source_rules import SourceRules
@@ -13,25 +14,34 @@ from textgen.data.vocabulary import END
 
 
 def document_chunks(
-    paths: Sequence[Path], rules: SourceRules, unit: DocumentUnit, report: ReadReport
-) -> Iterator[str]:
+    paths: Sequence[Path],
+    rules: SourceRules,
+    unit: DocumentUnit,
+    report: ReadReport,
+    *,
+    by_line: bool = False,
+) -> Iterator[tuple[str, str]]:
     """Yield the documents of sources in pieces, each document with `END` after it.
 
-    Documents are cut as for training: without the newlines around them.
+    Each piece comes with the name of its file. Documents are cut as for training: without the
+    newlines around them.
 
     Args:
         paths: sources; see `read_sources`.
         rules: how to read them.
         unit: what a document is, but not `whole`.
         report: what was read and what was not is noted here.
+        by_line: whether each line of a text without records is a row. Otherwise the whole text is.
     """
-    for _, pieces in read_sources(paths, rules, report):
-        if unit == "file":
-            yield from _whole(pieces)
-        elif unit == "row":
-            yield from (piece.text + END * piece.is_end for piece in pieces)
+    for file, pieces in read_sources(paths, rules, report):
+        chunks: Iterator[str]
+        if unit == "row" and file.kind in RECORDS:
+            chunks = (piece.text + END * piece.is_end for piece in pieces)
+        elif unit == "file" or (unit == "row" and not by_line):
+            chunks = _whole(pieces)
         else:
-            yield from _cut(pieces, "\n+" if unit == "line" else "\n\n+")
+            chunks = _cut(pieces, "\n\n+" if unit == "paragraph" else "\n+")
+        yield from ((file.name, chunk) for chunk in chunks)
 
 
 def _whole(pieces: Iterable[Piece]) -> Iterator[str]:

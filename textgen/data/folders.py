@@ -1,6 +1,8 @@
 """The files of a folder, and whether a file has changed."""
 
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from textgen.data.read_report import ReadReport
@@ -42,7 +44,20 @@ def files_of(folder: Path, report: ReadReport) -> list[Path]:
                 report.passed_over.append((str(path), "a backup"))
             else:
                 found.append(path)
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    return sorted(found, key=Path.as_posix)
+
+
+def size_of(paths: Sequence[Path]) -> int | None:
+    """Return the size of all files of sources in bytes; None if one of them has no known size."""
+    total = 0
+    with suppress(OSError, ValueError, CorpusError):
+        for path in paths:
+            files = files_of(path, ReadReport()) if path.is_dir() else [path]
+            if not all(map(Path.is_file, files)):
+                return None  # standard input, or a pipe
+            total += sum(file.stat().st_size for file in files)
+        return total
+    return None
 
 
 def stamp_of(path: Path) -> tuple[int, int]:

@@ -4,12 +4,14 @@ import hashlib
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.folders import size_of
 from textgen.data.origins import Origins
 from textgen.data.read_report import ReadReport
 from textgen.data.source_rules import SourceRules
@@ -21,6 +23,9 @@ from textgen.settings import MAX_CHARACTERS
 # Characters that are encoded at once, and ids that are copied at once.
 AT_ONCE = 2**20
 CODE_POINTS = 0x110000
+# Called with the number of characters read, and the share of the work that is done, in [0, 1]; None
+# if the size of a source is not known. It may raise an error to end the work.
+Progress = Callable[[int, float | None], None]
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ class Gathered:
 
     def ids(self) -> NDArray[np.unsignedinteger]:
         """Map the provisional ids into memory, read-only."""
-        return np.memmap(self.path, dtype=self.dtype, mode="r")[: len(self)]
+        # A plain array: a slice of a memory map takes ten times as long.
+        return np.asarray(np.memmap(self.path, dtype=self.dtype, mode="r"))[: len(self)]
 
     @property
     def starts(self) -> NDArray[np.int64]:
@@ -72,7 +78,7 @@ def gather(
     paths: Sequence[Path],
     rules: SourceRules,
     path: Path,
-    progress: Callable[[int], None] = lambda characters: None,
+    progress: Progress = lambda characters, share: None,
 ) -> Gathered:
     """Read sources once, and write their characters as provisional ids.
 
@@ -80,15 +86,22 @@ def gather(
         paths: sources; see `read_sources`.
         rules: how to read them.
         path: file to write the ids into.
-        progress: called now and then with the number of characters read.
+        progress: called now and then with the number of characters read and the share of the bytes
+            that is read.
 
     Raises:
         CorpusError: if a source cannot be read, or there are too many different characters.
         StorageError: if the file cannot be written.
     """
     report = ReadReport()
+    total: Callable[[], int | None] = cache(lambda: size_of(paths))
+
+    def share() -> float | None:
+        size = total()
+        return min(report.bytes_read() / size, 1.0) if size else None
+
     with storage_errors(path), path.open("wb+") as file:
-        writer = _Writer(file, progress)
+        writer = _Writer(file, lambda characters: progress(characters, share()))
         files, labels = array("q"), TextLabels(rules.label_fields)
         of_texts, numbers = array("q"), array("q")
         for one, pieces in read_sources(paths, rules, report):
@@ -138,7 +151,7 @@ class _Writer:
     def __init__(self, file: BinaryIO, progress: Callable[[int], None]) -> None:
         self._progress = progress
         self._file, self._waiting, self._length, self._written = file, list[str](), 0, 0
-        self._ids = np.full(CODE_POINTS, -1, np.int64)
+        self._ids = np.full(CODE_POINTS, -1, np.int32)
         self._is_inside = False
         self.dtype: np.dtype[np.unsignedinteger] = np.dtype("<u1")
         self.characters: list[str] = []
@@ -172,15 +185,19 @@ class _Writer:
         self._waiting, self._length = [], 0
         if not text:
             return
-        self.digest.update(text.encode())
-        points = np.frombuffer(text.encode("utf-32-le"), "<u4")
-        ids = self._ids[points]
-        if (ids < 0).any():
+        data = text.encode()
+        self.digest.update(data)
+        if len(data) == len(text):  # it is ASCII
+            points = np.frombuffer(data, np.uint8)
+        else:
+            points = np.frombuffer(text.encode("utf-32-le"), "<u4")
+        ids = self._ids.take(points)  # faster than an index
+        if ids.min() < 0:
             new, first = np.unique(points[ids < 0], return_index=True)
             for point in new[np.argsort(first)].tolist():
                 self._ids[point] = len(self.characters)
                 self.characters.append(chr(point))
-            ids = self._ids[points]
+            ids = self._ids.take(points)
             self._make_room()
         self.counts += np.bincount(ids, minlength=len(self.counts))
         self._file.write(ids.astype(self.dtype).tobytes())

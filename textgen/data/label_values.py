@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.gather import Gathered
-from textgen.data.labels import LABEL_DTYPE, LabelField, Labels, SplitLabels, named
+from textgen.data.labels import LABEL_DTYPE, LabelField, Labels, SplitLabels, listed_counts, named
 from textgen.data.source_rules import SourceRules
 from textgen.data.split import Spans, is_list
 from textgen.data.text_rules import DocumentUnit
@@ -113,8 +113,8 @@ def _left_out(
 
 
 def _notes(field: LabelField, unlabelled: int, left_out: list[str]) -> list[str]:
-    values = named([f"{v} ({n:,})" for v, n in zip(field.values, field.documents, strict=True)])
-    notes = [f"label {field.name}: {len(field.values):,} values (documents): {values}"]
+    values = f"{len(field.values):,} value{'' if len(field.values) == 1 else 's'}"
+    notes = [f"label {field.name}: {values} (documents): {listed_counts(field)}"]
     if unlabelled:
         notes.append(f"label {field.name}: {unlabelled:,} documents have no value")
     if single := [v for v, n in zip(field.values, field.documents, strict=True) if n == 1]:

@@ -226,6 +226,13 @@ def named(names: Sequence[str], near: str = "") -> str:
     return ", ".join(ordered[:NAMED]) + more
 
 
+def listed_counts(field: LabelField, most: int = NAMED) -> str:
+    """List the values of a field with their numbers of documents, the most frequent first."""
+    counts = sorted(zip(field.values, field.documents, strict=True), key=lambda pair: -pair[1])
+    shown = ", ".join(f"{value} ({count:,})" for value, count in counts[:most])
+    return shown + (f" and {len(counts) - most:,} more" if len(counts) > most else "")
+
+
 def labels_path(tokens: Path) -> Path:
     """Return the file of the labels that belongs to a file of ids."""
     return tokens.with_suffix(".labels")

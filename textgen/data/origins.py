@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -96,22 +97,35 @@ class Origins:
             numbers=self.numbers[old] + lines,
         )
 
-    def places(self, tokens: Tokens, newline: int, begin: int, end: int) -> tuple[Place, Place]:
+    def followed_by(self, other: "Origins") -> "Origins":
+        """Return the origins of two texts, of which the other begins after this one."""
+        return Origins(
+            names=self.names + other.names,
+            kinds=self.kinds + other.kinds,
+            begins=np.append(self.begins, other.begins),
+            files=np.append(self.files, other.files + len(self.names)),
+            numbers=np.append(self.numbers, other.numbers),
+        )
+
+    def places(
+        self, tokens: Tokens, breaks: Sequence[int], begin: int, end: int
+    ) -> tuple[Place, Place]:
         """Return the places of the first and of the last id of a stretch of the text.
 
         Args:
             tokens: ids of the text.
-            newline: id of the newline; negative if it has none.
+            breaks: ids after which a line begins.
             begin: index of the first id.
             end: index after the last id, above `begin`.
         """
-        return self._place(tokens, newline, begin), self._place(tokens, newline, end - 1)
+        return self._place(tokens, breaks, begin), self._place(tokens, breaks, end - 1)
 
-    def _place(self, tokens: Tokens, newline: int, index: int) -> Place:
+    def _place(self, tokens: Tokens, breaks: Sequence[int], index: int) -> Place:
         stretch = max(int(np.searchsorted(self.begins, index, side="right")) - 1, 0)
         file, number = int(self.files[stretch]), int(self.numbers[stretch])
         if self._has_lines()[file]:
-            number += int(np.count_nonzero(tokens[int(self.begins[stretch]) : index] == newline))
+            before = tokens[int(self.begins[stretch]) : index]
+            number += int(np.isin(before, breaks).sum())
         return Place(self.names[file], number, self.kinds[file] in NUMBERED)
 
     def _has_lines(self) -> NDArray[np.bool_]:

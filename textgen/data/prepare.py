@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.documents import document_spans, has_newline
-from textgen.data.gather import AT_ONCE, Gathered, gather
+from textgen.data.gather import AT_ONCE, Gathered, Progress, gather
 from textgen.data.label_values import (
     DocumentLabels,
     number_labels,
@@ -18,7 +18,6 @@ from textgen.data.label_values import (
     write_labels,
 )
 from textgen.data.labels import labels_path
-from textgen.data.origins import Origins
 from textgen.data.read_report import ReadReport, check_has_fields
 from textgen.data.span_hashes import span_hashes
 from textgen.data.split import (
@@ -37,6 +36,8 @@ from textgen.settings import MAX_CHARACTERS
 
 # Shortest text that can be trained on, in characters.
 MIN_CHARACTERS = 100
+# Share of the time that reading the sources takes. The rest is for writing the ids.
+READING = 0.6
 # Fewest documents of which some can be held out.
 FEWEST_DOCUMENTS = 2
 
@@ -59,7 +60,8 @@ class PreparedText:
         sha256: SHA-256 of the text in UTF-8, before anything is left out of it.
         tokens_sha256: SHA-256 of the file of ids.
         sums: SHA-256 of each of its blocks; see `BlockSums`.
-        origins: file and line of the training part; None if the rules are those of textgen 0.2.
+        origins: content of the file that tells where the training part comes from; see
+            `Origins.to_bytes`. None if the rules are those of textgen 0.2.
         report: what was read.
         notes: what was done to the text, one line for each.
         reason: what is held out and why, in one line.
@@ -79,7 +81,7 @@ class PreparedText:
     sha256: str
     tokens_sha256: str
     sums: bytes = field(repr=False)
-    origins: Origins | None = field(repr=False)
+    origins: bytes | None = field(repr=False)
     report: ReadReport
     notes: tuple[str, ...]
     reason: str
@@ -94,7 +96,7 @@ def prepare_text(
     path: Path,
     vocabulary: Vocabulary | None = None,
     old: Tokens | None = None,
-    progress: Callable[[int], None] = lambda characters: None,
+    progress: Progress = lambda characters, share: None,
 ) -> PreparedText:
     """Read sources and write them as ids.
 
@@ -106,8 +108,8 @@ def prepare_text(
             characters of the text get ids in the order of code points.
         old: ids of another text, in those of `vocabulary`, unsigned [K]. They are written after the
             validation part.
-        progress: called now and then with the number of characters read. It may raise an error to
-            end the work.
+        progress: called now and then with the number of characters read and the share of the work
+            that is done, see `Progress`.
 
     Raises:
         CorpusError: if a source cannot be read, or the text is too short.
@@ -116,13 +118,18 @@ def prepare_text(
     """
     temporary = path.with_name(f".tmp-{path.name}-gathered")
     try:
-        gathered = gather(paths, rules.source, temporary, progress)
+        gathered = gather(
+            paths,
+            rules.source,
+            temporary,
+            lambda characters, share: progress(characters, share and READING * share),
+        )
         check_has_fields(rules.source, gathered.report)
         if len(gathered) < MIN_CHARACTERS:
             found = f"{len(gathered)} character{'' if len(gathered) == 1 else 's'}"
             problem = f"only {found}; at least {MIN_CHARACTERS} are needed"
             raise CorpusError(paths[0], problem)
-        return _prepare(gathered, rules, path, vocabulary, old)
+        return _prepare(gathered, rules, path, vocabulary, old, progress)
     finally:
         for file in path.parent.glob(f"{temporary.name}*"):
             file.unlink()
@@ -134,6 +141,7 @@ def _prepare(
     path: Path,
     vocabulary: Vocabulary | None,
     old: Tokens | None,
+    progress: Progress,
 ) -> PreparedText:
     sha256, notes = gathered.sha256, list(gathered.report.changes())
     if rules.source.label_fields:
@@ -177,7 +185,12 @@ def _prepare(
         training, validation, reason = (
             split.training(len(gathered)), split.validation, split.reason,
         )  # fmt: skip
-    writer = _TokenWriter(vocabulary, has_documents=has_documents)
+    length = len(gathered)
+    writer = _TokenWriter(
+        vocabulary,
+        lambda ids: progress(length, min(READING + (1 - READING) * ids / length, 1.0)),
+        has_documents=has_documents,
+    )
     with storage_errors(path), path.open("wb") as file:
         training_ids = writer.write(file, gathered, training, is_kept)
         if other:
@@ -209,7 +222,7 @@ def _prepare(
         sha256=sha256,
         tokens_sha256=writer.sums.sha256,
         sums=writer.sums.blocks(),
-        origins=_origins(gathered, training, rules, vocabulary, is_kept),
+        origins=_origins(gathered, training, rules, vocabulary),
         report=gathered.report,
         notes=tuple(notes),
         reason=reason,
@@ -224,20 +237,20 @@ def _origins(
     spans: Spans,
     rules: TextRules,
     vocabulary: Vocabulary,
-    is_kept: NDArray[np.bool_],
-) -> Origins | None:
+) -> bytes | None:
     """Return the origins of stretches of gathered texts as `_TokenWriter` writes them."""
     if not rules.fits_text:
         return None
     between = int(rules.documents != "whole")
     newline = gathered.characters.find("\n")
-    return gathered.origins.moved(
+    origins = gathered.origins.moved(
         gathered.ids(),
         newline,
         spans,
         _joined_begins(spans, between) + between,
-        has_newlines=newline >= 0 and bool(is_kept[newline]) and "\n" in vocabulary,
+        has_newlines="\n" in vocabulary,
     )
+    return origins.to_bytes()
 
 
 def _joined_begins(spans: Spans, between: int) -> NDArray[np.int64]:
@@ -364,8 +377,10 @@ def _only(gathered: Gathered, spans: Spans) -> Gathered:
 class _TokenWriter:
     """Writes stretches of gathered texts as ids of a vocabulary."""
 
-    def __init__(self, vocabulary: Vocabulary, *, has_documents: bool) -> None:
-        self.sums = BlockSums()
+    def __init__(
+        self, vocabulary: Vocabulary, progress: Callable[[int], None], *, has_documents: bool
+    ) -> None:
+        self.sums, self._progress, self._written = BlockSums(), progress, 0
         self._vocabulary, self._has_documents = vocabulary, has_documents
         self._dtype = token_dtype(len(vocabulary))
 
@@ -382,16 +397,17 @@ class _TokenWriter:
         count = 0
         end = self._vocabulary.end_id
         if not self._has_documents or end is None:
+            texts = gathered.ids()
             for begin, stop in spans.tolist():
                 for start in range(begin, stop, AT_ONCE):
-                    piece = gathered.ids()[start : min(start + AT_ONCE, stop)]
-                    count += self._put(file, table[piece])
+                    piece = texts[start : min(start + AT_ONCE, stop)]
+                    count += self._put(file, table.take(piece))
             return count
         count += self._put(file, np.array([end], self._dtype))
         # One entry more stands for the end symbol.
         table = np.append(table, np.array([end], self._dtype))
         for joined in _joined(gathered.ids(), spans, len(table) - 1):
-            count += self._put(file, table[joined])
+            count += self._put(file, table.take(joined))
         return count + self._put(file, np.array([end], self._dtype))
 
     def copy(self, file: BinaryIO, tokens: Tokens) -> None:
@@ -403,6 +419,9 @@ class _TokenWriter:
         data = tokens.tobytes()
         self.sums.update(data)
         file.write(data)
+        before, self._written = self._written, self._written + len(tokens)
+        if before // AT_ONCE < self._written // AT_ONCE:
+            self._progress(self._written)
         return len(tokens)
 
 

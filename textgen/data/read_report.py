@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import IO
 
 from textgen.data.formats.decoding import Findings
 from textgen.data.formats.kinds import RECORDS
@@ -36,12 +37,20 @@ class ReadReport:
         passed_over: name and reason of each file that was not read.
         notes: remarks for the user, one sentence each.
         broken: number of broken records left out.
+        finished_bytes: size of the files that are read to their end.
+        current: the file that is being read; None between two files.
     """
 
     files: list[FileReport] = field(default_factory=list)
     passed_over: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     broken: int = 0
+    finished_bytes: int = 0
+    current: IO[bytes] | None = field(default=None, repr=False)
+
+    def bytes_read(self) -> int:
+        """Return how much of the files is read, in bytes as they are on the disk."""
+        return self.finished_bytes + (self.current.tell() if self.current else 0)
 
     def summary(self) -> str:
         """Say in one sentence what was read and what was not."""
@@ -53,7 +62,7 @@ class ReadReport:
             listed = ", ".join(f"{count:,} ({reason})" for reason, count in reasons.most_common())
             parts.append(f"passed over: {listed}")
         if self.broken:
-            parts.append(f"left out: {self.broken:,} broken records")
+            parts.append(left_out(self.broken))
         return "; ".join(parts)
 
     def changes(self) -> Iterator[str]:
@@ -69,6 +78,11 @@ class ReadReport:
             yield f"{doubled:,} lines ended in CR CR LF; each counts as one line end"
         if any(one.is_normalized for one in found):
             yield "brought letters with accents into one form; --normalize none leaves them as is"
+
+
+def left_out(broken: int) -> str:
+    """Say how many broken records were left out."""
+    return f"left out: {broken:,} broken record{'' if broken == 1 else 's'}"
 
 
 def check_has_fields(rules: SourceRules, report: ReadReport) -> None:

@@ -1,5 +1,6 @@
 """Read texts as people have them: files of any format, folders, archives, standard input."""
 
+import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from textgen.data.formats.kinds import (
     unreadable,
 )
 from textgen.data.pieces import STANDARD_INPUT_NAME, Piece, pieces_of
-from textgen.data.read_report import FileReport, ReadReport
+from textgen.data.read_report import FileReport, ReadReport, left_out
 from textgen.data.source_rules import SourceRules
 from textgen.errors import CorpusError, UsageError
 
@@ -58,19 +59,22 @@ def read_sources(
     reader.finish(paths)
 
 
-def source_chunks(paths: Sequence[Path], rules: SourceRules, report: ReadReport) -> Iterator[str]:
-    """Yield the text of sources in pieces, with a newline between two files or records.
+def source_chunks(
+    paths: Sequence[Path], rules: SourceRules, report: ReadReport
+) -> Iterator[tuple[str, str]]:
+    """Yield the text of sources in pieces, each with the name of its file.
 
-    The arguments and errors are those of `read_sources`.
+    A newline stands between two files or records; it belongs to the one before it. The arguments
+    and errors are those of `read_sources`.
     """
-    is_first = is_inside = True
-    for _, pieces in read_sources(paths, rules, report):
+    is_inside, last = True, ""
+    for file, pieces in read_sources(paths, rules, report):
         for piece in pieces:
             if piece.text:
-                if not is_inside and not is_first:
-                    yield "\n"
-                is_inside, is_first = True, False
-                yield piece.text
+                if not is_inside and last:
+                    yield last, "\n"
+                is_inside, last = True, file.name
+                yield last, piece.text
             is_inside = is_inside and not piece.is_end
 
 
@@ -107,7 +111,7 @@ def load_text(path: Path) -> str:
         raise CorpusError(path, "it is a folder, not a file")
     chunks, length = [], 0
     rules = SourceRules(format="text", normalization="none")
-    for chunk in source_chunks([path], rules, ReadReport()):
+    for _, chunk in source_chunks([path], rules, ReadReport()):
         length += len(chunk)
         if length > MAX_TEXT:
             problem = f"the file has more than {MAX_TEXT:,} characters; use a shorter one"
@@ -155,8 +159,14 @@ class _Reader:
     def _file(self, path: Path, *, is_named: bool) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
         before = stamp_of(path)
         with path.open("rb") as file:
-            yield from self._stream(file, str(path), is_named=is_named)
-        if not path.is_fifo() and stamp_of(path) != before:
+            self._report.current = file
+            is_fifo = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
+            try:
+                yield from self._stream(file, str(path), is_named=is_named)
+            finally:
+                self._report.current = None
+        self._report.finished_bytes += before[0]
+        if not is_fifo and stamp_of(path) != before:
             raise CorpusError(path, "the file changed while it was read; try again")
 
     def _stream(
@@ -238,7 +248,7 @@ class _Reader:
                 self._report.files.append(report)
             elif is_named:
                 broken = self._report.broken - before
-                why = f"; left out: {broken:,} broken records" if broken else ""
+                why = f"; {left_out(broken)}" if broken else ""
                 self._problems.append(CorpusError(report.name, f"the text is empty{why}"))
             else:
                 self._pass_over(report.name, "without text")

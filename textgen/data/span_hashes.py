@@ -1,18 +1,14 @@
 """Hashes of many stretches of ids at once, to find those that are equal."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.tokens import Tokens
 
 # Ids that are hashed at once.
-AT_ONCE = 2**21
-# Base of the polynomial: odd, so that its powers never become zero modulo 2**64.
-BASE = np.uint64(0x9E3779B97F4A7C15)
-# The power of an index is the product of two table entries.
-LOW_BITS = 16
+AT_ONCE = 2**20
+# Base of the polynomial: odd, so that it has an inverse modulo 2**64 and no power of it is zero.
+BASE = 0x9E3779B97F4A7C15
 
 
 def span_hashes(ids: Tokens, spans: NDArray[np.int64], num_ids: int) -> NDArray[np.uint64]:
@@ -24,44 +20,40 @@ def span_hashes(ids: Tokens, spans: NDArray[np.int64], num_ids: int) -> NDArray[
 
     Args:
         ids: ids, unsigned [N].
-        spans: begin and end of each stretch, int64 [D, 2].
+        spans: begin and end of each stretch, int64 [D, 2], in order and without overlap.
         num_ids: number of different ids that there may be. Hashes compare if it is the same.
     """
+    begins, ends = spans.T
+    hashes: NDArray[np.uint64] = (ends - begins).astype(np.uint64)
+    if not len(spans):
+        return hashes
     weights = np.random.default_rng(0).integers(1, 2**63, num_ids, np.uint64)
-    low = _powers(BASE, (1 << LOW_BITS) + 1)
-    longest = int((spans[:, 1] - spans[:, 0]).max(initial=0))
-    high = _powers(low[-1], (longest >> LOW_BITS) + 1)
-    hashes = (spans[:, 1] - spans[:, 0]).astype(np.uint64)
-    for first, last in _groups(spans):
-        begins, ends = spans[first:last].T
-        sizes = ends - begins
-        if last - first == 1:  # it may be longer than what is hashed at once
-            for start in range(0, int(sizes[0]), AT_ONCE):
-                place = np.arange(start, min(start + AT_ONCE, int(sizes[0])))
-                values = weights[ids[begins[0] + place]]
-                powers = low[place & ((1 << LOW_BITS) - 1)] * high[place >> LOW_BITS]
-                hashes[first:last] += (values * powers).sum(dtype=np.uint64)
-            continue
-        offsets = np.cumsum(sizes) - sizes
-        place = np.arange(int(sizes.sum())) - np.repeat(offsets, sizes)
-        values = weights[ids[place + np.repeat(begins, sizes)]]
-        values *= low[place & ((1 << LOW_BITS) - 1)] * high[place >> LOW_BITS]
-        is_filled = sizes > 0
-        hashes[first:last][is_filled] += np.add.reduceat(values, offsets[is_filled])
+    most = min(AT_ONCE, int(ends[-1] - begins[0]) + 1)
+    powers, inverses = _powers(BASE, most), _powers(pow(BASE, -1, 2**64), most)
+    start = int(begins[0])
+    while start < ends[-1]:
+        stop = min(start + most, int(ends[-1]))
+        # The sums of w(x_i) BASE^(i - start) up to each index. That of a stretch is a difference.
+        sums = np.zeros(stop - start + 1, np.uint64)
+        np.cumsum(weights.take(ids[start:stop]) * powers[: stop - start], out=sums[1:])
+        first = int(np.searchsorted(ends, start, side="right"))
+        last = int(np.searchsorted(begins, stop))
+        lows, highs = np.maximum(begins[first:last], start), np.minimum(ends[first:last], stop)
+        parts: NDArray[np.uint64] = (sums[highs - start] - sums[lows - start]) * inverses[
+            lows - start
+        ]
+        # Only the first of them may have begun before.
+        before = max(start - int(begins[first]), 0)
+        parts[:1] *= np.uint64(pow(BASE, before, 2**64))
+        hashes[first:last] += parts
+        is_cut = ends[last - 1] > stop
+        start = stop if is_cut or last == len(begins) else max(stop, int(begins[last]))
     return hashes
 
 
-def _groups(spans: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Yield groups of stretches that together hold about `AT_ONCE` ids, or a longer one alone."""
-    totals = np.append(0, np.cumsum(spans[:, 1] - spans[:, 0]))
-    first = 0
-    while first < len(spans):
-        last = int(np.searchsorted(totals, totals[first] + AT_ONCE, side="right")) - 1
-        last = min(max(last, first + 1), len(spans))
-        yield first, last
-        first = last
-
-
-def _powers(base: np.uint64, count: int) -> NDArray[np.uint64]:
+def _powers(base: int, count: int) -> NDArray[np.uint64]:
     """Return base^0 .. base^(count-1) modulo 2**64."""
-    return np.cumprod(np.append(np.uint64(1), np.full(count - 1, base, np.uint64)), dtype=np.uint64)
+    factors = np.full(count, base, np.uint64)
+    factors[0] = 1
+    powers: NDArray[np.uint64] = np.cumprod(factors, dtype=np.uint64)
+    return powers

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.labels import LONGEST_VALUE
+from textgen.data.labels import LONGEST_VALUE, LabelField
 from textgen.errors import CorpusError
 from textgen.settings import MAX_LABELS
 
@@ -60,6 +60,20 @@ class TextLabels:
             kept._numbers = array("i", self.numbers()[texts].tobytes())
         return kept
 
+    def fields(self) -> tuple[LabelField, ...]:
+        """Return the fields with their values, and how many texts have each value."""
+        found = []
+        columns = self.numbers().T
+        for name, values, numbers in zip(self.names, self.values, columns, strict=True):
+            counts = np.bincount(numbers, minlength=len(values) + 1)[1:].tolist()
+            pairs = sorted(zip(values, counts, strict=True))
+            found.append(LabelField(name, tuple(v for v, _ in pairs), tuple(n for _, n in pairs)))
+        return tuple(found)
+
     def numbers(self) -> NDArray[np.int32]:
-        """Return the number of the value of each field for each text, int32 [D, K]."""
-        return np.array(self._numbers, np.int32).reshape(-1, len(self.names))
+        """Return the number of the value of each field for each text, int32 [D, K].
+
+        Without fields it is empty.
+        """
+        count = len(self._numbers) // max(len(self.names), 1)
+        return np.array(self._numbers, np.int32).reshape(count, len(self.names))

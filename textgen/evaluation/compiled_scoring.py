@@ -1,6 +1,8 @@
 """Compiled scorers: one for long texts, and one that goes on learning while it reads."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +16,22 @@ from textgen.network.inference import States
 from textgen.network.model import Parameters, network_function, zero_states
 from textgen.network.parameters import Arrays
 from textgen.settings import ModelSettings
-from textgen.training.loss import cross_entropy
+from textgen.training.loss import prediction_losses
+
+
+@cache
+def _reader(settings: ModelSettings) -> Callable[..., tuple[jax.Array, States]]:
+    """Return a compiled function that reads texts, one for all networks of a shape."""
+    apply = network_function(settings)
+
+    @jax.jit
+    def read(
+        parameters: Parameters, states: States, inputs: jax.Array, targets: jax.Array
+    ) -> tuple[jax.Array, States]:
+        nats, states = prediction_losses(apply, settings, parameters, inputs, targets, states)
+        return nats.T, states
+
+    return cast(Callable[..., tuple[jax.Array, States]], read)
 
 
 class JaxScorer:
@@ -27,16 +44,7 @@ class JaxScorer:
 
     def __init__(self, settings: ModelSettings, parameters: Arrays, start: int) -> None:
         """Begin a text; see `NumpyScorer`."""
-        apply = network_function(settings)
-
-        @jax.jit
-        def read(
-            parameters: Parameters, states: States, inputs: jax.Array, targets: jax.Array
-        ) -> tuple[jax.Array, States]:
-            logits, states = apply(parameters, inputs, states)
-            return cross_entropy(logits, targets.T).T, states
-
-        self._read, self._settings, self._start = read, settings, start
+        self._read, self._settings, self._start = _reader(settings), settings, start
         self._parameters = {name: jnp.asarray(array) for name, array in parameters.items()}
         self._last, self._states = start, zero_states(settings, 1)
 

@@ -79,7 +79,7 @@ def read_curve(run: Run, by: By) -> Curve:
     needed = ("step", TRAINING, VALIDATION, "seconds")
     rows = [row for row in rows if all(0 <= row.get(key, math.nan) < MOST for key in needed)]
     if not rows:
-        if run.steps():
+        if any(run.steps()):
             raise RunError(
                 f"the run {str(run.path)!r} has checkpoints, but its metrics hold no evaluation: "
                 f"{METRICS} is empty, damaged or missing, and there is nothing to plot"

@@ -23,7 +23,7 @@ from textgen.network.inference import States
 from textgen.network.model import Apply, Parameters, zero_states
 from textgen.runtime.devices import DATA, replicated, shared
 from textgen.settings import LearningSettings, ModelSettings
-from textgen.training.loss import cross_entropy
+from textgen.training.loss import prediction_losses
 from textgen.training.online import SEGMENTS_AT_ONCE, Learner, OnlineTraining
 
 # Characters of each row that a compiled call reads.
@@ -79,9 +79,10 @@ class Evaluator:
             scored: Any,
             labels: Any,
         ) -> tuple[States, jax.Array]:
-            logits, states = apply(parameters, inputs, states, labels=labels)
-            nats = jnp.sum(cross_entropy(logits, targets.T) * scored.T)
-            return states, jax.lax.psum(nats, DATA)
+            nats, states = prediction_losses(
+                apply, settings, parameters, inputs, targets, states, labels
+            )
+            return states, jax.lax.psum(jnp.sum(nats * scored.T), DATA)
 
         self._total = total
 

@@ -95,17 +95,22 @@ def charge_unknown(nats: Nats, tokens: NDArray[np.int32], vocab_size: int) -> Na
     return np.where(tokens == UNKNOWN_ID, nats + np.float32(rest), nats)
 
 
-def posteriors(nats: NDArray[np.float64]) -> NDArray[np.float64]:
+def posteriors(
+    nats: NDArray[np.float64], priors: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Return the posterior probability of each model, given a text that one of them wrote.
 
-    By Bayes' theorem, with the same prior probability for all models.
+    By Bayes' theorem.
 
     Args:
         nats: surprise of the whole text to each of M models, float64 [..., M].
+        priors: prior probability of each model, float64 [M], above 0; None for the same for all.
 
     Returns:
         float64 [..., M], each in [0, 1], with sum 1.
     """
+    if priors is not None:
+        nats = nats - np.log(priors)
     odds = np.exp(np.min(nats, axis=-1, keepdims=True) - nats)
     shares: NDArray[np.float64] = odds / np.sum(odds, axis=-1, keepdims=True)
     return shares

@@ -7,7 +7,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple, Self
 
@@ -65,6 +65,7 @@ class GenerationState:
         seed: seed of the draws.
         sample: index of the sample.
         position: number of draws made in this sample.
+        labels: shares of the labels with which the next character is written.
     """
 
     recurrent: States
@@ -73,6 +74,7 @@ class GenerationState:
     seed: int
     sample: int
     position: int
+    labels: LabelShares = field(default_factory=dict)
 
     def after(self, recurrent: States, tokens: NDArray[np.int32], draws: int) -> "GenerationState":
         """Return the state after more characters.
@@ -196,7 +198,7 @@ class Generator:
         self._unsettled: Callable[[], GenerationState] | None = None
         nothing = np.zeros(0, np.int32)
         self._zero = reader.zero_states()
-        self._state = GenerationState(self._zero, nothing, 0, seed, sample, 0)
+        self._state = GenerationState(self._zero, nothing, 0, seed, sample, 0, self.labels)
 
     def settle(self) -> GenerationState:
         """Return the state after the last character that was read or given out.
@@ -226,10 +228,13 @@ class Generator:
             raise SettingError(
                 "state", type(state).__name__, "a state of a generator of this model"
             )
-        self._state, self._unsettled = state, None
+        self._state, self._unsettled = self._relabelled(state), None
 
     def use_labels(self, asked: AskedLabels) -> None:
-        """Read and write with other labels from here on. The state is kept.
+        """Read and write with other labels from here on.
+
+        Inside a text the state is kept. At the end of a document the next one begins anew, since
+        its labels are read with the symbol between the two.
 
         Args:
             asked: for each field a value, or the weights of several, of which only the proportions
@@ -241,11 +246,12 @@ class Generator:
         if self._relabel is None:
             label_shares((), asked)  # an error if a label is asked for
             return
-        self.settle()  # with the engine that has written
+        state = self.settle()  # with the engine that has written
         self.labels, self.reader, self.engine = self._relabel(asked)
         self._trained = self.reader
         if self._weights is not None:
             self._put_weights(self._weights)
+        self.state = state
 
     def use_weights(self, weights: Arrays | None) -> None:
         """Read and write with other weights from here on. The state is kept.
@@ -305,6 +311,15 @@ class Generator:
         """Start JAX and return what learns with this network; see `TextLearner`."""
         network = self.reader.settings, self._origin.parameters
         return TextLearner(*network, self._training(), settings, check)
+
+    def _relabelled(self, state: GenerationState) -> GenerationState:
+        """Return a state from which the text goes on with the labels of this generator."""
+        if state.labels == self.labels:
+            return state
+        recurrent, end = state.recurrent, state.recent[-1:]
+        if end.tolist() == [self.vocabulary.end_id]:
+            recurrent = self.reader.read(end, self._zero)
+        return replace(state, recurrent=recurrent, labels=self.labels)
 
     def sampler(self, settings: SamplingSettings) -> Sampler:
         """Return settings made ready for this model. Those of the last call are remembered.

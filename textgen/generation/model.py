@@ -2,7 +2,13 @@
 
 from dataclasses import dataclass, field, replace
 
-from textgen.data.labels import AskedLabels, LabelShares, label_shares, label_weights
+from textgen.data.labels import (
+    AskedLabels,
+    LabelShares,
+    PlacedLabels,
+    label_shares,
+    label_weights,
+)
 from textgen.data.text_rules import DocumentUnit
 from textgen.data.tokens import Tokens
 from textgen.generation.engine import Engine
@@ -118,6 +124,19 @@ class Model:
         """
         kept = self._kept_tokens()
         return kept and kept[1]
+
+    def validation_labels(self) -> PlacedLabels | None:
+        """Return the labels in the validation text; None if it has none or was not kept.
+
+        Raises:
+            DamagedError: if the file of labels or the token file is damaged.
+        """
+        record, end_id = self.run.record(), self.config.vocabulary.end_id
+        tokens = self.validation_tokens()
+        labels = None if tokens is None else self.run.open_labels(record)
+        if tokens is None or labels is None or end_id is None:
+            return None
+        return PlacedLabels(tokens, end_id, labels.validation)
 
     def _kept_tokens(self) -> tuple[Tokens, Tokens] | None:
         record = self.run.record()

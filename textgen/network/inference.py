@@ -79,6 +79,8 @@ def next_logits(settings: ModelSettings, prepared: Any, states: States) -> Any:
         states: state of each layer after the last character, members [H] or [B, H].
     """
     outputs = projected_outputs(settings, states)
+    if settings.projection_rank:
+        outputs = outputs @ prepared["projection.inner_kernel"]
     return outputs @ prepared["projection.kernel"] + prepared["projection.bias"]
 
 

@@ -1,7 +1,6 @@
 """The language model as a Flax NNX module: embedding, stacked recurrent layers, projection.
 
-In shapes, G stands for the cell's number of gates times H, I for the input width of a layer, and P
-for the number of inputs of the projection.
+In shapes, G stands for the cell's number of gates times H, and I for the input width of a layer.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +12,8 @@ from flax import nnx
 
 from textgen.network.cells import CELLS, Cell
 from textgen.network.inference import States
-from textgen.network.parameters import projected_size, stacks
+from textgen.network.parameters import MAX_ONE_HOT, stacks
+from textgen.network.projection import Projection
 from textgen.network.recurrence import State, look_up, product, run_cell
 from textgen.settings import ModelSettings
 
@@ -71,22 +71,6 @@ class RecurrentLayer(nnx.Module):
         return run_cell(self.cell, projections, self.bias[...], self.recurrent_kernel[...], state)
 
 
-class Projection(nnx.Module):
-    """The projection to logits, with the parameters kernel [P, V] and bias [V]."""
-
-    def __init__(self, width: int, vocab_size: int, rngs: nnx.Rngs) -> None:
-        kernel = nnx.initializers.lecun_normal()
-        self.kernel = nnx.Param(kernel(rngs.params(), (width, vocab_size)))
-        self.bias = nnx.Param(jnp.zeros(vocab_size))
-
-    def __call__(self, outputs: Sequence[jax.Array]) -> jax.Array:
-        """Return the logits, float [T, B, V], of the outputs of some layers, each [T, B, H]."""
-        # One product for each layer: putting the layers side by side first would copy them.
-        kernels = jnp.split(self.kernel[...], len(outputs))
-        logits = sum(product(one, kernel) for one, kernel in zip(outputs, kernels, strict=True))
-        return jnp.asarray(logits) + self.bias[...]
-
-
 class LanguageModel(nnx.Module):
     """A network that predicts each character of a text from the characters before it."""
 
@@ -94,7 +78,7 @@ class LanguageModel(nnx.Module):
         shape = (settings.vocab_size, settings.embedding_size)
         self.embedding = nnx.Param(jax.random.normal(rngs.params(), shape))
         self.layers = _make_layers(settings, rngs)
-        self.projection = Projection(projected_size(settings), settings.vocab_size, rngs)
+        self.projection = Projection(settings, rngs)
         self.projected = settings.projected
 
     def __call__(
@@ -103,6 +87,8 @@ class LanguageModel(nnx.Module):
         states: States,
         masks: Sequence[jax.Array] | None = None,
         labels: jax.Array | None = None,
+        *,
+        is_projected: bool = True,
     ) -> tuple[jax.Array, States]:
         """Compute the logits of the character after each character.
 
@@ -113,6 +99,8 @@ class LanguageModel(nnx.Module):
                 step, as `dropout_masks` returns; None for no dropout.
             labels: ids of the labels at each character, int32 [B, T, K], with 0 for a label that is
                 left out; None to leave all out.
+            is_projected: whether to compute the logits. Otherwise what the kernel of the projection
+                multiplies to make them is returned, float32 [T, B, P or R].
 
         Returns:
             The logits, float32 [T, B, V], and the state of each layer after the last character.
@@ -121,7 +109,8 @@ class LanguageModel(nnx.Module):
         every, after = run_layers(
             self.layers, self.embedding[...], tokens.T, states, masks, columns
         )
-        return self.projection(every if self.projected == "all" else every[-1:]), after
+        read = every if self.projected == "all" else every[-1:]
+        return self.projection.read(read, is_projected=is_projected), after
 
 
 def run_layers(
@@ -146,7 +135,7 @@ def run_layers(
         The outputs of each layer, float [T, B, H], and its state after the last character.
     """
     first, *rest = layers
-    if embedding.shape[0] < tokens.size:
+    if embedding.shape[0] < min(tokens.size, MAX_ONE_HOT + 1):
         # The vocabulary is smaller than the batch: project each character of it once.
         projections = look_up(first.project(embedding), tokens)
     else:
@@ -178,7 +167,7 @@ class TwoWayModel(nnx.Module):
         self.embedding = nnx.Param(jax.random.normal(rngs.params(), shape))
         self.layers = _make_layers(settings, rngs)
         self.backward = _make_layers(settings, rngs)
-        self.projection = Projection(projected_size(settings), settings.vocab_size, rngs)
+        self.projection = Projection(settings, rngs)
         self.projected = settings.projected
 
     def __call__(
@@ -189,6 +178,7 @@ class TwoWayModel(nnx.Module):
         labels: jax.Array | None = None,
         *,
         count: int,
+        is_projected: bool = True,
     ) -> tuple[jax.Array, States]:
         """Compute the logits of some characters from all the others.
 
@@ -201,9 +191,11 @@ class TwoWayModel(nnx.Module):
             labels: ids of the labels at each character, int32 [B, N, K], as in `LanguageModel`.
             count: number T of characters to predict, in [1, N - 1]. They are the ones at the
                 indices 1 to T. The others are only read.
+            is_projected: as in `LanguageModel`.
 
         Returns:
-            The logits, float32 [T, B, V], and the state of each forward layer after T characters.
+            The logits, float32 [T, B, V], or what gives them, and the state of each forward layer
+            after T characters.
         """
         tokens = tokens.T
         depth = len(self.layers)
@@ -223,7 +215,8 @@ class TwoWayModel(nnx.Module):
         behind_each = [one[:count] for one in ends]
         if self.projected == "last":
             before, behind_each = before[-1:], behind_each[-1:]
-        return self.projection([*before, *behind_each]), after
+        every = [*before, *behind_each]
+        return self.projection.read(every, is_projected=is_projected), after
 
 
 def _make_layers(settings: ModelSettings, rngs: nnx.Rngs) -> nnx.List[RecurrentLayer]:

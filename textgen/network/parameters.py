@@ -14,6 +14,9 @@ from textgen.network.cells import CELLS
 from textgen.settings import ModelSettings
 
 Arrays = Mapping[str, NDArray[np.float32]]
+# Largest vocabulary for which a product with one-hot ids is faster than the gather or the scatter
+# that it replaces.
+MAX_ONE_HOT = 512
 # Last part of the names of the vectors of labels.
 LABEL_KERNEL = "label_kernel"
 
@@ -24,8 +27,9 @@ def parameter_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
     The names are `embedding` [V, E]; for each layer l of input width I `layers.l.input_kernel`
     [I, G], `layers.l.recurrent_kernel` [H, G] and `layers.l.bias` [G]; `projection.kernel` [P, V]
     and `projection.bias` [V]. If documents have L labels, each layer has `layers.l.label_kernel`
-    [L, G] too. In a network of both directions, `backward.l.input_kernel` and so on belong to the
-    layers that read backward.
+    [L, G] too. If the projection has a rank R, `projection.inner_kernel` [P, R] comes before
+    `projection.kernel`, which is [R, V]. In a network of both directions,
+    `backward.l.input_kernel` and so on belong to the layers that read backward.
 
     G is the cell's number of gates times H, with the gates side by side in the order of the cell's
     equations. P is H, or num_layers * H if the projection reads all layers, and twice that if it
@@ -44,7 +48,10 @@ def parameter_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
             shapes[f"{stack}.{layer}.bias"] = (gates,)
             if settings.num_labels:
                 shapes[f"{stack}.{layer}.{LABEL_KERNEL}"] = (settings.num_labels, gates)
-    shapes["projection.kernel"] = (projected_size(settings), settings.vocab_size)
+    if settings.projection_rank:
+        shapes["projection.inner_kernel"] = (projected_size(settings), settings.projection_rank)
+    width = settings.projection_rank or projected_size(settings)
+    shapes["projection.kernel"] = (width, settings.vocab_size)
     shapes["projection.bias"] = (settings.vocab_size,)
     return shapes
 
@@ -68,6 +75,7 @@ def describe_parameters(settings: ModelSettings) -> dict[str, Any]:
             f"({whole} after the character before, then {whole} of the layers `backward`, which "
             "read from the end, after the character behind)"
         )
+    inner = " @ projection.inner_kernel" if settings.projection_rank else ""
     return {
         "cell": cell.name,
         "columns": list(cell.columns),
@@ -83,7 +91,7 @@ def describe_parameters(settings: ModelSettings) -> dict[str, Any]:
             **{f"h_{name}": recurrent for name in others},
         },
         "step": list(cell.formulas),
-        "logits": f"{whole} @ projection.kernel + projection.bias",
+        "logits": f"{whole}{inner} @ projection.kernel + projection.bias",
     }
 
 
@@ -138,7 +146,10 @@ def multiplications_per_character(settings: ModelSettings) -> int:
     hidden = settings.hidden_size
     gates = CELLS[settings.cell].num_gates * hidden
     inner = (2 * settings.num_layers - 1) * hidden * gates * len(stacks(settings))
-    return inner + projected_size(settings) * settings.vocab_size
+    projected = projected_size(settings)
+    if rank := settings.projection_rank:
+        return inner + (projected + settings.vocab_size) * rank
+    return inner + projected * settings.vocab_size
 
 
 def operations_per_character(settings: ModelSettings) -> int:
@@ -146,8 +157,10 @@ def operations_per_character(settings: ModelSettings) -> int:
 
     Multiplications and additions count separately. The backward pass has twice as many as the
     forward pass, and one product more: the gradient of the first layer's table of projections is a
-    product with one-hot ids.
+    product with one-hot ids. A large vocabulary has no table. The embedding of each character is
+    projected instead.
     """
-    width = CELLS[settings.cell].num_gates * settings.hidden_size * len(stacks(settings))
-    table = settings.vocab_size * width
-    return 2 * (3 * multiplications_per_character(settings) + table)
+    gates = CELLS[settings.cell].num_gates * settings.hidden_size * len(stacks(settings))
+    is_large = settings.vocab_size > MAX_ONE_HOT
+    first = 3 * settings.embedding_size * gates if is_large else settings.vocab_size * gates
+    return 2 * (3 * multiplications_per_character(settings) + first)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from textgen.network.cells import Cell
+from textgen.network.parameters import MAX_ONE_HOT
 
 State = Any  # a cell's named tuple, whose members are float [B, H]
 
@@ -178,10 +179,6 @@ def _product_backward(kept: Any, gradient: jax.Array) -> Any:
 
 
 product.defvjp(_product_forward, _product_backward)
-
-
-# Largest vocabulary for which a product with one-hot ids is faster than the scatter it replaces.
-MAX_ONE_HOT = 512
 
 
 @jax.custom_vjp

@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 from textgen.data.prepare import MIN_CHARACTERS
 from textgen.network.parameters import multiplications_per_character, operations_per_character
 from textgen.planning.request import Request
-from textgen.settings import ModelSettings
+from textgen.settings import ModelSettings, TrainingSettings
 
 Value = TypeVar("Value")
 
@@ -33,6 +33,12 @@ RESET_RATES = (0.02, 0.3)
 EPOCHS_OF_LEAST_RESETS = 9
 # Share of the sequences parts of which are hidden from a network of both directions.
 GAP_RATE = 0.4
+# Factor on the dropout rate where training begins from the weights of another run, which memorise
+# a short text less.
+CONTINUED_DROPOUT = 0.4
+# Factors there on the peak of the learning rate, for a short training text and for a long one, and
+# the lengths of these in characters. In a short text there is less to learn than to forget.
+CONTINUED_RATES, CONTINUED_LENGTHS = (0.5, 1.0), (20_000, 200_000)
 # Training texts shorter than this, in characters, are mostly memorised.
 FEW_CHARACTERS = 20_000
 
@@ -112,6 +118,8 @@ def choose_width(request: Request, text: TextSize, operations: float) -> Choice[
     Returns:
         The number of units H of each layer.
     """
+    if request.network is not None:
+        return Choice(request.network.hidden_size, f"{request.network.size}: as in the old run")
     if "hidden_size" in request.asked:
         return Choice(request.asked["hidden_size"])
     widest = WIDTHS[0]
@@ -133,6 +141,24 @@ def choose_width(request: Request, text: TextSize, operations: float) -> Choice[
     return Choice(widest, f"{size}: {reason}")
 
 
+def choose_projection(request: Request, model: ModelSettings) -> Choice[int]:
+    """Choose the rank of the projection to logits; see `projection_of`.
+
+    Args:
+        request: what the user asked for.
+        model: the network.
+    """
+    rank = model.projection_rank
+    if not rank or request.network is not None or "projection_rank" in request.asked:
+        return Choice(rank)
+    size = f"an alphabet of {model.vocab_size - 1:,} characters"
+    return Choice(
+        rank,
+        f"projection of rank {rank}: {size} would otherwise take most of the time; "
+        "--projection-rank 0 turns this off",
+    )
+
+
 def expected_epochs(
     request: Request, text: TextSize, model: ModelSettings, batch: BatchShape, operations: float
 ) -> float:
@@ -147,8 +173,8 @@ def expected_epochs(
     """
     if request.steps is not None:
         characters = float(request.steps * batch.batch_size * batch.sequence_length)
-        return characters / text.training_characters
-    characters = operations / operations_per_character(model)
+        return characters * request.own_share / text.training_characters
+    characters = operations / operations_per_character(model) * request.own_share
     return min(characters / text.training_characters, MAX_EPOCHS)
 
 
@@ -169,11 +195,16 @@ def choose_dropout(
     if "dropout_rate" in request.asked:
         return Choice(request.asked["dropout_rate"])
     rate = dropout_rate(epochs, multiplications_per_character(model), training_characters)
+    is_trained = request.network is not None
+    if is_trained:
+        rate = max(round(CONTINUED_DROPOUT * rate, 2), DROPOUT_RATES[0])
     if rate == DROPOUT_RATES[0]:
         return Choice(rate, f"dropout {rate:g}: the lowest rate, since few epochs are planned")
     reason = f"chosen for {epochs:.1f} epochs"
     if request.steps is None:
         reason += ", an estimate made before training was timed"
+    if is_trained:
+        reason += f", {CONTINUED_DROPOUT:g} times the usual rate, since the weights are trained"
     return Choice(rate, f"dropout {rate:g}: {reason}; more epochs need a higher rate")
 
 
@@ -218,18 +249,41 @@ def peak_learning_rate(hidden_size: int) -> float:
     return round(min(0.006 * math.sqrt(256 / hidden_size), 0.01), 6)
 
 
-def choose_learning_rate(request: Request, hidden_size: int) -> Choice[float]:
-    """Choose the peak of the learning rate; see `peak_learning_rate`."""
+def continued_rate(training_characters: int) -> float:
+    """Return the factor on the peak of the learning rate for weights that are trained already.
+
+    It grows with the logarithm of the length of the text, from 0.5 to 1.
+    """
+    (lowest, highest), (short, long) = CONTINUED_RATES, CONTINUED_LENGTHS
+    part = math.log(max(training_characters, 1) / short) / math.log(long / short)
+    return round(lowest + (highest - lowest) * min(max(part, 0.0), 1.0), 2)
+
+
+def choose_learning_rate(request: Request, text: TextSize, hidden_size: int) -> Choice[float]:
+    """Choose the peak of the learning rate; see `peak_learning_rate` and `continued_rate`."""
     if "learning_rate" in request.asked:
         return Choice(request.asked["learning_rate"])
     rate = peak_learning_rate(hidden_size)
     reason = f"the peak for layers of {hidden_size} units; the rate then falls to 0"
+    factor = 1.0 if request.network is None else continued_rate(text.training_characters)
+    if factor < 1:
+        rate = round(factor * rate, 6)
+        reason = (
+            f"{factor:g} times the peak for layers of {hidden_size} units, since the weights are "
+            "trained and the text is short; the rate then falls to 0"
+        )
     return Choice(rate, f"learning rate {rate:g}: {reason}")
 
 
-def text_warning(text: TextSize) -> str:
-    """Return a warning about a short text; empty for any other."""
-    if text.training_characters >= FEW_CHARACTERS:
+def choose_old_share(training: TrainingSettings) -> Choice[float]:
+    """Return the share of a batch that reads the old text, which the user asked for."""
+    rows = f"{training.old_rows} of the {training.batch_size} sequences of a batch read it"
+    return Choice(training.forget_less, f"old text: {rows}; epochs count the new text alone")
+
+
+def text_warning(request: Request, text: TextSize) -> str:
+    """Return a warning about a text too short to learn from alone; empty for any other."""
+    if text.training_characters >= FEW_CHARACTERS or request.network is not None:
         return ""
     return (
         f"the training text is short ({text.training_characters:,} characters): the network will "

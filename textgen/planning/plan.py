@@ -16,6 +16,8 @@ from textgen.planning.choices import (
     choose_batch,
     choose_dropout,
     choose_learning_rate,
+    choose_old_share,
+    choose_projection,
     choose_reset_rate,
     choose_width,
     expected_epochs,
@@ -81,7 +83,8 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
         return _choose_sizes(request, text, batch.value, seconds * operations_per_second)
 
     def measure(model: ModelSettings, predicted: float) -> tuple[TrainingSettings, Pace]:
-        draft, elapsed = _draft(request, model, batch.value, devices), machine.elapsed()
+        draft = _draft(request, text, model, batch.value, devices)
+        elapsed = machine.elapsed()
         if predicted:
             step = operations_per_character(model) * draft.characters_per_step / predicted
             expected = Pace(
@@ -96,7 +99,8 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
         return draft, machine.training_pace(model, draft)
 
     depends_on_speed = request.steps is None and "dropout_rate" not in request.asked
-    depends_on_speed = depends_on_speed or "hidden_size" not in request.asked
+    has_width = request.network is not None or "hidden_size" in request.asked
+    depends_on_speed = depends_on_speed or not has_width
     predicted = machine.product_speed(devices) * TRAINING_SHARE if depends_on_speed else 0.0
     model, sizes = choose_sizes(predicted)
     draft, pace = measure(model, predicted)
@@ -113,11 +117,15 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
         "batch": batch,
         "dropout": sizes["dropout"],
         "reset rate": plan.choices["reset rate"],
-        "learning rate": choose_learning_rate(request, model.hidden_size),
+        "learning rate": choose_learning_rate(request, text, model.hidden_size),
         "schedule": plan.choices["schedule"],
         "patience": plan.choices["patience"],
     }
-    return replace(plan, choices=choices, warning=text_warning(text))
+    if model.projection_rank:
+        choices["projection"] = choose_projection(request, model)
+    if plan.training.forget_less:
+        choices["old share"] = choose_old_share(plan.training)
+    return replace(plan, choices=choices, warning=text_warning(request, text))
 
 
 def continue_plan(
@@ -144,7 +152,7 @@ def continue_plan(
     characters = text.training_characters
     schedule = choose_schedule(draft, request, pace, characters, first_step)
     steps, eval_every, checkpoint_every = schedule.value
-    epochs = (first_step + steps) * draft.characters_per_step / characters
+    epochs = (first_step + steps) * draft.new_characters_per_step / characters
     reset_rate = choose_reset_rate(epochs)
     patience = choose_patience(request, schedule.value, pace.seconds_per_step)
     training = replace(
@@ -178,14 +186,14 @@ def _choose_sizes(
 
 
 def _draft(
-    request: Request, model: ModelSettings, batch: BatchShape, devices: int
+    request: Request, text: TextSize, model: ModelSettings, batch: BatchShape, devices: int
 ) -> TrainingSettings:
     """Return a plan that lacks only what the pace decides."""
     chosen = {
-        "steps": request.steps or 1,
+        "steps": 1 if request.steps is None else request.steps,
         "batch_size": batch.batch_size,
         "sequence_length": batch.sequence_length,
-        "learning_rate": choose_learning_rate(request, model.hidden_size).value,
+        "learning_rate": choose_learning_rate(request, text, model.hidden_size).value,
         "warmup_steps": 0,
         "gap_rate": GAP_RATE if model.direction == "both" else 0.0,
         "devices": devices,

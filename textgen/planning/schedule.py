@@ -57,7 +57,7 @@ def choose_schedule(
     Raises:
         UsageError: if hardly any steps fit into the time.
     """
-    enough = math.ceil(MAX_EPOCHS * training_characters / draft.characters_per_step)
+    enough = math.ceil(MAX_EPOCHS * training_characters / draft.new_characters_per_step)
     steps, available = request.steps, math.inf
     reason = "the minimum for a short text"
     if enough >= MIN_STEPS:

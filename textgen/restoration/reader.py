@@ -43,8 +43,10 @@ class TwoWayReader:
             parameters: its arrays by name.
         """
         self.settings = settings
-        kernels = np.split(parameters["projection.kernel"], 2)
-        self._kernels = {"layers": kernels[0], "backward": kernels[1]}
+        kernel = parameters["projection.kernel"]
+        if settings.projection_rank:
+            kernel = parameters["projection.inner_kernel"] @ kernel
+        self._kernels = dict(zip(("layers", "backward"), np.split(kernel, 2), strict=True))
         self.bias = parameters["projection.bias"]
         self._prepared = {stack: _one_stack(parameters, stack) for stack in self._kernels}
         unknown = np.full((UNKNOWN_AROUND, 1), UNKNOWN_ID)

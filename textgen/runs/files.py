@@ -16,6 +16,8 @@ from typing import Any
 from textgen.errors import DamagedError, StorageError, UnreadableError, storage_errors
 from textgen.storage import HAS_LOCKS, lock, sync
 
+# What can be written into a file.
+Buffer = bytes | memoryview
 # Prefix of the names of temporary files and folders.
 TEMPORARY = ".tmp-"
 # Largest JSON file that is read, in bytes. Every file that textgen writes is smaller.
@@ -127,20 +129,21 @@ def read_sha256(path: Path, most: int) -> str:
     return hashlib.sha256(read_bytes(path, most)).hexdigest()
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a new file, and wait until it is on the disk.
+def write_durably(path: Path, *data: Buffer) -> None:
+    """Write a new file of some parts, and wait until it is on the disk.
 
     Raises:
         FileExistsError: if there is anything of this name. A link is not followed.
     """
     with path.open("xb") as file:
-        file.write(data)
+        for part in data:
+            file.write(part)
         file.flush()
         sync(file.fileno())
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Replace a file atomically: if that fails, the old file is unchanged.
+def replace_file(path: Path, *data: Buffer) -> None:
+    """Replace a file by some parts, atomically: if that fails, the old file is unchanged.
 
     Raises:
         StorageError: if it cannot be written.
@@ -149,7 +152,7 @@ def replace_file(path: Path, data: bytes) -> None:
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     with storage_errors(path):
         try:
-            write_durably(temporary, data)
+            write_durably(temporary, *data)
             temporary.replace(path)
             sync_folder(path.parent)
         finally:

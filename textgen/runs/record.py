@@ -1,13 +1,14 @@
 """The content of run.json: the text of a run, its model and its plans."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
 from textgen.data.tokens import TokenFile
+from textgen.data.vocabulary import END
 from textgen.errors import DamagedError, SettingError, UsageError
 from textgen.runs.ancestry import Ancestor
 from textgen.runs.checkpoint import FORMAT, ModelConfig, check_format
@@ -36,6 +37,8 @@ class CorpusRecord:
         tokens_sha256: SHA-256 of the token file, in hexadecimal.
         sums_sha256: SHA-256 of the file of the sums of its blocks, in hexadecimal; None in runs of
             textgen 0.2 and before, which have no such file.
+        origins_sha256: SHA-256 of the file that tells where the training part comes from, in
+            hexadecimal; None in runs of textgen 0.2 and before, which have no such file.
         kept: whether the run holds the token file.
         rules: how the text is made of its sources.
         documents: number of documents; 0 if it is one whole text.
@@ -55,6 +58,7 @@ class CorpusRecord:
     tokens_sha256: str
     kept: bool
     sums_sha256: str | None = None
+    origins_sha256: str | None = None
     rules: TextRules = BEFORE_RULES
     documents: int = 0
     training_documents: int = 0
@@ -69,8 +73,8 @@ class CorpusRecord:
             check_number(f"{part}_ids", ids, 2, whole=True)
             check_number(f"{part}_characters", characters, 0, ids, whole=True)
         _check_texts("origin", *self.origin or [None])
-        sums = [] if self.sums_sha256 is None else [self.sums_sha256]
-        _check_texts("sha256", self.sha256, self.tokens_sha256, *sums)
+        beside = filter(lambda one: one is not None, (self.sums_sha256, self.origins_sha256))
+        _check_texts("sha256", self.sha256, self.tokens_sha256, *beside)
         if not isinstance(self.kept, bool):
             raise SettingError("kept", self.kept, "true or false")
         check_number("documents", self.documents, 0, whole=True)
@@ -84,8 +88,9 @@ class CorpusRecord:
     def to_json(self) -> dict[str, Any]:
         """Return the record as a dictionary that JSON can hold."""
         content = {field.name: getattr(self, field.name) for field in fields(self)}
-        if self.sums_sha256 is None:
-            del content["sums_sha256"]
+        for name in ("sums_sha256", "origins_sha256"):
+            if content[name] is None:
+                del content[name]
         if self.labels_sha256 is None:
             del content["labels_sha256"], content["training_documents"]
         if not self.old_ids:
@@ -113,6 +118,10 @@ class CorpusRecord:
             values["rules"] = TextRules.from_json(content["rules"])
             values["passed_over"] = tuple((str(n), str(r)) for n, r in content["passed_over"])
         return cls(**values)
+
+    def without_files(self) -> Self:
+        """Return the record of a run that keeps no text."""
+        return replace(self, kept=False, sums_sha256=None, origins_sha256=None)
 
     @property
     def tokens(self) -> int:
@@ -160,6 +169,14 @@ class RunRecord:
     def plan(self) -> TrainingSettings:
         """The plan in force."""
         return self.plans[-1]
+
+    @property
+    def new_characters(self) -> str:
+        """Characters that the run from whose weights this one began did not know."""
+        if not self.ancestry:
+            return ""
+        # The unknown character has the first id, and is not among the characters.
+        return self.config.vocabulary.characters[self.ancestry[-1].known_ids - 1 :].replace(END, "")
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a dictionary that JSON can hold."""

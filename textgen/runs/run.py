@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from textgen.data.labels import SplitLabels, labels_path, open_labels
+from textgen.data.origins import Origins
 from textgen.data.tokens import BLOCK_BYTES, SUM_BYTES, TokenFile, open_tokens, token_dtype
 from textgen.errors import DamagedError, RunError, StorageError, UnreadableError, storage_errors
 from textgen.runs.checkpoint import (
@@ -36,14 +37,18 @@ from textgen.runs.files import (
 )
 from textgen.runs.metrics import add_rows, check_rows, cut_rows, last_step, read_rows
 from textgen.runs.record import RunRecord
+from textgen.runs.trace_index import check_index
 from textgen.storage import sync
 
 RECORD = "run.json"
 TOKENS = "corpus.tokens"
 SUMS = "corpus.sums"
+ORIGINS = "corpus.origins"
 METRICS = "metrics.jsonl"
 LOCK = "lock"
 CHECKPOINTS = "checkpoints"
+# Largest file of origins that is read, in bytes.
+MAX_ORIGINS = 2**32
 # Environment variable that names the folder of runs.
 VARIABLE = "TEXTGEN_CHECKPOINTS"
 
@@ -129,6 +134,21 @@ class Run:
         """Return the training part and the validation part of the token file; see `open_tokens`."""
         training, validation, _ = record.corpus.parts(self.open_tokens(record))
         return training, validation
+
+    def origins(self, record: RunRecord) -> Origins | None:
+        """Read where the training text comes from; None if the run does not tell.
+
+        Raises:
+            DamagedError: if the file is missing or damaged.
+        """
+        expected = record.corpus.origins_sha256
+        if expected is None:
+            return None
+        path = self.path / ORIGINS
+        data = read_bytes(path, MAX_ORIGINS)
+        if hashlib.sha256(data).hexdigest() != expected:
+            raise DamagedError(path, "its SHA-256 differs from the recorded one")
+        return Origins.from_bytes(path, data)
 
     def open_labels(self, record: RunRecord, tokens: Path | None = None) -> SplitLabels | None:
         """Read the labels of all documents; None if they have none.
@@ -346,6 +366,8 @@ class Run:
             if record.corpus.kept:
                 self.open_tokens(record).check()
                 self.open_labels(record)
+                self.origins(record)
+                check_index(self.path)
             if not self.steps() and last_step(self.path / METRICS) > record.plan.checkpoint_every:
                 raise DamagedError(self.path, "it was trained, but has no checkpoint left")
         except DamagedError as error:

@@ -53,6 +53,7 @@ def summarise(run: Run) -> dict[str, Any]:
             ],
             "rules": record.corpus.rules.to_json(),
         },
+        "labels": [field.to_json() for field in record.config.labels],
         "model": {
             **record.config.settings.to_json(),
             "parameters": parameter_count(record.config.settings),
@@ -71,9 +72,14 @@ def summarise(run: Run) -> dict[str, Any]:
         "seconds": rows[-1].get("seconds", 0.0) if rows else 0.0,
         "characters_per_second": median(speeds) if speeds else None,
         "evaluations": sum("validation_bits_per_character" in row for row in rows),
-        "passes": step * record.plan.characters_per_step / record.corpus.training_ids,
+        "passes": step * record.plan.new_characters_per_step / record.corpus.training_ids,
         "versions": dict(record.versions),
         "measurement": record.is_measurement,
+        "ancestry": [
+            one.to_json() | {"first_bits_per_character": one.first_loss / math.log(2)}
+            for one in record.ancestry
+        ],
+        "new_characters": record.new_characters,
     }
 
 

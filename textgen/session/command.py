@@ -49,6 +49,7 @@ class SessionState:
         wraps: whether text and messages are wrapped at words on a terminal.
         kept: the sessions that were saved by themselves; None if they cannot be reached.
         listed: the files that /sessions has listed, which are chosen by their numbers.
+        failed: number of lines that could not be carried out.
         told: the lines and characters that a hint was given about. Each hint is given once.
     """
 
@@ -64,6 +65,7 @@ class SessionState:
     wraps: bool = True
     kept: KeptSessions | None = None
     listed: list[Path] = field(default_factory=list)
+    failed: int = 0
     told: set[str] = field(default_factory=set)
 
     def position(self) -> str:

@@ -17,6 +17,7 @@ from textgen.session.label_commands import LABEL_COMMANDS
 from textgen.session.learning_commands import LEARNING_COMMANDS
 from textgen.session.messages import Message, Reply
 from textgen.session.setting_commands import SETTING_COMMANDS
+from textgen.session.trace_commands import TRACE_COMMANDS
 from textgen.session.tree_commands import TREE_COMMANDS
 from textgen.session.writing_commands import WRITING_COMMANDS, continue_text
 
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Command] = {
     each.name: each
     for each in (
         *WRITING_COMMANDS,
+        *TRACE_COMMANDS,
         *TREE_COMMANDS,
         *SETTING_COMMANDS,
         *LABEL_COMMANDS,
@@ -98,8 +100,10 @@ class Session(SessionState):
             else:
                 yield from continue_text(self, text, is_seen=True)
         except UnknownCharacterError as error:
+            self.failed += 1
             yield Message(error.advice("/set on_unknown"))
         except TextgenError as error:
+            self.failed += 1
             problem = str(error)
             yield Message(
                 problem if len(problem) <= LONG_MESSAGE else problem[:LONG_MESSAGE] + "\u2026"
@@ -124,11 +128,10 @@ class Session(SessionState):
         command = BY_ANY_NAME.get(name.lower())
         if command is None:
             hint = did_you_mean(name.lower(), self.commands)
-            yield Message(f"there is no command {name[:40]}{hint} (/help lists all)")
-        elif not command.arguments and rest.strip():
-            yield Message(f"{command.name} takes no argument, got {rest.strip()[:40]!r}")
-        else:
-            yield from command.run(self, rest)
+            raise UsageError(f"there is no command {name[:40]}{hint} (/help lists all)")
+        if not command.arguments and rest.strip():
+            raise UsageError(f"{command.name} takes no argument, got {rest.strip()[:40]!r}")
+        yield from command.run(self, rest)
 
     def completions(self, line: str) -> list[str]:
         """Return the lines that complete a command, by one word."""

@@ -65,6 +65,7 @@ class Conversation:
         seed: int,
         length: int,
         on_unknown: OnUnknown = PROMPT_UNKNOWN,
+        begins: bool = True,
     ) -> None:
         """Begin without any text.
 
@@ -74,12 +75,15 @@ class Conversation:
             seed: seed of the draws.
             length: largest number of characters that a turn writes.
             on_unknown: what to do with typed characters that the model does not know.
+            begins: whether the first text begins a document, or a line where the text has lines;
+                otherwise it is read as the middle of a text.
 
         Raises:
             UsageError: if the settings cannot be used with the model.
         """
         self.model, self.settings = model, settings
         self.length, self.on_unknown = length, on_unknown
+        self._begins = begins
         self.generator = model.generator(seed=seed)
         self.generator.sampler(settings)  # an error if the model cannot write with them
         self.tree = Tree(self.generator.settle())
@@ -120,13 +124,14 @@ class Conversation:
         self.generator.encode(text, rule)  # an error before anything is read
         try:
             learnt = yield from self.taught.learn(parent, text, rule)
-            read = yield from read_typed(self.generator, parent, text, rule, self._seed)
+            read = yield from read_typed(
+                self.generator, parent, text, rule, self._seed, begins=self._begins
+            )
         except GeneratorExit:
             self.go(parent)
             raise
         prompted = self.generator.settle()
-        labels = self.generator.labels
-        turn = Turn(0, parent, text, read, "", "", rule, prompted, prompted, labels=labels)
+        turn = Turn(0, parent, text, read, "", "", rule, prompted, prompted, begins=self._begins)
         turn = replace(turn, learns=self.taught.learns, learnt=learnt)
         yield from self._write(turn, self.length, self._add)
 
@@ -165,7 +170,7 @@ class Conversation:
         learnt = turn.learnt
         if self.taught.learns and turn.learns and turn.parent is not None:
             learnt = yield from self.taught.learn(turn.parent, turn.typed, turn.on_unknown, learnt)
-        is_same = turn.labels == self.generator.labels and learnt == turn.learnt
+        is_same = turn.prompted.labels == self.generator.labels and learnt == turn.learnt
         if is_same or turn.parent is None:
             return turn
         read = yield from read_typed(
@@ -176,8 +181,7 @@ class Conversation:
             self._seed,
             begins=turn.begins,
         )
-        prompted, labels = self.generator.settle(), self.generator.labels
-        return replace(turn, read=read, prompted=prompted, labels=labels, learnt=learnt)
+        return replace(turn, read=read, prompted=self.generator.settle(), learnt=learnt)
 
     def _add(self, turn: Turn) -> None:
         self.taught.study(self.tree.add(turn))
@@ -305,7 +309,7 @@ class Conversation:
                 turn.after.sample,
                 turn.begins,
                 turn.ended,
-                turn.labels,
+                turn.after.labels,
                 turn.learns,
                 turn.learnt,
             )
@@ -350,7 +354,7 @@ class Conversation:
             if turn.finish == "end":
                 tokens = np.concatenate([tokens, generator.vocabulary.encode_start(END)])
                 texts.append("\n")
-            generator.use_labels(turn.labels)
+            generator.use_labels(turn.prompted.labels)
             generator.state = turn.parent.after if turn.parent else turn.prompted
             if not generator.settle().characters and turn.read and not turn.begins:
                 # The text was read without the start of a text before it. For its first character

@@ -63,7 +63,8 @@ LABEL_COMMANDS = (
         "set a label of what is written; /label shows all",
         label,
         _completions,
-        details="Without a name it shows the labels. A run that was trained with --label or --label-from writes what is asked for. "
+        details="Without a name it shows the labels. A run that was trained with --label or "
+        "--label-from writes what is asked for. "
         "/label author austen sets a label, /label author austen:3,melville:1 mixes values, "
         "/label author off leaves one out, and /label off leaves all out. What was read and "
         "written before stays as it is.",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from textgen.generation.trace import Trace
 from textgen.session.conversation import Scored
 
 
@@ -25,4 +26,4 @@ class Typed:
     is_seen: bool
 
 
-Reply = str | Message | Typed | Scored
+Reply = str | Message | Typed | Scored | Trace

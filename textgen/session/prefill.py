@@ -165,7 +165,6 @@ def reread(
                 begins=turn.begins,
                 ended=turn.ended,
                 finish=finish,
-                labels=generator.labels,
                 learns=turn.learns,
                 learnt=learnt,
             )

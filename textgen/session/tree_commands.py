@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from textgen.errors import UsageError
 from textgen.session.arguments import count_turns, did_you_mean
 from textgen.session.command import Command, SessionState
 from textgen.session.messages import Message, Reply
@@ -28,7 +29,7 @@ def undo(state: SessionState, rest: str) -> Iterator[Reply]:
     elif conversation.go_to_earlier_text():
         yield Message(f"the earlier text is back; now {state.position()}")
     else:
-        yield Message("there is no turn to undo")
+        raise UsageError("there is no turn to undo")
 
 
 def redo(state: SessionState, rest: str) -> Iterator[Reply]:
@@ -42,7 +43,7 @@ def redo(state: SessionState, rest: str) -> Iterator[Reply]:
     elif conversation.go_to_later_text():
         yield Message(f"the later text is back; now {state.position()}")
     else:
-        yield Message("there is no turn to redo")
+        raise UsageError("there is no turn to redo")
 
 
 def branch(state: SessionState, rest: str) -> Iterator[Reply]:

@@ -1,9 +1,8 @@
 """The turns of a session as a tree. Undo goes up to the parent and keeps the turns below."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from textgen.data.labels import LabelShares
 from textgen.generation.endings import FinishReason
 from textgen.generation.generator import GenerationState
 from textgen.readable import cut, one_line, visible, wrap_lines
@@ -35,7 +34,6 @@ class Turn:
         ended: whether the model that wrote the continuation ended a document there. The current
             model may know no end of a document.
         begins: whether the start of a text was read before the typed text, if nothing else was.
-        labels: shares of the labels that it was read and written with.
         learns: whether the network learns from it.
         learnt: number of segments that the network had learnt when it read and wrote it.
     """
@@ -54,7 +52,6 @@ class Turn:
     finish: FinishReason | None = None
     ended: bool = False
     begins: bool = True
-    labels: LabelShares = field(default_factory=dict)
     learns: bool = False
     learnt: int = 0
 

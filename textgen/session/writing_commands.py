@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from textgen.data.replaced import describe_replaced, find_replaced
+from textgen.errors import UsageError
 from textgen.readable import cut, one_line, visible, wrap, wrap_lines
 from textgen.session.arguments import whole_number
 from textgen.session.command import Command, SessionState
@@ -74,8 +75,7 @@ def more(state: SessionState, rest: str) -> Iterator[Reply]:
 def regen(state: SessionState, rest: str) -> Iterator[Reply]:
     """Write another text in place of the last turn."""
     if state.conversation.tree.current.parent is None:
-        yield Message("there is no turn to regenerate yet")
-        return
+        raise UsageError("there is no turn to regenerate yet")
     yield from state.conversation.regenerate()
     yield from _reason(state)
     yield from tell_learnt(state)
@@ -131,8 +131,7 @@ def pick(state: SessionState, rest: str) -> Iterator[Reply]:
     """Make an alternative the last turn."""
     found = state.conversation.alternatives
     if not found:
-        yield Message("there are no alternatives; /again writes some")
-        return
+        raise UsageError("there are no alternatives; /again writes some")
     turn = found[whole_number("/pick", rest, range(1, len(found) + 1)) - 1]
     state.conversation.pick(turn)
     yield turn.written
@@ -145,10 +144,9 @@ def edit(state: SessionState, rest: str) -> Iterator[Reply]:
     while turn and not turn.typed:
         turn = turn.parent
     text = state.edit(turn.typed if turn else "")
-    if text:
-        yield from continue_text(state, text, is_seen=False)
-    else:
-        yield Message("there is no text to continue")
+    if not text:
+        raise UsageError("there is no text to continue")
+    yield from continue_text(state, text, is_seen=False)
 
 
 def text(state: SessionState, rest: str) -> Iterator[Reply]:
@@ -169,8 +167,8 @@ def score(state: SessionState, rest: str) -> Iterator[Reply]:
     """Show the surprise of each character."""
     path = state.conversation.tree.current.path()
     if rest.strip() not in ("", "all"):
-        yield Message("/score takes no argument or the word all")
-    elif not path:
+        raise UsageError("/score takes no argument or the word all")
+    if not path:
         yield Message("there is no text yet")
     else:
         yield (yield from state.conversation.score(path if rest.strip() else path[-1:]))

@@ -35,6 +35,7 @@ from textgen.terminal.commands.restore import restore
 from textgen.terminal.commands.runs import info, runs, verify
 from textgen.terminal.commands.sample import sample
 from textgen.terminal.commands.score import score
+from textgen.terminal.commands.trace import trace
 from textgen.terminal.commands.train import train
 from textgen.terminal.display.help import Command, Group
 from textgen.terminal.output import (
@@ -85,6 +86,7 @@ COMMANDS = (
     gradient,
     score,
     classify,
+    trace,
     check,
     corpora,
     evaluate,

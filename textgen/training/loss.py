@@ -1,13 +1,88 @@
 """The loss of a prediction, and resets of the recurrent state."""
 
-from typing import cast
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from textgen.network.inference import States
-from textgen.network.recurrence import MAX_ONE_HOT
+from textgen.network.model import Apply, Parameters
+from textgen.network.parameters import MAX_ONE_HOT
+from textgen.network.recurrence import kernel_gradient
+from textgen.settings import ModelSettings
+
+# Most logits of a large vocabulary that are held at once: they fit into the caches of a core.
+LOGITS_AT_ONCE = 2**20
+
+
+def prediction_losses(
+    apply: Apply,
+    settings: ModelSettings,
+    parameters: Parameters,
+    inputs: jax.Array,
+    targets: jax.Array,
+    states: States,
+    labels: jax.Array | None = None,
+) -> tuple[jax.Array, States]:
+    """Read a text and return the loss of each prediction, -ln p(target), in nats.
+
+    The logits of a large vocabulary are never held all at once.
+
+    Args:
+        apply: the network; see `create_model`.
+        settings: its shape.
+        parameters: its parameters, by name.
+        inputs: ids, int32 [B, T].
+        targets: the id after each input, int32 [B, T].
+        states: state of each layer before the first character, members [B, H].
+        labels: ids of the labels at each input, int32 [B, T, K], or None.
+
+    Returns:
+        float32 [T, B], and the state of each layer after the last character.
+    """
+    if settings.vocab_size <= MAX_ONE_HOT:
+        logits, states = apply(parameters, inputs, states, labels=labels)
+        return cross_entropy(logits, targets.T), states
+    read, states = apply(parameters, inputs, states, labels=labels, is_projected=False)
+    return projected_cross_entropy(read, *_kernel_and_bias(parameters), targets.T), states
+
+
+def total_loss(
+    apply: Apply,
+    settings: ModelSettings,
+    parameters: Parameters,
+    inputs: jax.Array,
+    targets: jax.Array,
+    states: States,
+    masks: Any = None,
+    labels: jax.Array | None = None,
+) -> tuple[jax.Array, States]:
+    """Read a batch for training and return the sum of the losses of all predictions, in nats.
+
+    Args:
+        apply: as the other arguments, that of `prediction_losses`.
+        settings: its shape.
+        parameters: its parameters, by name.
+        inputs: ids, int32 [B, T].
+        targets: the id after each input, int32 [B, T].
+        states: state of each layer before the first character, members [B, H].
+        masks: dropout masks of each layer, float32 [B, H], or None.
+        labels: ids of the labels at each input, int32 [B, T, K], or None.
+
+    Returns:
+        float32 [], and the state of each layer after the last character.
+    """
+    # A network of both directions reads more characters than it predicts.
+    counted = {"count": targets.shape[1]} if settings.direction == "both" else {}
+    if settings.vocab_size <= MAX_ONE_HOT:
+        logits, states = apply(parameters, inputs, states, masks, labels, **counted)
+        return jnp.sum(cross_entropy(logits, targets.T)), states
+    read, states = apply(parameters, inputs, states, masks, labels, is_projected=False, **counted)
+    return projected_total(read, *_kernel_and_bias(parameters), targets.T), states
+
+
+def _kernel_and_bias(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
+    return parameters["projection.kernel"], parameters["projection.bias"]
 
 
 def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
@@ -20,13 +95,95 @@ def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
     Returns:
         float [...], at least 0.
     """
-    vocab_size = logits.shape[-1]
-    if vocab_size > MAX_ONE_HOT:
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
-        return cast(jax.Array, losses)
     # A gather would be simpler, but its gradient is a scatter, which runs on one core.
-    chosen = jnp.sum(logits * jax.nn.one_hot(targets, vocab_size, dtype=logits.dtype), axis=-1)
+    one_hot = jax.nn.one_hot(targets, logits.shape[-1], dtype=logits.dtype)
+    chosen = jnp.sum(logits * one_hot, axis=-1)
     return jax.nn.logsumexp(logits, axis=-1) - chosen
+
+
+def projected_cross_entropy(
+    read: jax.Array, kernel: jax.Array, bias: jax.Array, targets: jax.Array
+) -> jax.Array:
+    """Return -ln softmax(x W + b)[target] for every position, in nats.
+
+    The logits of a few time steps are computed at a time, so that memory does not grow with T V.
+
+    Args:
+        read: x, float [T, B, P].
+        kernel: W, float [P, V].
+        bias: b, float [V].
+        targets: ids, int [T, B].
+
+    Returns:
+        float [T, B], at least 0.
+    """
+
+    def losses(piece: tuple[jax.Array, jax.Array]) -> jax.Array:
+        rows, wanted = piece
+        return _losses_of(rows @ kernel + bias, wanted)[0]
+
+    nats: jax.Array = jax.lax.map(losses, _in_pieces((read, targets), len(bias)))
+    return nats.reshape(targets.shape)
+
+
+@jax.custom_vjp
+def projected_total(
+    read: jax.Array, kernel: jax.Array, bias: jax.Array, targets: jax.Array
+) -> jax.Array:
+    """Return the sum of `projected_cross_entropy`, float [].
+
+    Its gradient is computed together with it, piece by piece: it is known up to a factor.
+    """
+    return jnp.sum(projected_cross_entropy(read, kernel, bias, targets))
+
+
+def _total_forward(
+    read: jax.Array, kernel: jax.Array, bias: jax.Array, targets: jax.Array
+) -> tuple[jax.Array, Any]:
+    def step(sums: Any, piece: tuple[jax.Array, jax.Array]) -> tuple[Any, jax.Array]:
+        nats, d_kernel, d_bias = sums
+        rows, wanted = piece
+        logits = rows @ kernel + bias
+        losses, total = _losses_of(logits, wanted)
+        # The gradient of the logits: the probabilities, less 1 at the target.
+        is_target = wanted[:, None] == jnp.arange(len(bias))
+        d_logits = jnp.exp(logits - total[:, None]) - is_target
+        d_kernel = d_kernel + kernel_gradient(rows, d_logits)
+        sums = nats + jnp.sum(losses), d_kernel, d_bias + jnp.sum(d_logits, axis=0)
+        return sums, d_logits @ kernel.T
+
+    begin = jnp.zeros((), read.dtype), jnp.zeros_like(kernel), jnp.zeros_like(bias)
+    pieces = _in_pieces((read, targets), len(bias))
+    (nats, d_kernel, d_bias), d_read = jax.lax.scan(step, begin, pieces)
+    return nats, (d_read.reshape(read.shape), d_kernel, d_bias)
+
+
+def _total_backward(gradients: Any, factor: jax.Array) -> Any:
+    return *(factor * gradient for gradient in gradients), None
+
+
+projected_total.defvjp(_total_forward, _total_backward)
+
+
+def _losses_of(logits: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the losses, float [N], and ln of the sum of exp(logits), float [N].
+
+    Args:
+        logits: float [N, V].
+        targets: ids, int [N].
+    """
+    total = jax.nn.logsumexp(logits, axis=-1)
+    return total - jnp.take_along_axis(logits, targets[:, None], axis=-1)[:, 0], total
+
+
+def _in_pieces(arrays: Any, vocab_size: int) -> Any:
+    """Cut arrays [T, B, ...] into pieces of whole time steps, [N, T B / N, ...]."""
+    length, batch_size = arrays[0].shape[:2]
+    fitting = max(LOGITS_AT_ONCE // (batch_size * vocab_size), 1)
+    steps = max(n for n in range(1, min(fitting, length) + 1) if length % n == 0)
+    return jax.tree.map(
+        lambda array: array.reshape(length // steps, steps * batch_size, *array.shape[2:]), arrays
+    )
 
 
 def reset_states(states: States, resets: jax.Array) -> States:

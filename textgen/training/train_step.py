@@ -12,11 +12,11 @@ from jax.sharding import Mesh, PartitionSpec
 
 from textgen.network.inference import States
 from textgen.network.model import Apply, Parameters, dropout_masks, random_key
-from textgen.network.parameters import operations_per_character
+from textgen.network.parameters import LABEL_KERNEL, operations_per_character
 from textgen.runtime.devices import DATA, replicated
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.gaps import hide_parts
-from textgen.training.loss import cross_entropy, reset_states
+from textgen.training.loss import reset_states, total_loss
 from textgen.training.optimizer import make_optimizer
 from textgen.training.train_state import TrainState, state_shardings, update_sharding
 
@@ -24,6 +24,9 @@ from textgen.training.train_state import TrainState, state_shardings, update_sha
 GAP_KEY = 1
 # Floating-point operations of the steps in one call: about half a second on two cores.
 OPERATIONS_PER_CALL = 75e9
+# Learning rate of the vectors of labels, as a multiple of that of all other parameters. With 1 they
+# are still small when the rest has learned to do without them, and the network obeys them less.
+LABEL_RATE = 30.0
 
 
 Array = Any  # numpy.ndarray, jax.Array or a tracer
@@ -91,10 +94,10 @@ def batch_loss(
         sum of the device's losses in nats, divided by the number of characters of the whole batch,
         so that the parts of all devices add up to the mean.
     """
-    # A network of both directions reads more characters than it predicts.
-    counted = {"count": targets.shape[1]} if recipe.model.direction == "both" else {}
-    logits, recurrent = recipe.apply(parameters, inputs, recurrent, masks, labels, **counted)
-    return jnp.sum(cross_entropy(logits, targets.T)) / recipe.plan.characters_per_step, recurrent
+    total, recurrent = total_loss(
+        recipe.apply, recipe.model, parameters, inputs, targets, recurrent, masks, labels
+    )
+    return total / recipe.plan.characters_per_step, recurrent
 
 
 def batch_gradient(
@@ -148,13 +151,21 @@ def train_step(recipe: Recipe, state: TrainState, batch: Batch) -> tuple[TrainSt
     gradients = jax.tree.map(lambda leaf: _share_update(leaf, mesh) * clip, gradients)
     before = jax.tree.map(lambda leaf: _share_update(leaf, mesh), state.parameters)
     updates, moments = make_optimizer(plan).update(gradients, state.optimizer, before)
-    parameters = jax.tree.map(lambda p, u: p - batch.learning_rate * u, before, updates)
+    parameters = {
+        name: parameter - batch.learning_rate * _times(updates[name], name)
+        for name, parameter in before.items()
+    }
     parameters = jax.lax.with_sharding_constraint(parameters, replicated(mesh))
     # This is checked at every step, so that a run diverges at the same step even if it was stopped
     # and resumed.
     sums = [jnp.sum(leaf) for leaf in parameters.values()]
     norm = jnp.where(jnp.isfinite(jnp.stack(sums)).all(), norm, jnp.nan)
     return TrainState(parameters, moments, recurrent), jnp.stack([loss, norm])
+
+
+def _times(update: jax.Array, name: str) -> jax.Array:
+    """Return the update of a parameter; the vectors of labels learn faster than the rest."""
+    return LABEL_RATE * update if name.endswith(LABEL_KERNEL) else update
 
 
 def _share_update(leaf: jax.Array, mesh: Mesh) -> jax.Array:

@@ -1,6 +1,7 @@
 """Look at a text before a network is trained on it."""
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from textgen.data.gather import gather
+from textgen.data.labels import LabelField, named
 from textgen.data.read_report import FileReport, ReadReport, check_has_fields
 from textgen.data.shipped import find_corpus
 from textgen.data.source_rules import SourceRules
@@ -19,6 +21,7 @@ from textgen.planning.choices import FEW_CHARACTERS
 from textgen.planning.plan import TRAINING_SHARE
 from textgen.planning.request import Request
 from textgen.runtime.devices import make_mesh, product_speed
+from textgen.workflows.events import Working, reading_work
 
 # Widths of the networks for which the time to read the text once is estimated.
 WIDTHS = (128, 256, 512)
@@ -52,6 +55,7 @@ class Checked:
         split: what would be held out.
         findings: what may harm a model.
         seconds: estimated time to train on the text once, for each size of a network.
+        labels: the labels, and the number of records or files that have each value.
     """
 
     files: tuple[FileReport, ...]
@@ -60,6 +64,7 @@ class Checked:
     split: Split
     findings: tuple[Finding, ...]
     seconds: dict[str, float]
+    labels: tuple[LabelField, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON can hold it."""
@@ -100,6 +105,10 @@ class Checked:
                 {"characters": size, "file": place.file, "line": place.line}
                 for size, place in found.longest_lines
             ],
+            "labels": [
+                {"name": field.name, "texts": dict(zip(field.values, field.documents, strict=True))}
+                for field in self.labels
+            ],
             "repeated_lines": found.repeated_lines,
             "repeated_texts": found.repeated_texts,
             "leaked": found.leaked,
@@ -114,6 +123,7 @@ def check_text(
     paths: Sequence[Path],
     rules: SourceRules,
     interruptible: Callable[[], AbstractContextManager[None]] = nullcontext,
+    tell: Callable[[Working], None] = lambda _: None,
 ) -> Checked:
     """Read a text, look at it, and estimate how long training would read it.
 
@@ -122,25 +132,33 @@ def check_text(
         rules: how to read them. What normalisation would change is told, and not done.
         interruptible: function that returns a context in which a signal may raise an exception; the
             text is read in it. The temporary file is removed then.
+        tell: function that is called now and then with how far the reading is.
 
     Raises:
         CorpusError: if a source cannot be read.
     """
+    begun = time.perf_counter()
+
+    def read(characters: int, share: float | None) -> None:
+        tell(reading_work(characters, share, time.perf_counter() - begun))
+
     with interruptible(), tempfile.TemporaryDirectory(prefix="textgen-") as folder:
         sources = [find_corpus(path) for path in paths]
-        gathered = gather(sources, rules, Path(folder) / "ids")
+        gathered = gather(sources, rules, Path(folder) / "ids", read)
         check_has_fields(rules, gathered.report)
         split = choose_split(gathered, SHARE, seed=0)
         found = survey(gathered, split)
         files = tuple(gathered.report.files)
         unit = proposed_unit(gathered)
         what = describe_unit(gathered, unit) if unit else ""
+        labels = gathered.labels.fields()
     findings = (
         *_character_findings(found),
         *_document_findings(found, unit, what),
+        *(() if rules.label_from == "file" else _label_findings(labels)),
     )
     seconds = _seconds_to_read(found.characters, len(found.alphabet) + 1)
-    return Checked(files, gathered.report, found, split, findings, seconds)
+    return Checked(files, gathered.report, found, split, findings, seconds, labels)
 
 
 def _character_findings(found: Survey) -> Iterator[Finding]:
@@ -189,3 +207,12 @@ def _seconds_to_read(characters: int, vocab_size: int) -> dict[str, float]:
     speed = product_speed(make_mesh(None, 2**20), repeats=4) * TRAINING_SHARE
     models = [Request().model_settings(vocab_size, width, 0.0) for width in WIDTHS]
     return {model.size: characters * operations_per_character(model) / speed for model in models}
+
+
+def _label_findings(labels: Sequence[LabelField]) -> Iterator[Finding]:
+    for field in labels:
+        pairs = zip(field.values, field.documents, strict=True)
+        if single := [value for value, count in pairs if count == 1]:
+            values = f"{len(single):,} value{'' if len(single) == 1 else 's'}"
+            what = f"{values} of the label {field.name!r} with one text, too little to learn from"
+            yield Finding(f"{what}: {named(single)}")

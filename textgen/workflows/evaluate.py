@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.labels import PlacedLabels
 from textgen.data.sources import MAX_TEXT
 from textgen.data.tokens import Tokens, token_dtype
 from textgen.data.vocabulary import END, Vocabulary
@@ -17,7 +18,7 @@ from textgen.evaluation.protocols import DynamicEvaluator, Evaluator, bits_per_c
 from textgen.generation.model import Model
 from textgen.network.cells import CELLS
 from textgen.network.model import network_function
-from textgen.network.parameters import Arrays
+from textgen.network.parameters import Arrays, with_labels
 from textgen.runs.checkpoint import ModelConfig
 from textgen.runtime.devices import make_mesh
 from textgen.settings import ModelSettings, OnUnknown
@@ -85,12 +86,19 @@ def evaluate(model: Model, text: Tokens | None) -> Iterator[Evaluation]:
         UsageError: if no text is given and the run has not kept its own.
         DamagedError: if the text that the run has kept is damaged.
     """
+    # The labels of a text that is given are not known; those of the validation text are.
+    labels = model.validation_labels() if text is None and not model.labels else None
+    network = model.config.settings, model.parameters
+    if labels is not None and model.trained is not None:
+        network = model.trained
     training, text = _texts(model, text)
     if training is None:
         yield Note(
             "dynamic, n-gram and xz are not measured: the run has not kept its training text"
         )
-    yield from measure_network(model.config.settings, model.parameters, training, text)
+    yield from measure_network(*network, training, text, labels)
+    if labels is not None and training is not None:
+        yield Note("dynamic is measured with the labels left out")
     if training is None:
         return
     if len(training) + len(text) > MAX_TEXT:
@@ -112,7 +120,11 @@ def _texts(model: Model, text: Tokens | None) -> tuple[Tokens | None, Tokens]:
 
 
 def measure_network(
-    settings: ModelSettings, parameters: Arrays, training: Tokens | None, text: Tokens
+    settings: ModelSettings,
+    parameters: Arrays,
+    training: Tokens | None,
+    text: Tokens,
+    labels: PlacedLabels | None = None,
 ) -> Iterator[Measuring | Result]:
     """Measure a network by one protocol after the other.
 
@@ -121,6 +133,7 @@ def measure_network(
         parameters: parameters of the network, by name.
         training: ids of the training text. Without it `dynamic` is not measured.
         text: ids, [M] with M at least 2; every id but the first is predicted.
+        labels: labels of the documents of the text, for all protocols but `dynamic`.
 
     Yields:
         What is being measured, and each result. The result of `dynamic` has the losses of all
@@ -131,16 +144,18 @@ def measure_network(
     mesh = make_mesh(None, WINDOWS_AT_ONCE)
     evaluator, arrays = Evaluator(apply, settings, mesh), dict[str, Any](parameters)
     yield Measuring(f"{title}, window")
-    nats = evaluator.window(arrays, text, batch_size=WINDOWS_AT_ONCE)
+    nats = evaluator.window(arrays, text, labels=labels, batch_size=WINDOWS_AT_ONCE)
     yield Result(predictor="network", title=title, protocol="window", nats=nats)
     yield Measuring(f"{title}, stream")
-    nats = evaluator.stream(arrays, text)
+    nats = evaluator.stream(arrays, text, labels=labels)
     yield Result(predictor="network", title=title, protocol="stream", nats=nats)
     if training is None:
         return
     pieces, read, total = list[NDArray[np.float32]](), 0, len(text) - 1
     yield Measuring(f"{title}, dynamic")
-    for piece in DynamicEvaluator(apply, settings).measure(arrays, training, text):
+    plain, weights = with_labels(settings, parameters)
+    learner = DynamicEvaluator(network_function(plain), plain)
+    for piece in learner.measure(dict[str, Any](weights), training, text):
         pieces.append(piece)
         read += len(piece)
         if read < total:

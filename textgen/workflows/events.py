@@ -6,6 +6,9 @@ from textgen.runs.record import RunRecord
 from textgen.runs.run import Run
 from textgen.training.loop import Report
 
+# Seconds after which the pace of some work tells how long the rest takes.
+LEAST_ELAPSED = 1.0
+
 
 @dataclass(frozen=True)
 class Note:
@@ -26,11 +29,24 @@ class Working:
 
     Attributes:
         text: what is done, in a few words.
-        seconds: about how long it takes; None if that is not known.
+        seconds: about how long it still takes; None if that is not known.
     """
 
     text: str
     seconds: float | None = None
+
+
+def reading_work(characters: int, share: float | None, elapsed: float) -> Working:
+    """Return how far the reading of a text is.
+
+    Args:
+        characters: number of characters that are read.
+        share: share of the work that is done, in [0, 1]; None if that is not known.
+        elapsed: seconds that it has taken.
+    """
+    text = f"reading the text: {characters:,} characters"
+    left = elapsed * (1 - share) / share if share and elapsed >= LEAST_ELAPSED else 0.0
+    return Working(text, left if left >= 1 else None)
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,19 @@ class Planned:
     first_step: int
     seconds: float | None
     reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Training begins from the weights of another run, which were measured on the new text.
+
+    Attributes:
+        name: name of that run.
+        loss: validation loss of its weights, in nats per character.
+    """
+
+    name: str
+    loss: float
 
 
 @dataclass(frozen=True)
@@ -89,4 +118,4 @@ class Ended:
     is_old: bool = False
 
 
-Event = Note | Working | Planned | Report | Sampled | Saved | Ended
+Event = Note | Working | Planned | Begun | Report | Sampled | Saved | Ended

@@ -84,7 +84,7 @@ class Inspection:
 
 def origin_of(model: Model) -> dict[str, Any]:
     """Return what identifies a model in JSON."""
-    return {"run": model.name, "step": model.step, "checkpoint": model.sha256}
+    return {"run": model.name, "step": model.step, "sha256": model.sha256}
 
 
 def _rounded(values: NDArray[Any]) -> Any:

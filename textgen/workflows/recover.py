@@ -106,7 +106,7 @@ def roll_back(run: Run, trainer: Trainer, error: DivergedError) -> Note:
             restore(run, trainer, run.load(step, train_state=True))
             break
     else:
-        if plan.first_step:
+        if plan.first_step or run.record().ancestry:
             raise error
         trainer.restart()
     step = trainer.progress.step

@@ -9,7 +9,7 @@ from pathlib import Path
 from textgen.data.labels import SplitLabels, labels_path
 from textgen.data.prepare import prepare_text
 from textgen.data.tokens import TokenFile, open_tokens
-from textgen.errors import CorpusError, DamagedError, SettingError, UsageError
+from textgen.errors import CorpusError, DamagedError, RunError, SettingError, UsageError
 from textgen.planning.choices import TextSize
 from textgen.planning.plan import continue_plan
 from textgen.planning.request import Request
@@ -91,6 +91,8 @@ def resume_training(
             yield Ended(run, record, step, True, best, loss, is_old=True)
             return
         check_stop_after(supervision, step)
+        if record.ancestry and not checkpoint:
+            raise _no_weights_error(run, record, damaged.values())
         for number, error in damaged.items():
             run.set_aside(number)
             yield Note(f"{error}; this checkpoint is renamed and not used", grave=True)
@@ -127,6 +129,15 @@ def _not_finished_error(
         f"the run {run.name!r} is at step {step} of {record.plan.last_step}{problems}; finish it "
         f"first, with --resume {run.reference} alone, since --steps and --minutes need a finished "
         "run"
+    )
+
+
+def _no_weights_error(run: Run, record: RunRecord, damaged: Iterable[DamagedError]) -> RunError:
+    """Return the error for a run without checkpoints that did not begin from random weights."""
+    problems = "".join(f"{error}; " for error in damaged)
+    return RunError(
+        f"{problems}the run {run.name!r} has no undamaged checkpoint left, and it began from the "
+        f"weights of {record.ancestry[-1].name!r}; begin a new run with --from"
     )
 
 

@@ -246,7 +246,7 @@ def report_samples(
     common = {
         "run": model.run.name,
         "step": model.step,
-        "checkpoint": model.sha256,
+        "sha256": model.sha256,
         "engine": engine_of(model, order),
         "seed": order.seed,
         "prompt": order.prompt,

@@ -41,7 +41,12 @@ class Scoring:
     """
 
     def __init__(
-        self, models: Sequence[Model], *, on_unknown: OnUnknown = "replace", dynamic: bool = False
+        self,
+        models: Sequence[Model],
+        *,
+        on_unknown: OnUnknown = "replace",
+        dynamic: bool = False,
+        priors: NDArray[np.float64] | None = None,
     ) -> None:
         """Prepare to read.
 
@@ -51,6 +56,7 @@ class Scoring:
                 as one of the other characters of Unicode (see `charge_unknown`). `nearest` and
                 `skip` change the text for all models in the same way.
             dynamic: whether the models go on learning from what they read.
+            priors: prior probability of each model for `report`; None for the same for all.
 
         Raises:
             UsageError: if no character is known to all models.
@@ -58,12 +64,14 @@ class Scoring:
         self.models = models
         names = [model.name for model in models]
         self.names = (
-            names if len({*names}) == len(names) else [str(model.run.path) for model in models]
+            names
+            if len({*names}) == len({model.run.path for model in models})
+            else [str(model.run.path) for model in models]
         )
         self.characters = 0
         self.nats = np.zeros(len(models))
         self.unknown = [Unknown() for _ in models]
-        self._on_unknown, self._dynamic = on_unknown, dynamic
+        self._on_unknown, self._dynamic, self._priors = on_unknown, dynamic, priors
         self._protocol = "dynamic" if dynamic else "stream"
         alphabets = [model.config.vocabulary.characters for model in models]
         known = reduce(_common, alphabets)
@@ -121,7 +129,7 @@ class Scoring:
     def report(self) -> dict[str, Any]:
         """Return the scores of the text so far as JSON can hold them; it must not be empty."""
         bits = self.nats / math.log(2)
-        shares = posteriors(self.nats)
+        shares = posteriors(self.nats, self._priors)
         runs = [
             {
                 "run": self.names[number],

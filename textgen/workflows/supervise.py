@@ -20,6 +20,7 @@ from textgen.network.parameters import operations_per_character, with_labels
 from textgen.planning.machine import Pace
 from textgen.planning.request import Request
 from textgen.runs.checkpoint import Checkpoint, ModelConfig
+from textgen.runs.metrics import VALIDATION
 from textgen.runs.record import RunRecord
 from textgen.runs.run import Run
 from textgen.runtime.devices import make_mesh
@@ -134,7 +135,7 @@ def _train(
         leaving = stopping or trainer.is_over
         checkpoint = None
         if leaving or report.step % plan.checkpoint_every == 0:
-            checkpoint = _checkpoint(trainer, record.config, report.validation_loss)
+            checkpoint = checkpoint_of(trainer, record.config, report.validation_loss)
         if checkpoint is None and not unsaved:
             continue
         stored = yield from store(run, plan, unsaved, checkpoint, must=leaving)
@@ -224,7 +225,14 @@ def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -
     return pace
 
 
-def _checkpoint(trainer: Trainer, config: ModelConfig, loss: float | None) -> Checkpoint:
+def checkpoint_of(trainer: Trainer, config: ModelConfig, loss: float | None) -> Checkpoint:
+    """Return the state of a trainer as a checkpoint.
+
+    Args:
+        trainer: the trainer.
+        config: the model that it trains.
+        loss: validation loss of its parameters, in nats per character; None if not measured.
+    """
     state, step = trainer.state, trainer.progress.step
     parameters = {name: np.asarray(array) for name, array in state.parameters.items()}
     return Checkpoint(
@@ -250,6 +258,11 @@ def metrics_row(report: Report) -> dict[str, float]:
         "seconds": round(report.seconds, 3),
         "characters_per_second": round(report.characters_per_second, 1),
     }
+
+
+def first_metrics_row(loss: float) -> dict[str, float]:
+    """Return what `metrics_row` returns for the loss of weights before any step."""
+    return {"step": 0, VALIDATION: bits_per_character(loss)}
 
 
 def _sample_line(trainer: Trainer, config: ModelConfig) -> str:

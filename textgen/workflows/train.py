@@ -18,16 +18,18 @@ from textgen.planning.choices import TextSize
 from textgen.planning.machine import Pace
 from textgen.planning.plan import make_plan
 from textgen.planning.request import Request
+from textgen.runs.ancestry import Ancestor
 from textgen.runs.checkpoint import ModelConfig
 from textgen.runs.files import encode_json, whole_folder, write_durably
 from textgen.runs.library import new_run_path, run_exists_error
 from textgen.runs.lock import training_lock
 from textgen.runs.record import CorpusRecord, RunRecord
-from textgen.runs.run import CHECKPOINTS, RECORD, SUMS, TOKENS, Run
+from textgen.runs.run import CHECKPOINTS, ORIGINS, RECORD, SUMS, TOKENS, Run
 from textgen.runtime.devices import check_devices, make_mesh, product_speed
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.loop import Trainer
-from textgen.workflows.events import Event, Note, Planned
+from textgen.workflows.begin_from import BeginFrom, Origin, save_beginning
+from textgen.workflows.events import Begun, Ended, Event, Note, Planned, reading_work
 from textgen.workflows.supervise import (
     Supervision,
     installed_versions,
@@ -36,6 +38,9 @@ from textgen.workflows.supervise import (
     supervise,
 )
 
+# The training part, the validation part, the id of the end symbol, the labels and the old text, as
+# `make_trainer` takes them.
+TrainerText = tuple[Tokens, Tokens, int | None, SplitLabels | None, Tokens | None]
 # Largest total length of all paths, in characters. The record of a run holds each path.
 MAX_PATHS_LENGTH = 2**20
 # Most files that were passed over and are named in the record of a run.
@@ -49,6 +54,7 @@ def start_training(
     supervision: Supervision,
     *,
     rules: TextRules | None = None,
+    begin_from: BeginFrom | None = None,
     keep_corpus: bool = True,
     is_verbose: bool = False,
     is_measurement: bool = False,
@@ -63,6 +69,7 @@ def start_training(
         request: what the user asked for.
         supervision: when to stop and which checkpoints to keep.
         rules: how the text is made of the sources; None for the rules by default.
+        begin_from: the run whose weights to begin from; None for random weights.
         keep_corpus: whether the run keeps the text that it is trained on.
         is_verbose: whether to note each file that is read or passed over.
         is_measurement: whether the run is trained for a measurement, and is not to become the
@@ -74,7 +81,10 @@ def start_training(
 
     Raises:
         RunExistsError: if a run of that name exists.
-        UsageError: if the time is too short for more than a few steps; nothing is written then.
+        RunNotFoundError: if there is no run of the name to begin from.
+        DamagedError: if the run to begin from is damaged.
+        UsageError: if the request contradicts the run to begin from, or if the time is too short
+            for more than a few steps; nothing is written then.
         CorpusError: if the text cannot be read or trained on.
         StorageError: if the run cannot be written; checkpoints that were saved remain usable.
         DivergedError: if training diverges again after five roll-backs.
@@ -83,88 +93,158 @@ def start_training(
     started = time.perf_counter() if started is None else started
     rules = rules or TextRules(seed=request.asked.get("seed", 0))
     paths = list(corpus_paths) or [shipped_corpus()]
-    held = [Path(rules.validation)] if isinstance(rules.validation, str) else []
-    if not keep_corpus and any(map(is_read_once, [*paths, *held])):
-        raise UsageError("a pipe cannot be read again; leave --no-keep-corpus out")
-    if [str(path) for path in (*paths, *held)].count(STANDARD_INPUT) > 1:
-        raise UsageError("standard input can be read only once; name it once")
-    if sum(len(str(path.absolute())) for path in paths) > MAX_PATHS_LENGTH:
-        raise UsageError(f"{len(paths):,} files are too many to name; name their folder instead")
+    begins = begin_from is not None
+    _check_request(paths, rules, request, begins_from_run=begins, keep_corpus=keep_corpus)
     if name is not None:
         new_run_path(name, paths[0])  # raises if the run exists, before any text is read
-    if "devices" in request.asked:
-        check_devices(request.asked["devices"])
+    origin = Origin(begin_from) if begin_from else None
+    if origin:
+        request, rules = origin.continuing(request), origin.rules_of(rules)
+        yield from map(Note, origin.notes())
     for index, given in enumerate(paths):
         paths[index] = find_corpus(given)
         check_source(paths[index])
         if paths[index] != given:
             yield Note(f"{given.name}: the text that ships with textgen")
-
-    def read(characters: int) -> None:
-        supervision.begin(f"reading the text: {characters:,} characters")
-
     path = new_run_path(name, paths[0])
     try:
         with whole_folder(path) as folder:
-            supervision.begin("reading the text")
-            # A pipe may wait for its writer for ever.
-            with supervision.interruptible():
-                prepared = prepare_text(paths, rules, folder / TOKENS, progress=read)
-            supervision.check()
-            vocabulary, corpus_record = prepared.vocabulary, _record_of(prepared, paths, rules)
-            if not keep_corpus:
-                corpus_record = replace(corpus_record, kept=False, sums_sha256=None)
-            tokens = open_tokens(
-                folder / TOKENS,
-                corpus_record.tokens,
-                len(vocabulary),
-                prepared.tokens_sha256,
-                prepared.sums,
-            )
+            prepared, corpus = _read(folder, paths, rules, request, supervision, origin)
             yield Note(prepared.report.summary())
             yield from map(Note, [*prepared.notes, *_listed(prepared) * is_verbose])
-            split = prepared.training_ids
             machine = _ThisMachine(
-                tokens.part(0, split),
-                tokens.part(split),
-                vocabulary.end_id,
-                request,
-                supervision,
-                started,
-                prepared.labels and prepared.labels.split,
+                _text_of(folder, prepared, corpus), request, supervision, started
             )
-            fields = prepared.labels.fields if prepared.labels else ()
-            text = TextSize(
-                vocab_size=len(vocabulary),
-                training_characters=split,
-                num_labels=label_count(fields),
-            )
-            plan = make_plan(request, text, machine)
+            plan = make_plan(request, _size_of(prepared), machine)
             trainer = machine.trainer_of(plan.training)
-            config = ModelConfig(
-                trainer.model, vocabulary, prepared.start, rules.source.normalization, fields
-            )
+            config = _config_of(prepared, rules, trainer, origin)
+            ancestry: tuple[Ancestor, ...] = ()
+            if origin:
+                supervision.begin("measuring the old weights on the new text")
+                ancestry = (*origin.record.ancestry, origin.begin(trainer, config))
             record = RunRecord(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
-                corpus=corpus_record,
+                corpus=corpus if keep_corpus else corpus.without_files(),
                 config=config,
                 plans=(trainer.plan,),
                 versions=installed_versions(),
                 is_measurement=is_measurement,
+                ancestry=ancestry,
             )
-            write_durably(folder / RECORD, encode_json(record.to_json()))
-            (folder / CHECKPOINTS).mkdir()
-            if keep_corpus:
-                write_durably(folder / SUMS, prepared.sums)
-            else:
-                (folder / TOKENS).unlink()
-                labels_path(folder / TOKENS).unlink(missing_ok=True)
+            _write(folder, record, prepared, trainer)
     except FileExistsError as error:
         raise run_exists_error(path) from error
     run = Run(path)
     yield Planned(run, record, 0, plan.seconds, (prepared.reason, *plan.reasons))
+    if ancestry:
+        yield Begun(ancestry[-1].name, ancestry[-1].first_loss)
+    if trainer.is_over:  # it is a plan without steps
+        yield Ended(run, record, 0, True, 0, ancestry[-1].first_loss)
+        return
     with training_lock(path):
         yield from supervise(run, record, trainer, supervision)
+
+
+def _check_request(
+    paths: Sequence[Path],
+    rules: TextRules,
+    request: Request,
+    *,
+    begins_from_run: bool,
+    keep_corpus: bool,
+) -> None:
+    """Check what can be checked before a file is opened.
+
+    Raises:
+        UsageError: if the options contradict each other or the texts.
+        SettingError: if there are fewer devices than asked for.
+    """
+    held = [Path(rules.validation)] if isinstance(rules.validation, str) else []
+    if not keep_corpus and any(map(is_read_once, [*paths, *held])):
+        raise UsageError("a pipe cannot be read again; leave --no-keep-corpus out")
+    if request.asked.get("forget_less") and not begins_from_run:
+        raise UsageError("--forget-less mixes in the text of an old run; name it with --from")
+    if request.asked.get("forget_less") and not keep_corpus:
+        raise UsageError(
+            "--forget-less mixes two texts, and the run must keep them; leave --no-keep-corpus out"
+        )
+    if [str(path) for path in (*paths, *held)].count(STANDARD_INPUT) > 1:
+        raise UsageError("standard input can be read only once; name it once")
+    if sum(len(str(path.absolute())) for path in paths) > MAX_PATHS_LENGTH:
+        raise UsageError(f"{len(paths):,} files are too many to name; name their folder instead")
+    if "devices" in request.asked:
+        check_devices(request.asked["devices"])
+
+
+def _read(
+    folder: Path,
+    paths: Sequence[Path],
+    rules: TextRules,
+    request: Request,
+    supervision: Supervision,
+    origin: Origin | None,
+) -> tuple[PreparedText, CorpusRecord]:
+    """Read the text, and after it the old text if it is mixed in, into the folder of a run."""
+    begun = time.perf_counter()
+
+    def read(characters: int, share: float | None) -> None:
+        work = reading_work(characters, share, time.perf_counter() - begun)
+        supervision.begin(work.text, work.seconds)
+
+    supervision.begin("reading the text")
+    known = origin.model.config.vocabulary if origin else None
+    old = origin.old_text(request) if origin else None
+    # A pipe may wait for its writer for ever.
+    with supervision.interruptible():
+        prepared = prepare_text(paths, rules, folder / TOKENS, known, old, progress=read)
+    supervision.check()
+    corpus = _record_of(prepared, paths, rules)
+    return prepared, replace(corpus, old_ids=0 if old is None else len(old))
+
+
+def _text_of(folder: Path, prepared: PreparedText, corpus: CorpusRecord) -> TrainerText:
+    """Open the text that was read, for a trainer."""
+    vocabulary = prepared.vocabulary
+    tokens = open_tokens(
+        folder / TOKENS, corpus.tokens, len(vocabulary), prepared.tokens_sha256, prepared.sums
+    )
+    training, validation, old = corpus.parts(tokens)
+    labels = prepared.labels.split if prepared.labels else None
+    return training, validation, vocabulary.end_id, labels, old
+
+
+def _size_of(prepared: PreparedText) -> TextSize:
+    """Return what a plan must know about a text."""
+    return TextSize(
+        vocab_size=len(prepared.vocabulary),
+        training_characters=prepared.training_ids,
+        num_labels=label_count(prepared.labels.fields) if prepared.labels else 0,
+    )
+
+
+def _config_of(
+    prepared: PreparedText, rules: TextRules, trainer: Trainer, origin: Origin | None
+) -> ModelConfig:
+    """Return the model that a trainer trains, without its parameters."""
+    start = origin.start_of(prepared.start) if origin else prepared.start
+    fields = prepared.labels.fields if prepared.labels else ()
+    normalization = rules.source.normalization
+    return ModelConfig(trainer.model, prepared.vocabulary, start, normalization, fields)
+
+
+def _write(folder: Path, record: RunRecord, prepared: PreparedText, trainer: Trainer) -> None:
+    """Write what a run holds before its first step."""
+    write_durably(folder / RECORD, encode_json(record.to_json()))
+    (folder / CHECKPOINTS).mkdir()
+    if record.ancestry:
+        save_beginning(folder, record, trainer)
+    if record.corpus.kept:
+        write_durably(folder / SUMS, prepared.sums)
+        if prepared.origins is not None:
+            write_durably(folder / ORIGINS, prepared.origins)
+    else:
+        (folder / TOKENS).unlink()
+        labels_path(folder / TOKENS).unlink(missing_ok=True)
 
 
 class _ThisMachine:
@@ -172,15 +252,12 @@ class _ThisMachine:
 
     def __init__(
         self,
-        training: Tokens,
-        validation: Tokens,
-        end_id: int | None,
+        text: TrainerText,
         request: Request,
         supervision: Supervision,
         started: float,
-        labels: SplitLabels | None,
     ) -> None:
-        self._text = training, validation, end_id, labels
+        self._text = text
         self._request, self._supervision, self._started = request, supervision, started
         self._trainer: Trainer | None = None
 
@@ -196,6 +273,8 @@ class _ThisMachine:
 
     def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
         self._trainer = make_trainer(model, draft, *self._text)
+        if not draft.steps:
+            return Pace(seconds_per_step=1.0, seconds_per_evaluation=0.0, seconds_to_start=0.0)
         return measure_pace(self._trainer, self._request, self._supervision)
 
     def trainer_of(self, plan: TrainingSettings) -> Trainer:
@@ -222,6 +301,7 @@ def _record_of(prepared: PreparedText, paths: Sequence[Path], rules: TextRules) 
         validation_ids=prepared.validation_ids,
         tokens_sha256=prepared.tokens_sha256,
         sums_sha256=hashlib.sha256(prepared.sums).hexdigest(),
+        origins_sha256=hashlib.sha256(prepared.origins).hexdigest() if prepared.origins else None,
         kept=True,
         rules=replace(rules, documents=prepared.unit),
         documents=prepared.documents,

@@ -59,6 +59,24 @@ def test_the_proposal_shows_the_offending_line_as_it_would_read() -> None:
     assert str(caught.value).endswith("to read it so: --encoding cp1252")
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Ça va\n", "cp1252"),
+        ("Ça va très bien, merci.\n", "cp1252"),
+        ("Der Fuchs läuft über die Straße.\n", "cp1252"),
+        ("naïve café\n", "cp1252"),
+        ("Příliš žluťoučký kůň úpěl ďábelské ódy.\n", "cp1250"),
+        ("我是一只猫。\n", "gb18030"),
+        ("나는 고양이로소이다.\n", "euc-kr"),
+        ("Я кот и живу дома.\n", "cp1251"),
+    ],
+)
+def test_the_most_common_encoding_that_fits_is_proposed(text: str, encoding: str) -> None:
+    with pytest.raises(CorpusError, match=f"it looks like {encoding}: '{text[:5]}"):
+        read(text.encode(encoding) * 8)
+
+
 def test_an_encoding_that_is_named_or_guessed_is_used() -> None:
     text = "Ça va très bien, voilà le début.\n" * 3
     assert read(text.encode("cp1252"), encoding="cp1252") == text

@@ -101,3 +101,18 @@ def test_on_a_terminal_a_deletion_is_asked_about(say: Say, tiny_run: Path) -> No
         child.expect(told)
         child.expect(pexpect.EOF)
         assert tiny_run.exists() == is_kept
+
+
+def test_the_labels_of_a_run_are_listed_with_their_documents(
+    labelled_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["info", "kinds", "--no-lines"]) == 0
+    shown = capsys.readouterr().out
+    assert run_command(["info", "kinds", "--json", "--no-lines"]) == 0
+    labels = json.loads(capsys.readouterr().out)["labels"]
+    assert [field["name"] for field in labels] == ["kind", "language"]
+    record = Run(labelled_run).record()
+    for field in labels:
+        assert sum(field["documents"]) == record.corpus.training_documents
+        for value, count in zip(field["values"], field["documents"], strict=True):
+            assert f"{value} ({count})" in shown

@@ -151,7 +151,7 @@ def test_a_report_says_how_the_text_came_about(sample: Say) -> None:
     assert first["settings"]["length"] == 60
     assert first["engine"] == "numpy"
     model = load_model("fox")
-    assert (first["run"], first["step"], first["checkpoint"]) == ("fox", model.step, model.sha256)
+    assert (first["run"], first["step"], first["sha256"]) == ("fox", model.step, model.sha256)
     # Of the training text, the first nine tenths of TEXT.
     copied = max(
         end - begin
@@ -262,3 +262,20 @@ def test_samples_on_a_terminal_are_wrapped_and_have_borders(tiny_run: Path, colu
         assert "".join(words) == "".join(("the " + text.removeprefix("the ")).split())
     unwrapped = command_on_terminal([*given, "--no-wrap"], columns, NO_COLOR="1")
     assert piped[1] in unwrapped.replace("\r\n", "\n")
+
+
+def test_a_report_names_the_labels_that_were_asked_for(
+    labelled_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = ["--label", "kind=low:3,high:1", "--label", "language=two"]
+    assert run_command(["sample", "kinds", *typed, "--json", "--num-samples=3"]) == 0
+    reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    mixture = {"kind": {"low": 0.75, "high": 0.25}, "language": {"two": 1.0}}
+    assert [report["labels"] for report in reports] == [mixture] * 3
+    assert run_command(["sample", "kinds", "--label", "kind=high", "--temperature=0"]) == 0
+    assert {*capsys.readouterr().out} <= {*"wxyz.!\n"}
+    assert run_command(["sample", "kinds", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["labels"] == {}
+    for wrong in ("kind", "kind=lo", "sort=low"):
+        assert run_command(["sample", "kinds", "--label", wrong]) == 2
+        assert capsys.readouterr().err.count("\n") == 1

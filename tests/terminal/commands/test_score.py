@@ -234,6 +234,33 @@ def test_several_texts_and_folders_are_read_as_train_reads_them(say: Say) -> Non
     assert [run["label"] for run in json.loads(named)["runs"]] == ["fox", "b"]
 
 
+def test_lines_of_several_files_name_their_file(say: Say) -> None:
+    Path("folder").mkdir()
+    Path("folder/a.txt").write_text("the dog\nthe fox\n")
+    Path("folder/b.txt").write_text("the quick fox")
+    for extra in ([], ["--separate"], ["--sort"]):
+        code, out, _ = say("score", "folder", "--lines", "--json", *extra)
+        lines = [json.loads(line) for line in out.splitlines()[:-1]]
+        found = {(line["file"], line["line"]): line["text"] for line in lines if line["text"]}
+        assert (code, found) == (
+            0,
+            {
+                ("folder/a.txt", 1): "the dog",
+                ("folder/a.txt", 2): "the fox",
+                ("folder/b.txt", 1): "the quick fox",
+            },
+        )
+    assert "  folder/b.txt: the quick fox\n" in say("score", "folder", "--lines")[1]
+    assert "  the quick fox\n" in say("score", "folder/b.txt", "--lines")[1]
+
+
+def test_records_that_are_left_out_are_counted(say: Say) -> None:
+    Path("a.jsonl").write_text('{"text": "the dog"}\nbroken\n')
+    code, _, err = say("score", "fox", "a.jsonl", "--skip-broken")
+    assert (code, err) == (0, "read 7 characters; left out: 1 broken record\n")
+    assert say("score", "fox", "a.jsonl", "--skip-broken", "--quiet")[2] == ""
+
+
 def test_a_script_can_fail_on_a_text_that_fits_badly(say: Say) -> None:
     whole = bits(Path("text.txt").read_text()) / 29
     assert say("score", "text.txt", f"--fail-above={whole + 0.01}")[0] == 0

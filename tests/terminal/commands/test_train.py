@@ -241,7 +241,7 @@ def slow_training(corpus: Path) -> Any:
 
 @pytest.mark.slow
 def test_measuring_that_takes_long_is_shown_and_leaves_nothing_behind(slow_training: Any) -> None:
-    slow_training.expect(r"measuring: compiling the training step \(about \d+ s\), ")
+    slow_training.expect(r"measuring: compiling the training step \(about \d+ s left\), ")
     Path("go").touch()
     slow_training.expect("plan ")
     erased = slow_training.before.rindex("\r\x1b[K")
@@ -274,3 +274,65 @@ def test_measuring_that_takes_long_can_be_stopped(slow_training: Any) -> None:
     slow_training.close()
     assert slow_training.exitstatus == 130
     assert list(Path("checkpoints").iterdir()) == []
+
+
+# What a new run may choose; its network is that of the old one.
+CHOSEN = [*TINY[4:], "--run", "new"]
+NEW_TEXT = "Is it late? The fox is asleep; the dog is not.\n" * 30
+
+
+def test_a_run_that_begins_from_another_tells_what_is_new_and_what_was_gained(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("late.txt").write_text(NEW_TEXT, encoding="utf-8")
+    code, out, err = train(capsys, "late.txt", "--from", "fox", *CHOSEN)
+    assert (code, out) == (0, "")
+    assert re.search(r"^from +fox, step 20\n +new: 4 characters: ; \? I T$", err, re.M), err
+    first = re.search(r"^step 0  validation (\d\.\d{3}) bits/char: fox as it is$", err, re.M)
+    assert first
+    assert f"; that of fox was {first[1]}\n" in err
+    code, out, err = run_command(["info", "new", "--no-lines"]), *capsys.readouterr()
+    before = f"validation loss {first[1]} bits per character before training"
+    assert re.search(rf"^from +fox, step 20, {before}\n +SHA-256 [0-9a-f]{{64}}, ", out, re.M), out
+
+
+def test_json_tells_the_ancestry_and_the_first_evaluation(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("late.txt").write_text(NEW_TEXT, encoding="utf-8")
+    _, out, err = train(capsys, "late.txt", "--from", "fox", *CHOSEN, "--json")
+    assert err == ""
+    lines = [json.loads(line) for line in out.splitlines()]
+    plan = next(line for line in lines if line["type"] == "plan")
+    [ancestor] = plan["ancestry"]
+    assert (ancestor["name"], ancestor["step"], plan["new_characters"]) == ("fox", 20, ";?IT")
+    evaluated = [line for line in lines if line["type"] == "evaluation"]
+    assert [line["step"] for line in evaluated] == [0, 10, 20]
+    bits = evaluated[0]["validation_bits_per_character"]
+    assert bits == lines[-1]["first_bits_per_character"]
+    assert bits == bits_per_character(ancestor["first_loss"])
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        ("--from fox --resume fox", 2, "give --from or --resume, not both"),
+        ("--from fox --cell rnn", 2, "--cell rnn contradicts --from"),
+        ("--from fox --run fox", 2, "the run 'checkpoints/fox' already exists"),
+        ("--from cat", 4, "no run named 'cat'"),
+        ("--from fox --forget-less 1", 2, "forget-less must be a number in [0, 1), got 1.0"),
+        ("--forget-less 0.5", 2, "--forget-less mixes in the text of an old run; name it with"),
+        ("--resume fox --forget-less 0.5", 2, "forget-less cannot be given with --resume"),
+        ("--from fox --forget-less 0.5 --no-keep-corpus", 2, "the run must keep them"),
+        ("--steps 0", 2, "steps must be a whole number of at least 1, got 0"),
+    ],
+)
+def test_what_cannot_begin_from_a_run_gets_one_line(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str], options: str, code: int, message: str
+) -> None:
+    Path("late.txt").write_text(NEW_TEXT, encoding="utf-8")
+    text = [] if "--resume" in options else ["late.txt"]
+    found, out, err = train(capsys, *text, *options.split())
+    assert (found, out) == (code, "")
+    assert message in err
+    assert len(err.splitlines()) == 1

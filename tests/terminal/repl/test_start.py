@@ -161,3 +161,24 @@ def test_an_exported_file_is_replaced_by_the_session_that_goes_on(play: Play) ->
     assert "wrote " in play("two\n/export a.txt\n", "--continue")[2]
     assert "two" in Path("a.txt").read_text()
     assert "'a.txt' exists; choose" in play("two\n/export a.txt\n", *SEED)[2]
+
+
+def test_a_script_with_a_line_that_fails_goes_on_and_ends_with_a_code(play: Play) -> None:
+    code, text, said = play("/nothing\nthe \n/set temperature high\n/undo\n/undo\n", "-q", *SEED)
+    assert (code, text.startswith("the ")) == (2, True)
+    assert "there is no command /nothing" in said
+    assert said.endswith("textgen: 3 lines were not carried out; the messages above tell why\n")
+    assert play("/set top_p 2\n", "-q")[2].endswith(
+        "textgen: a line was not carried out; the messages above tell why\n"
+    )
+    assert play("the \n/undo\n/help\n/bye\n/nothing\n", "-q")[0] == 0
+
+
+@pytest.mark.parametrize("is_mid_text", [False, True])
+def test_the_first_text_is_read_as_sample_reads_a_prompt(
+    play: Play, capsys: pytest.CaptureFixture[str], is_mid_text: bool
+) -> None:
+    option = ["--mid-text"] * is_mid_text
+    text = play("o\n", "-q", *SEED, "--length=60", *option)[1]
+    assert run_command(["sample", "fox", "--prompt=o", *SEED, "--length=60", "-q", *option]) == 0
+    assert text.rstrip("\n") == capsys.readouterr().out.rstrip("\n")

@@ -29,7 +29,14 @@ CONTROLS = bytes({*range(32)} - {*b"\b\t\n\v\f\r\x1a\x1b"})
 # Bytes from which an encoding is guessed: the first ones, and those around the offending byte.
 GUESSED_BYTES = 2**16
 # Encodings in the names of charset-normalizer, the most common first.
-COMMON = ("cp1252", "cp1251", "cp1250", "cp932", "gb18030", "big5", "euc_kr")
+WINDOWS = ("cp1252", "cp1251", "cp1250")
+COMMON = (*WINDOWS, "cp932", "gb18030", "big5", "euc_kr")
+# Characters beyond ASCII of texts in Western European languages, and their largest share.
+WESTERN = (
+    "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØŒÙÚÛÜŸßàáâãäåæçèéêëìíîïñòóôõöøœùúûüÿ"
+    "\u2018\u2019\u201a\u201c\u201d\u201e\u2013\u2014…«»¡¿€£§°·\u00a0"
+)
+MOST_ACCENTS = 0.2
 # Fewest bytes by which UTF-16 is recognised.
 LEAST_PROBED = 8
 # Longest part of an offending line that a message shows, in columns.
@@ -226,9 +233,22 @@ def _guess(data: bytes) -> str | None:
         return None
     # Several encodings may fit equally well; the most common of them is proposed.
     fit = (best.chaos, best.coherence)
-    equal = [match.encoding for match in matches if (match.chaos, match.coherence) == fit]
+    fitting = [match for match in matches if (match.chaos, match.coherence) == fit]
+    equal = [name for match in fitting for name in match.could_be_from_charset]
     found = next((name for name in COMMON if name in equal), best.encoding)
+    if found not in WINDOWS and _is_western(data):
+        found = "cp1252"  # a short text with few accents is often taken for Chinese or Baltic
     return found.replace("_", "-")
+
+
+def _is_western(data: bytes) -> bool:
+    """Return whether bytes are a text in cp1252 with a few accented letters and typographic marks.
+
+    In Chinese, Japanese and Korean encodings most bytes are not ASCII.
+    """
+    high = data.translate(None, bytes(range(128)))
+    shown = high.decode("cp1252", "replace")
+    return len(high) < MOST_ACCENTS * len(data) and not shown.strip(WESTERN)
 
 
 def _shown_line(data: bytes, index: int, encoding: str) -> str:

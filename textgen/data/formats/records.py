@@ -125,7 +125,7 @@ def _shown(value: Any) -> str:
     return json.dumps(value, default=str)[:SHOWN_VALUE]
 
 
-def _as_label(value: str | float | None) -> str:
+def _as_label(value: str | float | bool | None) -> str:
     """Return the value of a field of labels as text; it is empty if the field is."""
     if isinstance(value, bool):
         return str(value).lower()

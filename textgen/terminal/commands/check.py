@@ -8,7 +8,14 @@ import typer
 
 from textgen.terminal.commands.completion import complete_text
 from textgen.terminal.commands.options import AsJson, Progress, Quiet
-from textgen.terminal.commands.source_options import Encoding, Field, Format, SkipBroken
+from textgen.terminal.commands.source_options import (
+    Encoding,
+    Field,
+    Format,
+    LabelFields,
+    LabelOrigin,
+    SkipBroken,
+)
 from textgen.terminal.display.progress_line import ProgressLine, starting
 from textgen.terminal.output import columns_of, emit, emit_json
 
@@ -24,6 +31,8 @@ def check(
     ],
     format: Format = None,  # noqa: A002
     field: Field = None,
+    label: LabelFields = None,
+    label_from: LabelOrigin = None,
     encoding: Encoding = None,
     skip_broken: SkipBroken = False,
     progress: Progress = "auto",
@@ -42,6 +51,8 @@ def check(
         encoding=encoding,
         normalization="none",
         skip_broken=skip_broken,
+        labels=tuple(label or ()),
+        label_from=label_from,
     )
 
     from textgen.runtime.environment import prepare_jax
@@ -49,13 +60,19 @@ def check(
     prepare_jax()
     with starting(progress, quiet=quiet):
         from textgen.terminal.display.check_tables import format_check
+        from textgen.terminal.display.progress import format_work
         from textgen.terminal.signals import noted_signals
         from textgen.workflows.check import check_text
 
     with noted_signals() as ending, ProgressLine(progress, quiet=quiet) as line:
         line.show("reading the text")
         try:
-            checked = check_text(sources, rules, ending.interruptible)
+            checked = check_text(
+                sources,
+                rules,
+                ending.interruptible,
+                lambda work: line.show(format_work(work)),
+            )
         except KeyboardInterrupt:
             raise typer.Exit(ending.exit_code) from None
     if ending.requested():

@@ -1,9 +1,9 @@
-"""The command `classify`: say which of several runs most probably wrote a text."""
+"""The command `classify`: say which run, or which label of a run, most probably wrote a text."""
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,6 +14,7 @@ from textgen.terminal.commands.completion import (
     complete_labelled_run_or_text,
 )
 from textgen.terminal.commands.options import AsJson, Progress, Quiet, Scored
+from textgen.terminal.commands.run_names import runs_and_sources
 from textgen.terminal.commands.source_options import (
     Encoding,
     Field,
@@ -30,6 +31,12 @@ from textgen.terminal.display.score_tables import (
 )
 from textgen.terminal.output import columns_of, emit, emit_json
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from textgen.generation.model import Model
+
 
 def classify(
     arguments: Annotated[
@@ -37,7 +44,7 @@ def classify(
         typer.Argument(
             metavar="LABEL=RUN... TEXT",
             help="Two or more runs with a label each, then files, folders or names of shipped "
-            "texts; standard input by default.",
+            "texts; standard input by default. With --label one run, then texts.",
             autocompletion=complete_labelled_run_or_text,
         ),
     ] = None,
@@ -50,6 +57,22 @@ def classify(
             autocompletion=complete_labelled_run,
         ),
     ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            metavar="FIELD",
+            help="Tell the value of this label, with one run that was trained with labels. "
+            "FIELD=VALUE sets another label, which is left out by default.",
+        ),
+    ] = None,
+    prior: Annotated[
+        Literal["even", "documents"],
+        typer.Option(
+            help="How probable each value of --label is before the text is read: all alike, or as "
+            "frequent as in the training documents."
+        ),
+    ] = "even",
     lines: Annotated[bool, typer.Option("--lines", help="Classify each line by itself.")] = False,
     on_unknown: Scored = TEXT_UNKNOWN,
     format: Format = None,  # noqa: A002
@@ -60,25 +83,32 @@ def classify(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say which of several runs most probably wrote a text.
+    """Say which of several runs, or which label of one run, most probably wrote a text.
 
-    All runs have the same prior probability.
+    By Bayes' theorem, with the same prior probability for all unless --prior says otherwise.
     """
     rules = read_rules(format, field, encoding, skip_broken)
-    labels, sources = _labels_and_sources(arguments or [], model or [])
+    if prior != "even" and not label:
+        raise UsageError("--prior is for the values of --label; runs have the same prior")
+    if label:
+        given = arguments or []
+        runs, sources = runs_and_sources(given[0] if given else None, given[1:], model)
+        names, models, priors = _values_of(runs, label, prior)
+    else:
+        labels, sources = _labels_and_sources(arguments or [], model or [])
+        names, models, priors = [*labels], [*map(_load, labels.values())], None
 
-    from textgen.workflows.load import load_model
+    from textgen.data.file_lines import FileLines
     from textgen.workflows.score import Scoring
 
-    models = [load_model(name) for name in labels.values()]
-    chunks = text_chunks(sources, rules, models)
-    scoring = Scoring(models, on_unknown=on_unknown)
-    names = list(labels)
+    places = FileLines()
+    chunks = text_chunks(sources, rules, models, by_line=lines, lines=places, quiet=quiet)
+    scoring = Scoring(models, on_unknown=on_unknown, priors=priors)
     if lines:
         for line in refuse_empty(scoring.read_each_line(chunks), sources):
-            judged = judge(line, names)
+            judged = judge(line, names, priors)
             if as_json:
-                emit_json("line", judged)
+                emit_json("line", places.find(line.number)._asdict() | judged)
             else:
                 emit(format_judged(judged, columns_of(sys.stdout)) + "\n")
     else:
@@ -86,15 +116,67 @@ def classify(
         for _ in refuse_empty(parts, sources):
             pass
     report = scoring.report()
-    for label, run in zip(names, report["runs"], strict=True):
-        run["label"] = label
+    for name, run in zip(names, report["runs"], strict=True):
+        run["label"] = name
+    report |= {"field": _field_of(label), "prior": prior} if label else {}
     report["label"] = max(report["runs"], key=lambda run: run["posterior"])["label"]
     if as_json:
         emit_json("classification", report)
     elif not lines:
         emit(format_posteriors(report, columns_of(sys.stdout)) + "\n")
     if not quiet:
-        tell_unknown(report)
+        # The values of a label know the same characters.
+        tell_unknown({"runs": report["runs"][:1]} if label else report)
+
+
+def _load(name: str | None) -> "Model":
+    from textgen.workflows.load import load_model
+
+    return load_model(name)
+
+
+def _field_of(typed: Sequence[str]) -> str:
+    """Return the field whose value is asked for.
+
+    Raises:
+        UsageError: if there is not exactly one.
+    """
+    asked = [one for one in typed if "=" not in one]
+    if len(asked) != 1:
+        raise UsageError("classify tells the value of one label: --label FIELD")
+    return asked[0]
+
+
+def _values_of(
+    runs: Sequence[str | None], typed: Sequence[str], prior: str
+) -> "tuple[list[str], list[Model], NDArray[np.float64] | None]":
+    """Return the values of a label, the model that writes each, and their prior probabilities.
+
+    Args:
+        runs: name of the run.
+        typed: the field, and other labels as FIELD=VALUE.
+        prior: `even`, or `documents` for the shares of the training documents.
+
+    Raises:
+        UsageError: if several runs are named, the run has no such label, or it has only one value.
+    """
+    name = _field_of(typed)
+    if len(runs) > 1:
+        raise UsageError("--label is for one run; name one")
+
+    import numpy as np
+
+    from textgen.data.labels import find_field, typed_labels
+
+    model = _load(runs[0])
+    fields = model.config.labels
+    field = find_field(fields, name)
+    if len(field.values) < 2:
+        raise UsageError(f"the label {name!r} has one value only, {field.values[0]!r}")
+    others = typed_labels(fields, [one for one in typed if "=" in one])
+    models = [model.labelled({**others, name: value}) for value in field.values]
+    shares = np.array(field.documents) / sum(field.documents)
+    return [*field.values], models, shares if prior == "documents" else None
 
 
 def _labels_and_sources(

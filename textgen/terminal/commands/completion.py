@@ -7,6 +7,8 @@ import os
 import re
 from collections.abc import Iterable
 
+import typer
+
 
 def complete_run(incomplete: str) -> list[str]:
     """Return the names of the runs that begin with what is typed, the newest first."""
@@ -45,13 +47,14 @@ def complete_labelled_run_or_text(incomplete: str) -> list[str]:
     return complete_labelled_run(incomplete) if is_after_label else complete_text(incomplete)
 
 
-def complete_label(incomplete: str) -> list[str]:
-    """Return the labels of the newest run, as in FIELD=VALUE."""
+def complete_label(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the labels of the run that is named before, or of the newest, as in FIELD=VALUE."""
     from textgen.errors import TextgenError
     from textgen.runs.library import find_run
 
     try:
-        fields = find_run(None).record().config.labels
+        given = context.params.get("run") or next(iter(context.params.get("model") or ()), None)
+        fields = find_run(given).record().config.labels
     except TextgenError:
         return []
     typed = [f"{field.name}={value}" for field in fields for value in field.values]

@@ -66,7 +66,7 @@ def evaluate(
     from textgen.workflows.load import load_model
 
     loaded = load_model(runs[0])
-    text = "".join(text_chunks(sources, rules, [loaded])) if sources else None
+    text = "".join(text_chunks(sources, rules, [loaded], quiet=quiet)) if sources else None
 
     from textgen.runtime.environment import prepare_jax
 

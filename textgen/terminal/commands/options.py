@@ -78,8 +78,8 @@ Labels = Annotated[
     typer.Option(
         "--label",
         metavar="FIELD=VALUE",
-        help="Label of what is written, if the run was trained with labels; FIELD=A:3,B:1 mixes "
-        "values. A label that is not given is left out.",
+        help="Label of the text, such as author=austen, if the run was trained with labels; "
+        "FIELD=A:3,B:1 mixes values. A label that is not given is left out.",
         autocompletion=complete_label,
     ),
 ]
@@ -214,4 +214,6 @@ def read_escapes(name: str, text: str, advice: str = "") -> str:
 def option_name(setting: str) -> str:
     """Return the name of a setting's option, without the dashes."""
     known = MODEL_OPTIONS | TRAINING_OPTIONS
+    if setting == "labels":  # each is given by an option of its own
+        return "label"
     return known[setting].option if setting in known else setting.replace("_", "-")

@@ -7,6 +7,7 @@ import typer
 from textgen.settings import MAX_LENGTH, MAX_SEED, PROMPT_UNKNOWN, check_number
 from textgen.terminal.commands.options import (
     SAMPLING_OPTIONS,
+    Labels,
     Model,
     Quiet,
     RunArgument,
@@ -30,6 +31,15 @@ def repl(
     continues: Annotated[
         bool, typer.Option("--continue", help="Go on with the last saved session of the run.")
     ] = False,
+    mid_text: Annotated[
+        bool,
+        typer.Option(
+            "--mid-text",
+            help="Read the first text as the middle of a text. By default it begins a document, or "
+            "a line where the text has lines.",
+        ),
+    ] = False,
+    label: Labels = None,
     length: Annotated[
         int, typer.Option(help="Largest number of characters to write in each turn.")
     ] = 300,
@@ -62,7 +72,7 @@ def repl(
     name = one_run(run, model)
 
     from textgen.terminal.repl.start import Beginning, start_repl
-    from textgen.workflows.load import load_model
+    from textgen.workflows.load import load_labelled
 
     beginning = Beginning(
         settings=settings,
@@ -73,10 +83,11 @@ def repl(
         given={each for each in (*OFFERED, "length", "on_unknown") if _is_given(context, each)},
         continues=continues,
         learns=learns,
+        is_mid_text=mid_text,
         keeps=history,
         quiet=quiet,
     )
-    start_repl(load_model(name), beginning)
+    start_repl(load_labelled(name, label), beginning)
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

@@ -50,6 +50,7 @@ def sample(
         bool,
         typer.Option(
             "--continue",
+            "--mid-text",
             help="Read the prompt as the middle of a text. By default it begins a document, or a "
             "line where the text has lines.",
         ),

@@ -15,6 +15,7 @@ from textgen.settings import TEXT_UNKNOWN, check_number
 from textgen.terminal.commands.completion import complete_text
 from textgen.terminal.commands.options import (
     AsJson,
+    Labels,
     Model,
     Output,
     Progress,
@@ -38,6 +39,7 @@ from textgen.terminal.display.surprise import format_legend, format_text
 from textgen.terminal.output import colours_of, columns_of, emit, emit_json, terminal_width
 
 if TYPE_CHECKING:
+    from textgen.data.file_lines import FileLines
     from textgen.evaluation.scored_text import Line, Part
 
 # Number of lines that --sort shows by default.
@@ -97,6 +99,7 @@ def score(
     ] = None,
     output: Output = None,
     on_unknown: Scored = TEXT_UNKNOWN,
+    label: Labels = None,
     format: Format = None,  # noqa: A002
     field: Field = None,
     encoding: Encoding = None,
@@ -129,19 +132,21 @@ def score(
 
     rules = read_rules(format, field, encoding, skip_broken)
 
-    from textgen.workflows.load import load_model
+    from textgen.data.file_lines import FileLines
+    from textgen.workflows.load import load_labelled
     from textgen.workflows.score import Scoring
 
     runs, sources = runs_and_sources(run, texts, model)
-    models = [load_model(name) for name in runs]
-    chunks = text_chunks(sources, rules, models)
+    models = [load_labelled(name, label) for name in runs]
+    places = FileLines()
+    chunks = text_chunks(sources, rules, models, lines=places, quiet=quiet)
     scoring = Scoring(models, on_unknown=on_unknown, dynamic=dynamic)
     if lines:
         found = scoring.read_each_line(chunks) if separate else scoring.read_lines(chunks)
         found = with_progress(found, scoring, sources, progress if sort else "none", quiet=quiet)
         found = refuse_empty(found, sources)
         shown = heapq.nlargest(top or TOP, _written(found), key=_rank) if sort else found
-        _show_lines(scoring.names, shown, as_json=as_json)
+        _show_lines(scoring.names, shown, places, sources, as_json=as_json)
     else:
         parts = with_progress(scoring.read(chunks), scoring, sources, progress, quiet=quiet)
         parts = refuse_empty(parts, sources)
@@ -218,14 +223,27 @@ def _show_text(parts: "Iterator[Part]", show: bool | None) -> None:
         emit(format_legend(columns, colours=colours) + "\n", is_safe=True)
 
 
-def _show_lines(names: Sequence[str], lines: "Iterable[Line]", *, as_json: bool) -> None:
-    """Print lines as they come: number, bits per character of each run, the best run, text."""
+def _show_lines(
+    names: Sequence[str],
+    lines: "Iterable[Line]",
+    places: "FileLines",
+    sources: Sequence[Path],
+    *,
+    as_json: bool,
+) -> None:
+    """Print lines as they come: number, bits per character of each run, the best run, text.
+
+    The name of the file stands before the text, unless a single file was named.
+    """
     heads = [str(number) for number in range(1, len(names) + 1)] if names[1:] else ["bits/char"]
     room = max(6, *map(len, heads))
     columns = columns_of(sys.stdout)
     left = 9 + (room + 2) * len(heads) + 6 * bool(names[1:])
     is_table = columns is None or columns - left >= LEAST_TEXT
     for index, line in enumerate(lines):
+        file, number = places.find(line.number)
+        is_alone = len(sources) < 2 and not (sources and file.startswith(f"{sources[0]}/"))
+        text = one_line(line.text if is_alone else f"{file}: {line.text}")
         if not index and not as_json:
             for head, name in zip(heads, names, strict=True) if names[1:] else ():
                 note = f"{head}: bits per character of {one_line(name)}"
@@ -236,17 +254,17 @@ def _show_lines(names: Sequence[str], lines: "Iterable[Line]", *, as_json: bool)
         bits = line.bits_per_character.tolist()
         best = names[bits.index(min(bits))]
         if as_json:
-            found = {"line": line.number, "text": line.text, "characters": line.characters}
+            found = {"file": file, "line": number, "text": line.text, "characters": line.characters}
             also = {"likeliest": best, "lead": line.lead} if len(names) > 1 else {}
             emit_json("line", found | {"bits_per_character": bits} | also)
             continue
         if not is_table:
-            told = [f"{head}: {number:.3f}" for head, number in zip(heads, bits, strict=True)]
+            told = [f"{head}: {one:.3f}" for head, one in zip(heads, bits, strict=True)]
             told += [f"best: {heads[bits.index(min(bits))]}"] if names[1:] else []
-            rows = [f"line {line.number}", *(f"  {one}" for one in told)]
-            emit(format_notes([*rows, f"  {one_line(line.text)}"], columns) + "\n")
+            rows = [f"line {number}", *(f"  {one}" for one in told)]
+            emit(format_notes([*rows, f"  {text}"], columns) + "\n")
             continue
-        numbers = "  ".join(f"{number:{room}.3f}" for number in bits)
+        numbers = "  ".join(f"{one:{room}.3f}" for one in bits)
         likeliest = f"  {heads[bits.index(min(bits))]:>4}" if names[1:] else ""
-        row = f"{line.number:7}  {numbers}{likeliest}  {one_line(line.text)}"
+        row = f"{number:7}  {numbers}{likeliest}  {text}"
         emit((row if columns is None else cut(row, columns)).rstrip() + "\n")

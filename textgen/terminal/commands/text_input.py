@@ -11,6 +11,7 @@ from textgen.terminal.display.progress_line import ProgressLine, ProgressMode
 from textgen.terminal.output import say
 
 if TYPE_CHECKING:
+    from textgen.data.file_lines import FileLines
     from textgen.data.source_rules import SourceRules
     from textgen.generation.model import Model
     from textgen.workflows.score import Scoring
@@ -24,6 +25,10 @@ def text_chunks(
     sources: Sequence[Path],
     rules: "SourceRules | None" = None,
     models: "Sequence[Model]" = (),
+    *,
+    by_line: bool = False,
+    lines: "FileLines | None" = None,
+    quiet: bool = False,
 ) -> Iterator[str]:
     """Return the pieces of a text for some models.
 
@@ -36,11 +41,15 @@ def text_chunks(
         rules: how to read them; None for the rules by default. Texts are brought into the normal
             form of the models, if that is one for all of them.
         models: the models that read the text.
+        by_line: whether each line of a text without records is a row, where documents are rows.
+        lines: what counts the lines of each file; None if nobody asks for them.
+        quiet: whether to leave out what was not read.
 
     Raises:
         CorpusError: at once if there is no such source; otherwise while it is read.
     """
     from textgen.data.document_text import document_chunks
+    from textgen.data.file_lines import FileLines
     from textgen.data.read_report import ReadReport, check_has_fields
     from textgen.data.shipped import find_corpus
     from textgen.data.source_rules import SourceRules
@@ -62,11 +71,12 @@ def text_chunks(
     def chunks() -> Iterator[str]:
         with read_as("text"):
             if units:
-                yield from document_chunks(paths, rules, units[0], report)
+                found = document_chunks(paths, rules, units[0], report, by_line=by_line)
             else:
-                yield from source_chunks(paths, rules, report)
+                found = source_chunks(paths, rules, report)
+            yield from (lines or FileLines()).count(found)
             check_has_fields(rules, report)
-        if report.passed_over:
+        if not quiet and (report.passed_over or report.broken):
             say(report.summary())
 
     return chunks()

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from textgen.data.formats.decoding import Normalization
 from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
 from textgen.errors import UsageError
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS, Request
 from textgen.settings import check_number
 from textgen.terminal.commands.completion import complete_run, complete_text
-from textgen.terminal.commands.options import AsJson, Progress, Quiet, offers
+from textgen.terminal.commands.options import AsJson, Progress, Quiet, offers, option_name
 from textgen.terminal.commands.source_options import (
     Documents,
     DropRepeats,
@@ -21,7 +22,6 @@ from textgen.terminal.commands.source_options import (
     Format,
     LabelFields,
     LabelOrigin,
-    Normalize,
     Rare,
     SkipBroken,
     Validation,
@@ -69,6 +69,16 @@ def train(
             autocompletion=complete_run,
         ),
     ] = None,
+    from_run: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Begin the new run with the weights of this run's best checkpoint, instead of "
+            "random ones. The network and the known characters are those of the old run.",
+            autocompletion=complete_run,
+        ),
+    ] = None,
     stop_after: Annotated[
         int | None,
         typer.Option(help="Save and stop after this step; --resume continues from there."),
@@ -88,7 +98,14 @@ def train(
     label: LabelFields = None,
     label_from: LabelOrigin = None,
     encoding: Encoding = None,
-    normalize: Normalize = "nfc",
+    normalize: Annotated[
+        Normalization | None,
+        typer.Option(
+            help="Unicode normal form of the text: nfc writes a letter with its accent as one "
+            "character, nfkc also makes plain characters of typographic ones. nfc by default, or "
+            "as in the run of --from.",
+        ),
+    ] = None,
     skip_broken: SkipBroken = False,
     verbose: Annotated[
         bool,
@@ -106,7 +123,12 @@ def train(
     """
     if minutes is not None and steps is not None:
         raise UsageError("give --minutes or --steps, not both")
-    request = Request(minutes=minutes, steps=steps, **asked)
+    if resume is not None and from_run is not None:
+        raise UsageError(
+            "give --from or --resume, not both: --from begins a new run, --resume continues an old "
+            "one"
+        )
+    request = Request(minutes=minutes, steps=steps, has_weights=from_run is not None, **asked)
     check_number("keep", keep, 1, whole=True)
     if stop_after is not None:
         check_number("stop_after", stop_after, 1, whole=True)
@@ -114,7 +136,7 @@ def train(
         format=format,
         field=field,
         encoding=encoding,
-        normalization=normalize,
+        normalization=normalize or "nfc",
         skip_broken=skip_broken,
         labels=tuple(label or ()),
         label_from=label_from,
@@ -135,7 +157,7 @@ def train(
         given += ["corpus"] * bool(corpus) + ["run"] * (run is not None)
         given += rules.changed()
         if given or not keep_corpus:
-            names = ", ".join(given or ["no-keep-corpus"]).replace("_", "-")
+            names = ", ".join(map(option_name, given or ["no-keep-corpus"]))
             raise UsageError(f"{names} cannot be given with --resume: a run keeps its plan")
 
     from textgen.runtime.environment import prepare_jax
@@ -145,6 +167,7 @@ def train(
         from textgen.terminal.display.event_lines import EventLines
         from textgen.terminal.display.progress import TrainingDisplay
         from textgen.terminal.signals import noted_signals
+        from textgen.workflows.begin_from import BeginFrom
         from textgen.workflows.resume import resume_training
         from textgen.workflows.supervise import Supervision
         from textgen.workflows.train import start_training
@@ -167,12 +190,16 @@ def train(
             interruptible=ending.interruptible,
         )
         if resume is None:
+            begin = None
+            if from_run is not None:
+                begin = BeginFrom(name=from_run, normalization=normalize)
             events = start_training(
                 corpus or [],
                 run,
                 request,
                 supervision,
                 rules=rules,
+                begin_from=begin,
                 keep_corpus=keep_corpus,
                 is_verbose=verbose,
                 started=STARTED,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from textgen.data.labels import listed_counts
 from textgen.data.survey import Character, Place
 from textgen.readable import cut, one_line, visible, width
 from textgen.terminal.display.render import (
@@ -65,6 +66,8 @@ def _facts(checked: Checked) -> Iterator[tuple[str, str]]:
     yield "alphabet", f"{format_count(len(found.alphabet), 'character')}: {alphabet}"
     scripts = [f"{script} {share:.0%}" for script, share in found.scripts[:SCRIPTS]]
     yield "scripts", ", ".join(scripts) or "none"
+    for number, field in enumerate(checked.labels):
+        yield "" if number else "labels", f"{field.name}: {listed_counts(field)}"
     lines = (f"{size:,} at {_where(place)}" for size, place in found.longest_lines)
     yield "longest lines", ", ".join(lines)
     repeated = format_count(found.repeated_lines, "line")

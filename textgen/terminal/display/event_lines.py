@@ -6,10 +6,11 @@ from typing import Any
 
 from textgen.evaluation.protocols import bits_per_character
 from textgen.network.parameters import parameter_count
+from textgen.runs.record import RunRecord
 from textgen.terminal.output import ReaderGoneError, emit_json, silence_stdout
 from textgen.training.loop import Report
-from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved, Working
-from textgen.workflows.supervise import metrics_row
+from textgen.workflows.events import Begun, Ended, Event, Note, Planned, Sampled, Saved, Working
+from textgen.workflows.supervise import first_metrics_row, metrics_row
 
 # Shortest time between two lines of progress, in seconds.
 SECONDS_BETWEEN = 1.0
@@ -36,6 +37,8 @@ class EventLines:
                 emit_json("work", {"text": text, "seconds": seconds})
             case Planned():
                 emit_json("plan", _plan(event))
+            case Begun(_, loss):
+                emit_json("evaluation", first_metrics_row(loss))
             case Report(validation_loss=None):
                 if time.monotonic() - self._last_progress >= SECONDS_BETWEEN:
                     self._last_progress = time.monotonic()
@@ -65,6 +68,7 @@ class EventLines:
                 "finished": event.finished,
                 "best_step": event.best_step,
                 "best_bits_per_character": None if loss is None else bits_per_character(loss),
+                **_first_loss(event.record),
             },
         )
 
@@ -82,4 +86,13 @@ def _plan(event: Planned) -> dict[str, Any]:
         "step": event.first_step,
         "seconds": event.seconds,
         "reasons": list(event.reasons),
+        "ancestry": [one.to_json() for one in record.ancestry],
+        "new_characters": record.new_characters,
     }
+
+
+def _first_loss(record: RunRecord) -> dict[str, float]:
+    """Return the loss of the weights with which a run began, if they were those of another run."""
+    if not record.ancestry:
+        return {}
+    return {"first_bits_per_character": bits_per_character(record.ancestry[-1].first_loss)}

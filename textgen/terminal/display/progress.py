@@ -12,6 +12,7 @@ from textgen.evaluation.protocols import bits_per_character
 from textgen.network.parameters import parameter_count
 from textgen.planning.schedule import FEW_STEPS
 from textgen.readable import one_line
+from textgen.runs.record import RunRecord
 from textgen.terminal.display.live import LiveView
 from textgen.terminal.display.progress_line import ProgressLine, ProgressMode, progress_form
 from textgen.terminal.display.render import (
@@ -21,10 +22,10 @@ from textgen.terminal.display.render import (
     format_duration,
     format_labelled,
 )
-from textgen.terminal.display.run_tables import format_network
+from textgen.terminal.display.run_tables import format_network, list_characters
 from textgen.terminal.output import columns_of, say
 from textgen.training.loop import Report
-from textgen.workflows.events import Ended, Event, Note, Planned, Sampled, Saved, Working
+from textgen.workflows.events import Begun, Ended, Event, Note, Planned, Sampled, Saved, Working
 
 # Width of the bar in columns, and the least width at which it is shown.
 BAR_COLUMNS, LEAST_BAR = 24, 4
@@ -40,11 +41,12 @@ def format_plan(event: Planned, columns: int | None = None) -> str:
     """
     record, plan = event.record, event.record.plan
     corpus, model = record.corpus, record.config.settings
-    epochs = plan.steps * plan.characters_per_step / corpus.training_ids
+    epochs = plan.steps * plan.new_characters_per_step / corpus.training_ids
     alphabet = format_count(len(record.config.vocabulary.alphabet), "character")
     documents = f", {format_count(corpus.documents, 'document')}" if corpus.documents else ""
     pairs = [
         ("run", one_line(str(event.run.path))),
+        *origin_rows(record),
         ("text", f"{corpus.characters:,} characters{documents}, alphabet of {alphabet}"),
         (
             "split",
@@ -77,9 +79,18 @@ def format_plan(event: Planned, columns: int | None = None) -> str:
     return format_labelled(pairs, columns)
 
 
+def origin_rows(record: RunRecord) -> list[tuple[str, str]]:
+    """Describe the run from whose weights a run begins, and what was new to it; none if none."""
+    rows = [("from", one_line(f"{one.name}, step {one.step:,}")) for one in record.ancestry[-1:]]
+    if new := record.new_characters:
+        size = format_count(len(new), "character")
+        rows.append(("", one_line(f"new: {size}: {list_characters(new)}")))
+    return rows
+
+
 def format_work(work: Working) -> str:
-    """Describe a piece of work, and about how long it takes if that is known."""
-    about = "" if work.seconds is None else f" (about {format_duration(work.seconds)})"
+    """Describe a piece of work, and about how long it still takes if that is known."""
+    about = "" if work.seconds is None else f" (about {format_duration(work.seconds)} left)"
     return f"{work.text}{about}"
 
 
@@ -100,6 +111,11 @@ def format_end(event: Ended) -> str:
     if event.best_loss is not None:
         bits = bits_per_character(event.best_loss)
         best = f"; lowest validation loss {bits:.3f} bits/char, at step {event.best_step}"
+        for one in event.record.ancestry[-1:]:
+            first = bits_per_character(one.first_loss)
+            best += f"; that of {one_line(one.name)} was {first:.3f}"
+            if event.best_step == 0 and event.step:
+                best += ", so no step was a gain, and its weights stay the best"
     if event.finished:
         left = event.record.plan.last_step - event.step
         early, advice = "", ""
@@ -159,6 +175,10 @@ class TrainingDisplay:
                 self._print(format_plan(event, columns_of(sys.stderr)))
                 self._planned = event
                 self._live.start()
+            case Begun(name, loss):
+                self._validation = loss
+                bits = bits_per_character(loss)
+                self._print(f"step 0  validation {bits:.3f} bits/char: {one_line(name)} as it is")
             case Report():
                 self._show_report(event)
             case Sampled(text):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from textgen.readable import one_line
 from textgen.terminal.display.colours import Tile, paint
 from textgen.terminal.display.render import format_notes
-from textgen.terminal.display.surprise import colour_of, format_legend, rows_of
+from textgen.terminal.display.surprise import colour_of, format_legend, text_rows
 from textgen.workflows.restore import Restored
 
 # Bits that stand for a character that was known.
@@ -25,7 +25,7 @@ def format_restored(parts: Sequence[Restored | str], columns: int | None, *, col
     marked = [*_marked(parts)]
     text, bits = "".join(one for one, _ in marked), [surprise for _, surprise in marked]
     lines = []
-    for row in rows_of(text, bits, columns):
+    for row in text_rows(text, bits, columns):
         tiles = (Tile(sign, _code(surprise, colours)) for sign, surprise in row)
         lines.append(paint(tiles, colours=bool(colours)).removesuffix("\u21b5"))
     shown = "\n".join(lines)

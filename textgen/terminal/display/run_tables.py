@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from textgen.data.labels import LabelField, listed_counts
 from textgen.network.cells import CELLS
 from textgen.readable import cut, one_line, visible
 from textgen.terminal.display.render import (
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # Number of characters of the alphabet that are listed.
 ALPHABET_SHOWN = 100
+# Number of values of a label that are listed.
+LABELS_SHOWN = 30
 
 
 def format_summary(summary: dict[str, Any], columns: int | None = None) -> str:
@@ -34,7 +37,9 @@ def format_summary(summary: dict[str, Any], columns: int | None = None) -> str:
     rows = [
         ("run", summary["path"]),
         ("created", summary["created"]),
+        *_ancestry_rows(summary),
         *_corpus_rows(summary["corpus"]),
+        *_label_rows(summary["labels"]),
         *_network_rows(summary),
         *_plan_rows(summary),
         ("saved", _checkpoints(summary["checkpoints"])),
@@ -70,13 +75,35 @@ def _corpus_rows(corpus: dict[str, Any]) -> Iterator[tuple[str, str]]:
         read = format_count(corpus["files"], "file")
         yield "", f"{read} read, {len(corpus['passed_over']):,} passed over (--json lists them)"
     yield "", f"SHA-256 {corpus['sha256']}"
+    size = format_count(corpus["distinct_characters"], "character")
+    yield "", f"alphabet of {size}: {list_characters(corpus['alphabet'])}"
+
+
+def list_characters(alphabet: str) -> str:
+    """List the first characters of an alphabet."""
     # White space is named, since it would be lost at the end of a line.
     names = {"\n": "\\n", "\t": "\\t", " ": "space"}
-    alphabet = corpus["alphabet"]
     shown = [names.get(character, character) for character in alphabet[:ALPHABET_SHOWN]]
     more = " ..." if len(alphabet) > ALPHABET_SHOWN else ""
-    size = format_count(corpus["distinct_characters"], "character")
-    yield "", f"alphabet of {size}: {' '.join(shown)}{more}"
+    return " ".join(shown) + more
+
+
+def _label_rows(labels: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    for number, field in enumerate(map(LabelField.from_json, labels)):
+        counts = listed_counts(field, LABELS_SHOWN)
+        yield "" if number else "labels", f"{field.name}: {counts}"
+
+
+def _ancestry_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for number, one in enumerate(reversed(summary["ancestry"])):
+        label, when = "and that", ""
+        if not number:
+            bits = f"{one['first_bits_per_character']:.3f} bits per character"
+            label, when = "from", f", validation loss {bits} before training"
+        yield label, f"{one['name']}, step {one['step']:,}{when}"
+        yield "", f"SHA-256 {one['sha256']}, trained on {', '.join(one['origin'])}"
+    if new := summary["new_characters"]:
+        yield "", f"new: {format_count(len(new), 'character')}: {list_characters(new)}"
 
 
 def _network_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -191,7 +218,10 @@ def format_speeds(speeds: "Sequence[Speeds]", columns: int | None = None) -> str
 def _remarks(summary: dict[str, Any]) -> str:
     """Return what there is to say of a run besides its numbers."""
     remarks = {"finished": summary["finished"], "for a measurement": summary["measurement"]}
-    return ", ".join(remark for remark, is_so in remarks.items() if is_so)
+    told = [remark for remark, is_so in remarks.items() if is_so]
+    return ", ".join(
+        [*told, *(f"from {one_line(one['name'])}" for one in summary["ancestry"][-1:])]
+    )
 
 
 def format_summaries(summaries: Sequence[dict[str, Any]], columns: int | None = None) -> str:

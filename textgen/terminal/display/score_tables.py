@@ -9,6 +9,9 @@ from textgen.terminal.display.render import format_count, format_notes, format_t
 from textgen.terminal.output import say
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from textgen.evaluation.scored_text import Line
 
 
@@ -52,16 +55,21 @@ def format_posteriors(report: dict[str, Any], columns: int | None = None) -> str
         report: report of `Scoring.report`, in which each run has a label too.
         columns: width of the terminal in columns; None if there is no limit.
     """
-    rows = [("label", "posterior", "bits/char", "run")]
+    # The labels may be values of a label of one run.
+    named = 3 if len({run["run"] for run in report["runs"]}) == 1 else 4
+    rows = [("label", "posterior", "bits/char", "run")[:named]]
     rows += [
         (
             one_line(run["label"]),
             percent(run["posterior"]),
             f"{run['bits_per_character']:.4f}",
             one_line(run["run"]),
-        )
-        for run in sorted(report["runs"], key=lambda run: run["bits"])
+        )[:named]
+        for run in sorted(report["runs"], key=lambda run: (-run["posterior"], run["bits"]))
     ]
+    if report.get("prior") == "documents":
+        note = f"{one_line(report['label'])} is most probable; priors: shares of the training text"
+        return f"{format_table(rows, columns)}\n{format_notes([note], columns)}"
     first, second = sorted(run["bits"] for run in report["runs"])[:2]
     lead = f"{one_line(report['label'])} fits best, {second - first:,.1f} bits ahead of the next"
     verdict = lead if second > first else "the best two labels are equally probable"
@@ -69,13 +77,20 @@ def format_posteriors(report: dict[str, Any], columns: int | None = None) -> str
     return f"{format_table(rows, columns)}\n{format_notes([note], columns)}"
 
 
-def judge(line: "Line", labels: Sequence[str]) -> dict[str, Any]:
-    """Return the most probable label of a line, and how probable each is, as JSON can hold it."""
+def judge(
+    line: "Line", labels: Sequence[str], priors: "NDArray[np.float64] | None" = None
+) -> dict[str, Any]:
+    """Return the most probable label of a line, and how probable each is, as JSON can hold it.
+
+    Args:
+        line: the line.
+        labels: the labels.
+        priors: prior probability of each label; None for the same for all.
+    """
     from textgen.evaluation.scoring import posteriors
 
-    shares = posteriors(line.nats).tolist()
+    shares = posteriors(line.nats, priors).tolist()
     return {
-        "line": line.number,
         "text": line.text,
         "characters": line.characters,
         "label": labels[shares.index(max(shares))],

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from textgen.readable import SURPRISE_STEPS, breakable, visible, width
 from textgen.terminal.display.colours import Tile, paint
 from textgen.terminal.display.heat_map import flow
 from textgen.terminal.display.render import format_notes
+
+T = TypeVar("T")
 
 # The colour of each step of surprise, by the number of colours of the terminal. All are of one hue,
 # from none over pale ones to a strong red, on dark and on light backgrounds: none is so light that
@@ -22,7 +25,7 @@ LEGEND = "below each character: its surprise in bits (. is less than 1, + is 10 
 def format_text(text: str, bits: Sequence[float], columns: int | None, *, colours: int) -> str:
     """Write a text with its surprise, without a legend; see `format_surprise`."""
     lines = _marked if not colours else _coloured
-    return "\n".join(line for row in rows_of(text, bits, columns) for line in lines(row, colours))
+    return "\n".join(line for row in text_rows(text, bits, columns) for line in lines(row, colours))
 
 
 def format_legend(columns: int | None, *, colours: int) -> str:
@@ -73,28 +76,31 @@ def mark(surprise: float) -> str:
     return "." if surprise < 1 else "+" if surprise >= 10 else str(int(surprise))
 
 
-Row = list[tuple[str, float]]
+def text_rows(text: str, values: Sequence[T], columns: int | None) -> Iterator[list[tuple[str, T]]]:
+    """Yield the lines of a text to show: what is shown of each character, and its value.
 
-
-def rows_of(text: str, bits: Sequence[float], columns: int | None) -> Iterator[Row]:
-    """Yield the lines to show: what is shown of each character, and its surprise."""
-    row, taken, begin = Row(), 0, 0
+    Args:
+        text: any text.
+        values: a value for each character.
+        columns: width of the terminal in columns; None if there is no limit.
+    """
+    row, taken, begin = list[tuple[str, T]](), 0, 0
     for piece in breakable(text):
         shown = [*map(_shown, piece)]
         size = sum(map(width, shown))
         if columns is not None and row and taken + size > columns:
             yield row
-            row, taken = Row(), 0
-        for sign, surprise in zip(shown, bits[begin : begin + len(piece)], strict=True):
+            row, taken = [], 0
+        for sign, value in zip(shown, values[begin : begin + len(piece)], strict=True):
             if columns is not None and row and taken + width(sign) > columns:
                 yield row
-                row, taken = Row(), 0
-            row.append((sign, surprise))
+                row, taken = [], 0
+            row.append((sign, value))
             taken += width(sign)
         begin += len(piece)
         if piece.endswith("\n"):
             yield row
-            row, taken = Row(), 0
+            row, taken = [], 0
     if row:
         yield row
 
@@ -103,11 +109,11 @@ def _shown(character: str) -> str:
     return {"\t": "\u2409", "\n": "\u21b5"}.get(character) or visible(character)
 
 
-def _coloured(row: Row, colours: int) -> Iterator[str]:
+def _coloured(row: Sequence[tuple[str, float]], colours: int) -> Iterator[str]:
     # The end of the line has no colour: a terminal would fill the rest of the line with it.
     yield paint(Tile(sign, colour_of(surprise, colours)) for sign, surprise in row)
 
 
-def _marked(row: Row, _: int) -> Iterator[str]:
+def _marked(row: Sequence[tuple[str, float]], _: int) -> Iterator[str]:
     yield "".join(sign for sign, _ in row)
     yield "".join(mark(surprise).ljust(size) for sign, surprise in row if (size := width(sign)))

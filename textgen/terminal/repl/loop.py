@@ -7,15 +7,18 @@ from collections.abc import Generator as Replies
 from contextlib import closing, contextmanager, nullcontext, suppress
 
 from textgen.errors import TextgenError
+from textgen.generation.trace import Trace
 from textgen.session.commands import Session
 from textgen.session.conversation import Scored
 from textgen.session.kept_sessions import KeptSessions
 from textgen.session.messages import Message, Reply, Typed
 from textgen.terminal.display.surprise import format_surprise
+from textgen.terminal.display.trace import format_trace, format_traced
 from textgen.terminal.output import (
     Writer,
     colours_of,
     say,
+    takes_colours,
     terminal_height,
     terminal_width,
 )
@@ -24,6 +27,8 @@ from textgen.terminal.repl.input_blocks import ReadLine, read_entries
 
 # Smallest width in columns of a text that is shown with its surprise.
 MIN_COLUMNS = 8
+# Most stretches of a trace that are listed.
+LISTED = 10
 
 
 class Repl:
@@ -93,8 +98,10 @@ class Repl:
                     is_open = self._end_line(is_open)
                     if isinstance(part, Message):
                         say(part.text)
-                    else:
+                    elif isinstance(part, Scored):
                         _show_surprise(part, self._session.columns)
+                    else:
+                        _show_trace(part, self._session.columns)
                 if interrupted():
                     break
         self._end_line(is_open)
@@ -129,6 +136,15 @@ def _show_surprise(scored: Scored, columns: int) -> None:
     shown = format_surprise(scored.text, scored.bits.tolist(), room, colours=colours)
     with suppress(OSError):
         print(shown, file=sys.stderr, flush=True)
+
+
+def _show_trace(trace: Trace, columns: int) -> None:
+    colours = takes_colours(sys.stderr)
+    room = max(columns, MIN_COLUMNS) if sys.stderr.isatty() else None
+    shown = format_traced(trace, room, colours=colours)
+    listed = format_trace(trace, room, top=LISTED, colours=colours)
+    with suppress(OSError):
+        print(f"{shown}\n{listed}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -38,6 +38,7 @@ class Beginning:
         given: names of the settings that the user has given. They hold in a continued session too.
         continues: whether to continue the session that was saved last.
         learns: whether the network learns from the session.
+        is_mid_text: whether the first text is read as the middle of a text.
         keeps: whether to save the session and the typed lines; None to save them on a terminal.
         quiet: whether to leave out what the user has not asked for.
     """
@@ -50,6 +51,7 @@ class Beginning:
     given: Collection[str]
     continues: bool
     learns: bool
+    is_mid_text: bool
     keeps: bool | None
     quiet: bool
 
@@ -58,7 +60,8 @@ def start_repl(model: Model, beginning: Beginning) -> None:
     """Run a session with a model until /bye or the end of the input.
 
     Raises:
-        UsageError: if there is no session to continue, or if the model cannot continue it.
+        UsageError: if there is no session to continue, or if the model cannot continue it; at the
+            end, if a line that did not come from a terminal could not be carried out.
     """
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     keeps = on_terminal or beginning.continues if beginning.keeps is None else beginning.keeps
@@ -69,6 +72,7 @@ def start_repl(model: Model, beginning: Beginning) -> None:
         seed=secrets.randbelow(2**31) if beginning.seed is None else beginning.seed,
         length=beginning.length,
         on_unknown=beginning.on_unknown,
+        begins=not beginning.is_mid_text,
     )
     session = Session(
         conversation,
@@ -104,6 +108,9 @@ def start_repl(model: Model, beginning: Beginning) -> None:
     if keeps and not beginning.quiet and sessions.has_kept:
         reference = conversation.model.run.reference
         say(f"the session is saved; textgen repl {reference} --continue goes on with it")
+    if session.failed and not on_terminal:
+        lines = "a line was" if session.failed == 1 else f"{session.failed:,} lines were"
+        raise UsageError(f"{lines} not carried out; the messages above tell why")
 
 
 def _keep(conversation: Conversation, learnt: Learnt, name: str) -> Run:
@@ -122,7 +129,7 @@ def _continue_last(
         except DamagedError as error:
             say(f"{error}; the session before it is taken")
             continue
-        repl.show(restore(session, _with_given(saved, beginning), "continued"))
+        repl.show(restore(session, _with_given(saved, beginning, model), "continued"))
         if len(session.conversation.tree.turns) > 1:  # it was not stopped
             sessions.go_on_with(session.conversation, path, version)
         return
@@ -132,7 +139,7 @@ def _continue_last(
     )
 
 
-def _with_given(saved: SavedSession, beginning: Beginning) -> SavedSession:
+def _with_given(saved: SavedSession, beginning: Beginning, model: Model) -> SavedSession:
     """Return a saved session with the settings that the user has given for now."""
     given, settings = beginning.given, beginning.settings
     changed = {name: value for name, value in settings.to_json().items() if name in given}
@@ -145,4 +152,4 @@ def _with_given(saved: SavedSession, beginning: Beginning) -> SavedSession:
         rule = beginning.on_unknown
         turns = tuple(replace(turn, on_unknown=rule) for turn in saved.turns)
         saved = replace(saved, on_unknown=rule, turns=turns)
-    return saved
+    return replace(saved, labels=model.labels) if model.labels else saved

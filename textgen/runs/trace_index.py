@@ -1,0 +1,103 @@
+"""The file of a run with the index of its training text, which is made when it is first needed."""
+
+import hashlib
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.data.sorted_entries import STEPS, Ids, sort_entries, step_for
+from textgen.data.text_index import TextIndex
+from textgen.errors import DamagedError, StorageError, reading_errors
+from textgen.runs.files import decode_json, encode_json, replace_file
+
+NAME = "trace.index"
+VERSION = 1
+# Space for the header, in bytes. It is JSON with its own checksum, filled up with spaces.
+HEADER_BYTES = 1024
+
+
+def open_index(
+    folder: Path, ids: Ids, text_sha256: str, least: int
+) -> Generator[float, None, tuple[TextIndex, str]]:
+    """Read the index of a training text, or make it and keep it.
+
+    An index that is damaged, or that belongs to another text, is made again.
+
+    Args:
+        folder: the folder of the run.
+        ids: the text.
+        text_sha256: what tells this text from any other.
+        least: number of ids of the shortest stretches that it is to find.
+
+    Yields:
+        The share of the work that is done, in [0, 1], if an index has to be made.
+
+    Returns:
+        The index, and why it could not be kept; empty if it is on the disk.
+    """
+    path, header = folder / NAME, {"version": VERSION, "text": text_sha256, "ids": len(ids)}
+    try:
+        step, entries = _read(path, header)
+        if 2 * step - 1 <= least:
+            return TextIndex(ids, step, entries), ""
+    except DamagedError:
+        pass
+    step = step_for(least)
+    entries = yield from sort_entries(ids, step)
+    problem = ""
+    try:
+        _write(path, header | {"step": step}, entries)
+    except StorageError as error:
+        problem = str(error)
+    return TextIndex(ids, step, entries), problem
+
+
+def check_index(folder: Path) -> None:
+    """Check the file of an index, if there is one.
+
+    Raises:
+        DamagedError: if it is damaged.
+    """
+    path = folder / NAME
+    if path.exists():
+        _read(path, {})
+
+
+def _read(path: Path, expected: dict[str, Any]) -> tuple[int, NDArray[np.uint32]]:
+    """Return the step and the entries of an index.
+
+    Args:
+        path: the file.
+        expected: what its header must say.
+
+    Raises:
+        DamagedError: if it is missing or damaged, or says something else.
+    """
+    with reading_errors(path):
+        if not path.is_file() or path.is_symlink():
+            raise DamagedError(path, "it is no file")
+        with path.open("rb") as file:
+            header = decode_json(path, file.read(HEADER_BYTES).rstrip(b" "))
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        step, count = header.get("step"), (path.stat().st_size - HEADER_BYTES) // 4
+        if any(header.get(name) != value for name, value in expected.items()):
+            raise DamagedError(path, "it belongs to another text")
+        if digest != header.get("entries"):
+            raise DamagedError(path, "its SHA-256 differs from the recorded one")
+        if step not in STEPS or not count or -(-header.get("ids", 0) // step) != count:
+            raise DamagedError(path, "its header does not fit")
+        return step, np.memmap(path, "<u4", "r", HEADER_BYTES, (count,))
+
+
+def _write(path: Path, header: dict[str, Any], entries: NDArray[np.uint32]) -> None:
+    """Write an index.
+
+    Raises:
+        StorageError: if it cannot be written.
+    """
+    data = entries.astype("<u4", copy=False).data.cast("B")
+    sealed = encode_json(header | {"entries": hashlib.sha256(data).hexdigest()})
+    replace_file(path, sealed.ljust(HEADER_BYTES), data)
