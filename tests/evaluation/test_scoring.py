@@ -40,3 +40,10 @@ def test_pieces_with_the_state_carried_equal_the_whole() -> None:
 def test_what_is_read_before_the_first_character_decides_how_surprising_it_is() -> None:
     first, second = (NumpyScorer(*random_network(), start).read(TOKENS) for start in (3, 4))
     assert first[0] != second[0]
+
+
+def test_a_text_that_tells_nothing_leaves_the_priors_and_one_that_tells_multiplies_them() -> None:
+    priors = np.array([0.2, 0.8])
+    np.testing.assert_allclose(posteriors(np.array([[7.0, 7.0]]), priors), [priors])
+    # The first model is four times as likely to write it: 0.2 * 4 = 0.8.
+    np.testing.assert_allclose(posteriors(np.array([1.0, 1 + np.log(4)]), priors), [0.5, 0.5])
