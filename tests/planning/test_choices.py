@@ -177,7 +177,7 @@ def test_minutes_are_written_in_words() -> None:
 
 
 def test_a_large_alphabet_has_a_projection_of_low_rank() -> None:
-    small, large = (Request().model_settings(size, 256, 0.0) for size in (1000, 6000))
+    small, large = (Request().model_settings(size, 256, 0.0) for size in (2000, 6000))
     assert (small.projected, small.projection_rank) == ("all", 0)
     assert choose_projection(Request(), small) == Choice(0)
     assert (large.projected, large.projection_rank) == ("last", 64)
