@@ -14,7 +14,7 @@ from textgen.terminal.commands.completion import (
     complete_labelled_run_or_text,
 )
 from textgen.terminal.commands.options import AsJson, Progress, Quiet, Scored
-from textgen.terminal.commands.run_names import runs_and_sources
+from textgen.terminal.commands.run_names import path_of, runs_and_sources
 from textgen.terminal.commands.source_options import (
     Encoding,
     Field,
@@ -190,7 +190,7 @@ def _labels_and_sources(
     are_runs = [not model and _is_pair(one) and not Path(one).exists() for one in arguments]
     pairs = [one for one, is_run in zip(arguments, are_runs, strict=True) if is_run]
     pairs += [one if _is_pair(one) else f"{one}={one}" for one in model]
-    sources = [Path(one) for one, is_run in zip(arguments, are_runs, strict=True) if not is_run]
+    sources = [path_of(one) for one, is_run in zip(arguments, are_runs, strict=True) if not is_run]
     labels = dict(pair.split("=", 1) for pair in pairs)
     if len(pairs) < 2:
         raise UsageError(

@@ -13,6 +13,7 @@ from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS
 from textgen.readable import escape_note, unescape
 from textgen.settings import OnUnknown, SamplingSettings, SettingOption, setting_options
 from textgen.terminal.commands.completion import complete_label, complete_run, complete_run_or_text
+from textgen.terminal.commands.run_names import path_of
 from textgen.terminal.display.progress_line import ProgressMode
 from textgen.terminal.output import silence_warnings
 
@@ -112,7 +113,11 @@ RunBeforeTexts = Annotated[
 Output = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", help="Draw a picture into this .png or .svg file.", metavar="FILE"
+        "--output",
+        "-o",
+        help="Draw a picture into this .png or .svg file.",
+        metavar="FILE",
+        parser=path_of,
     ),
 ]
 Scored = Annotated[
@@ -159,8 +164,13 @@ def offers(
 
 
 def _parameter(setting: SettingOption, *, has_default: bool) -> inspect.Parameter:
-    option = typer.Option(f"--{setting.option}", help=setting.help_text, metavar=setting.metavar)
     kind = TYPED_AS.get(setting.name, setting.annotation)
+    option = typer.Option(
+        f"--{setting.option}",
+        help=setting.help_text,
+        metavar=setting.metavar,
+        parser=path_of if kind is Path else None,
+    )
     annotation = Annotated[kind | None, option]  # type: ignore[valid-type]
     default = setting.default if has_default and setting.default != () else None
     if kind is str and default is not None:

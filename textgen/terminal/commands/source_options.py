@@ -1,6 +1,5 @@
 """The options that say how texts are read, for all commands that read them."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +8,7 @@ from textgen.data.formats.decoding import Normalization
 from textgen.data.formats.kinds import Kind
 from textgen.data.source_rules import LabelFrom, SourceRules
 from textgen.data.text_rules import DocumentUnit
+from textgen.terminal.commands.run_names import path_of
 
 Format = Annotated[
     Kind | None,
@@ -111,7 +111,7 @@ def share_or_file(given: str) -> float | str:
     Raises:
         SettingError: if it is a number out of range.
     """
-    if Path(given).exists():
+    if path_of(given).exists():
         return given
     try:
         return float(given)

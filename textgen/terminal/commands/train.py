@@ -14,6 +14,7 @@ from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS, Request
 from textgen.settings import check_number
 from textgen.terminal.commands.completion import complete_run, complete_text
 from textgen.terminal.commands.options import AsJson, Progress, Quiet, offers, option_name
+from textgen.terminal.commands.run_names import path_of, refuse_empty_names
 from textgen.terminal.commands.source_options import (
     Documents,
     DropRepeats,
@@ -45,6 +46,7 @@ def train(
             metavar="SOURCE",
             help="Files, folders, archives or names of shipped texts; - is standard input. The "
             "fables by default.",
+            parser=path_of,
             autocompletion=complete_text,
         ),
     ] = None,
@@ -123,6 +125,7 @@ def train(
     """
     if minutes is not None and steps is not None:
         raise UsageError("give --minutes or --steps, not both")
+    refuse_empty_names([resume, from_run])
     if resume is not None and from_run is not None:
         raise UsageError(
             "give --from or --resume, not both: --from begins a new run, --resume continues an old "
