@@ -207,12 +207,17 @@ def repeats_match(tune: Tune) -> bool:
     return re.fullmatch(r"(:\|)?(\|::\|)*", ends_and_begins) is not None
 
 
+def bar_lengths(tune: Tune) -> list[Fraction]:
+    """Return the length of each bar, as a share of a whole note."""
+    return [sum((note.length for note in bar), Fraction(0)) for bar in tune.bars]
+
+
 def bars_add_up(tune: Tune, meter: Fraction) -> bool:
     """Tell whether each bar is as long as the meter says.
 
     A pickup may be shorter, if the last bar is shorter by as much as the pickup is long.
     """
-    lengths = [sum((note.length for note in bar), Fraction(0)) for bar in tune.bars]
+    lengths = bar_lengths(tune)
     first, *inner, last = lengths if len(lengths) > 1 else [meter, *lengths]
     ends_fit = first == last == meter or (first < meter and first + last == meter)
     return ends_fit and all(length == meter for length in inner)
