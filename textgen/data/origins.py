@@ -39,6 +39,12 @@ class Place(NamedTuple):
     number: int
     is_record: bool
 
+    def __str__(self) -> str:
+        """Return it as `poems.txt:12`, or with the number of a record."""
+        return (
+            f"{self.file}, record {self.number}" if self.is_record else f"{self.file}:{self.number}"
+        )
+
 
 @dataclass(frozen=True)
 class Origins:

@@ -85,7 +85,7 @@ def format_place(stretch: "Stretch") -> str:
     """Write where a stretch stands: `fables.txt:12-14`, or the number of a record."""
     first, last = stretch.first, stretch.last
     name = one_line(_short(first.file))
-    shown = f"{name}, record {first.number}" if first.is_record else f"{name}:{first.number}"
+    shown = str(first._replace(file=name))
     if last.file != first.file:
         shown += f" to {one_line(_short(last.file))}:{last.number}"
     elif last.number != first.number:
