@@ -51,6 +51,8 @@ def some_runs_and_texts(own_folder: Path) -> None:
         (["fox"], ["poems", "fox"], ["poems", "fox"], ["fox"]),
         (["names"], [], [None], ["names"]),
         (["fables"], [], ["fables"], []),
+        (["poems", "a.txt"], [], ["poems"], ["a.txt"]),
+        (["poems", "-"], [], ["poems"], ["-"]),
     ],
 )
 def test_the_first_argument_is_a_run_if_it_names_one_and_no_text(

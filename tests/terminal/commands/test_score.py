@@ -164,7 +164,7 @@ def test_a_probability_is_never_rounded_to_certainty() -> None:
         (["score", "nowhere.txt"], 3, "there is no such file"),
         (["score", "empty"], 3, "text 'empty': the folder holds no files"),
         (["score", "fax", "text.txt"], 4, "no run named 'fax' in 'checkpoints'; known"),
-        (["score", "both", "text.txt"], 2, "'both' is a run and a text; name the run with --model"),
+        (["score", "both"], 2, "'both' is a run and a text; name the run with --model"),
         (["score", "fox", "nowhere"], 3, "text 'nowhere': there is no such file or folder, nor a"),
         (["score", "/dev/null"], 3, "neither a file nor a folder"),
         (["score", "text.txt", "--fail-above", "-1"], 2, "fail-above must be a number of at least"),

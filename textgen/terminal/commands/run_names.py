@@ -74,7 +74,8 @@ def runs_and_sources(
     """Tell the run from the texts in the arguments of a command that reads texts with a run.
 
     With `--model`, all arguments are texts. Otherwise the first argument is the run if it names
-    one. A run takes precedence over a shipped text of its name.
+    one. A run takes precedence over a shipped text of its name, and where texts follow it also over
+    a file or folder: a run often has the name of the folder that it was trained on.
 
     Args:
         run: the first argument of the command, which may be a text.
@@ -85,7 +86,7 @@ def runs_and_sources(
         The names of the runs, [None] for the newest, and the texts; `-` is standard input.
 
     Raises:
-        UsageError: if the first argument names a run, and a file or folder besides; or if the
+        UsageError: if the only argument names a run, and a file or folder besides; or if the
             second one names a run, and no text.
         RunNotFoundError: if it names neither a run nor a text, and looks like the name of a run.
         CorpusError: if it names neither, and looks like the path of a text.
@@ -108,7 +109,7 @@ def runs_and_sources(
         if first.suffix or first.name != given[0]:
             raise CorpusError(first, "there is no such file, folder or run", "text") from error
         raise
-    if is_text:
+    if is_text and not given[1:]:
         quoted = shlex.quote(given[0])
         raise UsageError(
             f"{given[0]!r} is a run and a text; name the run with --model, as in: "
