@@ -163,7 +163,9 @@ def train(
     if kind == "symbol":
         told = np.random.default_rng(0).random(len(documents)) >= LEFT_OUT
         pairs = zip(documents, told, strict=True)
-        documents = [(one, symbol_of(task, one) * is_told + text) for (one, text), is_told in pairs]
+        documents = [
+            (one, symbol_of(task, one) * bool(is_told) + text) for (one, text), is_told in pairs
+        ]
         held = [(one, symbol_of(task, one) + text) for one, text in held]
     write_records(folder / "train.csv", documents)
     write_records(folder / "held.csv", held)
