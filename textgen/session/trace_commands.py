@@ -2,25 +2,34 @@
 
 from collections.abc import Generator as Replies
 
-from textgen.errors import UsageError
-from textgen.generation.trace import LEAST, open_tracer
+from textgen.generation.trace import LEAST, LEAST_OF_ALL, MOST_OF_ALL, open_tracer
+from textgen.session.arguments import whole_number
 from textgen.session.command import Command, SessionState
 from textgen.session.messages import Message, Reply
 
+ALL = "all"
+ALLOWED = range(LEAST_OF_ALL, MOST_OF_ALL + 1)
 MAKING = "making the index of the training text, once; Ctrl-C stops it"
 
 
 def trace(state: SessionState, rest: str) -> Replies[Reply, None, None]:
-    """Show which stretches of the last turn, or of all text, stand in the training text."""
+    """Show which stretches of the last turn, or of all text, stand in the training text.
+
+    Raises:
+        SettingError: if the argument is none of the word `all` and a number of characters.
+    """
+    first, _, after = rest.strip().partition(" ")
+    is_all = first == ALL
+    least = whole_number("/trace", after if is_all else rest, ALLOWED, LEAST)
     turns = state.conversation.tree.current.path()
-    if rest.strip() not in ("", "all"):
-        raise UsageError("/trace takes no argument or the word all")
     if not turns:
         yield Message("there is no text yet")
         return
-    chosen = turns if rest.strip() else turns[-1:]
-    text = "".join(turn.text + "\n" * (turn.finish == "end") for turn in chosen)
-    opening, is_told = open_tracer(state.conversation.model.run, LEAST), False
+    chosen = turns if is_all else turns[-1:]
+    # A text ends before the turn after it begins.
+    texts = (turn.text + "\n" * (turn.finish == "end") for turn in chosen[:-1])
+    text = "".join(texts) + chosen[-1].text
+    opening, is_told = open_tracer(state.conversation.model.run, least), False
     while True:
         try:
             share = next(opening)
@@ -30,7 +39,7 @@ def trace(state: SessionState, rest: str) -> Replies[Reply, None, None]:
         is_short = share == 1  # a small text needs no message
         yield "" if is_told or is_short else Message(MAKING)
         is_told = True
-    found = tracer.trace(text, LEAST)
+    found = tracer.trace(text, least)
     if found.problem:
         yield Message(f"the index is not kept for the next time: {found.problem}")
     yield found
@@ -39,11 +48,11 @@ def trace(state: SessionState, rest: str) -> Replies[Reply, None, None]:
 TRACE_COMMANDS = (
     Command(
         "/trace",
-        "[all]",
+        "[all] [N]",
         "show what of the last turn, or of all text, is copied",
         trace,
-        lambda state: ["all"],
-        details=f"It finds the stretches of at least {LEAST} characters that stand in the training "
+        lambda state: [ALL],
+        details=f"It finds the stretches of at least {LEAST} characters, or N, that stand in the training "
         "text, and tells the file and line of each. The first time it makes an index of the "
         "training text, which is kept with the run. textgen trace does the same for any text.",
     ),
