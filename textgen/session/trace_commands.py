@@ -52,8 +52,9 @@ TRACE_COMMANDS = (
         "show what of the last turn, or of all text, is copied",
         trace,
         lambda state: [ALL],
-        details=f"It finds the stretches of at least {LEAST} characters, or N, that stand in the training "
-        "text, and tells the file and line of each. The first time it makes an index of the "
-        "training text, which is kept with the run. textgen trace does the same for any text.",
+        details=f"It finds the stretches of at least N characters, {LEAST} by default, that stand "
+        "in the training text, and tells the file and line of each. The first time it makes an "
+        "index of the training text, which is kept with the run. textgen trace does the same for "
+        "any text.",
     ),
 )
