@@ -219,3 +219,22 @@ def test_a_format_that_is_named_overrules_the_content(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("id,tweet\n1,one\n")
     assert read(path, rules=SourceRules(format="text"))[0] == {str(path): ["id,tweet\n1,one\n"]}
+
+
+def test_one_encoding_is_not_advised_for_files_of_which_some_are_in_utf8(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Été à la plage, voilà du café.\n" * 5, encoding="utf-8")
+    (tmp_path / "b.txt").write_bytes(("Ça va très bien, merci à vous.\n" * 5).encode("cp1252"))
+
+    def text_of(rules: SourceRules) -> str:
+        read = read_sources([tmp_path], rules, ReadReport())
+        return "".join(piece.text for _, pieces in read for piece in pieces)
+
+    with pytest.raises(CorpusError, match="--encoding guess reads each file"):
+        text_of(SourceRules())
+    text = text_of(SourceRules(encoding="guess"))
+    assert text.splitlines()[0] == "Été à la plage, voilà du café."
+    assert text.splitlines()[-1] == "Ça va très bien, merci à vous."
+    (tmp_path / "a.txt").unlink()
+    with pytest.raises(CorpusError) as alone:
+        text_of(SourceRules())
+    assert "--encoding guess" not in str(alone.value)

@@ -30,6 +30,10 @@ STANDARD_INPUT = "-"
 MAX_TEXT = 2**26
 # Number of files of which an error tells the problem; more are counted.
 TOLD_FILES = 5
+# What to do about files in other encodings than UTF-8 beside others that are in it.
+MIXED_ADVICE = (
+    "; other files are in UTF-8: --encoding guess reads each file in the encoding it looks like"
+)
 
 
 def read_sources(
@@ -143,14 +147,19 @@ class _Reader:
 
     def finish(self, paths: Sequence[Path]) -> None:
         """Raise the problems of the files, if there are any."""
+        # One encoding for all would change the files that are in UTF-8.
+        is_mixed = any(one.findings.encoding == "utf-8" for one in self._report.files)
+        advice = MIXED_ADVICE if is_mixed else ""
         if len(self._problems) == 1:
-            raise self._problems[0]
+            alone = self._problems[0]
+            has_advice = "--encoding" in alone.problem
+            raise CorpusError(alone.path, alone.problem + advice) if has_advice else alone
         if self._problems:
             told = "; ".join(f"{one.path}: {one.problem}" for one in self._problems[:TOLD_FILES])
             more = len(self._problems) - TOLD_FILES
             rest = f"; and {more:,} more" if more > 0 else ""
             count = len(self._problems)
-            raise CorpusError(paths[0], f"{count:,} files cannot be read: {told}{rest}")
+            raise CorpusError(paths[0], f"{count:,} files cannot be read: {told}{rest}{advice}")
         if not self._report.files:
             reasons = sorted({reason for _, reason in self._report.passed_over})
             problem = f"there is no text in it; passed over: {', '.join(reasons)}"

@@ -72,7 +72,8 @@ def summary(trace: "Trace") -> str:
     if not trace.stretches:
         return f"none of {total} stands in the training text {what}"
     share = 100 * trace.share
-    shown = f"{share:.0f} %" if share >= 1 else "less than 1 %"
+    shown = ">99.5 %" if 99.5 < share < 100 else f"{share:.0f} %"
+    shown = shown if share >= 1 else "less than 1 %"
     longest = "" if all(one.is_longest for one in trace.stretches) else "at least "
     stand = "stand" if len(trace.text) > 1 else "stands"
     return (
