@@ -20,6 +20,8 @@ from textgen.terminal.output import silence_warnings
 Command = TypeVar("Command", bound=Callable[..., None])
 
 SAMPLING_OPTIONS = setting_options(SamplingSettings)
+# Options whose names differ from those of their settings; each label has an option of its own.
+RENAMED = {"labels": "label", "normalization": "normalize"}
 # How a setting is typed as an option, if not as its own type.
 TYPED_AS = {"temperature": str, "words": Path, "starts": str, "stop": list[str]}
 
@@ -224,6 +226,6 @@ def read_escapes(name: str, text: str, advice: str = "") -> str:
 def option_name(setting: str) -> str:
     """Return the name of a setting's option, without the dashes."""
     known = MODEL_OPTIONS | TRAINING_OPTIONS
-    if setting == "labels":  # each is given by an option of its own
-        return "label"
-    return known[setting].option if setting in known else setting.replace("_", "-")
+    if setting in known:
+        return known[setting].option
+    return RENAMED.get(setting, setting.replace("_", "-"))

@@ -157,10 +157,12 @@ def train(
         is_further = steps is not None or minutes is not None
         kept = {"devices", "patience"} if is_further else {"devices"}
         given = [name for name in request.asked if name not in kept]
-        given += ["corpus"] * bool(corpus) + ["run"] * (run is not None)
-        given += rules.changed()
-        if given or not keep_corpus:
-            names = ", ".join(map(option_name, given or ["no-keep-corpus"]))
+        given += ["run"] * (run is not None)
+        given += [*rules.changed(), *["no-keep-corpus"] * (not keep_corpus)]
+        if given or corpus:
+            names = ", ".join(
+                [*["a corpus"] * bool(corpus), *(f"--{option_name(one)}" for one in given)]
+            )
             raise UsageError(f"{names} cannot be given with --resume: a run keeps its plan")
 
     from textgen.runtime.environment import prepare_jax
