@@ -243,7 +243,6 @@ class _Reader:
         self, pieces: Iterator[Piece], report: FileReport, *, is_named: bool
     ) -> Iterator[Piece]:
         """Pass on the pieces of a file, count them, and keep a problem for the end."""
-        before = self._report.broken
         try:
             for piece in pieces:
                 report.characters += len(piece.text)
@@ -256,8 +255,8 @@ class _Reader:
             if report.characters:
                 self._report.files.append(report)
             elif is_named:
-                broken = self._report.broken - before
-                why = f"; {left_out(broken)}" if broken else ""
+                broken = left_out(report.broken, report.first_broken)
+                why = f"; {broken}" if report.broken else ""
                 self._problems.append(CorpusError(report.name, f"the text is empty{why}"))
             else:
                 self._pass_over(report.name, "without text")

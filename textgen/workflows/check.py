@@ -86,6 +86,7 @@ class Checked:
             "passed_over": [
                 {"name": name, "reason": reason} for name, reason in self.report.passed_over
             ],
+            "broken_records": self.report.broken,
             "alphabet": [
                 {
                     "character": one.character,

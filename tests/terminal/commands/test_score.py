@@ -257,7 +257,10 @@ def test_lines_of_several_files_name_their_file(say: Say) -> None:
 def test_records_that_are_left_out_are_counted(say: Say) -> None:
     Path("a.jsonl").write_text('{"text": "the dog"}\nbroken\n')
     code, _, err = say("score", "fox", "a.jsonl", "--skip-broken")
-    assert (code, err) == (0, "read 7 characters; left out: 1 broken record\n")
+    assert (code, err) == (
+        0,
+        "read 7 characters; left out: 1 broken record (a.jsonl: broken JSON in line 2, column 1)\n",
+    )
     assert say("score", "fox", "a.jsonl", "--skip-broken", "--quiet")[2] == ""
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from textgen.data.labels import listed_counts
 from textgen.data.origins import Place
+from textgen.data.read_report import left_out
 from textgen.data.survey import Character
 from textgen.readable import one_line, visible, width
 from textgen.terminal.display.render import (
@@ -58,6 +59,9 @@ def _facts(checked: Checked) -> Iterator[tuple[str, str]]:
         yield "passed over", f"{one_line(name)}: {reason}"
     if (more := len(checked.report.passed_over) - LISTED) > 0:
         yield "", f"and {more:,} more"
+    if checked.report.broken:
+        left = left_out(checked.report.broken, one_line(checked.report.first_broken))
+        yield "left out", left.removeprefix("left out: ")
     encodings = sorted({file.findings.encoding for file in files} - {""})
     yield "encoding", ", ".join(encodings) or "that of the format"
     yield "line ends", ", ".join(_line_ends(checked)) or "LF"
