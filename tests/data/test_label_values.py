@@ -157,7 +157,5 @@ def test_a_field_that_no_record_has_is_named_with_those_there_are(tmp_path: Path
 def test_a_plain_text_has_no_field(tmp_path: Path) -> None:
     path = tmp_path / "t.txt"
     path.write_text("\n".join(LINES))
-    with pytest.raises(
-        CorpusError, match=r"it has no records, .* 'who' .*; .* --format csv"
-    ):
+    with pytest.raises(CorpusError, match=r"it has no records, .* 'who' .*; .* --format csv"):
         prepare(tmp_path, [path], labels=("who",))

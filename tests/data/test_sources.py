@@ -195,9 +195,7 @@ def test_a_disk_that_fails_in_the_middle_of_a_text_is_told(
 
 def test_a_table_without_a_sound_record_says_what_was_left_out(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"a": 1}\nbroken\n')
-    with pytest.raises(
-        CorpusError, match="is empty; left out: 2 broken records, the first "
-    ):
+    with pytest.raises(CorpusError, match="is empty; left out: 2 broken records, the first "):
         read(tmp_path / "a.jsonl", rules=SourceRules(field="text", skip_broken=True))
     (tmp_path / "a.csv").write_text('a,b\n1,"open\n')
     with pytest.raises(CorpusError, match="broken table in line 2: a quoted field does not end"):
