@@ -29,7 +29,7 @@ from textgen.terminal.display.score_tables import (
     judge,
     tell_unknown,
 )
-from textgen.terminal.output import columns_of, emit, emit_json
+from textgen.terminal.output import columns_of, emit, emit_json, say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -127,6 +127,11 @@ def classify(
     if not quiet:
         # The values of a label know the same characters.
         tell_unknown({"runs": report["runs"][:1]} if label else report)
+        if report["documents"] > 1 and not lines:
+            say(
+                f"{report['documents']:,} documents were judged together; "
+                "--lines judges each line by itself"
+            )
 
 
 def _load(name: str | None) -> "Model":
