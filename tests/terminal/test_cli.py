@@ -94,6 +94,7 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         ("train --resume fox --stop-after 3 --steps 9", 2, "stop-after must be above 20"),
         ("train --run ../.. --steps 1", 2, "run must be a name or a path, got '../..'"),
         ("train --resume fox --seed 3", 2, "textgen: --seed cannot be given with --resume"),
+        ("train fox.txt --label-from file --documents whole", 2, "leave it out, or give --docum"),
         ("train fox.txt --resume fox", 2, "textgen: a corpus cannot be given with --resume"),
         (
             "train fox.txt --resume fox --label who --normalize nfkc --no-keep-corpus",

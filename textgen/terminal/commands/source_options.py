@@ -62,11 +62,11 @@ LabelOrigin = Annotated[
     ),
 ]
 Documents = Annotated[
-    DocumentUnit,
+    DocumentUnit | None,
     typer.Option(
         help="What a document is, if the text is made of documents: a file, a paragraph, a line or "
         "a row of a table. Their order is drawn anew each epoch, and the network learns where "
-        "they end. whole makes one text of everything.",
+        "they end. whole makes one text of everything; it is the default without labels.",
     ),
 ]
 Validation = Annotated[

@@ -91,7 +91,7 @@ def train(
     keep_corpus: Annotated[
         bool, typer.Option(help="Keep the text in the run; resuming then needs no other files.")
     ] = True,
-    documents: Documents = "whole",
+    documents: Documents = None,
     validation: Validation = "0.1",
     rare: Rare = 0,
     drop_repeats: DropRepeats = False,
@@ -144,9 +144,14 @@ def train(
         labels=tuple(label or ()),
         label_from=label_from,
     )
+    if documents == "whole" and source.label_fields:
+        raise UsageError(
+            "--documents whole makes one text of everything, but each label belongs to a document; "
+            "leave it out, or give --documents row, file, paragraph or line"
+        )
     rules = TextRules(
         source=source,
-        documents=documents,
+        documents=documents or "whole",
         validation=share_or_file(validation),
         rare=rare,
         drop_repeats=drop_repeats,
