@@ -54,7 +54,8 @@ def test_packed_files_and_archives_are_read_as_their_content(tmp_path: Path) -> 
     (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"id,tweet\n1,one\n2,two\n"))
     with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
         archive.writestr("x/poem.txt", "a poem")
-        archive.writestr("__MACOSX/x", "nothing")
+        for hidden in ("__MACOSX/x", ".git/config", "x/.hidden", ".git/a/../b"):
+            archive.writestr(hidden, "nothing")
         archive.writestr("inner.zip", b"PK\x05\x06" + bytes(18))
     found, report = read(tmp_path)
     assert found == {

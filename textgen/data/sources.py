@@ -229,12 +229,13 @@ class _Reader:
     ) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
         for member in members(file, kind, name):
             path = f"{name}/{member.name}"
-            base = member.name.rsplit("/", 1)[-1]
+            parts = member.name.split("/")
+            is_hidden = any(one.startswith(".") and one not in (".", "..") for one in parts)
+            if is_hidden or member.name.startswith("__MACOSX/"):
+                continue
             if member.file is None:
                 self._pass_over(path, member.reason)
-            elif base.startswith(".") or member.name.startswith("__MACOSX/"):
-                continue
-            elif base.endswith(BACKUPS):
+            elif parts[-1].endswith(BACKUPS):
                 self._pass_over(path, "a backup")
             else:
                 yield from self._stream(member.file, path, is_named=False, is_packed=True)
