@@ -122,7 +122,7 @@ def test_values_with_one_document_and_documents_without_a_value_are_told(tmp_pat
         for k, line in enumerate(LINES)
     ]
     notes = " ".join(prepare(tmp_path, [records(tmp_path, rows)], labels=("who",), seed=1).notes)
-    assert "who: 2 values (documents): a (" in notes
+    assert "who: 2 values (training documents): a (" in notes
     assert "documents have no value" in notes
     assert "too little to learn from one document each: rare" in notes
 

@@ -130,6 +130,8 @@ def test_a_short_text_comes_with_a_warning() -> None:
 
     assert warning(1_000, Request()).startswith("the training text is short (1,000 characters): ")
     assert warning(20_000, Request()) == ""
+    rows = TextSize(vocab_size=66, training_characters=20_100, own_characters=19_900)
+    assert "(19,900 characters)" in text_warning(Request(), rows)
     assert warning(1_000, Request().continuing(NETWORK, "r")) == ""
 
 
