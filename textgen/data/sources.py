@@ -28,6 +28,8 @@ from textgen.errors import CorpusError, UsageError
 STANDARD_INPUT = "-"
 # Largest text read into memory at once, in characters.
 MAX_TEXT = 2**26
+# Most times that a file is unpacked. A file can be made that unpacks into itself.
+MOST_UNPACKED = 3
 # Number of files of which an error tells the problem; more are counted.
 TOLD_FILES = 5
 # What to do about files in other encodings than UTF-8 beside others that are in it.
@@ -186,6 +188,7 @@ class _Reader:
         is_named: bool,
         is_packed: bool = False,
         bare_name: str | None = None,
+        depth: int = 0,
     ) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
         """Read a stream of any kind.
 
@@ -195,15 +198,23 @@ class _Reader:
             is_named: whether the user has named the file, and so wants it read.
             is_packed: whether the stream is inside an archive.
             bare_name: the name without the suffix of compression; None if it has none.
+            depth: how many times the stream was unpacked.
         """
         head, whole = with_head(file, is_packed=is_packed)
         kind = self._rules.format or kind_of(head, bare_name or name)
+        if kind in COMPRESSED and depth == MOST_UNPACKED:
+            raise CorpusError(name, f"it is compressed more than {MOST_UNPACKED} times over")
         if kind in COMPRESSED:
             inner = unpacked(whole, kind, name)
             bare_name = str(Path(bare_name or name).with_suffix(""))
             try:
                 yield from self._stream(
-                    inner, name, is_named=is_named, is_packed=is_packed, bare_name=bare_name
+                    inner,
+                    name,
+                    is_named=is_named,
+                    is_packed=is_packed,
+                    bare_name=bare_name,
+                    depth=depth + 1,
                 )
             except CorpusError as error:
                 self._problems.append(error)

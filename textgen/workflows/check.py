@@ -189,7 +189,8 @@ def _character_findings(found: Survey) -> Iterator[Finding]:
 
 def _document_findings(found: Survey, unit: str | None, what_it_is: str) -> Iterator[Finding]:
     if found.characters < FEW_CHARACTERS:
-        what = f"{found.characters:,} characters are few; a network will mostly memorise them"
+        few = "1 character is" if found.characters == 1 else f"{found.characters:,} characters are"
+        what = f"{few} few; a network will mostly memorise them"
         yield Finding(what)
     if unit is not None:
         yield Finding(what_it_is, f"--documents {unit}")
