@@ -10,7 +10,8 @@
     disk      fill a small disk during a training (needs the right to mount one)
     readers   load a run while it is trained and pruned
     terminal  write a million characters with a model that has learnt escape sequences
-    texts     read corpora and continue prompts that Hypothesis generates
+    texts     read texts and continue prompts that Hypothesis generates
+    corpora   read random files of every format: sound, damaged, and made to do harm
     soak      train, kill and resume for some minutes, and watch memory and open files
 
 Each campaign prints a line of counts when it ends, and removes its files.
@@ -34,7 +35,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from textgen.errors import DamagedError, TextgenError
+from textgen.errors import CorpusError, DamagedError, TextgenError, UsageError
 from textgen.readable import visible
 from textgen.runs.run import Run
 from textgen.settings import SamplingSettings
@@ -56,7 +57,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("campaigns", nargs="+", choices=sorted(CAMPAIGNS))
     parser.add_argument("--kills", type=int, default=200, help="kills of the campaign `kill`")
-    parser.add_argument("--cases", type=int, default=1000, help="cases of texts, damage, signals")
+    parser.add_argument(
+        "--cases", type=int, default=1000, help="cases of texts, corpora, damage, signals"
+    )
     parser.add_argument("--minutes", type=float, default=20.0, help="length of the campaign `soak`")
     parser.add_argument("--seed", type=int, default=0, help="seed of all random choices")
     return parser.parse_args()
@@ -549,6 +552,55 @@ def texts(arguments: argparse.Namespace) -> str:
     return ", ".join(f"{value:,} {name}" for name, value in counts.items()) + ", 0 tracebacks"
 
 
+def corpora(arguments: argparse.Namespace) -> str:
+    """Read random files of every format: each gives its texts, or an error of one line."""
+    from random_corpora import random_corpus
+
+    from textgen.data.prepare import prepare_text
+    from textgen.data.read_report import ReadReport
+    from textgen.data.source_rules import SourceRules
+    from textgen.data.sources import read_sources
+    from textgen.data.text_rules import TextRules
+
+    source, counts, begun = random.Random(arguments.seed), Counter[str](), time.perf_counter()
+    slowest = 0.0
+    for number in range(arguments.cases):
+        made, started = random_corpus(source), time.perf_counter()
+        path = Path(made.name)
+        path.write_bytes(made.data)
+        before = {*Path().iterdir()}
+        is_lenient = made.texts is None and source.random() < 0.3
+        rules = SourceRules(normalization="none", skip_broken=is_lenient)
+        try:
+            texts = [""]
+            for _, pieces in read_sources([path], rules, ReadReport()):
+                for piece in pieces:
+                    texts[-1] += piece.text
+                    texts += [""] * piece.is_end
+            wrong = made.texts is not None and texts[:-1] != made.texts
+            counts["read wrongly" if wrong else "read"] += 1
+            with suppress(UsageError, CorpusError):  # for a text too short to train on
+                prepare_text([path], TextRules(source=rules), Path("ids"))
+        except TextgenError as error:
+            told = str(error)
+            is_bad = "\n" in told or made.texts is not None
+            counts["refused wrongly" if is_bad else "refused in one line"] += 1
+            if is_bad:
+                print(f"  case {number}, {made.name}: {told[:200]}")
+        except Exception as error:
+            counts["tracebacks"] += 1
+            print(f"  case {number}, {made.name}: {type(error).__name__}: {error}")
+        Path("ids").unlink(missing_ok=True)
+        counts["left files behind"] += {*Path().iterdir()} != before
+        path.unlink()
+        slowest = max(slowest, time.perf_counter() - started)
+        if number % 1000 == 999:
+            print(f"  {number + 1:,} in {time.perf_counter() - begun:.0f} s", flush=True)
+    names = ("read", "read wrongly", "refused in one line", "refused wrongly", "tracebacks")
+    told = ", ".join(f"{counts[name]:,} {name}" for name in (*names, "left files behind"))
+    return f"{arguments.cases:,} files: {told}; the slowest took {slowest:.1f} s"
+
+
 def soak(arguments: argparse.Namespace) -> str:
     """Train, kill and resume for some minutes; every twelfth process runs for long."""
     source, counts = random.Random(arguments.seed), Counter[str]()
@@ -596,6 +648,7 @@ CAMPAIGNS = {
         readers,
         terminal,
         texts,
+        corpora,
         soak,
     )
 }

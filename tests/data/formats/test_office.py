@@ -1,4 +1,5 @@
 import subprocess
+import sys
 from pathlib import Path
 
 import pypandoc
@@ -67,6 +68,16 @@ def pdf(text: str) -> bytes:
 
 def test_pdf_gives_its_text() -> None:
     assert document_text(pdf("A fox saw a crow."), "pdf", "t").strip() == "A fox saw a crow."
+
+
+def test_nothing_but_the_error_is_printed_of_a_damaged_pdf() -> None:
+    code = (
+        "from textgen.data.formats.office import document_text\n"
+        "try: document_text(b'%PDF-1.4 cut short', 'pdf', 't')\n"
+        "except Exception as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("corpus 't': the PDF is damaged\n", "")
 
 
 def test_an_encrypted_pdf_is_named() -> None:
