@@ -123,4 +123,6 @@ def test_nothing_is_written_beside_the_archive(tmp_path: Path) -> None:
 
 
 def test_an_entry_without_a_name_is_a_file() -> None:
-    assert read(zipped({"": b"words"}), "zip") == {"": b"words"}
+    # A name ends at a NUL.
+    data = zipped({"name": b"words"}).replace(b"name", b"\0ame")
+    assert read(data, "zip") == {"": b"words"}
