@@ -2,7 +2,8 @@
 
     python benchmarks/reliability.py CAMPAIGN... [--kills 200] [--minutes 20] [--seed 0]
 
-    resume    cut a plan at 20 steps in four ways, resume it, compare with the uncut plan
+    resume    cut a plan at some steps in four ways, resume it, compare with the uncut plan; of one
+              whole text, and of documents with labels
     kill      SIGKILL a training at random instants, again and again
     calls     kill one save before each of its system calls in turn (needs strace)
     damage    flip single bits; cut, swap, zero, remove and add files
@@ -32,9 +33,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+from textgen.data.source_rules import SourceRules
+from textgen.data.text_rules import TextRules
 from textgen.errors import CorpusError, DamagedError, TextgenError, UsageError
 from textgen.readable import visible
 from textgen.runs.run import Run
@@ -49,6 +53,16 @@ TINY: dict[str, Any] = {
     "dropout_rate": 0.2,
 }
 CELLS = ("lstm", "gru", "rnn")
+# A table of documents with labels, and how it is read.
+TABLE = "fox.csv"
+ROWS = "who,text\n" + "".join(
+    f"{who},the {quick} {brown} fox\n"
+    for who in ("ann", "bob")
+    for quick in ("quick", "slow", "old", "young", "wild")
+    for brown in ("brown", "red", "white", "grey", "lazy", "sleepy")
+)
+TABLE_RULES = TextRules(source=SourceRules(labels=("who",), field="text"), documents="row")
+TABLE_OPTIONS = ["--label=who", "--field=text", "--documents=row"]
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
@@ -56,6 +70,8 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("campaigns", nargs="+", choices=sorted(CAMPAIGNS))
+    parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS, help="of `resume`")
+    parser.add_argument("--cuts", type=int, default=20, help="cuts of each plan of `resume`")
     parser.add_argument("--kills", type=int, default=200, help="kills of the campaign `kill`")
     parser.add_argument(
         "--cases", type=int, default=1000, help="cases of texts, corpora, damage, signals"
@@ -103,6 +119,9 @@ def train(name: str, **options: Any) -> None:
     from textgen.workflows.train import start_training
 
     keep_compiled()
+    path, rules = (
+        (Path(TABLE), TABLE_RULES) if options.pop("is_table", False) else (Path("fox.txt"), None)
+    )
     watch = {key: options.pop(key) for key in ("keep", "stop_after") if key in options}
     supervision = Supervision(**watch)
     events: Iterator[Event]
@@ -110,7 +129,7 @@ def train(name: str, **options: Any) -> None:
         events = resume_training(name, supervision)
     else:
         request = Request(**(TINY | options))
-        events = start_training([Path("fox.txt")], name, request, supervision)
+        events = start_training([path], name, request, supervision, rules=rules)
     for event in events:
         match event:
             case Planned():
@@ -147,31 +166,31 @@ def progress_and_rows(run: Run) -> Any:
 
 
 def resume(arguments: argparse.Namespace) -> str:
-    """Cut a plan at 20 random steps: by --stop-after, SIGKILL, SIGINT and SIGTERM in turn."""
+    """Cut plans at random steps: by --stop-after, SIGKILL, SIGINT and SIGTERM in turn."""
     source, equal, total = random.Random(arguments.seed), 0, 0
     ways = ("stop-after", "SIGKILL", "SIGINT", "SIGTERM")
-    for cell in CELLS:
-        for devices in (1, 2):
-            plan = {"steps": 200, "eval_every": 20, "checkpoint_every": 15, "keep": 2}
-            options = {"cell": cell, "devices": devices, **plan}
-            whole = Run(Path("checkpoints") / f"{cell}{devices}")
-            run_in_child(whole.name, **options)
-            for number in range(20):
-                cut, way = source.randrange(1, 200), ways[number % 4]
-                name = f"{whole.name}-cut"
-                if way == "stop-after":
-                    run_in_child(name, **options, stop_after=cut)
-                else:
-                    cut_by_signal(name, options, cut, way)
-                lines = run_in_child(name, keep=2)
-                run, total = Run(Path("checkpoints") / name), total + 1
-                same = digests(run) == digests(whole)
-                same = same and progress_and_rows(run) == progress_and_rows(whole)
-                if same and not run.problems():
-                    equal += 1
-                else:
-                    print(f"differs: {cell}, {devices} devices, {way} at {cut}: {lines[:1]}")
-                shutil.rmtree(run.path)
+    Path(TABLE).write_text(ROWS, encoding="utf-8")
+    for cell, devices, is_table in product(arguments.cells, (1, 2), (False, True)):
+        plan = {"steps": 200, "eval_every": 20, "checkpoint_every": 15, "keep": 2}
+        options = {"cell": cell, "devices": devices, "is_table": is_table, **plan}
+        whole = Run(Path("checkpoints") / f"{cell}{devices}{'-table' * is_table}")
+        run_in_child(whole.name, **options)
+        for number in range(arguments.cuts):
+            cut, way = source.randrange(1, 200), ways[number % 4]
+            name = f"{whole.name}-cut"
+            if way == "stop-after":
+                run_in_child(name, **options, stop_after=cut)
+            else:
+                cut_by_signal(name, options, cut, way)
+            lines = run_in_child(name, keep=2)
+            run, total = Run(Path("checkpoints") / name), total + 1
+            same = digests(run) == digests(whole)
+            same = same and progress_and_rows(run) == progress_and_rows(whole)
+            if same and not run.problems():
+                equal += 1
+            else:
+                print(f"differs: {whole.name}, {way} at {cut}: {lines[:1]}")
+            shutil.rmtree(run.path)
     return f"{equal} of {total} cut and resumed plans equal the uncut one to the last bit"
 
 
@@ -183,9 +202,11 @@ def cut_by_signal(name: str, options: dict[str, Any], cut: int, way: str) -> Non
                 if line.startswith("step") and int(line.split()[1]) >= cut:
                     return
         return
-    given = [f"--{key.replace('_', '-')}={value}" for key, value in (TINY | options).items()]
+    settings = TINY | options
+    text = [TABLE, *TABLE_OPTIONS] if settings.pop("is_table") else ["fox.txt"]
+    given = [f"--{key.replace('_', '-')}={value}" for key, value in settings.items()]
     given = [option.replace("--dropout-rate", "--dropout") for option in given]
-    command = [sys.executable, "-m", "textgen", "train", "fox.txt", "--run", name, *given]
+    command = [sys.executable, "-m", "textgen", "train", *text, "--run", name, *given]
     metrics = Path("checkpoints") / name / "metrics.jsonl"
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
