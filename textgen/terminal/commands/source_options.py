@@ -1,6 +1,9 @@
 """The options that say how texts are read, for all commands that read them."""
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
 
 import typer
 
@@ -91,11 +94,15 @@ DropRepeats = Annotated[
 ]
 
 
+# Rules of a command that is called without options; `reads_texts` puts the options in its place.
+PLAIN_TEXTS = SourceRules()
+
+
 def read_rules(
-    format: Kind | None,  # noqa: A002
-    field: str | None,
-    encoding: str | None,
-    skip_broken: bool,
+    format: Format = None,  # noqa: A002
+    field: Field = None,
+    encoding: Encoding = None,
+    skip_broken: SkipBroken = False,
 ) -> SourceRules:
     """Return how to read texts that are not trained on, from the values of their options.
 
@@ -103,6 +110,27 @@ def read_rules(
         UsageError: if a value is out of range.
     """
     return SourceRules(format=format, field=field, encoding=encoding, skip_broken=skip_broken)
+
+
+def reads_texts(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `read_rules` in place of its parameter `rules`.
+
+    The command gets the rules as `rules`.
+    """
+    options = inspect.signature(read_rules).parameters
+
+    @wraps(command)
+    def reading(**given: Any) -> None:
+        rules = read_rules(**{name: given.pop(name) for name in options})
+        command(**given, rules=rules)
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        shown = options.values() if parameter.name == "rules" else [parameter]
+        parameters += [one.replace(kind=one.KEYWORD_ONLY) for one in shown]
+    reading.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    reading.__annotations__ = {one.name: one.annotation for one in parameters}
+    return reading
 
 
 def share_or_file(given: str) -> float | str:

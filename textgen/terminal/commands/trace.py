@@ -5,18 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from textgen.data.source_rules import SourceRules
 from textgen.errors import CopiedError, UsageError
 from textgen.settings import check_number
 from textgen.terminal.commands.completion import complete_text
 from textgen.terminal.commands.options import AsJson, Model, Progress, Quiet, RunBeforeTexts
 from textgen.terminal.commands.run_names import runs_and_sources
-from textgen.terminal.commands.source_options import (
-    Encoding,
-    Field,
-    Format,
-    SkipBroken,
-    read_rules,
-)
+from textgen.terminal.commands.source_options import PLAIN_TEXTS, reads_texts
 from textgen.terminal.commands.text_input import text_chunks, text_name
 from textgen.terminal.display.progress_line import ProgressLine
 from textgen.terminal.display.trace import format_trace, format_traced
@@ -31,6 +26,7 @@ TOP = 20
 SHOWN = 4000
 
 
+@reads_texts
 def trace(
     run: RunBeforeTexts = None,
     texts: Annotated[
@@ -68,10 +64,7 @@ def trace(
             "training text.",
         ),
     ] = None,
-    format: Format = None,  # noqa: A002
-    field: Field = None,
-    encoding: Encoding = None,
-    skip_broken: SkipBroken = False,
+    rules: SourceRules = PLAIN_TEXTS,
     progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -86,7 +79,6 @@ def trace(
         check_number("fail_above", fail_above, 0, 1)
     if show and as_json:
         raise UsageError("--show is for people; give it without --json")
-    rules = read_rules(format, field, encoding, skip_broken)
 
     from textgen.workflows.trace import trace_text
 
