@@ -2,13 +2,14 @@
 
 from collections.abc import Generator as Replies
 
-from textgen.generation.trace import LEAST, LEAST_OF_ALL, MOST_OF_ALL, open_tracer
+from textgen.generation.trace import open_tracer
 from textgen.session.arguments import whole_number
 from textgen.session.command import Command, SessionState
 from textgen.session.messages import Message, Reply
+from textgen.settings import TRACE_LEAST, TRACE_LEAST_OF_ALL, TRACE_MOST_OF_ALL
 
 ALL = "all"
-ALLOWED = range(LEAST_OF_ALL, MOST_OF_ALL + 1)
+ALLOWED = range(TRACE_LEAST_OF_ALL, TRACE_MOST_OF_ALL + 1)
 MAKING = "making the index of the training text, once; Ctrl-C stops it"
 
 
@@ -20,7 +21,7 @@ def trace(state: SessionState, rest: str) -> Replies[Reply, None, None]:
     """
     first, _, after = rest.strip().partition(" ")
     is_all = first == ALL
-    least = whole_number("/trace", after if is_all else rest, ALLOWED, LEAST)
+    least = whole_number("/trace", after if is_all else rest, ALLOWED, TRACE_LEAST)
     turns = state.conversation.tree.current.path()
     if not turns:
         yield Message("there is no text yet")
@@ -52,9 +53,9 @@ TRACE_COMMANDS = (
         "show what of the last turn, or of all text, is copied",
         trace,
         lambda state: [ALL],
-        details=f"It finds the stretches of at least N characters, {LEAST} by default, that stand "
-        "in the training text, and tells the file and line of each. The first time it makes an "
-        "index of the training text, which is kept with the run. textgen trace does the same for "
-        "any text.",
+        details=f"It finds the stretches of at least N characters, {TRACE_LEAST} by default, that "
+        "stand in the training text, and tells the file and line of each. The first time it makes "
+        "an index of the training text, which is kept with the run. textgen trace does the same "
+        "for any text.",
     ),
 )

@@ -7,7 +7,12 @@ import typer
 
 from textgen.data.source_rules import SourceRules
 from textgen.errors import CopiedError, UsageError
-from textgen.settings import check_number
+from textgen.settings import (
+    TRACE_LEAST,
+    TRACE_LEAST_OF_ALL,
+    TRACE_MOST_OF_ALL,
+    check_number,
+)
 from textgen.terminal.commands.completion import complete_text
 from textgen.terminal.commands.options import AsJson, Model, Progress, Quiet, RunBeforeTexts
 from textgen.terminal.commands.run_names import runs_and_sources
@@ -42,9 +47,11 @@ def trace(
     least: Annotated[
         int,
         typer.Option(
-            metavar="N", help="Smallest number of characters of a stretch, from 5 to 10000."
+            metavar="N",
+            help=f"Smallest number of characters of a stretch, from {TRACE_LEAST_OF_ALL} to "
+            f"{TRACE_MOST_OF_ALL}.",
         ),
-    ] = 20,
+    ] = TRACE_LEAST,
     top: Annotated[
         int, typer.Option(metavar="N", help="Number of stretches to list; the longest are.")
     ] = TOP,
@@ -73,15 +80,16 @@ def trace(
 
     Each stretch that stands in the training text of the run is shown with its file and line.
     """
-    check_number("least", least, 5, 10_000, whole=True)
     check_number("top", top, 1, 10**6, whole=True)
     if fail_above is not None:
         check_number("fail_above", fail_above, 0, 1)
     if show and as_json:
         raise UsageError("--show is for people; give it without --json")
 
+    from textgen.generation.trace import check_least
     from textgen.workflows.trace import trace_text
 
+    check_least(least)
     runs, sources = runs_and_sources(run, texts, model)
     if len(runs) > 1:
         raise UsageError("trace is for one run; give --model once")
