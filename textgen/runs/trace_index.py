@@ -88,9 +88,10 @@ def _read(path: Path, expected: dict[str, Any]) -> tuple[int, NDArray[np.uint32]
             raise DamagedError(path, "it belongs to another text")
         if digest != header.get("entries"):
             raise DamagedError(path, "its SHA-256 differs from the recorded one")
-        fits = type(step) is int and type(ids) is int and step in STEPS and count > 0
-        if not fits or -(-ids // step) != count:
+        if not (isinstance(step, int) and isinstance(ids, int) and step in STEPS and count):
             raise DamagedError(path, "its header does not fit")
+        if -(-ids // step) != count:
+            raise DamagedError(path, "its header does not fit the file")
         return step, np.memmap(path, "<u4", "r", HEADER_BYTES, (count,))
 
 
