@@ -1,7 +1,6 @@
 """Files of every format with random content: sound, damaged, or made to do harm."""
 
 import bz2
-import csv
 import gzip
 import io
 import json
@@ -14,6 +13,8 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from text_writers import SEVERAL, pdf, tarred, zipped
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -80,30 +81,11 @@ def _slow(source: random.Random) -> Corpus:
     suffix = source.choice(("html", "epub", "docx", "odt", "rtf", "pdf"))
     text = "\n\n".join(" ".join(source.choices(WORDS, k=9)) for _ in range(source.randrange(1, 9)))
     if suffix == "pdf":
-        return Corpus("a.pdf", _pdf(text), None)
+        letters = "".join(one for one in text if one == " " or (one.isascii() and one.isalpha()))
+        return Corpus("a.pdf", pdf(letters), None)
     command = [pypandoc.get_pandoc_path(), "-f", "markdown", "-t", suffix, "-s", "-o", "-"]
     done = subprocess.run(command, input=text.encode(), capture_output=True, check=True)
     return Corpus(f"a.{suffix}", done.stdout, None)
-
-
-def _pdf(text: str) -> bytes:
-    """Return a PDF of one page with the ASCII letters of a text."""
-    letters = "".join(one for one in text if (one.isascii() and one.isalpha()) or one == " ")
-    content = f"BT /F1 12 Tf 50 700 Td ({letters}) Tj ET".encode()
-    objects = (
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources "
-        b"<< /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>",
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
-    )
-    body, offsets = b"%PDF-1.4\n", []
-    for number, one in enumerate(objects, 1):
-        offsets.append(len(body))
-        body += b"%d 0 obj\n%s\nendobj\n" % (number, one)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    trailer = b"trailer << /Root 1 0 R /Size 5 >>\nstartxref\n%d\n%%%%EOF" % len(body)
-    return body + b"xref\n0 5\n0000000000 65535 f \n%s%s" % (table, trailer)
 
 
 def _damaged(source: random.Random, data: bytes) -> bytes:
@@ -127,52 +109,6 @@ def _damaged(source: random.Random, data: bytes) -> bytes:
     return bytes(changed)
 
 
-def _zipped(texts: list[str], name: Callable[[int], str] = "{}.txt".format) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number, text in enumerate(texts):
-            archive.writestr(name(number), text.encode())
-    return buffer.getvalue()
-
-
-def _tarred(
-    texts: list[str], name: Callable[[int], str] = "{}.txt".format, kind: bytes = tarfile.REGTYPE
-) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for number, text in enumerate(texts):
-            info, data = tarfile.TarInfo(name(number)), text.encode()
-            info.type, info.linkname = kind, "/etc/passwd" if kind != tarfile.REGTYPE else ""
-            info.size = len(data) if kind == tarfile.REGTYPE else 0
-            archive.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-def _table(texts: list[str], delimiter: str) -> bytes:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
-    writer.writerows([["number", "text"], *enumerate(texts)])
-    return buffer.getvalue().encode()
-
-
-def _parquet(texts: list[str]) -> bytes:
-    import pyarrow
-    from pyarrow.parquet import write_table
-
-    buffer = io.BytesIO()
-    write_table(pyarrow.table({"number": [*range(len(texts))], "text": texts}), buffer)
-    return buffer.getvalue()
-
-
-SEVERAL: dict[str, Callable[[list[str]], bytes]] = {
-    "zip": _zipped,
-    "tar": _tarred,
-    "csv": lambda texts: _table(texts, ","),
-    "tsv": lambda texts: _table(texts, "\t"),
-    "json": lambda texts: json.dumps([{"text": text} for text in texts]).encode(),
-    "jsonl": lambda texts: "".join(json.dumps({"text": text}) + "\n" for text in texts).encode(),
-    "parquet": _parquet,
-}
 ONE: dict[str, Callable[[str], bytes]] = {
     "txt": str.encode,
     "utf-8-sig.txt": lambda text: text.encode("utf-8-sig"),
@@ -215,14 +151,14 @@ def _evil_names(source: random.Random) -> tuple[str, bytes]:
     names = ("../{}", "/etc/{}", "a/../../{}", "C:\\{}", "..\\{}", "a\n{}", "\x1b[2J{}", "ü{}.txt")
     name = source.choice(names).format
     if source.random() < 0.5:
-        return "a.zip", _zipped(["evil", "words"], name)
+        return "a.zip", zipped(["evil", "words"], name)
     kinds = (tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE)
-    return "a.tar", _tarred(["evil", "words"], name, source.choice(kinds))
+    return "a.tar", tarred(["evil", "words"], name, source.choice(kinds))
 
 
 def _nested(source: random.Random) -> tuple[str, bytes]:
     """Return archives in archives, or a file that is compressed again and again."""
-    data = _zipped(["words"])
+    data = zipped(["words"])
     for _ in range(source.randrange(1, 60)):
         data = gzip.compress(data, 1)
     if source.random() < 0.5:
@@ -251,7 +187,7 @@ def _deep(source: random.Random) -> tuple[str, bytes]:
 
 def _wrong_sizes(source: random.Random) -> tuple[str, bytes]:
     """Return an archive whose numbers do not fit its content."""
-    data = bytearray(source.choice((_zipped, _tarred))(["words " * 50, "more"]))
+    data = bytearray(source.choice((zipped, tarred))(["words " * 50, "more"]))
     for _ in range(3):
         begin = source.randrange(len(data) - 4)
         data[begin : begin + 4] = source.choice((b"\xff" * 4, bytes(4), b"7777", b"\0\0\0\x80"))

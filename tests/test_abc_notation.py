@@ -1,17 +1,13 @@
 """The reader of ABC notation that measures tunes, on cases worked by hand."""
 
 from fractions import Fraction
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-
 
 @pytest.fixture
-def abc(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+def abc() -> ModuleType:
     import abc_notation
 
     return abc_notation

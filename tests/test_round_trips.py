@@ -1,16 +1,12 @@
 """Texts come out of a file of each format as the usual writer of the format put them in."""
 
 import bz2
-import csv
 import gzip
-import io
 import json
 import lzma
 import re
 import subprocess
 import sys
-import tarfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +14,7 @@ import pypandoc
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from text_writers import SEVERAL, tarred
 
 from textgen.data.formats import decoding
 from textgen.data.prepare import prepare_text
@@ -41,56 +38,11 @@ WORDS = st.lists(st.text("abcdefäß", min_size=1, max_size=9), min_size=1, max_
 PARAGRAPHS = st.lists(WORDS.map(" ".join), min_size=1, max_size=4)
 
 
-def zipped(texts: list[str]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number, text in enumerate(texts):
-            archive.writestr(f"{number}.txt", text.encode())
-    return buffer.getvalue()
-
-
-def tarred(texts: list[str]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for number, text in enumerate(texts):
-            info = tarfile.TarInfo(f"{number}.txt")
-            info.size = len(text.encode())
-            archive.addfile(info, io.BytesIO(text.encode()))
-    return buffer.getvalue()
-
-
-def table(texts: list[str], delimiter: str) -> bytes:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
-    writer.writerows([["number", "text"], *enumerate(texts)])
-    return buffer.getvalue().encode()
-
-
-def parquet(texts: list[str]) -> bytes:
-    import pyarrow
-    from pyarrow.parquet import write_table
-
-    buffer = io.BytesIO()
-    write_table(pyarrow.table({"number": [*range(len(texts))], "text": texts}), buffer)
-    return buffer.getvalue()
-
-
-def lines(texts: list[str]) -> bytes:
-    return "".join(json.dumps({"text": text}) + "\n" for text in texts).encode()
-
-
 # Writers of files with several texts, by the end of the name.
-SEVERAL: dict[str, Callable[[list[str]], bytes]] = {
-    "zip": zipped,
-    "tar": tarred,
+EVERY: dict[str, Callable[[list[str]], bytes]] = SEVERAL | {
     "tar.gz": lambda texts: gzip.compress(tarred(texts)),
     "tar.zst": lambda texts: zstd.compress(tarred(texts)),
-    "csv": lambda texts: table(texts, ","),
-    "tsv": lambda texts: table(texts, "\t"),
-    "json": lambda texts: json.dumps([{"text": text} for text in texts]).encode(),
-    "jsonl": lines,
-    "jsonl.xz": lambda texts: lzma.compress(lines(texts)),
-    "parquet": parquet,
+    "jsonl.xz": lambda texts: lzma.compress(SEVERAL["jsonl"](texts)),
 }
 # Writers of files with one text.
 ONE: dict[str, Callable[[str], bytes]] = {
@@ -118,14 +70,14 @@ def read(path: Path) -> list[str]:
     return texts[:-1]
 
 
-@pytest.mark.parametrize("suffix", SEVERAL)
+@pytest.mark.parametrize("suffix", EVERY)
 @THOROUGH
 @given(texts=TEXTS, size=st.sampled_from([8, 11, 2**20]))
 def test_a_file_of_several_texts_gives_each_of_them(
     tmp_path: Path, suffix: str, texts: list[str], size: int
 ) -> None:
     path = tmp_path / f"a.{suffix}"
-    path.write_bytes(SEVERAL[suffix](texts))
+    path.write_bytes(EVERY[suffix](texts))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoding, "CHUNK_BYTES", size)
         assert read(path) == texts
@@ -198,7 +150,7 @@ def test_the_documents_of_a_run_are_those_of_its_source(
     texts = [f"{number} {text}{'x' * 30}" for number, text in enumerate(texts)]
     suffix = "tsv" if unit == "row" else "zip"
     path = tmp_path / f"a.{suffix}"
-    path.write_bytes(SEVERAL[suffix](texts))
+    path.write_bytes(EVERY[suffix](texts))
     rules = TextRules(documents=unit, seed=seed, validation=share)
     made = prepare_text([path], rules, tmp_path / "tokens")
     count = made.training_ids + made.validation_ids

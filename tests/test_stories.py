@@ -25,8 +25,7 @@ COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
 @pytest.fixture
-def measures(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+def measures() -> ModuleType:
     import story_measures
 
     return story_measures
@@ -54,8 +53,7 @@ def test_every_command_of_the_page_is_one_and_reads_a_run_trained_before_it() ->
     assert seen >= {"train", "sample", "repl"}
 
 
-def test_the_page_has_the_stories_that_the_program_tells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+def test_the_page_has_the_stories_that_the_program_tells() -> None:
     import stories
 
     told = re.findall(r"^\| (\w+) \| [^|]+ \| [^|]+ \|$", PAGE, re.MULTILINE)

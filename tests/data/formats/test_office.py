@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pypandoc
 import pytest
+from text_writers import pdf
 
 from textgen.data.formats.office import document_text
 from textgen.errors import CorpusError
@@ -44,26 +45,6 @@ def test_a_damaged_document_is_one_error(kind: str) -> None:
 def test_rtf_gives_its_text_as_word_and_textedit_write_it() -> None:
     data = rb"{\rtf1\ansi\ansicpg1252 na\u239?ve caf\'e9 \ldblquote x\rdblquote\par second\par}"
     assert document_text(data, "rtf", "t").strip() == "naïve café “x”\nsecond"
-
-
-def pdf(text: str) -> bytes:
-    """Return a PDF of one page, as small as one can be written by hand."""
-    content = f"BT /F1 12 Tf 50 700 Td ({text}) Tj ET".encode()
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources "
-        b"<< /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>",
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
-    ]
-    body, offsets = b"%PDF-1.4\n", []
-    for number, one in enumerate(objects, 1):
-        offsets.append(len(body))
-        body += b"%d 0 obj\n%s\nendobj\n" % (number, one)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    count = len(objects) + 1
-    trailer = b"trailer << /Root 1 0 R /Size %d >>\nstartxref\n%d\n%%%%EOF" % (count, len(body))
-    return body + b"xref\n0 %d\n0000000000 65535 f \n%s%s" % (count, table, trailer)
 
 
 def test_pdf_gives_its_text() -> None:
