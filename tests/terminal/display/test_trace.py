@@ -71,9 +71,11 @@ def test_a_part_is_never_rounded_to_the_whole_or_to_nothing(copied: int, shown: 
 
 
 def test_only_the_longest_are_listed_in_the_order_of_the_text() -> None:
-    listed = format_trace(TRACE, None, top=1).splitlines()
+    listed = format_trace(TRACE, None, top=1, option="--top").splitlines()
     assert [line[:1] for line in listed] == [" ", "2", "a", "6"]
-    assert listed[2] == "and 1 shorter ones; --top 2"
+    assert listed[2] == "and 1 more; --top 2"
+    # A session has no options to advise.
+    assert format_trace(TRACE, None, top=1).splitlines()[2] == "and 1 more"
 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 100])

@@ -12,7 +12,12 @@ from textgen.errors import TextgenWarning
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS
 from textgen.readable import escape_note, unescape
 from textgen.settings import OnUnknown, SamplingSettings, SettingOption, setting_options
-from textgen.terminal.commands.completion import complete_label, complete_run, complete_run_or_text
+from textgen.terminal.commands.completion import (
+    complete_label,
+    complete_run,
+    complete_run_or_text,
+    complete_text,
+)
 from textgen.terminal.commands.run_names import path_of
 from textgen.terminal.display.progress_line import ProgressMode
 from textgen.terminal.output import silence_warnings
@@ -110,6 +115,14 @@ RunBeforeTexts = Annotated[
         metavar="RUN",
         help="Name or path of a run; not needed for the newest run, nor with --model.",
         autocompletion=complete_run_or_text,
+    ),
+]
+Texts = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="TEXT",
+        help="Files, folders or names of shipped texts; - is standard input, which is the default.",
+        autocompletion=complete_text,
     ),
 ]
 Output = Annotated[

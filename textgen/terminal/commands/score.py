@@ -13,7 +13,6 @@ from textgen.data.source_rules import SourceRules
 from textgen.errors import ThresholdError, UsageError
 from textgen.readable import cut, one_line
 from textgen.settings import TEXT_UNKNOWN, check_number
-from textgen.terminal.commands.completion import complete_text
 from textgen.terminal.commands.options import (
     AsJson,
     Labels,
@@ -23,6 +22,7 @@ from textgen.terminal.commands.options import (
     Quiet,
     RunBeforeTexts,
     Scored,
+    Texts,
 )
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import runs_and_sources
@@ -48,15 +48,7 @@ MIN_COLUMNS = 8
 @reads_texts
 def score(
     run: RunBeforeTexts = None,
-    texts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="TEXT",
-            help="Files, folders or names of shipped texts; - is standard input, which is the "
-            "default.",
-            autocompletion=complete_text,
-        ),
-    ] = None,
+    texts: Texts = None,
     model: Model = None,
     lines: Annotated[
         bool, typer.Option("--lines", help="Score each line, with the lines before it as context.")

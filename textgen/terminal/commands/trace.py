@@ -13,8 +13,7 @@ from textgen.settings import (
     TRACE_MOST_OF_ALL,
     check_number,
 )
-from textgen.terminal.commands.completion import complete_text
-from textgen.terminal.commands.options import AsJson, Model, Progress, Quiet, RunBeforeTexts
+from textgen.terminal.commands.options import AsJson, Model, Progress, Quiet, RunBeforeTexts, Texts
 from textgen.terminal.commands.run_names import runs_and_sources
 from textgen.terminal.commands.source_options import PLAIN_TEXTS, reads_texts
 from textgen.terminal.commands.text_input import text_chunks, text_name
@@ -34,15 +33,7 @@ SHOWN = 4000
 @reads_texts
 def trace(
     run: RunBeforeTexts = None,
-    texts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="TEXT",
-            help="Files, folders or names of shipped texts; - is standard input, which is the "
-            "default.",
-            autocompletion=complete_text,
-        ),
-    ] = None,
+    texts: Texts = None,
     model: Model = None,
     least: Annotated[
         int,
@@ -115,4 +106,5 @@ def _show(found: "Trace", show: bool | None, top: int) -> None:
     is_short = show is None and sys.stdout.isatty() and len(found.text) <= SHOWN
     if show or is_short:
         emit(format_traced(found, columns, colours=colours) + "\n\n", is_safe=True)
-    emit(format_trace(found, columns, top=top, colours=colours) + "\n", is_safe=True)
+    listed = format_trace(found, columns, top=top, colours=colours, option="--top")
+    emit(listed + "\n", is_safe=True)
