@@ -139,13 +139,13 @@ def read_bars(music: str, key: Key, unit: Fraction) -> Iterator[tuple[Note, ...]
         unit: length of a note without a number, as a share of a whole note.
 
     Raises:
-        AbcError: if something is not understood, a bar is empty, or a triplet, a broken rhythm or
-            a repeat has no end.
+        AbcError: if something is not understood, a bar is empty, or a triplet or a broken rhythm
+            has no end.
     """
     bar: list[Note] = []
     accidentals: dict[str, int] = {}
     factors: list[Fraction] = []  # of the lengths of the next notes: triplets and broken rhythm
-    is_repeat, is_after_bar, place = False, True, 0
+    is_after_bar, place = True, 0
     while place < len(music):
         found = TOKEN.match(music, place)
         if found is None:
@@ -166,15 +166,12 @@ def read_bars(music: str, key: Key, unit: Fraction) -> Iterator[tuple[Note, ...]
         elif mark := found["bar"]:
             if factors or (is_after_bar and mark != "|:"):
                 raise AbcError(f"a bar line where none can be: {music[: found.end()][-10:]!r}")
-            if is_repeat and mark in ("|:", "|]"):
-                raise AbcError("a repeat that does not end")
-            is_repeat = mark in ("|:", "::") or (is_repeat and mark in ("|", "||"))
             if bar:
                 yield tuple(bar)
             bar, accidentals, is_after_bar = [], {}, True
         elif not found["space"]:
             raise AbcError(f"no note for {found[0]!r}")
-    if not is_after_bar or is_repeat or place == 0:
+    if not is_after_bar or not place:
         raise AbcError("no bar line at the end")
 
 
@@ -200,12 +197,27 @@ def read_note(found: re.Match[str], key: Key, accidentals: dict[str, int], unit:
     return Note(LETTERS[letter] + 12 * octave + accidentals.get(letter, signature), length)
 
 
+def repeats_match(tune: Tune) -> bool:
+    """Tell whether each repeat that begins also ends, and the other way round.
+
+    The first repeat of a tune may begin where the tune does, without a mark.
+    """
+    marks = re.findall(r"\|:|:\||::", tune.music)
+    ends_and_begins = "".join(mark.replace("::", ":||:") for mark in marks)
+    return re.fullmatch(r"(:\|)?(\|::\|)*", ends_and_begins) is not None
+
+
+def bar_lengths(tune: Tune) -> list[Fraction]:
+    """Return the length of each bar, as a share of a whole note."""
+    return [sum((note.length for note in bar), Fraction(0)) for bar in tune.bars]
+
+
 def bars_add_up(tune: Tune, meter: Fraction) -> bool:
     """Tell whether each bar is as long as the meter says.
 
     A pickup may be shorter, if the last bar is shorter by as much as the pickup is long.
     """
-    lengths = [sum((note.length for note in bar), Fraction(0)) for bar in tune.bars]
+    lengths = bar_lengths(tune)
     first, *inner, last = lengths if len(lengths) > 1 else [meter, *lengths]
     ends_fit = first == last == meter or (first < meter and first + last == meter)
     return ends_fit and all(length == meter for length in inner)

@@ -39,7 +39,7 @@ from textgen.data.shipped import find_corpus
 from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
 from textgen.data.tokens import token_dtype
-from textgen.data.vocabulary import END
+from textgen.data.vocabulary import END, Vocabulary
 from textgen.evaluation.compiled_scoring import JaxScorer
 from textgen.generation.model import Model
 from textgen.planning.request import Request
@@ -163,7 +163,9 @@ def train(
     if kind == "symbol":
         told = np.random.default_rng(0).random(len(documents)) >= LEFT_OUT
         pairs = zip(documents, told, strict=True)
-        documents = [(one, symbol_of(task, one) * is_told + text) for (one, text), is_told in pairs]
+        documents = [
+            (one, symbol_of(task, one) * bool(is_told) + text) for (one, text), is_told in pairs
+        ]
         held = [(one, symbol_of(task, one) + text) for one, text in held]
     write_records(folder / "train.csv", documents)
     write_records(folder / "held.csv", held)
@@ -259,6 +261,11 @@ def ngrams(task: Task, model: Model) -> float:
     """Return the accuracy of an n-gram model of each label, of the best order for all documents."""
     order, texts = max(ngram_order(model)[0], 1), [text for _, text in task.validation]
     sizes = np.array([len(text) + 1 for text in texts])
+    # A newline stands for the end of a document.
+    vocabulary = Vocabulary("\n" + model.config.vocabulary.alphabet)
+    settings = replace(model.config.settings, vocab_size=len(vocabulary))
+    config = replace(model.config, vocabulary=vocabulary, settings=settings)
+    model = replace(model, config=config)
     known = [[text for one, text in task.training if one == label] for label in task.labels]
     return accuracy([ngram_bits(model, order, own, texts) * sizes for own in known], task)
 
@@ -363,11 +370,13 @@ def main() -> None:
             for row in rows_of(task, request, asked.kinds):
                 print("| " + " | ".join((name, str(seed), *row)) + " |", flush=True)
             if asked.runs:
-                shares = [("a run a label", one_run_a_label(task, request))]
                 plain = train(task.training, task.validation, "none", task, request)
-                shares.append(("n-grams", ngrams(task, plain)))
-                for kind, share in shares:
-                    cells = (name, str(seed), kind, "", "", "", "", f"{share:.1%}")
+                judges = {
+                    "n-grams": lambda task=task, plain=plain: ngrams(task, plain),
+                    "a run a label": lambda task=task, asked=request: one_run_a_label(task, asked),
+                }
+                for kind, judge in judges.items():
+                    cells = (name, str(seed), kind, "", "", "", "", f"{judge():.1%}")
                     print("| " + " | ".join(cells) + " |", flush=True)
 
 

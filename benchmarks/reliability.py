@@ -2,7 +2,8 @@
 
     python benchmarks/reliability.py CAMPAIGN... [--kills 200] [--minutes 20] [--seed 0]
 
-    resume    cut a plan at 20 steps in four ways, resume it, compare with the uncut plan
+    resume    cut a plan at some steps in four ways, resume it, compare with the uncut plan; of one
+              whole text, and of documents with labels
     kill      SIGKILL a training at random instants, again and again
     calls     kill one save before each of its system calls in turn (needs strace)
     damage    flip single bits; cut, swap, zero, remove and add files
@@ -10,7 +11,8 @@
     disk      fill a small disk during a training (needs the right to mount one)
     readers   load a run while it is trained and pruned
     terminal  write a million characters with a model that has learnt escape sequences
-    texts     read corpora and continue prompts that Hypothesis generates
+    texts     read texts and continue prompts that Hypothesis generates
+    corpora   read random files of every format: sound, damaged, and made to do harm
     soak      train, kill and resume for some minutes, and watch memory and open files
 
 Each campaign prints a line of counts when it ends, and removes its files.
@@ -31,10 +33,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from textgen.errors import DamagedError, TextgenError
+from textgen.data.source_rules import SourceRules
+from textgen.data.text_rules import TextRules
+from textgen.errors import CorpusError, DamagedError, TextgenError, UsageError
 from textgen.readable import visible
 from textgen.runs.run import Run
 from textgen.settings import SamplingSettings
@@ -48,6 +53,16 @@ TINY: dict[str, Any] = {
     "dropout_rate": 0.2,
 }
 CELLS = ("lstm", "gru", "rnn")
+# A table of documents with labels, and how it is read.
+TABLE = "fox.csv"
+ROWS = "who,text\n" + "".join(
+    f"{who},the {quick} {brown} fox\n"
+    for who in ("ann", "bob")
+    for quick in ("quick", "slow", "old", "young", "wild")
+    for brown in ("brown", "red", "white", "grey", "lazy", "sleepy")
+)
+TABLE_RULES = TextRules(source=SourceRules(labels=("who",), field="text"), documents="row")
+TABLE_OPTIONS = ["--label=who", "--field=text", "--documents=row"]
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
@@ -55,8 +70,12 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("campaigns", nargs="+", choices=sorted(CAMPAIGNS))
+    parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS, help="of `resume`")
+    parser.add_argument("--cuts", type=int, default=20, help="cuts of each plan of `resume`")
     parser.add_argument("--kills", type=int, default=200, help="kills of the campaign `kill`")
-    parser.add_argument("--cases", type=int, default=1000, help="cases of texts, damage, signals")
+    parser.add_argument(
+        "--cases", type=int, default=1000, help="cases of texts, corpora, damage, signals"
+    )
     parser.add_argument("--minutes", type=float, default=20.0, help="length of the campaign `soak`")
     parser.add_argument("--seed", type=int, default=0, help="seed of all random choices")
     return parser.parse_args()
@@ -100,6 +119,9 @@ def train(name: str, **options: Any) -> None:
     from textgen.workflows.train import start_training
 
     keep_compiled()
+    path, rules = (
+        (Path(TABLE), TABLE_RULES) if options.pop("is_table", False) else (Path("fox.txt"), None)
+    )
     watch = {key: options.pop(key) for key in ("keep", "stop_after") if key in options}
     supervision = Supervision(**watch)
     events: Iterator[Event]
@@ -107,7 +129,7 @@ def train(name: str, **options: Any) -> None:
         events = resume_training(name, supervision)
     else:
         request = Request(**(TINY | options))
-        events = start_training([Path("fox.txt")], name, request, supervision)
+        events = start_training([path], name, request, supervision, rules=rules)
     for event in events:
         match event:
             case Planned():
@@ -144,31 +166,31 @@ def progress_and_rows(run: Run) -> Any:
 
 
 def resume(arguments: argparse.Namespace) -> str:
-    """Cut a plan at 20 random steps: by --stop-after, SIGKILL, SIGINT and SIGTERM in turn."""
+    """Cut plans at random steps: by --stop-after, SIGKILL, SIGINT and SIGTERM in turn."""
     source, equal, total = random.Random(arguments.seed), 0, 0
     ways = ("stop-after", "SIGKILL", "SIGINT", "SIGTERM")
-    for cell in CELLS:
-        for devices in (1, 2):
-            plan = {"steps": 200, "eval_every": 20, "checkpoint_every": 15, "keep": 2}
-            options = {"cell": cell, "devices": devices, **plan}
-            whole = Run(Path("checkpoints") / f"{cell}{devices}")
-            run_in_child(whole.name, **options)
-            for number in range(20):
-                cut, way = source.randrange(1, 200), ways[number % 4]
-                name = f"{whole.name}-cut"
-                if way == "stop-after":
-                    run_in_child(name, **options, stop_after=cut)
-                else:
-                    cut_by_signal(name, options, cut, way)
-                lines = run_in_child(name, keep=2)
-                run, total = Run(Path("checkpoints") / name), total + 1
-                same = digests(run) == digests(whole)
-                same = same and progress_and_rows(run) == progress_and_rows(whole)
-                if same and not run.problems():
-                    equal += 1
-                else:
-                    print(f"differs: {cell}, {devices} devices, {way} at {cut}: {lines[:1]}")
-                shutil.rmtree(run.path)
+    Path(TABLE).write_text(ROWS, encoding="utf-8")
+    for cell, devices, is_table in product(arguments.cells, (1, 2), (False, True)):
+        plan = {"steps": 200, "eval_every": 20, "checkpoint_every": 15, "keep": 2}
+        options = {"cell": cell, "devices": devices, "is_table": is_table, **plan}
+        whole = Run(Path("checkpoints") / f"{cell}{devices}{'-table' * is_table}")
+        run_in_child(whole.name, **options)
+        for number in range(arguments.cuts):
+            cut, way = source.randrange(1, 200), ways[number % 4]
+            name = f"{whole.name}-cut"
+            if way == "stop-after":
+                run_in_child(name, **options, stop_after=cut)
+            else:
+                cut_by_signal(name, options, cut, way)
+            lines = run_in_child(name, keep=2)
+            run, total = Run(Path("checkpoints") / name), total + 1
+            same = digests(run) == digests(whole)
+            same = same and progress_and_rows(run) == progress_and_rows(whole)
+            if same and not run.problems():
+                equal += 1
+            else:
+                print(f"differs: {whole.name}, {way} at {cut}: {lines[:1]}")
+            shutil.rmtree(run.path)
     return f"{equal} of {total} cut and resumed plans equal the uncut one to the last bit"
 
 
@@ -180,9 +202,11 @@ def cut_by_signal(name: str, options: dict[str, Any], cut: int, way: str) -> Non
                 if line.startswith("step") and int(line.split()[1]) >= cut:
                     return
         return
-    given = [f"--{key.replace('_', '-')}={value}" for key, value in (TINY | options).items()]
+    settings = TINY | options
+    text = [TABLE, *TABLE_OPTIONS] if settings.pop("is_table") else ["fox.txt"]
+    given = [f"--{key.replace('_', '-')}={value}" for key, value in settings.items()]
     given = [option.replace("--dropout-rate", "--dropout") for option in given]
-    command = [sys.executable, "-m", "textgen", "train", "fox.txt", "--run", name, *given]
+    command = [sys.executable, "-m", "textgen", "train", *text, "--run", name, *given]
     metrics = Path("checkpoints") / name / "metrics.jsonl"
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
@@ -549,6 +573,55 @@ def texts(arguments: argparse.Namespace) -> str:
     return ", ".join(f"{value:,} {name}" for name, value in counts.items()) + ", 0 tracebacks"
 
 
+def corpora(arguments: argparse.Namespace) -> str:
+    """Read random files of every format: each gives its texts, or an error of one line."""
+    from random_corpora import random_corpus
+
+    from textgen.data.prepare import prepare_text
+    from textgen.data.read_report import ReadReport
+    from textgen.data.source_rules import SourceRules
+    from textgen.data.sources import read_sources
+    from textgen.data.text_rules import TextRules
+
+    source, counts, begun = random.Random(arguments.seed), Counter[str](), time.perf_counter()
+    slowest = 0.0
+    for number in range(arguments.cases):
+        made, started = random_corpus(source), time.perf_counter()
+        path = Path(made.name)
+        path.write_bytes(made.data)
+        before = {*Path().iterdir()}
+        is_lenient = made.texts is None and source.random() < 0.3
+        rules = SourceRules(normalization="none", skip_broken=is_lenient)
+        try:
+            texts = [""]
+            for _, pieces in read_sources([path], rules, ReadReport()):
+                for piece in pieces:
+                    texts[-1] += piece.text
+                    texts += [""] * piece.is_end
+            wrong = made.texts is not None and texts[:-1] != made.texts
+            counts["read wrongly" if wrong else "read"] += 1
+            with suppress(UsageError, CorpusError):  # for a text too short to train on
+                prepare_text([path], TextRules(source=rules), Path("ids"))
+        except TextgenError as error:
+            told = str(error)
+            is_bad = "\n" in told or made.texts is not None
+            counts["refused wrongly" if is_bad else "refused in one line"] += 1
+            if is_bad:
+                print(f"  case {number}, {made.name}: {told[:200]}")
+        except Exception as error:
+            counts["tracebacks"] += 1
+            print(f"  case {number}, {made.name}: {type(error).__name__}: {error}")
+        Path("ids").unlink(missing_ok=True)
+        counts["left files behind"] += {*Path().iterdir()} != before
+        path.unlink()
+        slowest = max(slowest, time.perf_counter() - started)
+        if number % 1000 == 999:
+            print(f"  {number + 1:,} in {time.perf_counter() - begun:.0f} s", flush=True)
+    names = ("read", "read wrongly", "refused in one line", "refused wrongly", "tracebacks")
+    told = ", ".join(f"{counts[name]:,} {name}" for name in (*names, "left files behind"))
+    return f"{arguments.cases:,} files: {told}; the slowest took {slowest:.1f} s"
+
+
 def soak(arguments: argparse.Namespace) -> str:
     """Train, kill and resume for some minutes; every twelfth process runs for long."""
     source, counts = random.Random(arguments.seed), Counter[str]()
@@ -596,6 +669,7 @@ CAMPAIGNS = {
         readers,
         terminal,
         texts,
+        corpora,
         soak,
     )
 }

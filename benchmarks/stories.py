@@ -1,12 +1,13 @@
-"""Train on shipped texts, a minute each, and measure what the networks learnt: seven stories.
+"""Train on shipped texts, a minute each, and measure what the networks learnt: eight stories.
 
     python benchmarks/stories.py [--stories manner names ...] [--minutes 1] [--runs FOLDER]
 
 docs/stories.md tells the stories. The command `textgen train` trains each network and chooses its
-size for the time limit. The best checkpoint of each run is measured, on the last tenth of its text,
-which is not used for training. Each number is printed as soon as it is measured, and a table of all
-numbers at the end. Runs that are in the folder already are not trained again. `--quick` trains for
-two steps and measures a hundredth of the cases, to test the program itself.
+size for the time limit; the tunes get three times as long as the other texts. The best checkpoint
+of each run is measured, on the part of its text that is not used for training. Each number is
+printed as soon as it is measured, and a table of all numbers at the end. Runs that are in the
+folder already are not trained again. `--quick` trains for two steps and measures a hundredth of the
+cases, to test the program itself.
 """
 
 import argparse
@@ -24,18 +25,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from story_measures import (
+    Written,
     keystrokes,
     line_bits,
     lines_of,
     ngram_bits,
     ngram_order,
+    percent,
     random_strings,
     right_answers,
+    share,
     stream_loss,
     texts_of,
+    tune_figures,
 )
 
 from textgen.evaluation.baselines import compressor_loss
@@ -45,8 +51,10 @@ from textgen.generation.model import Model
 from textgen.generation.next_words import next_words
 from textgen.network.cells import CELLS
 from textgen.runs.run import VARIABLE
+from textgen.settings import SamplingSettings
 from textgen.workflows.gradient import follow_gradients
 from textgen.workflows.load import load_model
+from textgen.workflows.sample import Order, report_samples
 
 TEXTGEN = [sys.executable, "-m", "textgen"]
 QUICK = ["--steps=2", "--hidden-size=8", "--num-layers=1", "--batch-size=2", "--devices=1"]
@@ -57,6 +65,9 @@ READ, TYPED, SUGGESTED = 1000, 4000, 3
 FOLLOWED, DISTANCES = {"reach": 50, "places": 256}, (10, 20, 50)
 # Time limit of `next_words`, long enough that the search is complete on any machine.
 SECONDS = 60.0
+# Tunes that are written, and the most characters of one: nearly twice the longest of the corpus.
+TUNES, TUNE_LENGTH = 500, 600
+MAKE_TUNES = Path(__file__).parents[1] / "corpora" / "make_tunes.py"
 
 Row = tuple[str, str]
 
@@ -75,17 +86,18 @@ class Workshop:
     minutes: float
     is_quick: bool
 
-    def train(self, corpus: str, *options: str, run: str = "") -> Model:
-        """Train a run on a shipped text, unless there is a run of that name.
+    def train(self, corpus: str, *options: str, run: str = "", times: float = 1) -> Model:
+        """Train a run on a text, unless there is a run of that name.
 
         Args:
-            corpus: name of the text.
+            corpus: name of a shipped text, or path of a file.
             options: options of `textgen train`.
             run: name of the run; the name of the text if empty.
+            times: training time, in multiples of that of the other runs.
         """
         run = run or corpus
         if not (self.folder / run).exists():
-            given = QUICK if self.is_quick else [f"--minutes={self.minutes:g}"]
+            given = QUICK if self.is_quick else [f"--minutes={times * self.minutes:g}"]
             begun = time.perf_counter()
             self.textgen("train", corpus, f"--run={run}", *options, *given)
             print(f"trained {run} in {time.perf_counter() - begun:.1f} s", flush=True)
@@ -231,6 +243,37 @@ def cells(workshop: Workshop) -> Iterator[Row]:
             yield f"{title}: share left {after} characters back", ", ".join(left)
 
 
+def tunes(workshop: Workshop) -> Iterator[Row]:
+    """Story 8: tunes in the meter and the key that are asked for."""
+    done = subprocess.run([sys.executable, MAKE_TUNES, "--jsonl"], capture_output=True, check=True)
+    workshop.folder.mkdir(exist_ok=True)
+    records = workshop.folder / "tunes.jsonl"
+    records.write_bytes(done.stdout)
+    model = workshop.train(str(records), "--label=meter", "--label=key", run="tunes", times=3)
+    yield network(model)
+    meters, keys = (field.values for field in model.config.labels)
+    pairs = [(meter, key) for key in keys for meter in meters]
+    wanted = Counter(pairs[i % len(pairs)] for i in range(workshop.count(TUNES)))
+    written = [
+        Written(report["text"], meter, key, report["longest_copy"])
+        for (meter, key), count in wanted.items()
+        for report in new_tunes(model, {"meter": meter, "key": key}, count)
+    ]
+    yield from tune_figures(written, texts_of(model)[0])
+
+
+def new_tunes(model: Model, labels: dict[str, str], count: int) -> Iterator[dict[str, Any]]:
+    """Write tunes, as `textgen sample --new --json` does."""
+    order = Order(
+        settings=SamplingSettings(),
+        length=TUNE_LENGTH,
+        num_samples=count,
+        seed=SEED,
+        only_new=True,
+    )
+    yield from report_samples(model.labelled(labels), order)
+
+
 STORIES: dict[str, Callable[[Workshop], Iterator[Row]]] = {
     "manner": manner,
     "names": names,
@@ -239,6 +282,7 @@ STORIES: dict[str, Callable[[Workshop], Iterator[Row]]] = {
     "styles": styles,
     "keyboard": keyboard,
     "cells": cells,
+    "tunes": tunes,
 }
 
 
@@ -255,16 +299,6 @@ def answered(model: Model, lines: Sequence[str], mark: str, workshop: Workshop) 
     pairs = (line.rpartition(mark) for line in asked)
     right = right_answers(model, [(head + mark, answer) for head, mark, answer in pairs])
     return share(right, len(asked))
-
-
-def share(part: int, whole: int) -> str:
-    """Format a part of a whole in percent, with both counts."""
-    return f"{percent(part / max(whole, 1))} ({part:,} of {whole:,})"
-
-
-def percent(number: float) -> str:
-    """Format a share in percent."""
-    return f"{100 * number:.1f} %"
 
 
 def main() -> None:

@@ -1,11 +1,25 @@
 """Measures that benchmarks/stories.py uses for the figures of docs/stories.md."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
+from abc_notation import (
+    AbcError,
+    Tune,
+    bar_lengths,
+    bars_add_up,
+    is_in_key,
+    parse_key,
+    parse_tune,
+    repeats_match,
+)
 from numpy.typing import NDArray
 
 from textgen.data.tokens import Tokens
+from textgen.data.vocabulary import END
 from textgen.evaluation.baselines import best_ngram, ngram_losses, ngram_probabilities
 from textgen.evaluation.protocols import Evaluator
 from textgen.generation.constraints import is_word_character
@@ -20,6 +34,23 @@ GREEDY = SamplingSettings(temperature=0, stop=("\n",))
 LONGEST_ANSWER = 100
 
 Suggest = Callable[[Generator, str], Sequence[str]]
+Row = tuple[str, str]
+
+
+class Written(NamedTuple):
+    """A tune that a network has written.
+
+    Attributes:
+        text: the tune.
+        meter: the meter that was asked for, such as `6/8`.
+        key: the key that was asked for, such as `Ador`.
+        longest_copy: length of the longest run of characters that is in the training text.
+    """
+
+    text: str
+    meter: str
+    key: str
+    longest_copy: int
 
 
 def parts(model: Model) -> tuple[Tokens, Tokens]:
@@ -161,3 +192,74 @@ def leading_word(text: str) -> str:
     while end < len(text) and is_word_character(text[end], "_"):
         end += 1
     return text[:end]
+
+
+def tune_figures(written: Sequence[Written], training: str) -> Iterator[Row]:
+    """Measure tunes.
+
+    Args:
+        written: tunes with what was asked for.
+        training: the training text, whose documents are tunes.
+
+    Yields:
+        What was measured, and how much it is. Shares are of all tunes, also of those that do not
+        parse.
+    """
+    count = len(written)
+    read: list[tuple[Tune, Written]] = []
+    for one in written:
+        with suppress(AbcError):
+            read.append((parse_tune(one.text), one))
+    right_bars = [bars_add_up(tune, Fraction(one.meter)) for tune, one in read]
+    right_keys = [is_in_key(tune, parse_key(one.key)) for tune, one in read]
+    keys = {one.key for one in written}
+    in_others = [
+        any(is_in_key(tune, parse_key(key)) for key in keys - {one.key}) for tune, one in read
+    ]
+    known = [music_of(document) for document in training.split(END)]
+    lines = {line for music in known for line in music.split("\n")}
+    music = [music_of(one.text) for one in written]
+    new_lines = [line not in lines for text in music for line in text.split("\n")]
+    headers = [(f"M:{one.meter}\n" in one.text, f"K:{one.key}\n" in one.text) for one in written]
+    yield "tunes that parse", share(len(read), count)
+    matching = sum(repeats_match(tune) for tune, _ in read)
+    yield "each repeat that begins also ends", share(matching, count)
+    yield "every bar adds up to the meter asked for", share(sum(right_bars), count)
+    inner = [
+        length == Fraction(one.meter) for tune, one in read for length in bar_lengths(tune)[1:-1]
+    ]
+    yield "single bars that do, but for the first and the last", share(sum(inner), len(inner))
+    yield "the notes are in the key asked for", share(sum(right_keys), count)
+    yield f"the notes are in one of the {len(keys) - 1} other keys", share(sum(in_others), count)
+    yield (
+        "both the meter and the key asked for",
+        share(sum(map(all, zip(right_bars, right_keys, strict=True))), count),
+    )
+    yield "the header names both", share(sum(map(all, headers)), count)
+    yield "the second line begins as the first does", share(sum(map(answers, music)), count)
+    yield "tunes whose notes are new", share(sum(text not in {*known} for text in music), count)
+    yield "lines of notes that are new", share(sum(new_lines), len(new_lines))
+    copies = [one.longest_copy for one in written]
+    longest = f"{int(np.median(copies))} and {max(copies)} characters"
+    yield "longest run copied: median and most", longest
+
+
+def music_of(tune: str) -> str:
+    """Return the lines of a tune below its header."""
+    return tune.partition("\nK:")[2].partition("\n")[2]
+
+
+def answers(music: str) -> bool:
+    """Tell whether the second of four lines begins with the bar that the first begins with."""
+    lines = [line.strip("|:]").split("|") for line in music.split("\n")]
+    return len(lines) == 4 and lines[0][-4:][0] == lines[1][0]
+
+
+def share(part: int, whole: int) -> str:
+    """Format a part of a whole in percent, with both counts."""
+    return f"{percent(part / max(whole, 1))} ({part:,} of {whole:,})"
+
+
+def percent(number: float) -> str:
+    """Format a share in percent."""
+    return f"{100 * number:.1f} %"

@@ -4,8 +4,8 @@
 
 The text is a chain of the words of the fables: each word is drawn among those that follow the word
 before it there. Half of the text that is looked up is new, and half is made of stretches of 100
-characters of the indexed text. With `--line`, one line is repeated instead, the worst case. Each
-size is measured in a process of its own.
+characters of the indexed text. With `--line`, one line is repeated instead, the worst case. The
+memory is the most that a process held, the mapped text and the mapped index included.
 """
 
 import argparse
@@ -26,6 +26,8 @@ from textgen.runs.trace_index import NAME, open_index
 CHAINS, STRETCH = 2048, 100
 LENGTHS = (2_000, 100_000)
 LEAST = 20
+# Name of the file with the text.
+TEXT = "text"
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -73,24 +75,25 @@ def opened(folder: Path, text: NDArray[np.uint8]) -> tuple[TextIndex, float]:
             return stop.value[0], time.perf_counter() - begun
 
 
-def measure(megabytes: int, is_line: bool) -> None:
-    """Measure one size, and print a row of the table."""
-    size = megabytes * 10**6
+def write_text(path: Path, size: int, is_line: bool) -> None:
+    """Write the text that is indexed."""
     line = np.frombuffer(b"the quick brown fox jumps over the lazy dog, and it sleeps.\n", np.uint8)
-    text = np.resize(line, size) if is_line else chain(size, 0)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with tempfile.TemporaryDirectory() as name:
-        _, made = opened(Path(name), text)
-        index, read = opened(Path(name), text)
-        held = (Path(name) / NAME).stat().st_size / 1e6
+    (np.resize(line, size) if is_line else chain(size, 0)).tofile(path)
+
+
+def measure(folder: Path, kind: str) -> None:
+    """Measure a text, and print a row of the table."""
+    text = np.memmap(folder / TEXT, np.uint8, "r")
+    _, made = opened(folder, text)
+    index, read = opened(folder, text)
+    held = (folder / NAME).stat().st_size / 1e6
     seconds = []
     for length in LENGTHS:
         query = text_to_find(text, length)
         begun = time.perf_counter()
         index.find(query, LEAST)
         seconds.append(time.perf_counter() - begun)
-    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3
-    kind = f"{megabytes}{', one line' if is_line else ''}"
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     looked_up = [f"{one:.2f}" for one in (read, *seconds)]
     cells = [kind, f"{made:.1f}", f"{held:.1f}", *looked_up, f"{memory:.0f}"]
     print(f"| {' | '.join(cells)} |", flush=True)
@@ -102,10 +105,16 @@ def main() -> None:
     heads = "".join(f" {length:,} characters, s |" for length in LENGTHS)
     print(f"| text, MB | index made, s | its size, MB | read again, s |{heads} memory, MB |")
     print("|---|---|---|---|" + "---|" * len(LENGTHS) + "---|")
+    # A process that is forked counts the memory of its parent as its own.
+    context = multiprocessing.get_context("spawn")
     for megabytes in arguments.megabytes:
-        process = multiprocessing.Process(target=measure, args=(megabytes, arguments.line))
-        process.start()
-        process.join()
+        kind = f"{megabytes}{', one line' if arguments.line else ''}"
+        with tempfile.TemporaryDirectory() as name:
+            writing = (Path(name) / TEXT, megabytes * 10**6, arguments.line)
+            for target, given in ((write_text, writing), (measure, (Path(name), kind))):
+                process = context.Process(target=target, args=given)
+                process.start()
+                process.join()
 
 
 if __name__ == "__main__":

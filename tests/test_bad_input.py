@@ -45,6 +45,12 @@ def tarred(name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, times: i
     return buffer.getvalue()
 
 
+def packed(data: bytes, times: int) -> bytes:
+    for _ in range(times):
+        data = gzip.compress(data)
+    return data
+
+
 def locked_pdf() -> bytes:
     import pypdf
 
@@ -82,6 +88,7 @@ BAD: list[tuple[str, bytes, list[str], int, str]] = [
     ("a.zip", zipped("b.txt", WORDS)[:60], [], 3, "the zip archive is cut short"),
     ("a.tar", tarred("b.txt", WORDS)[:700], [], 3, "damaged or cut short"),
     ("a.gz", gzip.compress(WORDS)[:-12], [], 3, "cut short; it cannot be unpacked"),
+    ("a.gz", packed(WORDS, 4), [], 3, "compressed more than 3 times over"),
     ("a.pdf", locked_pdf(), [], 3, "encrypted; save a copy without a password"),
     ("a.txt", b"", [], 3, "the text is empty"),
     ("a.txt", b"one\0two" * 30, [], 3, "it holds a NUL character in line 1"),

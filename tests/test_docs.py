@@ -125,10 +125,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def run_page(page: Path, folder: Path, server: Path) -> subprocess.CompletedProcess[str]:
-    """Have bash run the blocks of a page one after the other, in an empty folder."""
+    """Have bash run the blocks of a page one after the other, in a folder with only `corpora`."""
     programs, work = folder / "programs", folder / "work"
     programs.mkdir()
     work.mkdir()
+    (work / "corpora").symlink_to(ROOT / "corpora")
     write_client(programs / "textgen", server)
     for name, content in SAVED.findall(text_of(page)):
         (work / name).write_text(content, encoding="utf-8")

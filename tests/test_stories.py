@@ -1,4 +1,4 @@
-"""The seven stories: their page, their program, and what they count."""
+"""The eight stories: their page, their program, and what they count."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ import pytest
 import typer
 
 import textgen
-from textgen.data.vocabulary import Vocabulary
+from textgen.data.vocabulary import END, Vocabulary
 from textgen.evaluation.baselines import ngram_probabilities
 from textgen.settings import SamplingSettings
 from textgen.terminal.cli import app
@@ -25,8 +25,7 @@ COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
 @pytest.fixture
-def measures(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+def measures() -> ModuleType:
     import story_measures
 
     return story_measures
@@ -54,8 +53,7 @@ def test_every_command_of_the_page_is_one_and_reads_a_run_trained_before_it() ->
     assert seen >= {"train", "sample", "repl"}
 
 
-def test_the_page_has_the_stories_that_the_program_tells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+def test_the_page_has_the_stories_that_the_program_tells() -> None:
     import stories
 
     told = re.findall(r"^\| (\w+) \| [^|]+ \| [^|]+ \|$", PAGE, re.MULTILINE)
@@ -126,6 +124,49 @@ def test_random_strings_have_the_lengths_and_letters_of_words(measures: ModuleTy
     # Three of four letters that are no capitals are d: off by 0.12 once in a million times.
     rest = "".join(word[1:] for word in drawn)
     assert abs(rest.count("d") / len(rest) - 0.75) < 0.12
+
+
+def test_tunes_are_measured_by_their_notes_and_not_by_their_headers(measures: ModuleType) -> None:
+    head = "X:1\nT:A tune\nM:{}\nL:1/8\nK:{}\n"
+    scale = "CDEF GABc|c4 B4|CDEF GABc|B4 c4|]"
+    known = head.format("4/4", "C") + "G8|" + scale
+    tunes = [
+        (head.format("4/4", "C") + scale, "4/4", "C"),
+        (head.format("6/8", "C") + scale, "4/4", "C"),  # the header errs
+        (head.format("4/4", "C") + scale, "6/8", "C"),
+        (head.format("4/4", "C") + scale, "4/4", "Gmix"),
+        (head.format("4/4", "C") + scale.replace("B4 c4", "B4 g4"), "4/4", "C"),  # G mixolydian
+        (known.replace("X:1", "X:7"), "4/4", "C"),  # only the number is new
+        (head.format("4/4", "C") + "nonsense", "4/4", "C"),
+    ]
+    written = [measures.Written(*tune, longest_copy=place) for place, tune in enumerate(tunes)]
+    assert dict(measures.tune_figures(written, f"{END}{known}{END}")) == {
+        "tunes that parse": "85.7 % (6 of 7)",
+        "each repeat that begins also ends": "85.7 % (6 of 7)",
+        "every bar adds up to the meter asked for": "71.4 % (5 of 7)",
+        "single bars that do, but for the first and the last": "84.6 % (11 of 13)",
+        "the notes are in the key asked for": "57.1 % (4 of 7)",
+        "the notes are in one of the 1 other keys": "28.6 % (2 of 7)",
+        "both the meter and the key asked for": "42.9 % (3 of 7)",
+        "the header names both": "57.1 % (4 of 7)",
+        "the second line begins as the first does": "0.0 % (0 of 7)",
+        "tunes whose notes are new": "85.7 % (6 of 7)",
+        "lines of notes that are new": "85.7 % (6 of 7)",
+        "longest run copied: median and most": "3 and 6 characters",
+    }
+
+
+def test_a_line_answers_that_begins_with_the_bar_of_another(measures: ModuleType) -> None:
+    assert measures.music_of("X:1\nK:C\nA|\nB|]") == "A|\nB|]"
+    for music, is_answered in {
+        "a|b|c|d|\na|b|e|f|\ng|h|i|j|\na|b|e|f|]": True,
+        "p|a|b|c|d|\na|b|e|f|\ng|h|i|j|\na|b|e|f|]": True,  # after a pickup
+        "|:a|b|c|d|\na|b|e|f:|\n|:g|h|i|j|\na|b|e|f:|": True,
+        "a|b|c|d|\nb|b|e|f|\na|h|i|j|\na|b|e|f|]": False,
+        "a|b|c|d|\na|b|e|f|]": False,
+        "": False,
+    }.items():
+        assert measures.answers(music) == is_answered, music
 
 
 def test_an_answer_is_right_to_the_letter(tiny_run: Path, measures: ModuleType) -> None:

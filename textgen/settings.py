@@ -32,6 +32,8 @@ MAX_STATE_BYTES = 2**27
 MAX_LENGTH = 10**9
 # Most characters that the repetition penalty and the copy limit look back on.
 MAX_WINDOW = 4096
+# Smallest number of characters of a stretch that is traced: by default, at least and at most.
+TRACE_LEAST, TRACE_LEAST_OF_ALL, TRACE_MOST_OF_ALL = 20, 5, 10_000
 # Most distinct characters of a text: more than any script has, and few enough for a model.
 MAX_CHARACTERS = 2**18
 # Most labels of documents, the values of all fields together.

@@ -12,11 +12,11 @@ from textgen.errors import CorpusError, SettingError, UsageError
 
 LINES = [f"the {number % 7}th line of {number}" for number in range(60)]
 
+RULES = ("labels", "label_from", "field", "skip_broken")
+
 
 def prepare(folder: Path, sources: list[Path], **changes: object) -> PreparedText:
-    source = {
-        name: changes.pop(name) for name in ("labels", "label_from", "field") if name in changes
-    }
+    source = {name: changes.pop(name) for name in RULES if name in changes}
     rules = TextRules(source=SourceRules(**source), **changes)  # type: ignore[arg-type]
     return prepare_text(sources, rules, folder / "corpus.tokens")
 
@@ -122,7 +122,7 @@ def test_values_with_one_document_and_documents_without_a_value_are_told(tmp_pat
         for k, line in enumerate(LINES)
     ]
     notes = " ".join(prepare(tmp_path, [records(tmp_path, rows)], labels=("who",), seed=1).notes)
-    assert "who: 2 values (documents): a (" in notes
+    assert "who: 2 values (training documents): a (" in notes
     assert "documents have no value" in notes
     assert "too little to learn from one document each: rare" in notes
 
@@ -147,8 +147,15 @@ def test_labels_that_cannot_be_are_refused(
         prepare(tmp_path, [records(tmp_path, rows)], **change)
 
 
+def test_a_field_that_no_record_has_is_named_with_those_there_are(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"text": line, "who": "a"} for line in LINES]
+    problem = f"left out: {len(LINES)} broken records, the first .line 1 has no field 'wo' for a "
+    with pytest.raises(CorpusError, match=f"{problem}label; its fields are text, who"):
+        prepare(tmp_path, [records(tmp_path, rows)], labels=("wo",), skip_broken=True)
+
+
 def test_a_plain_text_has_no_field(tmp_path: Path) -> None:
     path = tmp_path / "t.txt"
     path.write_text("\n".join(LINES))
-    with pytest.raises(CorpusError, match="it has no records, and so no field 'who' for a label"):
+    with pytest.raises(CorpusError, match=r"it has no records, .* 'who' .*; .* --format csv"):
         prepare(tmp_path, [path], labels=("who",))

@@ -57,9 +57,10 @@ def test_labels_are_read_as_they_are_typed(typed: str, weights: list[float]) -> 
     np.testing.assert_allclose(label_weights(FIELDS, shares), [*weights, 0, 0])
 
 
-def test_shares_are_shown_as_they_can_be_typed() -> None:
-    typed = ["author=austen:0.25,melville:0.75", "year=1813"]
-    assert format_shares(typed_labels(FIELDS, typed)) == typed
+def test_shares_are_shown_in_percent() -> None:
+    typed = ["author=austen:1,melville:2", "year=1813"]
+    shown = ["author=austen 33.3 %, melville 66.7 %", "year=1813"]
+    assert format_shares(typed_labels(FIELDS, typed)) == shown
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def prepared(*paths: Path, rules: TextRules) -> tuple[PreparedText, Origins, str
     """Prepare sources; return the result, its origins, and the training part as text."""
     found = prepare_text(paths, rules, Path("tokens"))
     assert found.origins is not None
-    origins = Origins.from_bytes(Path("corpus.origins"), found.origins)
+    origins = Origins.from_bytes(Path("corpus.origins"), found.origins, found.training_ids)
     tokens = np.fromfile("tokens", token_dtype(len(found.vocabulary)))[: found.training_ids]
     return found, origins, found.vocabulary.decode(tokens)
 
@@ -172,7 +172,7 @@ def test_origins_are_read_as_they_were_written() -> None:
     count = np.arange(3)
     origins = Origins(("a", "\u00e9 b"), ("text", "json"), count * 7, count // 2, count * 5 + 2)
     data = origins.to_bytes()
-    again = Origins.from_bytes(Path("x"), data)
+    again = Origins.from_bytes(Path("x"), data, 3)
     assert (again.names, again.kinds) == (origins.names, origins.kinds)
     for name in ("begins", "files", "numbers"):
         assert getattr(again, name).tolist() == getattr(origins, name).tolist()
@@ -185,4 +185,13 @@ def test_damaged_origins_are_refused(change: str) -> None:
     data = Origins(("a",), ("text",), count, files, count).to_bytes()
     changed = {"cut": data[:-1], "flip": data[:44] + b"\xff\xff" + data[46:], "empty": b""}
     with pytest.raises(DamagedError):
-        Origins.from_bytes(Path("x"), changed.get(change, data))
+        Origins.from_bytes(Path("x"), changed.get(change, data), 3)
+
+
+def test_no_more_stretches_are_unpacked_than_a_text_can_have() -> None:
+    count = np.arange(10_000)
+    data = Origins(("a",), ("text",), count, count * 0, count).to_bytes()
+    assert len(data) < 500
+    assert len(Origins.from_bytes(Path("x"), data, 10_000).begins) == 10_000
+    with pytest.raises(DamagedError, match="does not hold the origins"):
+        Origins.from_bytes(Path("x"), data, 9_999)

@@ -53,5 +53,5 @@ def test_a_name_that_is_nothing_gets_the_names_that_there_are(name: str, own_fol
 
 
 def test_a_text_that_does_not_ship_is_named() -> None:
-    with pytest.raises(CorpusError, match="sonnets.*does not ship"):
+    with pytest.raises(CorpusError, match=r"sonnets.*does not ship"):
         shipped_corpus("sonnets")

@@ -54,7 +54,8 @@ def test_packed_files_and_archives_are_read_as_their_content(tmp_path: Path) -> 
     (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"id,tweet\n1,one\n2,two\n"))
     with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
         archive.writestr("x/poem.txt", "a poem")
-        archive.writestr("__MACOSX/x", "nothing")
+        for hidden in ("__MACOSX/x", ".git/config", "x/.hidden", ".git/a/../b"):
+            archive.writestr(hidden, "nothing")
         archive.writestr("inner.zip", b"PK\x05\x06" + bytes(18))
     found, report = read(tmp_path)
     assert found == {
@@ -195,7 +196,7 @@ def test_a_disk_that_fails_in_the_middle_of_a_text_is_told(
 
 def test_a_table_without_a_sound_record_says_what_was_left_out(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"a": 1}\nbroken\n')
-    with pytest.raises(CorpusError, match="the text is empty; left out: 2 broken records"):
+    with pytest.raises(CorpusError, match="is empty; left out: 2 broken records, the first "):
         read(tmp_path / "a.jsonl", rules=SourceRules(field="text", skip_broken=True))
     (tmp_path / "a.csv").write_text('a,b\n1,"open\n')
     with pytest.raises(CorpusError, match="broken table in line 2: a quoted field does not end"):
@@ -219,3 +220,22 @@ def test_a_format_that_is_named_overrules_the_content(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("id,tweet\n1,one\n")
     assert read(path, rules=SourceRules(format="text"))[0] == {str(path): ["id,tweet\n1,one\n"]}
+
+
+def test_one_encoding_is_not_advised_for_files_of_which_some_are_in_utf8(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Été à la plage, voilà du café.\n" * 5, encoding="utf-8")
+    (tmp_path / "b.txt").write_bytes(("Ça va très bien, merci à vous.\n" * 5).encode("cp1252"))
+
+    def text_of(rules: SourceRules) -> str:
+        read = read_sources([tmp_path], rules, ReadReport())
+        return "".join(piece.text for _, pieces in read for piece in pieces)
+
+    with pytest.raises(CorpusError, match="--encoding guess reads each file"):
+        text_of(SourceRules())
+    text = text_of(SourceRules(encoding="guess"))
+    assert text.splitlines()[0] == "Été à la plage, voilà du café."
+    assert text.splitlines()[-1] == "Ça va très bien, merci à vous."
+    (tmp_path / "a.txt").unlink()
+    with pytest.raises(CorpusError) as alone:
+        text_of(SourceRules())
+    assert "--encoding guess" not in str(alone.value)

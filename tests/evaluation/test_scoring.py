@@ -1,10 +1,13 @@
 import math
+from collections.abc import Iterable
+from itertools import product
 
 import numpy as np
 import pytest
 
 from tests.networks import TOKENS, random_network
 from textgen.evaluation.scoring import UNICODE, NumpyScorer, charge_unknown, posteriors
+from textgen.settings import CellName
 
 
 def test_with_unknown_characters_the_probabilities_of_all_of_unicode_add_up_to_one() -> None:
@@ -40,3 +43,31 @@ def test_pieces_with_the_state_carried_equal_the_whole() -> None:
 def test_what_is_read_before_the_first_character_decides_how_surprising_it_is() -> None:
     first, second = (NumpyScorer(*random_network(), start).read(TOKENS) for start in (3, 4))
     assert first[0] != second[0]
+
+
+def test_a_text_that_tells_nothing_leaves_the_priors_and_one_that_tells_multiplies_them() -> None:
+    priors = np.array([0.2, 0.8])
+    np.testing.assert_allclose(posteriors(np.array([[7.0, 7.0]]), priors), [priors])
+    # The first model is four times as likely to write it: 0.2 * 4 = 0.8.
+    np.testing.assert_allclose(posteriors(np.array([1.0, 1 + np.log(4)]), priors), [0.5, 0.5])
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_the_probabilities_of_all_documents_sum_to_one(cell: CellName) -> None:
+    # Ids: the unknown character, two characters, and the end of a document.
+    settings, parameters = random_network(vocab_size=4, cell=cell)
+    end, longest = 3, 5
+    scorer = NumpyScorer(settings, parameters, start=end)
+
+    def probability(documents: Iterable[tuple[int, ...]]) -> float:
+        nats = scorer.read_each([np.array(ids, np.int32) for ids in documents])
+        return sum(float(np.exp(-one.sum(dtype=np.float64))) for one in nats)
+
+    total = 0.0
+    for length in range(longest + 1):
+        total += probability((*ids, end) for ids in product(range(end), repeat=length))
+        # What is left are the documents that go on after so many characters.
+        longer = probability(product(range(end), repeat=length + 1))
+        assert longer < 1
+        assert total + longer == pytest.approx(1, abs=1e-5)
+    assert total > 0.3  # the bound tells something

@@ -1,7 +1,10 @@
+import inspect
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+import textgen
 from tests.data.indexes import index_of, longest_by_search
 from tests.networks import random_model
 from textgen.data.origins import Origins, Place
@@ -9,6 +12,7 @@ from textgen.data.sorted_entries import step_for
 from textgen.data.text_index import Matches
 from textgen.data.vocabulary import END
 from textgen.generation.trace import Stretch, Trace, Tracer, longest_of_each
+from textgen.settings import TRACE_LEAST
 
 CHARACTERS = "\n abcdefghijklmnopqrstuvwxyz" + END
 TEXT = "one fox ran home\nthe dog sat there and looked\nat the moon\n"
@@ -124,3 +128,7 @@ def test_an_empty_text_and_one_without_copies_have_no_stretches() -> None:
     for text in ("", "zzzz", "one fo"):
         trace = tracer(TEXT, 8).trace(text, 8)
         assert (trace.stretches, trace.copied, trace.share, trace.longest) == ((), 0, 0, 0)
+
+
+def test_python_and_the_command_line_have_the_same_least() -> None:
+    assert inspect.signature(textgen.trace).parameters["least"].default == TRACE_LEAST

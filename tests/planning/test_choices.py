@@ -130,6 +130,8 @@ def test_a_short_text_comes_with_a_warning() -> None:
 
     assert warning(1_000, Request()).startswith("the training text is short (1,000 characters): ")
     assert warning(20_000, Request()) == ""
+    rows = TextSize(vocab_size=66, training_characters=20_100, own_characters=19_900)
+    assert "(19,900 characters)" in text_warning(Request(), rows)
     assert warning(1_000, Request().continuing(NETWORK, "r")) == ""
 
 
@@ -177,7 +179,7 @@ def test_minutes_are_written_in_words() -> None:
 
 
 def test_a_large_alphabet_has_a_projection_of_low_rank() -> None:
-    small, large = (Request().model_settings(size, 256, 0.0) for size in (1000, 6000))
+    small, large = (Request().model_settings(size, 256, 0.0) for size in (2000, 6000))
     assert (small.projected, small.projection_rank) == ("all", 0)
     assert choose_projection(Request(), small) == Choice(0)
     assert (large.projected, large.projection_rank) == ("last", 64)

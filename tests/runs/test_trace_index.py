@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 from collections.abc import Generator
@@ -8,6 +9,7 @@ import pytest
 
 from textgen.data.text_index import TextIndex
 from textgen.errors import DamagedError
+from textgen.runs.files import encode_json
 from textgen.runs.run import Run
 from textgen.runs.trace_index import HEADER_BYTES, NAME, check_index, open_index
 
@@ -78,6 +80,20 @@ def test_every_damaged_index_is_told_and_made_anew(own_folder: Path) -> None:
         index, problem, is_made = opened(open_index(own_folder, IDS, "x", 20))
         assert (problem, is_made, found_at(index, 5)) == ("", True, [5])
         assert path.read_bytes() == sound
+        check_index(own_folder)
+
+
+@pytest.mark.parametrize("changes", [{"ids": "500"}, {"ids": [5]}, {"step": [8]}, {"step": True}])
+def test_a_sealed_header_of_other_types_is_refused(
+    own_folder: Path, changes: dict[str, object]
+) -> None:
+    opened(open_index(own_folder, IDS, "x", 20))
+    path = own_folder / NAME
+    sound = path.read_bytes()
+    header = json.loads(sound[:HEADER_BYTES]) | changes
+    header.pop("sha256")
+    path.write_bytes(encode_json(header).ljust(HEADER_BYTES) + sound[HEADER_BYTES:])
+    with pytest.raises(DamagedError, match="its header does not fit"):
         check_index(own_folder)
 
 

@@ -24,7 +24,7 @@ def finish(work: object) -> None:
 
 
 def test_labels_are_shown_set_mixed_and_left_out(labelled_run: Path) -> None:
-    there = "there are kind: high, low; language: one, two"
+    there = "kind can be high, low; language can be one, two"
     assert transcript(
         session(),
         "/label",
@@ -40,9 +40,9 @@ def test_labels_are_shown_set_mixed_and_left_out(labelled_run: Path) -> None:
     ) == (
         f"> /label\n[label: none, so that it writes as all of them\n{there}]\n"
         f"> /label kind low\n[label: kind=low\n{there}]\n"
-        f"> /label language=two\n[label: kind=low, language=two\n{there}]\n"
+        f"> /label language=two\n[label: kind=low; language=two\n{there}]\n"
         "> /label kind low:3,high:1\n"
-        f"[label: language=two, kind=low:0.75,high:0.25\n{there}]\n"
+        f"[label: language=two; kind=low 75 %, high 25 %\n{there}]\n"
         "> /label kind\n[kind: high, low; /label kind VALUE sets it]\n"
         f"> /label kind off\n[label: language=two\n{there}]\n"
         f"> /label off\n[label: none, so that it writes as all of them\n{there}]\n"

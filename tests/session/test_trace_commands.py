@@ -38,10 +38,36 @@ def test_the_last_turn_or_all_text_is_traced(session: Session) -> None:
 
 
 def test_without_text_or_with_another_argument_nothing_is_traced(session: Session) -> None:
-    assert transcript(session, "/trace", "/trace 3") == (
-        "> /trace\n[there is no text yet]\n> /trace 3\n[/trace takes no argument or the word all]\n"
-    )
+    assert transcript(session, "/trace") == "> /trace\n[there is no text yet]\n"
+    for wrong in ("3", "al", "all 3", "12 all", "-7"):
+        assert "must be a whole number in [5, 10000]" in transcript(session, f"/trace {wrong}")
     assert "/trace all" in session.completions("/trace ")
+
+
+def test_the_smallest_stretch_can_be_given(session: Session) -> None:
+    transcript(session, TEXT[4:16])
+    for line, least, copied in (("/trace all", 20, 0), ("/trace all 12", 12, 12)):
+        found = last(session, line)
+        assert isinstance(found, Trace)
+        assert found.least == least
+        assert found.copied >= copied
+        assert (found.copied == 0) == (copied == 0)
+    one = last(session, "/trace 7")
+    assert isinstance(one, Trace)
+    assert (one.text, one.least) == (session.conversation.tree.current.text, 7)
+
+
+def test_the_end_of_the_last_document_is_no_newline(labelled_run: Path) -> None:
+    conversation = Conversation(load_model("kinds"), SamplingSettings(), seed=5, length=99)
+    documents = Session(conversation)
+    transcript(documents, "", "")
+    turns = conversation.tree.current.path()
+    assert [turn.finish for turn in turns] == ["end", "end"]
+    one, whole = last(documents, "/trace"), last(documents, "/trace all")
+    assert isinstance(one, Trace)
+    assert isinstance(whole, Trace)
+    assert one.text == turns[-1].text
+    assert whole.text == "\n".join(turn.text for turn in turns)
 
 
 def test_an_index_that_takes_long_is_told_and_can_be_stopped(

@@ -64,3 +64,10 @@ def test_the_values_of_labels_are_counted_and_single_ones_are_found(tmp_path: Pa
     assert found.to_json()["labels"] == [{"name": "who", "texts": {"often": 29, "once": 1}}]
     (single,) = [one.what for one in found.findings if "label" in one.what]
     assert single == "1 value of the label 'who' with one text, too little to learn from: once"
+
+
+def test_lines_that_many_files_share_are_not_said_to_be_dropped(tmp_path: Path) -> None:
+    poems = {f"{n}.txt": f"poem {n}\nand all of them end like this\n" for n in range(30)}
+    assert "--validation FILE" in remedies(check(tmp_path, poems))
+    poems["again.txt"] = poems["1.txt"]
+    assert "--validation FILE" not in remedies(check(tmp_path, poems))

@@ -1,7 +1,9 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from textgen.data.tokens import TokenFile
 from textgen.runs.run import Run
 from textgen.workflows import extreme_lines as workflow
 from textgen.workflows.extreme_lines import extreme_lines
@@ -14,7 +16,9 @@ def test_the_lines_are_ranked_by_their_surprise_in_their_place(
     monkeypatch.setattr(workflow, "SHORTEST", 5)
     model = load_model("fox")
     text = "lf of it.\nthe lazy dog.\nquick\nover the lazy dog.\nfox\nthe lazy dog.\n"
-    tokens = model.config.vocabulary.encode("x" * 50 + text)
+    ids = model.config.vocabulary.encode("x" * 50 + text).astype(np.uint8)
+    Path("ids").write_bytes(ids.tobytes())
+    tokens = TokenFile(Path("ids"), ids.dtype, None)
     record = model.run.record()
     fields = vars(record.corpus) | {"training_characters": 50, "training_ids": 50}
     corpus = type(record.corpus)(**fields)

@@ -114,7 +114,7 @@ def _left_out(
 
 def _notes(field: LabelField, unlabelled: int, left_out: list[str]) -> list[str]:
     values = f"{len(field.values):,} value{'' if len(field.values) == 1 else 's'}"
-    notes = [f"label {field.name}: {values} (documents): {listed_counts(field)}"]
+    notes = [f"label {field.name}: {values} (training documents): {listed_counts(field)}"]
     if unlabelled:
         notes.append(f"label {field.name}: {unlabelled:,} documents have no value")
     if single := [v for v, n in zip(field.values, field.documents, strict=True) if n == 1]:

@@ -208,11 +208,16 @@ def fitting_labels(fields: Sequence[LabelField], shares: LabelShares) -> LabelSh
 
 
 def format_shares(shares: LabelShares) -> list[str]:
-    """Return labels as they can be typed again."""
+    """Return labels for people, with the shares of values that are mixed.
+
+    >>> format_shares({"kind": {"tale": 1.0}, "author": {"anna": 2 / 3, "bert": 1 / 3}})
+    ['kind=tale', 'author=anna 66.7 %, bert 33.3 %']
+    """
     return [
         f"{name}={next(iter(values))}"
         if len(values) == 1
-        else f"{name}=" + ",".join(f"{value}:{share:.6g}" for value, share in values.items())
+        else f"{name}="
+        + ", ".join(f"{value} {100 * share:.3g} %" for value, share in values.items())
         for name, values in shares.items()
     ]
 

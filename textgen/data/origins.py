@@ -20,8 +20,8 @@ AT_ONCE = 2**22
 LONGEST = 2**16
 # Kinds of files whose records have numbers, but no lines.
 NUMBERED = ("json", "parquet")
-# Largest part of a file of origins when it is unpacked, in bytes.
-MAX_UNPACKED = 2**33
+# Largest size of all names of files in a file of origins, in bytes.
+MAX_NAMES = 2**28
 
 Spans = NDArray[np.int64]
 
@@ -38,6 +38,12 @@ class Place(NamedTuple):
     file: str
     number: int
     is_record: bool
+
+    def __str__(self) -> str:
+        """Return it as `poems.txt:12`, or with the number of a record."""
+        return (
+            f"{self.file}, record {self.number}" if self.is_record else f"{self.file}:{self.number}"
+        )
 
 
 @dataclass(frozen=True)
@@ -143,12 +149,13 @@ class Origins:
         return sizes.tobytes() + b"".join(parts)
 
     @classmethod
-    def from_bytes(cls, path: Path, data: bytes) -> "Origins":
+    def from_bytes(cls, path: Path, data: bytes, ids: int) -> "Origins":
         """Read the content of a file of origins.
 
         Args:
             path: name of the file in messages.
             data: its bytes.
+            ids: number of ids of the text, which is the most stretches that it can have.
 
         Raises:
             DamagedError: if it is not what `to_bytes` returned.
@@ -157,8 +164,8 @@ class Origins:
             unpacked, *sizes = np.frombuffer(data[:40], "<u8").tolist()
             ends = (40 + np.cumsum(sizes)).tolist()
             packed = [data[end - size : end] for end, size in zip(ends, sizes, strict=True)]
-            names, kinds = json.loads(_unpack(packed[0], unpacked))
-            arrays = [_numbers(part) for part in packed[1:]]
+            names, kinds = json.loads(_unpack(packed[0], min(unpacked, MAX_NAMES)))
+            arrays = [_numbers(part, ids) for part in packed[1:]]
             begins, files, numbers = arrays
             if not (
                 len({len(one) for one in arrays}) == 1
@@ -177,14 +184,14 @@ class Origins:
 def _unpack(data: bytes, most: int) -> bytes:
     """Return unpacked bytes, of which there must not be more than a number."""
     unpacker = zlib.decompressobj()
-    found = unpacker.decompress(data, min(most, MAX_UNPACKED) + 1)
+    found = unpacker.decompress(data, most + 1)
     if len(found) > most or not unpacker.eof:
         raise ValueError("too long")
     return found
 
 
-def _numbers(data: bytes) -> NDArray[np.int64]:
-    differences = np.frombuffer(_unpack(data, MAX_UNPACKED), "<i8")
+def _numbers(data: bytes, most: int) -> NDArray[np.int64]:
+    differences = np.frombuffer(_unpack(data, 8 * most), "<i8")
     numbers: NDArray[np.int64] = np.cumsum(differences, dtype=np.int64)
     return numbers
 

@@ -61,6 +61,8 @@ def pieces_of(
     name = of_file.name
     if rules.labels and kind not in RECORDS:
         problem = f"it has no records, and so no field {rules.labels[0]!r} for a label"
+        if kind == "text" and rules.format is None:
+            problem += "; if it is a table or JSON, say so, as with --format csv"
         raise CorpusError(name, problem)
     from_path = _labels_of_path(name, rules.label_from)
     for piece in _unlabelled(file, kind, rules, report, of_file):
@@ -133,7 +135,10 @@ def _record_pieces(
             # What JSON escapes is brought into the same form as the rest.
             whole_text = cleaned(text, rules.normalization, of_file.findings)
             yield Piece(whole_text, True, number, labels)
-    report.broken += records.broken
+    if records.broken:
+        of_file.broken, of_file.first_broken = records.broken, records.first_broken
+        report.first_broken = report.first_broken or f"{name}: {records.first_broken}"
+        report.broken += records.broken
 
 
 def _remark_size(report: ReadReport, name: str, size: int) -> None:

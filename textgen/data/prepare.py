@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,44 +167,25 @@ def _prepare(
     vocabulary = _vocabulary_of(gathered, is_kept, vocabulary, has_documents=has_documents)
     if rare := int(is_rare.sum()):
         notes.append(f"{rare:,} characters are rarer than {rules.rare} and become unknown")
-    other: tuple[Gathered, Spans] | None = None
-    validation: Spans
-    if isinstance(rules.validation, str):
-        source = Path(rules.validation)
-        beside = path.with_name(f".tmp-{path.name}-gathered-validation")
-        held = gather([source], rules.source, beside)
-        other = held, (validation := document_spans(held, rules.documents))
-        training, reason = documents, f"validation: the text of {rules.validation!r}"
-    elif has_documents:
-        training, validation, reason = _drawn(gathered, documents, rules.validation, rules.seed)
-    elif not rules.fits_text:
-        training, validation, reason = _last_tenths(gathered)
-    else:
-        notes += proposed_documents(gathered)
-        split = choose_split(gathered, rules.validation, rules.seed)
-        training, validation, reason = (
-            split.training(len(gathered)), split.validation, split.reason,
-        )  # fmt: skip
+    training, held, reason, proposed = _hold_out(gathered, documents, rules, path)
+    notes += proposed
     length = len(gathered)
     writer = _TokenWriter(
         vocabulary,
         lambda ids: progress(length, min(READING + (1 - READING) * ids / length, 1.0)),
         has_documents=has_documents,
     )
+    is_kept_of_held = is_kept if held[0] is gathered else np.ones(len(held[0].characters), bool)
     with storage_errors(path), path.open("wb") as file:
         training_ids = writer.write(file, gathered, training, is_kept)
-        if other:
-            everything = np.ones(len(other[0].characters), bool)
-            validation_ids = writer.write(file, *other, everything)
-        else:
-            validation_ids = writer.write(file, gathered, validation, is_kept)
+        validation_ids = writer.write(file, *held, is_kept_of_held)
         if old is not None:
             writer.copy(file, old)
         file.flush()
         os.fsync(file.fileno())
     labels = labels_sha256 = None
     if rules.source.label_fields:
-        labels = number_labels((gathered, training), other or (gathered, validation))
+        labels = number_labels((gathered, training), held)
         notes += labels.notes
         labels_sha256 = write_labels(labels_path(path), labels)
     if min(training_ids, validation_ids) < 2:
@@ -214,7 +195,7 @@ def _prepare(
     return PreparedText(
         vocabulary=vocabulary,
         training_characters=_characters(gathered, training),
-        validation_characters=_characters(*(other or (gathered, validation))),
+        validation_characters=_characters(*held),
         training_ids=training_ids,
         validation_ids=validation_ids,
         documents=len(documents) if has_documents else 0,
@@ -230,6 +211,52 @@ def _prepare(
         labels=labels,
         labels_sha256=labels_sha256,
     )
+
+
+class _Parts(NamedTuple):
+    """The two parts of a text.
+
+    Attributes:
+        training: begin and end of each stretch to train on, int64 [D, 2].
+        held: the text that is held out, and the begin and end of each stretch of it.
+        reason: what is held out and why, in one line.
+        notes: what a user should know, one line for each.
+    """
+
+    training: Spans
+    held: tuple[Gathered, Spans]
+    reason: str
+    notes: list[str]
+
+
+def _hold_out(gathered: Gathered, documents: Spans, rules: TextRules, path: Path) -> _Parts:
+    """Choose what is held out, by the rules.
+
+    Args:
+        gathered: the text.
+        documents: begin and end of each document, int64 [D, 2].
+        rules: how the training text is made of its sources.
+        path: file of the ids, beside which another text is gathered.
+    """
+    if isinstance(rules.validation, str):
+        beside = path.with_name(f".tmp-{path.name}-gathered-validation")
+        other = gather([Path(rules.validation)], rules.source, beside)
+        held = other, document_spans(other, rules.documents)
+        return _Parts(documents, held, f"validation: the text of {rules.validation!r}", [])
+    notes = list[str]()
+    if rules.documents != "whole":
+        training, validation, reason = _drawn(gathered, documents, rules.validation, rules.seed)
+    elif not rules.fits_text:
+        training, validation, reason = _last_tenths(gathered)
+    else:
+        notes = proposed_documents(gathered)
+        split = choose_split(gathered, rules.validation, rules.seed)
+        training, validation, reason = (
+            split.training(len(gathered)),
+            split.validation,
+            split.reason,
+        )
+    return _Parts(training, (gathered, validation), reason, notes)
 
 
 def _origins(

@@ -20,12 +20,16 @@ class FileReport:
         kind: its kind.
         characters: length of its text.
         findings: what decoding changed or noticed.
+        broken: number of broken records left out.
+        first_broken: what is wrong with the first of them.
     """
 
     name: str
     kind: str
     characters: int = 0
     findings: Findings = field(default_factory=Findings)
+    broken: int = 0
+    first_broken: str = ""
 
 
 @dataclass
@@ -37,6 +41,7 @@ class ReadReport:
         passed_over: name and reason of each file that was not read.
         notes: remarks for the user, one sentence each.
         broken: number of broken records left out.
+        first_broken: file of the first of them, and what is wrong with it.
         finished_bytes: size of the files that are read to their end.
         current: the file that is being read; None between two files.
     """
@@ -45,6 +50,7 @@ class ReadReport:
     passed_over: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     broken: int = 0
+    first_broken: str = ""
     finished_bytes: int = 0
     current: IO[bytes] | None = field(default=None, repr=False)
 
@@ -62,7 +68,7 @@ class ReadReport:
             listed = ", ".join(f"{count:,} ({reason})" for reason, count in reasons.most_common())
             parts.append(f"passed over: {listed}")
         if self.broken:
-            parts.append(left_out(self.broken))
+            parts.append(left_out(self.broken, self.first_broken))
         return "; ".join(parts)
 
     def changes(self) -> Iterator[str]:
@@ -80,9 +86,10 @@ class ReadReport:
             yield "brought letters with accents into one form; --normalize none leaves them as is"
 
 
-def left_out(broken: int) -> str:
-    """Say how many broken records were left out."""
-    return f"left out: {broken:,} broken record{'' if broken == 1 else 's'}"
+def left_out(broken: int, first: str) -> str:
+    """Say how many broken records were left out, and what is wrong with the first."""
+    count = f"{broken:,} broken record" + ("" if broken == 1 else "s, the first")
+    return f"left out: {count} ({first})"
 
 
 def check_has_fields(rules: SourceRules, report: ReadReport) -> None:

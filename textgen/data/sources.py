@@ -28,8 +28,14 @@ from textgen.errors import CorpusError, UsageError
 STANDARD_INPUT = "-"
 # Largest text read into memory at once, in characters.
 MAX_TEXT = 2**26
+# Most times that a file is unpacked. A file can be made that unpacks into itself.
+MOST_UNPACKED = 3
 # Number of files of which an error tells the problem; more are counted.
 TOLD_FILES = 5
+# What to do about files in other encodings than UTF-8 beside others that are in it.
+MIXED_ADVICE = (
+    "; other files are in UTF-8: --encoding guess reads each file in the encoding it looks like"
+)
 
 
 def read_sources(
@@ -143,14 +149,19 @@ class _Reader:
 
     def finish(self, paths: Sequence[Path]) -> None:
         """Raise the problems of the files, if there are any."""
+        # One encoding for all would change the files that are in UTF-8.
+        is_mixed = any(one.findings.encoding == "utf-8" for one in self._report.files)
+        advice = MIXED_ADVICE if is_mixed else ""
         if len(self._problems) == 1:
-            raise self._problems[0]
+            alone = self._problems[0]
+            has_advice = "--encoding" in alone.problem
+            raise CorpusError(alone.path, alone.problem + advice) if has_advice else alone
         if self._problems:
             told = "; ".join(f"{one.path}: {one.problem}" for one in self._problems[:TOLD_FILES])
             more = len(self._problems) - TOLD_FILES
             rest = f"; and {more:,} more" if more > 0 else ""
             count = len(self._problems)
-            raise CorpusError(paths[0], f"{count:,} files cannot be read: {told}{rest}")
+            raise CorpusError(paths[0], f"{count:,} files cannot be read: {told}{rest}{advice}")
         if not self._report.files:
             reasons = sorted({reason for _, reason in self._report.passed_over})
             problem = f"there is no text in it; passed over: {', '.join(reasons)}"
@@ -177,6 +188,7 @@ class _Reader:
         is_named: bool,
         is_packed: bool = False,
         bare_name: str | None = None,
+        depth: int = 0,
     ) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
         """Read a stream of any kind.
 
@@ -186,15 +198,23 @@ class _Reader:
             is_named: whether the user has named the file, and so wants it read.
             is_packed: whether the stream is inside an archive.
             bare_name: the name without the suffix of compression; None if it has none.
+            depth: how many times the stream was unpacked.
         """
         head, whole = with_head(file, is_packed=is_packed)
         kind = self._rules.format or kind_of(head, bare_name or name)
+        if kind in COMPRESSED and depth == MOST_UNPACKED:
+            raise CorpusError(name, f"it is compressed more than {MOST_UNPACKED} times over")
         if kind in COMPRESSED:
             inner = unpacked(whole, kind, name)
             bare_name = str(Path(bare_name or name).with_suffix(""))
             try:
                 yield from self._stream(
-                    inner, name, is_named=is_named, is_packed=is_packed, bare_name=bare_name
+                    inner,
+                    name,
+                    is_named=is_named,
+                    is_packed=is_packed,
+                    bare_name=bare_name,
+                    depth=depth + 1,
                 )
             except CorpusError as error:
                 self._problems.append(error)
@@ -220,12 +240,13 @@ class _Reader:
     ) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
         for member in members(file, kind, name):
             path = f"{name}/{member.name}"
-            base = member.name.rsplit("/", 1)[-1]
+            parts = member.name.split("/")
+            is_hidden = any(one.startswith(".") and one not in (".", "..") for one in parts)
+            if is_hidden or member.name.startswith("__MACOSX/"):
+                continue
             if member.file is None:
                 self._pass_over(path, member.reason)
-            elif base.startswith(".") or member.name.startswith("__MACOSX/"):
-                continue
-            elif base.endswith(BACKUPS):
+            elif parts[-1].endswith(BACKUPS):
                 self._pass_over(path, "a backup")
             else:
                 yield from self._stream(member.file, path, is_named=False, is_packed=True)
@@ -234,7 +255,6 @@ class _Reader:
         self, pieces: Iterator[Piece], report: FileReport, *, is_named: bool
     ) -> Iterator[Piece]:
         """Pass on the pieces of a file, count them, and keep a problem for the end."""
-        before = self._report.broken
         try:
             for piece in pieces:
                 report.characters += len(piece.text)
@@ -247,8 +267,8 @@ class _Reader:
             if report.characters:
                 self._report.files.append(report)
             elif is_named:
-                broken = self._report.broken - before
-                why = f"; {left_out(broken)}" if broken else ""
+                broken = left_out(report.broken, report.first_broken)
+                why = f"; {broken}" if report.broken else ""
                 self._problems.append(CorpusError(report.name, f"the text is empty{why}"))
             else:
                 self._pass_over(report.name, "without text")

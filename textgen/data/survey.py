@@ -3,13 +3,14 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.documents import document_spans
 from textgen.data.gather import AT_ONCE, Gathered
+from textgen.data.origins import NUMBERED, Place
 from textgen.data.span_hashes import span_hashes
 from textgen.data.split import Split
 
@@ -36,19 +37,6 @@ CONTROLS = {
     "\x85": "NEXT LINE",
 }
 KINDS = {"Cc": "CONTROL CHARACTER", "Co": "PRIVATE USE CHARACTER"}
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where something stands in a text.
-
-    Attributes:
-        file: name of the file.
-        line: number of the line in the text of the file, counted from 1.
-    """
-
-    file: str
-    line: int
 
 
 @dataclass(frozen=True)
@@ -85,8 +73,8 @@ class Survey:
     """What is in a text.
 
     Attributes:
-        characters: length of the text.
-        lines: number of lines, without the newlines that are put between files and records.
+        characters: length of the text, without the newlines that are put between files and records.
+        lines: number of its lines.
         blank_lines: number of those that are empty.
         alphabet: the characters, the most frequent first.
         mixed: letters that are written both as one character and as a letter with a mark, each with
@@ -136,16 +124,14 @@ def survey(gathered: Gathered, split: Split) -> Survey:
     sizes = lines[:, 1] - lines[:, 0]
     num_lines = _count_lines(gathered)
     longest = np.argsort(-sizes, kind="stable")[:LONGEST_LINES]
+    places = _places(gathered, lines[longest, 0])
     return Survey(
-        characters=len(gathered),
+        characters=len(gathered) - len(gathered.ends) + 1,
         lines=num_lines,
         blank_lines=num_lines - len(lines),
         alphabet=_alphabet(gathered),
         mixed=tuple(_mixed(gathered)),
-        longest_lines=tuple(
-            (int(sizes[number]), _place(gathered, int(lines[number, 0])))
-            for number in longest.tolist()
-        ),
+        longest_lines=tuple(zip(sizes[longest].tolist(), places, strict=True)),
         repeated_lines=len(hashes) - len(np.unique(hashes)),
         repeated_texts=len(texts) - len(np.unique(texts)),
         leaked=_leaked(lines, hashes, split),
@@ -161,35 +147,47 @@ def _count_lines(gathered: Gathered) -> int:
 
 
 def _alphabet(gathered: Gathered) -> tuple[Character, ...]:
+    """Return the characters, the most frequent first, and the places of those to look at."""
     pairs = zip(gathered.characters, gathered.counts.tolist(), strict=True)
-    found = sorted((Character(*pair) for pair in pairs), key=lambda one: -one.count)
-    return tuple(
-        Character(one.character, one.count, _first_place(gathered, one.character))
-        if one.count < RARE or one.is_invisible
-        else one
-        for one in found
-    )
+    found = [Character(*pair) for pair in pairs]
+    is_odd = np.array([one.count < RARE or one.is_invisible for one in found])
+    first = _first_indices(gathered.ids(), is_odd)
+    places = _places(gathered, first)
+    placed = dict(zip(np.flatnonzero(is_odd).tolist(), places, strict=True))
+    found = [replace(one, place=placed.get(number)) for number, one in enumerate(found)]
+    return tuple(sorted(found, key=lambda one: -one.count))
 
 
-def _first_place(gathered: Gathered, character: str) -> Place:
-    ids, wanted = gathered.ids(), gathered.characters.index(character)
+def _first_indices(
+    ids: NDArray[np.unsignedinteger], is_wanted: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Return where each wanted id stands first, int64 [K], in the order of the ids."""
+    first = np.full(len(is_wanted), len(ids))
     for start in range(0, len(ids), AT_ONCE):
-        found = np.flatnonzero(ids[start : start + AT_ONCE] == wanted)
-        if len(found):
-            return _place(gathered, start + int(found[0]))
-    raise ValueError(f"{character!r} is not in the text")
+        piece = ids[start : start + AT_ONCE]
+        indices = np.flatnonzero(is_wanted[piece])
+        np.minimum.at(first, piece[indices], indices + start)
+    found: NDArray[np.int64] = first[is_wanted]
+    return found
 
 
-def _place(gathered: Gathered, index: int) -> Place:
-    starts = gathered.starts[gathered.files]
-    file = int(np.searchsorted(starts, index, side="right")) - 1
-    newline, begin = gathered.characters.find("\n"), int(starts[file])
-    ids = gathered.ids()
-    breaks = sum(
-        int((ids[start : min(start + AT_ONCE, index)] == newline).sum())
-        for start in range(begin, index, AT_ONCE)
+def _places(gathered: Gathered, indices: NDArray[np.int64]) -> list[Place]:
+    """Return where in the sources some ids stand."""
+    if not len(indices):
+        return []
+    points, which = np.unique(indices, return_inverse=True)
+    origins = gathered.origins.moved(
+        gathered.ids(),
+        gathered.characters.find("\n"),
+        np.stack([points, points + 1], axis=1),
+        points,
+        has_newlines=True,
     )
-    return Place(gathered.report.files[file].name, breaks + 1)
+    pairs = zip(origins.files[which].tolist(), origins.numbers[which].tolist(), strict=True)
+    return [
+        Place(origins.names[file], number, origins.kinds[file] in NUMBERED)
+        for file, number in pairs
+    ]
 
 
 def _mixed(gathered: Gathered) -> Iterator[tuple[str, int, int]]:

@@ -6,6 +6,7 @@ character is forbidden although it makes no copy, or a copy is counted as a litt
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +17,8 @@ from textgen.data.tokens import Tokens
 Array = Any  # numpy.ndarray, jax.Array or a tracer
 Ids = NDArray[np.integer[Any]]
 
-# Characters of the training text that are read at a time.
-CHUNK = 2**20
+# Characters of the training text that are read at a time: their hashes fit into the caches.
+CHUNK = 2**16
 # Multipliers of the two hashes: odd, so that they have an inverse, and far from each other.
 MULTIPLIERS = np.array([0x9E3779B1, 0x85EBCA77], np.uint32)
 MULTIPLIER_64 = 0x9E3779B97F4A7C15
@@ -215,6 +216,7 @@ def _hashes(values: NDArray[Any], multiplier: Any, length: int) -> NDArray[Any]:
     return hashes
 
 
+@lru_cache(maxsize=16, typed=True)
 def _powers(base: Any, count: int) -> NDArray[Any]:
     powers = np.full(count, base, type(base))
     powers[0] = 1

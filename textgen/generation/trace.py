@@ -17,10 +17,7 @@ from textgen.runs.checkpoint import ModelConfig
 from textgen.runs.record import RunRecord
 from textgen.runs.run import Run
 from textgen.runs.trace_index import open_index
-from textgen.settings import check_number
-
-# Smallest number of characters of a stretch by default, and what can be asked for.
-LEAST, LEAST_OF_ALL, MOST_OF_ALL = 20, 5, 10_000
+from textgen.settings import TRACE_LEAST_OF_ALL, TRACE_MOST_OF_ALL, check_number
 
 
 @dataclass(frozen=True)
@@ -200,7 +197,7 @@ def check_least(least: int) -> None:
     Raises:
         SettingError: if it is out of range.
     """
-    check_number("least", least, LEAST_OF_ALL, MOST_OF_ALL, whole=True)
+    check_number("least", least, TRACE_LEAST_OF_ALL, TRACE_MOST_OF_ALL, whole=True)
 
 
 def open_tracer(run: Run, least: int) -> Generator[float, None, Tracer]:

@@ -62,12 +62,15 @@ class TextSize:
 
     Attributes:
         vocab_size: number of ids V, including the unknown character.
-        training_characters: length of the training part in characters.
+        training_characters: length of the training part in characters, with the end symbols and
+            newlines that stand between texts.
+        own_characters: its length without them; None if nothing stands between texts.
         num_labels: number of labels that documents can have.
     """
 
     vocab_size: int
     training_characters: int
+    own_characters: int | None = None
     num_labels: int = 0
 
 
@@ -283,9 +286,10 @@ def choose_old_share(training: TrainingSettings) -> Choice[float]:
 
 def text_warning(request: Request, text: TextSize) -> str:
     """Return a warning about a text too short to learn from alone; empty for any other."""
-    if text.training_characters >= FEW_CHARACTERS or request.network is not None:
+    own = text.training_characters if text.own_characters is None else text.own_characters
+    if own >= FEW_CHARACTERS or request.network is not None:
         return ""
     return (
-        f"the training text is short ({text.training_characters:,} characters): the network will "
-        "mostly memorise it, not learn to write similar texts"
+        f"the training text is short ({own:,} characters): the network will mostly memorise it, "
+        "not learn to write similar texts"
     )

@@ -18,7 +18,7 @@ MAX_MINUTES = 525_600  # a year
 NUM_LAYERS = 2
 # For a vocabulary of more ids than this, the projection to logits would take most of the time. It
 # then reads the last layer alone, and has a low rank.
-LARGE_VOCABULARY, PROJECTION_RANK = 1000, 64
+LARGE_VOCABULARY, PROJECTION_RANK = 2000, 64
 # Settings that a user may give, by name: those of a network, and those of its training.
 MODEL_OPTIONS = setting_options(ModelSettings)
 TRAINING_OPTIONS = setting_options(TrainingSettings)

@@ -148,7 +148,7 @@ class Run:
         data = read_bytes(path, MAX_ORIGINS)
         if hashlib.sha256(data).hexdigest() != expected:
             raise DamagedError(path, "its SHA-256 differs from the recorded one")
-        return Origins.from_bytes(path, data)
+        return Origins.from_bytes(path, data, record.corpus.training_ids)
 
     def open_labels(self, record: RunRecord, tokens: Path | None = None) -> SplitLabels | None:
         """Read the labels of all documents; None if they have none.

@@ -82,13 +82,16 @@ def _read(path: Path, expected: dict[str, Any]) -> tuple[int, NDArray[np.uint32]
         with path.open("rb") as file:
             header = decode_json(path, file.read(HEADER_BYTES).rstrip(b" "))
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        step, count = header.get("step"), (path.stat().st_size - HEADER_BYTES) // 4
+        step, ids = header.get("step"), header.get("ids")
+        count = (path.stat().st_size - HEADER_BYTES) // 4
         if any(header.get(name) != value for name, value in expected.items()):
             raise DamagedError(path, "it belongs to another text")
         if digest != header.get("entries"):
             raise DamagedError(path, "its SHA-256 differs from the recorded one")
-        if step not in STEPS or not count or -(-header.get("ids", 0) // step) != count:
+        if not (isinstance(step, int) and isinstance(ids, int) and step in STEPS and count):
             raise DamagedError(path, "its header does not fit")
+        if -(-ids // step) != count:
+            raise DamagedError(path, "its header does not fit the file")
         return step, np.memmap(path, "<u4", "r", HEADER_BYTES, (count,))
 
 

@@ -45,9 +45,9 @@ def _shown(state: SessionState) -> str:
     generator = state.conversation.generator
     if not generator.label_fields:
         return "this run was trained without labels"
-    there = "; ".join(f"{one.name}: {named(one.values)}" for one in generator.label_fields)
-    now = ", ".join(format_shares(generator.labels)) or "none, so that it writes as all of them"
-    return f"label: {now}\nthere are {there}"
+    can_be = "; ".join(f"{one.name} can be {named(one.values)}" for one in generator.label_fields)
+    now = "; ".join(format_shares(generator.labels)) or "none, so that it writes as all of them"
+    return f"label: {now}\n{can_be}"
 
 
 def _completions(state: SessionState) -> list[str]:

@@ -2,25 +2,35 @@
 
 from collections.abc import Generator as Replies
 
-from textgen.errors import UsageError
-from textgen.generation.trace import LEAST, open_tracer
+from textgen.generation.trace import open_tracer
+from textgen.session.arguments import whole_number
 from textgen.session.command import Command, SessionState
 from textgen.session.messages import Message, Reply
+from textgen.settings import TRACE_LEAST, TRACE_LEAST_OF_ALL, TRACE_MOST_OF_ALL
 
+ALL = "all"
+ALLOWED = range(TRACE_LEAST_OF_ALL, TRACE_MOST_OF_ALL + 1)
 MAKING = "making the index of the training text, once; Ctrl-C stops it"
 
 
 def trace(state: SessionState, rest: str) -> Replies[Reply, None, None]:
-    """Show which stretches of the last turn, or of all text, stand in the training text."""
+    """Show which stretches of the last turn, or of all text, stand in the training text.
+
+    Raises:
+        SettingError: if the argument is none of the word `all` and a number of characters.
+    """
+    first, _, after = rest.strip().partition(" ")
+    is_all = first == ALL
+    least = whole_number("/trace", after if is_all else rest, ALLOWED, TRACE_LEAST)
     turns = state.conversation.tree.current.path()
-    if rest.strip() not in ("", "all"):
-        raise UsageError("/trace takes no argument or the word all")
     if not turns:
         yield Message("there is no text yet")
         return
-    chosen = turns if rest.strip() else turns[-1:]
-    text = "".join(turn.text + "\n" * (turn.finish == "end") for turn in chosen)
-    opening, is_told = open_tracer(state.conversation.model.run, LEAST), False
+    chosen = turns if is_all else turns[-1:]
+    # A text ends before the turn after it begins.
+    texts = (turn.text + "\n" * (turn.finish == "end") for turn in chosen[:-1])
+    text = "".join(texts) + chosen[-1].text
+    opening, is_told = open_tracer(state.conversation.model.run, least), False
     while True:
         try:
             share = next(opening)
@@ -30,7 +40,7 @@ def trace(state: SessionState, rest: str) -> Replies[Reply, None, None]:
         is_short = share == 1  # a small text needs no message
         yield "" if is_told or is_short else Message(MAKING)
         is_told = True
-    found = tracer.trace(text, LEAST)
+    found = tracer.trace(text, least)
     if found.problem:
         yield Message(f"the index is not kept for the next time: {found.problem}")
     yield found
@@ -39,12 +49,13 @@ def trace(state: SessionState, rest: str) -> Replies[Reply, None, None]:
 TRACE_COMMANDS = (
     Command(
         "/trace",
-        "[all]",
+        "[all] [N]",
         "show what of the last turn, or of all text, is copied",
         trace,
-        lambda state: ["all"],
-        details=f"It finds the stretches of at least {LEAST} characters that stand in the training "
-        "text, and tells the file and line of each. The first time it makes an index of the "
-        "training text, which is kept with the run. textgen trace does the same for any text.",
+        lambda state: [ALL],
+        details=f"It finds the stretches of at least N characters, {TRACE_LEAST} by default, that "
+        "stand in the training text, and tells the file and line of each. The first time it makes "
+        "an index of the training text, which is kept with the run. textgen trace does the same "
+        "for any text.",
     ),
 )

@@ -26,7 +26,7 @@ GAP_KEY = 1
 OPERATIONS_PER_CALL = 75e9
 # Learning rate of the vectors of labels, as a multiple of that of all other parameters. With 1 they
 # are still small when the rest has learned to do without them, and the network obeys them less.
-LABEL_RATE = 30.0
+LABEL_RATE = 10.0
 
 
 Array = Any  # numpy.ndarray, jax.Array or a tracer

@@ -10,6 +10,7 @@ from typing import Any
 
 from textgen.data.gather import gather
 from textgen.data.labels import LabelField, named
+from textgen.data.origins import Place
 from textgen.data.read_report import FileReport, ReadReport, check_has_fields
 from textgen.data.shipped import find_corpus
 from textgen.data.source_rules import SourceRules
@@ -85,6 +86,7 @@ class Checked:
             "passed_over": [
                 {"name": name, "reason": reason} for name, reason in self.report.passed_over
             ],
+            "broken_records": self.report.broken,
             "alphabet": [
                 {
                     "character": one.character,
@@ -92,9 +94,8 @@ class Checked:
                     "name": one.name,
                     "count": one.count,
                     "is_invisible": one.is_invisible,
-                    "file": one.place and one.place.file,
-                    "line": one.place and one.place.line,
                 }
+                | (_place_json(one.place) if one.place else {"file": None, "line": None})
                 for one in found.alphabet
             ],
             "mixed_letters": [
@@ -102,8 +103,7 @@ class Checked:
                 for letter, composed, decomposed in found.mixed
             ],
             "longest_lines": [
-                {"characters": size, "file": place.file, "line": place.line}
-                for size, place in found.longest_lines
+                {"characters": size} | _place_json(place) for size, place in found.longest_lines
             ],
             "labels": [
                 {"name": field.name, "texts": dict(zip(field.values, field.documents, strict=True))}
@@ -117,6 +117,10 @@ class Checked:
             "findings": [{"what": one.what, "remedy": one.remedy} for one in self.findings],
             "seconds_to_read_once": self.seconds,
         }
+
+
+def _place_json(place: Place) -> dict[str, Any]:
+    return {"file": place.file, "record" if place.is_record else "line": place.number}
 
 
 def check_text(
@@ -185,7 +189,8 @@ def _character_findings(found: Survey) -> Iterator[Finding]:
 
 def _document_findings(found: Survey, unit: str | None, what_it_is: str) -> Iterator[Finding]:
     if found.characters < FEW_CHARACTERS:
-        what = f"{found.characters:,} characters are few; a network will mostly memorise them"
+        few = "1 character is" if found.characters == 1 else f"{found.characters:,} characters are"
+        what = f"{few} few; a network will mostly memorise them"
         yield Finding(what)
     if unit is not None:
         yield Finding(what_it_is, f"--documents {unit}")
@@ -196,10 +201,12 @@ def _document_findings(found: Survey, unit: str | None, what_it_is: str) -> Iter
         what = (
             f"{found.leaked:.0%} of the validation part stands in the training part, line by line"
         )
-        yield Finding(what, "--drop-repeats")
+        # What repeats is dropped as files and records, or as lines of a list.
+        drops = unit == "line" or found.repeated_texts
+        yield Finding(what, "--drop-repeats" if drops else "--validation FILE")
     size, place = found.longest_lines[0] if found.longest_lines else (0, None)
     if size > LONG_LINE and place:
-        yield Finding(f"line {place.line:,} of {place.file!r} has {size:,} characters")
+        yield Finding(f"{place} has a line of {size:,} characters")
 
 
 def _seconds_to_read(characters: int, vocab_size: int) -> dict[str, float]:

@@ -22,6 +22,8 @@ from textgen.workflows.learn_from import learn_from
 
 # Most samples written side by side, which limits how many texts are held in memory.
 SIDE_BY_SIDE = 64
+# Longest training text, in characters, in which copies are searched for a report: it takes seconds.
+MOST_SEARCHED = 10**8
 # Number of characters of a prompt that are read before `should_stop` is called again.
 READ_AT_ONCE = 1000
 # Typical lengths of a line and of a sentence, which give the expected length of a text.
@@ -233,8 +235,8 @@ def report_samples(
 
     Yields:
         For each sample, as JSON can hold it: the text, why it ends, its surprise to the model, how
-        much of it is copied from the training text (None if the run has not kept that), and the
-        settings to write it again.
+        much of it is copied from the training text (None if the run has not kept that, or if it is
+        so long that the search would take minutes), and the settings to write it again.
 
     Raises:
         UsageError: as `write_samples`.
@@ -265,7 +267,7 @@ def report_samples(
     for group in _groups(_told(written, order, tell)):
         samples = [Sample.of(pieces) for pieces in group.values()]
         copies: list[dict[str, Any]] = [{"longest_copy": None, "new_20_grams": None}] * len(group)
-        if training is not None:
+        if training is not None and len(training) <= MOST_SEARCHED:
             tokens = [vocabulary.encode(sample.text) for sample in samples]
             lengths = longest_copies(training, tokens)
             copied = find_copies(training, tokens, 20)

@@ -35,7 +35,8 @@ class Scoring:
     Attributes:
         models: M models.
         names: names of their runs, or the paths if two runs have the same name.
-        characters: number of characters read so far.
+        characters: number of characters read so far, with the ends of documents.
+        documents: number of ends of documents among them.
         nats: surprise of these characters to each model, float64 [M].
         unknown: the characters that each model does not know.
     """
@@ -68,7 +69,7 @@ class Scoring:
             if len({*names}) == len({model.run.path for model in models})
             else [str(model.run.path) for model in models]
         )
-        self.characters = 0
+        self.characters = self.documents = 0
         self.nats = np.zeros(len(models))
         self.unknown = [Unknown() for _ in models]
         self._on_unknown, self._dynamic, self._priors = on_unknown, dynamic, priors
@@ -147,7 +148,12 @@ class Scoring:
             }
             for number, (model, unknown) in enumerate(zip(self.models, self.unknown, strict=True))
         ]
-        return {"characters": self.characters, "protocol": self._protocol, "runs": runs}
+        return {
+            "characters": self.characters,
+            "documents": self.documents,
+            "protocol": self._protocol,
+            "runs": runs,
+        }
 
     def _rewritten(self, chunks: Iterable[str]) -> Iterator[str]:
         """Apply the rule for characters that a model does not know."""
@@ -178,6 +184,7 @@ class Scoring:
             positions = np.flatnonzero(tokens == UNKNOWN_ID)
             unknown.add([text[at] for at in positions.tolist()], charged[number, positions])
         self.characters += len(text)
+        self.documents += text.count(END)
         self.nats += charged.sum(axis=1, dtype=np.float64)
         return charged
 

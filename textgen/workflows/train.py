@@ -218,6 +218,7 @@ def _size_of(prepared: PreparedText) -> TextSize:
     return TextSize(
         vocab_size=len(prepared.vocabulary),
         training_characters=prepared.training_ids,
+        own_characters=prepared.training_characters,
         num_labels=label_count(prepared.labels.fields) if prepared.labels else 0,
     )
 

@@ -120,3 +120,9 @@ def test_nothing_is_written_beside_the_archive(tmp_path: Path) -> None:
     with path.open("rb") as file:
         assert len(list(members(file, "zip", "a.zip"))) == 2
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_an_entry_without_a_name_is_a_file() -> None:
+    # A name ends at a NUL.
+    data = zipped({"name": b"words"}).replace(b"name", b"\0ame")
+    assert read(data, "zip") == {"": b"words"}

@@ -41,6 +41,7 @@ CASES = [
     (b"%PDF-1.7", "a.txt", "pdf"),
     (b"{\\rtf1\\ansi", "a.txt", "rtf"),
     (tar(), "letters", "tar"),
+    (b"a" * 256 + b"mustard seed", "a.txt", "text"),
     (packed("a.txt"), "a.txt", "zip"),
     (packed("word/document.xml"), "a", "docx"),
     (book(), "a", "epub"),

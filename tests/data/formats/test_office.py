@@ -1,8 +1,10 @@
 import subprocess
+import sys
 from pathlib import Path
 
 import pypandoc
 import pytest
+from text_writers import pdf
 
 from textgen.data.formats.office import document_text
 from textgen.errors import CorpusError
@@ -45,28 +47,18 @@ def test_rtf_gives_its_text_as_word_and_textedit_write_it() -> None:
     assert document_text(data, "rtf", "t").strip() == "naïve café “x”\nsecond"
 
 
-def pdf(text: str) -> bytes:
-    """Return a PDF of one page, as small as one can be written by hand."""
-    content = f"BT /F1 12 Tf 50 700 Td ({text}) Tj ET".encode()
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources "
-        b"<< /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>",
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
-    ]
-    body, offsets = b"%PDF-1.4\n", []
-    for number, one in enumerate(objects, 1):
-        offsets.append(len(body))
-        body += b"%d 0 obj\n%s\nendobj\n" % (number, one)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    count = len(objects) + 1
-    trailer = b"trailer << /Root 1 0 R /Size %d >>\nstartxref\n%d\n%%%%EOF" % (count, len(body))
-    return body + b"xref\n0 %d\n0000000000 65535 f \n%s%s" % (count, table, trailer)
-
-
 def test_pdf_gives_its_text() -> None:
     assert document_text(pdf("A fox saw a crow."), "pdf", "t").strip() == "A fox saw a crow."
+
+
+def test_nothing_but_the_error_is_printed_of_a_damaged_pdf() -> None:
+    code = (
+        "from textgen.data.formats.office import document_text\n"
+        "try: document_text(b'%PDF-1.4 cut short', 'pdf', 't')\n"
+        "except Exception as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("corpus 't': the PDF is damaged\n", "")
 
 
 def test_an_encrypted_pdf_is_named() -> None:

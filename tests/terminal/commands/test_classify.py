@@ -1,5 +1,6 @@
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,7 +65,17 @@ def test_the_table_has_a_row_for_each_value_and_another_label_can_be_set(classif
     assert (code, err) == (0, "")
     assert head.split() == ["label", "posterior", "bits/char"]
     assert [row.split()[0] for row in rows] == ["high", "low"]
-    assert note.startswith("high fits best, ")
+    assert re.fullmatch("high fits best, .* over 4 characters and the end of 1 document", note)
+
+
+def test_several_documents_that_are_judged_as_one_text_are_told(classify: Say) -> None:
+    Path("rows.csv").write_text("text\nabc.\nwxy!\nddd!\n")
+    code, out, err = classify("--label", "kind", "rows.csv")
+    assert code == 0
+    assert out.splitlines()[-1].endswith("over 12 characters and the ends of 3 documents")
+    assert err == ("3 documents were judged together; --lines judges each line by itself\n")
+    assert classify("--label", "kind", "rows.csv", "--quiet")[2] == ""
+    assert classify("--label", "kind", "rows.csv", "--lines")[2] == ""
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Which run a command uses, and which of its arguments are texts."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from textgen.errors import CorpusError, RunNotFoundError, UsageError
+from textgen.terminal.cli import run_command
 from textgen.terminal.commands.run_names import one_run, runs_and_sources, several_runs
 
 
@@ -49,6 +51,8 @@ def some_runs_and_texts(own_folder: Path) -> None:
         (["fox"], ["poems", "fox"], ["poems", "fox"], ["fox"]),
         (["names"], [], [None], ["names"]),
         (["fables"], [], ["fables"], []),
+        (["poems", "a.txt"], [], ["poems"], ["a.txt"]),
+        (["poems", "-"], [], ["poems"], ["-"]),
     ],
 )
 def test_the_first_argument_is_a_run_if_it_names_one_and_no_text(
@@ -77,3 +81,34 @@ def test_a_second_run_in_place_of_a_text_is_refused_with_what_to_type() -> None:
     with pytest.raises(UsageError, match=r"'my run' is a run, .* --model fox --model 'my run' "):
         runs_and_sources("fox", ["my run", "a.txt"], None)
     assert runs_and_sources("fox", ["poems"], None) == (["fox"], [Path("poems")])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check",
+        "train",
+        "train fox.txt --validation",
+        "train fox.txt --from",
+        "train --resume",
+        "score",
+        "score fox",
+        "evaluate fox",
+        "classify a=fox b=fox",
+        "sample",
+        "sample --model",
+        "sample --prompt-file",
+        "sample --words",
+        "plot fox -o",
+        "inspect fox text -o",
+        "repl",
+        "info",
+    ],
+)
+def test_an_empty_name_is_not_the_current_folder_or_the_newest_run(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert run_command([*command.split(), ""]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert re.fullmatch(r"textgen: the name of a (run|file or folder) is empty; .*\n", told.err)

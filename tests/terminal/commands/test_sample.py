@@ -68,6 +68,15 @@ def test_a_text_to_learn_from_that_teaches_nothing_is_refused(
         assert (found, message in err) == (code, True), err
 
 
+def test_a_newline_at_the_end_of_a_prompt_file_is_dropped_unless_it_is_kept(sample: Say) -> None:
+    Path("prompt.txt").write_text("the dog\n")
+    given = ("--length=30", "--seed=1")
+    dropped = sample("--prompt-file", "prompt.txt", *given)[1]
+    kept = sample("--prompt-file", "prompt.txt", "--keep-newline", *given)[1]
+    assert dropped == sample("--prompt", "the dog", *given)[1]
+    assert kept == sample("--prompt", r"the dog\n", *given)[1] != dropped
+
+
 def test_an_escape_that_may_be_a_word_is_told_once(sample: Say) -> None:
     given = ("--length=5", "--seed=1", "--on-unknown=skip")
     assert sample("--prompt", r"$\nabla \theta$", "--stop", r"\nu", *given)[2] == (

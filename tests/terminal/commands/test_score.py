@@ -164,7 +164,7 @@ def test_a_probability_is_never_rounded_to_certainty() -> None:
         (["score", "nowhere.txt"], 3, "there is no such file"),
         (["score", "empty"], 3, "text 'empty': the folder holds no files"),
         (["score", "fax", "text.txt"], 4, "no run named 'fax' in 'checkpoints'; known"),
-        (["score", "both", "text.txt"], 2, "'both' is a run and a text; name the run with --model"),
+        (["score", "both"], 2, "'both' is a run and a text; name the run with --model"),
         (["score", "fox", "nowhere"], 3, "text 'nowhere': there is no such file or folder, nor a"),
         (["score", "/dev/null"], 3, "neither a file nor a folder"),
         (["score", "text.txt", "--fail-above", "-1"], 2, "fail-above must be a number of at least"),
@@ -257,7 +257,10 @@ def test_lines_of_several_files_name_their_file(say: Say) -> None:
 def test_records_that_are_left_out_are_counted(say: Say) -> None:
     Path("a.jsonl").write_text('{"text": "the dog"}\nbroken\n')
     code, _, err = say("score", "fox", "a.jsonl", "--skip-broken")
-    assert (code, err) == (0, "read 7 characters; left out: 1 broken record\n")
+    assert (code, err) == (
+        0,
+        "read 7 characters; left out: 1 broken record (a.jsonl: broken JSON in line 2, column 1)\n",
+    )
     assert say("score", "fox", "a.jsonl", "--skip-broken", "--quiet")[2] == ""
 
 

@@ -292,8 +292,8 @@ def test_a_run_that_begins_from_another_tells_what_is_new_and_what_was_gained(
     assert first
     assert f"; that of fox was {first[1]}\n" in err
     code, out, err = run_command(["info", "new", "--no-lines"]), *capsys.readouterr()
-    before = f"validation loss {first[1]} bits per character before training"
-    assert re.search(rf"^from +fox, step 20, {before}\n +SHA-256 [0-9a-f]{{64}}, ", out, re.M), out
+    before = f"its loss on this text before training: {first[1]} bits per character"
+    assert re.search(rf"^from +fox, step 20; {before}\n +SHA-256 [0-9a-f]{{64}}, ", out, re.M), out
 
 
 def test_json_tells_the_ancestry_and_the_first_evaluation(

@@ -25,3 +25,17 @@ def test_a_check_fits_the_terminal_and_shows_odd_characters(
     assert "\u25cc\u0301" in shown
     if columns:
         assert max(map(width, shown.splitlines())) <= columns
+
+
+def test_broken_records_are_counted_and_the_first_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "product_speed", lambda mesh, repeats: 1e9)
+    path = tmp_path / "t.csv"
+    rows = [f"{k},a line of number {k}" for k in range(30)]
+    path.write_text("\n".join(["id,text", *rows[:9], "1", *rows[9:], "1,2,3"]))
+    found = check_text([path], SourceRules(skip_broken=True))
+    assert found.to_json()["broken_records"] == 2
+    shown = " ".join(format_check(found, None).split())
+    first = "the row that ends in line 11 has 1 fields, but the first row names 2"
+    assert f" left out 2 broken records, the first ({path}: {first}) " in shown

@@ -7,7 +7,13 @@ from textgen.data.origins import Place
 from textgen.data.shipped import shipped_corpus
 from textgen.generation.trace import Stretch, Trace
 from textgen.readable import width
-from textgen.terminal.display.trace import COLOURS, format_place, format_trace, format_traced
+from textgen.terminal.display.trace import (
+    COLOURS,
+    format_place,
+    format_trace,
+    format_traced,
+    summary,
+)
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -54,10 +60,22 @@ def test_the_list_has_length_place_and_text_and_a_summary() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("copied", "shown"),
+    [(1000, "100 %"), (998, ">99.5 %"), (994, "99 %"), (10, "1 %"), (9, "less than 1 %")],
+)
+def test_a_part_is_never_rounded_to_the_whole_or_to_nothing(copied: int, shown: str) -> None:
+    owners = np.where(np.arange(1000) < copied, 0, -1)
+    trace = Trace("a" * 1000, 2, TRACE.stretches[:1], owners)
+    assert summary(trace).startswith(f"{shown} of 1,000 characters stand ")
+
+
 def test_only_the_longest_are_listed_in_the_order_of_the_text() -> None:
-    listed = format_trace(TRACE, None, top=1).splitlines()
+    listed = format_trace(TRACE, None, top=1, option="--top").splitlines()
     assert [line[:1] for line in listed] == [" ", "2", "a", "6"]
-    assert listed[2] == "and 1 shorter ones; --top 2"
+    assert listed[2] == "and 1 more; --top 2"
+    # A session has no options to advise.
+    assert format_trace(TRACE, None, top=1).splitlines()[2] == "and 1 more"
 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 100])

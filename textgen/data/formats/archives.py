@@ -69,7 +69,7 @@ def _entries(file: BinaryIO, name: str) -> Iterator[Member]:
     try:
         with zipfile.ZipFile(file) as archive:
             for info in sorted(archive.infolist(), key=lambda info: info.filename):
-                if info.is_dir():
+                if info.filename.endswith("/"):  # is_dir fails on an empty name
                     continue
                 if reason := _distrusted(info.filename):
                     yield Member(info.filename, None, reason)

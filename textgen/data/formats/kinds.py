@@ -75,7 +75,8 @@ def kind_of(head: bytes, name: str) -> Kind:
     for signature, kind in SIGNATURES:
         if head.startswith(signature):
             return _packed_kind(head, name) if kind == "zip" else kind
-    if head[TAR_OFFSET : TAR_OFFSET + 5] == b"ustar":
+    # A text may hold "mustard" there, but no NUL before it.
+    if head[TAR_OFFSET : TAR_OFFSET + 5] == b"ustar" and b"\0" in head[:TAR_OFFSET]:
         return "tar"
     suffix = PurePath(name).suffix.lower()
     if suffix in SUFFIXES:

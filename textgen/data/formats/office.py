@@ -4,6 +4,7 @@ Pandoc reads HTML, EPUB, DOCX and ODT, in its sandbox; striprtf reads RTF and py
 """
 
 import io
+import logging
 import subprocess
 from pathlib import Path
 
@@ -81,6 +82,8 @@ def _rtf_text(data: bytes, name: str) -> str:
 def _pdf_text(data: bytes, name: str) -> str:
     import pypdf
 
+    # It would print what it finds wrong with a file, beside the error.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
         reader = pypdf.PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):

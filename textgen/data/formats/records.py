@@ -34,12 +34,14 @@ class RecordRules:
             only text field, or the one called `text`.
         skip_broken: whether to leave out records that are broken or lack a field.
         broken: number of records left out so far.
+        first_broken: what is wrong with the first of them.
         labels: names of the fields with labels.
     """
 
     field: str | None = None
     skip_broken: bool = False
     broken: int = 0
+    first_broken: str = ""
     labels: tuple[str, ...] = ()
 
     def skip(self, name: str, problem: str) -> None:
@@ -51,6 +53,7 @@ class RecordRules:
         if not self.skip_broken:
             raise CorpusError(name, f"{problem}; --skip-broken leaves such records out")
         self.broken += 1
+        self.first_broken = self.first_broken or problem
 
 
 class RecordText(NamedTuple):

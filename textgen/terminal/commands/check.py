@@ -8,6 +8,7 @@ import typer
 
 from textgen.terminal.commands.completion import complete_text
 from textgen.terminal.commands.options import AsJson, Progress, Quiet
+from textgen.terminal.commands.run_names import path_of
 from textgen.terminal.commands.source_options import (
     Encoding,
     Field,
@@ -24,8 +25,9 @@ def check(
     sources: Annotated[
         list[Path],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="Files, folders, archives, names of shipped texts; - is standard input.",
+            parser=path_of,
             autocompletion=complete_text,
         ),
     ],

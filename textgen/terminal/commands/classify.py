@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from textgen.data.source_rules import SourceRules
 from textgen.errors import UsageError
 from textgen.settings import TEXT_UNKNOWN
 from textgen.terminal.commands.completion import (
@@ -14,14 +15,8 @@ from textgen.terminal.commands.completion import (
     complete_labelled_run_or_text,
 )
 from textgen.terminal.commands.options import AsJson, Progress, Quiet, Scored
-from textgen.terminal.commands.run_names import runs_and_sources
-from textgen.terminal.commands.source_options import (
-    Encoding,
-    Field,
-    Format,
-    SkipBroken,
-    read_rules,
-)
+from textgen.terminal.commands.run_names import path_of, runs_and_sources
+from textgen.terminal.commands.source_options import PLAIN_TEXTS, reads_texts
 from textgen.terminal.commands.text_input import refuse_empty, text_chunks, with_progress
 from textgen.terminal.display.score_tables import (
     format_judged,
@@ -29,7 +24,7 @@ from textgen.terminal.display.score_tables import (
     judge,
     tell_unknown,
 )
-from textgen.terminal.output import columns_of, emit, emit_json
+from textgen.terminal.output import columns_of, emit, emit_json, say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +33,7 @@ if TYPE_CHECKING:
     from textgen.generation.model import Model
 
 
+@reads_texts
 def classify(
     arguments: Annotated[
         list[str] | None,
@@ -75,10 +71,7 @@ def classify(
     ] = "even",
     lines: Annotated[bool, typer.Option("--lines", help="Classify each line by itself.")] = False,
     on_unknown: Scored = TEXT_UNKNOWN,
-    format: Format = None,  # noqa: A002
-    field: Field = None,
-    encoding: Encoding = None,
-    skip_broken: SkipBroken = False,
+    rules: SourceRules = PLAIN_TEXTS,
     progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -87,7 +80,6 @@ def classify(
 
     By Bayes' theorem, with the same prior probability for all unless --prior says otherwise.
     """
-    rules = read_rules(format, field, encoding, skip_broken)
     if prior != "even" and not label:
         raise UsageError("--prior is for the values of --label; runs have the same prior")
     if label:
@@ -127,6 +119,11 @@ def classify(
     if not quiet:
         # The values of a label know the same characters.
         tell_unknown({"runs": report["runs"][:1]} if label else report)
+        if report["documents"] > 1 and not lines:
+            say(
+                f"{report['documents']:,} documents were judged together; "
+                "--lines judges each line by itself"
+            )
 
 
 def _load(name: str | None) -> "Model":
@@ -190,7 +187,7 @@ def _labels_and_sources(
     are_runs = [not model and _is_pair(one) and not Path(one).exists() for one in arguments]
     pairs = [one for one, is_run in zip(arguments, are_runs, strict=True) if is_run]
     pairs += [one if _is_pair(one) else f"{one}={one}" for one in model]
-    sources = [Path(one) for one, is_run in zip(arguments, are_runs, strict=True) if not is_run]
+    sources = [path_of(one) for one, is_run in zip(arguments, are_runs, strict=True) if not is_run]
     labels = dict(pair.split("=", 1) for pair in pairs)
     if len(pairs) < 2:
         raise UsageError(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from textgen.data.source_rules import SourceRules
 from textgen.readable import one_line
 from textgen.settings import TEXT_UNKNOWN
 from textgen.terminal.commands.completion import complete_text
@@ -19,18 +20,13 @@ from textgen.terminal.commands.options import (
 )
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import one_run, runs_and_sources
-from textgen.terminal.commands.source_options import (
-    Encoding,
-    Field,
-    Format,
-    SkipBroken,
-    read_rules,
-)
+from textgen.terminal.commands.source_options import PLAIN_TEXTS, reads_texts
 from textgen.terminal.commands.text_input import text_chunks, text_name
 from textgen.terminal.display.progress_line import starting
 from textgen.terminal.output import columns_of, emit, emit_json, say
 
 
+@reads_texts
 def evaluate(
     run: RunBeforeTexts = None,
     texts: Annotated[
@@ -45,10 +41,7 @@ def evaluate(
     model: Model = None,
     output: Output = None,
     on_unknown: Unknown = TEXT_UNKNOWN,
-    format: Format = None,  # noqa: A002
-    field: Field = None,
-    encoding: Encoding = None,
-    skip_broken: SkipBroken = False,
+    rules: SourceRules = PLAIN_TEXTS,
     progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -59,7 +52,6 @@ def evaluate(
     stream and dynamic. Compare results only within a protocol.
     """
     check_output(output)
-    rules = read_rules(format, field, encoding, skip_broken)
     one_run(None, model)
     runs, sources = runs_and_sources(run, texts, model)
 

@@ -14,7 +14,7 @@ from textgen.settings import PROMPT_UNKNOWN, OnUnknown, check_number
 from textgen.terminal.commands.completion import complete_run
 from textgen.terminal.commands.options import AsJson, Model, Progress, Quiet, Unknown
 from textgen.terminal.commands.picture import check_output, save_output
-from textgen.terminal.commands.run_names import one_run, several_runs
+from textgen.terminal.commands.run_names import one_run, path_of, several_runs
 from textgen.terminal.commands.text_input import text_chunks, text_name
 from textgen.terminal.display.progress_line import ProgressLine
 from textgen.terminal.output import (
@@ -86,6 +86,7 @@ def inspect(
             help="Draw a picture into this .png or .svg file; without --find, of at most 300 "
             "characters.",
             metavar="FILE",
+            parser=path_of,
         ),
     ] = None,
     find: Annotated[
@@ -97,6 +98,7 @@ def inspect(
         typer.Option(
             "--text",
             metavar="FILE|-",
+            parser=path_of,
             help="Text for --find; the validation text of the run by default.",
         ),
     ] = None,

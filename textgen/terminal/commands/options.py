@@ -12,13 +12,21 @@ from textgen.errors import TextgenWarning
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS
 from textgen.readable import escape_note, unescape
 from textgen.settings import OnUnknown, SamplingSettings, SettingOption, setting_options
-from textgen.terminal.commands.completion import complete_label, complete_run, complete_run_or_text
+from textgen.terminal.commands.completion import (
+    complete_label,
+    complete_run,
+    complete_run_or_text,
+    complete_text,
+)
+from textgen.terminal.commands.run_names import path_of
 from textgen.terminal.display.progress_line import ProgressMode
 from textgen.terminal.output import silence_warnings
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
 SAMPLING_OPTIONS = setting_options(SamplingSettings)
+# Options whose names differ from those of their settings; each label has an option of its own.
+RENAMED = {"labels": "label", "normalization": "normalize"}
 # How a setting is typed as an option, if not as its own type.
 TYPED_AS = {"temperature": str, "words": Path, "starts": str, "stop": list[str]}
 
@@ -109,10 +117,22 @@ RunBeforeTexts = Annotated[
         autocompletion=complete_run_or_text,
     ),
 ]
+Texts = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="TEXT",
+        help="Files, folders or names of shipped texts; - is standard input, which is the default.",
+        autocompletion=complete_text,
+    ),
+]
 Output = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", help="Draw a picture into this .png or .svg file.", metavar="FILE"
+        "--output",
+        "-o",
+        help="Draw a picture into this .png or .svg file.",
+        metavar="FILE",
+        parser=path_of,
     ),
 ]
 Scored = Annotated[
@@ -159,8 +179,13 @@ def offers(
 
 
 def _parameter(setting: SettingOption, *, has_default: bool) -> inspect.Parameter:
-    option = typer.Option(f"--{setting.option}", help=setting.help_text, metavar=setting.metavar)
     kind = TYPED_AS.get(setting.name, setting.annotation)
+    option = typer.Option(
+        f"--{setting.option}",
+        help=setting.help_text,
+        metavar=setting.metavar,
+        parser=path_of if kind is Path else None,
+    )
     annotation = Annotated[kind | None, option]  # type: ignore[valid-type]
     default = setting.default if has_default and setting.default != () else None
     if kind is str and default is not None:
@@ -214,6 +239,6 @@ def read_escapes(name: str, text: str, advice: str = "") -> str:
 def option_name(setting: str) -> str:
     """Return the name of a setting's option, without the dashes."""
     known = MODEL_OPTIONS | TRAINING_OPTIONS
-    if setting == "labels":  # each is given by an option of its own
-        return "label"
-    return known[setting].option if setting in known else setting.replace("_", "-")
+    if setting in known:
+        return known[setting].option
+    return RENAMED.get(setting, setting.replace("_", "-"))

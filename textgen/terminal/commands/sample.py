@@ -26,7 +26,7 @@ from textgen.terminal.commands.options import (
     read_escapes,
     sampling_settings,
 )
-from textgen.terminal.commands.run_names import one_run
+from textgen.terminal.commands.run_names import one_run, path_of
 from textgen.terminal.display.progress_line import ProgressLine
 from textgen.terminal.display.samples import ShownSamples
 from textgen.terminal.output import emit_json, is_piped, say
@@ -44,7 +44,11 @@ def sample(
     ] = None,
     prompt_file: Annotated[
         Path | None,
-        typer.Option(help="File with the text to continue; - is standard input.", metavar="FILE"),
+        typer.Option(
+            help="File with the text to continue; - is standard input.",
+            metavar="FILE",
+            parser=path_of,
+        ),
     ] = None,
     is_continued: Annotated[
         bool,

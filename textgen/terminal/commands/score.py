@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from textgen.data.source_rules import SourceRules
 from textgen.errors import ThresholdError, UsageError
 from textgen.readable import cut, one_line
 from textgen.settings import TEXT_UNKNOWN, check_number
-from textgen.terminal.commands.completion import complete_text
 from textgen.terminal.commands.options import (
     AsJson,
     Labels,
@@ -22,16 +22,11 @@ from textgen.terminal.commands.options import (
     Quiet,
     RunBeforeTexts,
     Scored,
+    Texts,
 )
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import runs_and_sources
-from textgen.terminal.commands.source_options import (
-    Encoding,
-    Field,
-    Format,
-    SkipBroken,
-    read_rules,
-)
+from textgen.terminal.commands.source_options import PLAIN_TEXTS, reads_texts
 from textgen.terminal.commands.text_input import refuse_empty, text_chunks, with_progress
 from textgen.terminal.display.render import LEAST_TEXT, format_notes
 from textgen.terminal.display.score_tables import format_report, tell_unknown
@@ -50,17 +45,10 @@ SHOWN = 2000
 MIN_COLUMNS = 8
 
 
+@reads_texts
 def score(
     run: RunBeforeTexts = None,
-    texts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="TEXT",
-            help="Files, folders or names of shipped texts; - is standard input, which is the "
-            "default.",
-            autocompletion=complete_text,
-        ),
-    ] = None,
+    texts: Texts = None,
     model: Model = None,
     lines: Annotated[
         bool, typer.Option("--lines", help="Score each line, with the lines before it as context.")
@@ -100,10 +88,7 @@ def score(
     output: Output = None,
     on_unknown: Scored = TEXT_UNKNOWN,
     label: Labels = None,
-    format: Format = None,  # noqa: A002
-    field: Field = None,
-    encoding: Encoding = None,
-    skip_broken: SkipBroken = False,
+    rules: SourceRules = PLAIN_TEXTS,
     progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -129,8 +114,6 @@ def score(
         raise UsageError("--fail-above is for one run; give --model once")
     if dynamic and separate:
         raise UsageError("--dynamic learns from line to line; give it without --separate")
-
-    rules = read_rules(format, field, encoding, skip_broken)
 
     from textgen.data.file_lines import FileLines
     from textgen.workflows.load import load_labelled

@@ -1,7 +1,9 @@
 """The options that say how texts are read, for all commands that read them."""
 
-from pathlib import Path
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
 
 import typer
 
@@ -9,6 +11,7 @@ from textgen.data.formats.decoding import Normalization
 from textgen.data.formats.kinds import Kind
 from textgen.data.source_rules import LabelFrom, SourceRules
 from textgen.data.text_rules import DocumentUnit
+from textgen.terminal.commands.run_names import path_of
 
 Format = Annotated[
     Kind | None,
@@ -62,11 +65,11 @@ LabelOrigin = Annotated[
     ),
 ]
 Documents = Annotated[
-    DocumentUnit,
+    DocumentUnit | None,
     typer.Option(
         help="What a document is, if the text is made of documents: a file, a paragraph, a line or "
         "a row of a table. Their order is drawn anew each epoch, and the network learns where "
-        "they end. whole makes one text of everything.",
+        "they end. whole makes one text of everything; it is the default without labels.",
     ),
 ]
 Validation = Annotated[
@@ -91,11 +94,15 @@ DropRepeats = Annotated[
 ]
 
 
+# Rules of a command that is called without options; `reads_texts` puts the options in its place.
+PLAIN_TEXTS = SourceRules()
+
+
 def read_rules(
-    format: Kind | None,  # noqa: A002
-    field: str | None,
-    encoding: str | None,
-    skip_broken: bool,
+    format: Format = None,  # noqa: A002
+    field: Field = None,
+    encoding: Encoding = None,
+    skip_broken: SkipBroken = False,
 ) -> SourceRules:
     """Return how to read texts that are not trained on, from the values of their options.
 
@@ -105,13 +112,34 @@ def read_rules(
     return SourceRules(format=format, field=field, encoding=encoding, skip_broken=skip_broken)
 
 
+def reads_texts(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `read_rules` in place of its parameter `rules`.
+
+    The command gets the rules as `rules`.
+    """
+    options = inspect.signature(read_rules).parameters
+
+    @wraps(command)
+    def reading(**given: Any) -> None:
+        rules = read_rules(**{name: given.pop(name) for name in options})
+        command(**given, rules=rules)
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        shown = options.values() if parameter.name == "rules" else [parameter]
+        parameters += [one.replace(kind=one.KEYWORD_ONLY) for one in shown]
+    reading.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    reading.__annotations__ = {one.name: one.annotation for one in parameters}
+    return reading
+
+
 def share_or_file(given: str) -> float | str:
     """Return a share as a number, or the name of a text as it was given.
 
     Raises:
         SettingError: if it is a number out of range.
     """
-    if Path(given).exists():
+    if path_of(given).exists():
         return given
     try:
         return float(given)

@@ -5,18 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from textgen.data.source_rules import SourceRules
 from textgen.errors import CopiedError, UsageError
-from textgen.settings import check_number
-from textgen.terminal.commands.completion import complete_text
-from textgen.terminal.commands.options import AsJson, Model, Progress, Quiet, RunBeforeTexts
-from textgen.terminal.commands.run_names import runs_and_sources
-from textgen.terminal.commands.source_options import (
-    Encoding,
-    Field,
-    Format,
-    SkipBroken,
-    read_rules,
+from textgen.settings import (
+    TRACE_LEAST,
+    TRACE_LEAST_OF_ALL,
+    TRACE_MOST_OF_ALL,
+    check_number,
 )
+from textgen.terminal.commands.options import AsJson, Model, Progress, Quiet, RunBeforeTexts, Texts
+from textgen.terminal.commands.run_names import runs_and_sources
+from textgen.terminal.commands.source_options import PLAIN_TEXTS, reads_texts
 from textgen.terminal.commands.text_input import text_chunks, text_name
 from textgen.terminal.display.progress_line import ProgressLine
 from textgen.terminal.display.trace import format_trace, format_traced
@@ -31,24 +30,19 @@ TOP = 20
 SHOWN = 4000
 
 
+@reads_texts
 def trace(
     run: RunBeforeTexts = None,
-    texts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="TEXT",
-            help="Files, folders or names of shipped texts; - is standard input, which is the "
-            "default.",
-            autocompletion=complete_text,
-        ),
-    ] = None,
+    texts: Texts = None,
     model: Model = None,
     least: Annotated[
         int,
         typer.Option(
-            metavar="N", help="Smallest number of characters of a stretch, from 5 to 10000."
+            metavar="N",
+            help=f"Smallest number of characters of a stretch, from {TRACE_LEAST_OF_ALL} to "
+            f"{TRACE_MOST_OF_ALL}.",
         ),
-    ] = 20,
+    ] = TRACE_LEAST,
     top: Annotated[
         int, typer.Option(metavar="N", help="Number of stretches to list; the longest are.")
     ] = TOP,
@@ -68,10 +62,7 @@ def trace(
             "training text.",
         ),
     ] = None,
-    format: Format = None,  # noqa: A002
-    field: Field = None,
-    encoding: Encoding = None,
-    skip_broken: SkipBroken = False,
+    rules: SourceRules = PLAIN_TEXTS,
     progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -80,16 +71,16 @@ def trace(
 
     Each stretch that stands in the training text of the run is shown with its file and line.
     """
-    check_number("least", least, 5, 10_000, whole=True)
     check_number("top", top, 1, 10**6, whole=True)
     if fail_above is not None:
         check_number("fail_above", fail_above, 0, 1)
     if show and as_json:
         raise UsageError("--show is for people; give it without --json")
-    rules = read_rules(format, field, encoding, skip_broken)
 
+    from textgen.generation.trace import check_least
     from textgen.workflows.trace import trace_text
 
+    check_least(least)
     runs, sources = runs_and_sources(run, texts, model)
     if len(runs) > 1:
         raise UsageError("trace is for one run; give --model once")
@@ -115,4 +106,5 @@ def _show(found: "Trace", show: bool | None, top: int) -> None:
     is_short = show is None and sys.stdout.isatty() and len(found.text) <= SHOWN
     if show or is_short:
         emit(format_traced(found, columns, colours=colours) + "\n\n", is_safe=True)
-    emit(format_trace(found, columns, top=top, colours=colours) + "\n", is_safe=True)
+    listed = format_trace(found, columns, top=top, colours=colours, option="--top")
+    emit(listed + "\n", is_safe=True)

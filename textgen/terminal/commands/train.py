@@ -14,6 +14,7 @@ from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS, Request
 from textgen.settings import check_number
 from textgen.terminal.commands.completion import complete_run, complete_text
 from textgen.terminal.commands.options import AsJson, Progress, Quiet, offers, option_name
+from textgen.terminal.commands.run_names import path_of, refuse_empty_names
 from textgen.terminal.commands.source_options import (
     Documents,
     DropRepeats,
@@ -45,6 +46,7 @@ def train(
             metavar="SOURCE",
             help="Files, folders, archives or names of shipped texts; - is standard input. The "
             "fables by default.",
+            parser=path_of,
             autocompletion=complete_text,
         ),
     ] = None,
@@ -89,7 +91,7 @@ def train(
     keep_corpus: Annotated[
         bool, typer.Option(help="Keep the text in the run; resuming then needs no other files.")
     ] = True,
-    documents: Documents = "whole",
+    documents: Documents = None,
     validation: Validation = "0.1",
     rare: Rare = 0,
     drop_repeats: DropRepeats = False,
@@ -123,6 +125,7 @@ def train(
     """
     if minutes is not None and steps is not None:
         raise UsageError("give --minutes or --steps, not both")
+    refuse_empty_names([resume, from_run])
     if resume is not None and from_run is not None:
         raise UsageError(
             "give --from or --resume, not both: --from begins a new run, --resume continues an old "
@@ -141,9 +144,14 @@ def train(
         labels=tuple(label or ()),
         label_from=label_from,
     )
+    if documents == "whole" and source.label_fields:
+        raise UsageError(
+            "--documents whole makes one text of everything, but each label belongs to a document; "
+            "leave it out, or give --documents row, file, paragraph or line"
+        )
     rules = TextRules(
         source=source,
-        documents=documents,
+        documents=documents or "whole",
         validation=share_or_file(validation),
         rare=rare,
         drop_repeats=drop_repeats,
@@ -154,10 +162,12 @@ def train(
         is_further = steps is not None or minutes is not None
         kept = {"devices", "patience"} if is_further else {"devices"}
         given = [name for name in request.asked if name not in kept]
-        given += ["corpus"] * bool(corpus) + ["run"] * (run is not None)
-        given += rules.changed()
-        if given or not keep_corpus:
-            names = ", ".join(map(option_name, given or ["no-keep-corpus"]))
+        given += ["run"] * (run is not None)
+        given += [*rules.changed(), *["no-keep-corpus"] * (not keep_corpus)]
+        if given or corpus:
+            names = ", ".join(
+                [*["a corpus"] * bool(corpus), *(f"--{option_name(one)}" for one in given)]
+            )
             raise UsageError(f"{names} cannot be given with --resume: a run keeps its plan")
 
     from textgen.runtime.environment import prepare_jax

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from textgen.data.labels import listed_counts
-from textgen.data.survey import Character, Place
-from textgen.readable import cut, one_line, visible, width
+from textgen.data.origins import Place
+from textgen.data.read_report import left_out
+from textgen.data.survey import Character
+from textgen.readable import one_line, visible, width
 from textgen.terminal.display.render import (
     format_count,
     format_duration,
@@ -17,6 +19,8 @@ from textgen.workflows.check import Checked
 # Characters listed of each kind: the most frequent ones, and those that may be mistakes.
 FREQUENT = 60
 LISTED = 12
+# Longest place, in characters; the beginning of a longer one is left out.
+PLACE_COLUMNS = 40
 # Scripts that are named.
 SCRIPTS = 4
 
@@ -55,6 +59,9 @@ def _facts(checked: Checked) -> Iterator[tuple[str, str]]:
         yield "passed over", f"{one_line(name)}: {reason}"
     if (more := len(checked.report.passed_over) - LISTED) > 0:
         yield "", f"and {more:,} more"
+    if checked.report.broken:
+        left = left_out(checked.report.broken, one_line(checked.report.first_broken))
+        yield "left out", left.removeprefix("left out: ")
     encodings = sorted({file.findings.encoding for file in files} - {""})
     yield "encoding", ", ".join(encodings) or "that of the format"
     yield "line ends", ", ".join(_line_ends(checked)) or "LF"
@@ -101,13 +108,17 @@ def _characters(odd: list[Character], columns: int | None) -> str:
 
 
 def _where(place: Place) -> str:
-    return cut(f"{one_line(place.file)}:{place.line}", 40)
+    shown = one_line(str(place))
+    # The end tells more than the beginning: it has the name of the file.
+    return shown if len(shown) <= PLACE_COLUMNS else f"\u2026{shown[1 - PLACE_COLUMNS :]}"
 
 
 def _shown(character: Character) -> str:
     """Return a character as a terminal can show it; a mark stands on a circle."""
     if character.character == "\n":
         return "\u21b5"
+    if character.character == " ":
+        return "\u2423"
     if character.character == "\t":
         return "\u2192"
     if character.is_invisible:

@@ -71,7 +71,9 @@ def format_plan(event: Planned, columns: int | None = None) -> str:
     ]
     if event.seconds is not None:
         about = f"about {format_duration(event.seconds)}"
-        pairs.append(("time", about if event.seconds >= 1 else "less than 1 s"))
+        about = about if event.seconds >= 1 else "less than 1 s"
+        # Reading and compiling are over by now.
+        pairs.append(("time", f"{about} from now"))
     labels = ["reasons", *[""] * len(event.reasons)]
     pairs += zip(labels, event.reasons, strict=False)
     if event.first_step > plan.first_step:

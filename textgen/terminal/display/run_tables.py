@@ -99,7 +99,7 @@ def _ancestry_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         label, when = "and that", ""
         if not number:
             bits = f"{one['first_bits_per_character']:.3f} bits per character"
-            label, when = "from", f", validation loss {bits} before training"
+            label, when = "from", f"; its loss on this text before training: {bits}"
         yield label, f"{one['name']}, step {one['step']:,}{when}"
         yield "", f"SHA-256 {one['sha256']}, trained on {', '.join(one['origin'])}"
     if new := summary["new_characters"]:

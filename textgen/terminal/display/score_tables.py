@@ -73,7 +73,10 @@ def format_posteriors(report: dict[str, Any], columns: int | None = None) -> str
     first, second = sorted(run["bits"] for run in report["runs"])[:2]
     lead = f"{one_line(report['label'])} fits best, {second - first:,.1f} bits ahead of the next"
     verdict = lead if second > first else "the best two labels are equally probable"
-    note = f"{verdict}, over {report['characters']:,} characters"
+    ends = report["documents"]
+    what = f" and the end{'' if ends == 1 else 's'} of {format_count(ends, 'document')}"
+    note = f"{verdict}, over {format_count(report['characters'] - ends, 'character')}"
+    note += what if ends else ""
     return f"{format_table(rows, columns)}\n{format_notes([note], columns)}"
 
 

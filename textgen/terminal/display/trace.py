@@ -38,7 +38,9 @@ def format_traced(trace: "Trace", columns: int | None, *, colours: bool) -> str:
     return "\n".join(shown)
 
 
-def format_trace(trace: "Trace", columns: int | None, *, top: int, colours: bool = False) -> str:
+def format_trace(
+    trace: "Trace", columns: int | None, *, top: int, colours: bool = False, option: str = ""
+) -> str:
     """Write the list of the stretches, and what they are together.
 
     Args:
@@ -46,6 +48,7 @@ def format_trace(trace: "Trace", columns: int | None, *, top: int, colours: bool
         columns: width of the terminal in columns; None if there is no limit.
         top: largest number of stretches to list; the longest are.
         colours: whether a stretch has its colour in the list.
+        option: option that lists more stretches; empty if there is none.
     """
     longest = sorted(range(len(trace.stretches)), key=lambda n: -len(trace.stretches[n]))[:top]
     rows = [("", "characters", "where", "text")]
@@ -57,9 +60,8 @@ def format_trace(trace: "Trace", columns: int | None, *, top: int, colours: bool
     lines = [format_table(rows, columns)] if longest else []
     if len(trace.stretches) > len(longest):
         more = len(trace.stretches) - len(longest)
-        lines.append(
-            format_notes([f"and {more:,} shorter ones; --top {len(trace.stretches)}"], columns)
-        )
+        advice = f"; {option} {len(trace.stretches)}" if option else ""
+        lines.append(format_notes([f"and {more:,} more{advice}"], columns))
     if colours and longest:
         lines = [_with_colours(lines[0], sorted(longest)), *lines[1:]]
     return "\n".join([*lines, format_notes([summary(trace)], columns)])
@@ -72,7 +74,8 @@ def summary(trace: "Trace") -> str:
     if not trace.stretches:
         return f"none of {total} stands in the training text {what}"
     share = 100 * trace.share
-    shown = f"{share:.0f} %" if share >= 1 else "less than 1 %"
+    shown = ">99.5 %" if 99.5 < share < 100 else f"{share:.0f} %"
+    shown = shown if share >= 1 else "less than 1 %"
     longest = "" if all(one.is_longest for one in trace.stretches) else "at least "
     stand = "stand" if len(trace.text) > 1 else "stands"
     return (
@@ -85,7 +88,7 @@ def format_place(stretch: "Stretch") -> str:
     """Write where a stretch stands: `fables.txt:12-14`, or the number of a record."""
     first, last = stretch.first, stretch.last
     name = one_line(_short(first.file))
-    shown = f"{name}, record {first.number}" if first.is_record else f"{name}:{first.number}"
+    shown = str(first._replace(file=name))
     if last.file != first.file:
         shown += f" to {one_line(_short(last.file))}:{last.number}"
     elif last.number != first.number:
