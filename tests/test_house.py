@@ -34,6 +34,7 @@ LAYERS = (
     "runs",
     "generation",
     "evaluation",
+    "restoration",
     "interpretation",
     "pictures",
     "session",

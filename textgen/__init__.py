@@ -51,17 +51,20 @@ def load(
     Raises:
         RunNotFoundError: if there is no such run.
         DamagedError: if a file of the run is damaged.
-        UsageError: if the seed is out of range, or there is no such engine or label.
+        UsageError: if the seed is out of range, there is no such engine or label, or the network
+            reads in both directions.
     """
     from textgen.errors import SettingError
     from textgen.settings import MAX_SEED, check_number
-    from textgen.workflows.load import load_model
+    from textgen.workflows.load import load_forward
 
     check_number("seed", seed, 0, MAX_SEED, whole=True)
     if engine not in ("numpy", "jax"):
         raise SettingError("engine", engine, "numpy or jax")
     seed = int(seed)
-    model = load_model(None if run is None else fspath(run)).labelled(labels or {})
+    model = load_forward(None if run is None else fspath(run), "textgen.load").labelled(
+        labels or {}
+    )
     return model.generator(seed=seed, engine=model.jax_engine() if engine == "jax" else None)
 
 

@@ -9,11 +9,11 @@ from textgen.session.commands import Session
 from textgen.session.conversation import Conversation
 from textgen.session.session_file import SavedSession
 from textgen.settings import SamplingSettings
-from textgen.workflows.load import load_labelled, load_model
+from textgen.workflows.load import load_forward, load_model
 
 
 def session(*labels: str) -> Session:
-    model = load_labelled("kinds", labels)
+    model = load_forward("kinds", "a test", labels)
     settings = SamplingSettings(temperature=0)
     return Session(Conversation(model, settings, seed=3, length=20), load=load_model)
 

@@ -6,7 +6,7 @@ import pytest
 from textgen.errors import UsageError
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.settings import SamplingSettings
-from textgen.workflows.load import load_labelled, load_model
+from textgen.workflows.load import load_forward, load_model
 
 COLD = SamplingSettings(temperature=0)
 
@@ -14,7 +14,7 @@ COLD = SamplingSettings(temperature=0)
 def test_a_model_writes_what_it_is_asked_for(labelled_run: Path) -> None:
     for kind, letters in (("low", "abcd"), ("high", "wxyz")):
         for language, end in (("one", "."), ("two", "!")):
-            model = load_labelled(None, [f"kind={kind}", f"language={language}"])
+            model = load_forward(None, "a test", [f"kind={kind}", f"language={language}"])
             assert model.labels == {"kind": {kind: 1.0}, "language": {language: 1.0}}
             written = model.generator(seed=1).generate(30, COLD)
             assert written.finish_reason == "end"
@@ -31,7 +31,7 @@ def test_without_labels_a_model_writes_as_all_of_them(labelled_run: Path) -> Non
 
 
 def test_a_generator_changes_its_labels_between_two_documents(labelled_run: Path) -> None:
-    generator = load_labelled("kinds", ["kind=low", "language=one"]).generator(seed=1)
+    generator = load_forward("kinds", "a test", ["kind=low", "language=one"]).generator(seed=1)
     first = generator.generate(30, COLD).text
     generator.use_labels({"kind": "high", "language": "one"})
     second = generator.generate(30, COLD).text
@@ -48,14 +48,14 @@ def test_a_generator_changes_its_labels_between_two_documents(labelled_run: Path
 
 
 def test_inside_a_document_the_state_stays_when_the_labels_change(labelled_run: Path) -> None:
-    generator = load_labelled("kinds", ["kind=low", "language=one"]).generator(seed=1)
+    generator = load_forward("kinds", "a test", ["kind=low", "language=one"]).generator(seed=1)
     generator.feed("ab")
     before = generator.settle()
     generator.use_labels({"kind": "low", "language": "two"})
     after = generator.settle()
     assert after.recurrent is before.recurrent
     assert after.recent is before.recent
-    other = load_labelled("kinds", ["kind=low", "language=two"]).generator(seed=1)
+    other = load_forward("kinds", "a test", ["kind=low", "language=two"]).generator(seed=1)
     other.state = before
     assert generator.generate(30).text == other.generate(30).text
     assert generator.settle().labels == other.settle().labels == generator.labels
@@ -63,16 +63,16 @@ def test_inside_a_document_the_state_stays_when_the_labels_change(labelled_run: 
 
 def test_labels_that_a_run_does_not_have_are_refused(tiny_run: Path, labelled_run: Path) -> None:
     with pytest.raises(UsageError, match="kind has no value 'lo'; this run was trained with low"):
-        load_labelled("kinds", ["kind=lo"])
+        load_forward("kinds", "a test", ["kind=lo"])
     with pytest.raises(UsageError, match="trained without labels"):
-        load_labelled("fox", ["kind=low"])
+        load_forward("fox", "a test", ["kind=low"])
     with pytest.raises(UsageError, match="trained without labels"):
         load_model("fox").generator(seed=0).use_labels({"kind": "low"})
-    assert load_labelled("fox", None).labels == {}
+    assert load_forward("fox", "a test", None).labels == {}
 
 
 def test_both_engines_write_labels_alike(labelled_run: Path) -> None:
-    model = load_labelled("kinds", ["kind=high"])
+    model = load_forward("kinds", "a test", ["kind=high"])
     texts = []
     for engine in (None, model.jax_engine()):
         generator = model.generator(seed=3, engine=engine)

@@ -130,9 +130,16 @@ def share_a_text(runs: Sequence[Run]) -> bool:
     return len({(corpus.sha256, corpus.training_ids) for corpus in corpora}) == 1
 
 
+def share_a_direction(runs: Sequence[Run]) -> bool:
+    """Return whether all runs read forward, or all read in both directions."""
+    return len({run.record().config.settings.direction for run in runs}) == 1
+
+
 def why_no_baselines(run: Run) -> str | None:
     """Return in a few words why the baselines of a run cannot be measured; None if they can."""
     corpus = run.record().corpus
+    if run.record().config.settings.direction == "both":
+        return f"the run {run.title} reads in both directions, and they read forward"
     if not corpus.kept:
         return f"the run {run.title} has not kept its text"
     if corpus.tokens > MOST_CHARACTERS:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,10 @@ from textgen.network.cells import CELLS, Cell
 from textgen.network.inference import States, next_logits, prepare_parameters, step_layers
 from textgen.network.parameters import Arrays
 from textgen.runs.checkpoint import ModelConfig
+from textgen.settings import ModelSettings
 
+# In which direction a layer reads a text.
+Reading = Literal["forward", "backward"]
 # Number of likeliest characters that are kept at each position.
 GUESSES = 5
 # Number of units shown if the user names none.
@@ -73,6 +76,8 @@ class Watched:
         bits: surprise of each character, in bits, float64 [T].
         guesses: likeliest characters at each position and after the last character: T + 1 lists of
             at most 5, likeliest first.
+        direction: in which the layer reads the text. If it is one of two directions, surprise and
+            guesses are from both.
     """
 
     text: str
@@ -80,6 +85,7 @@ class Watched:
     quantities: dict[str, NDArray[np.float32]]
     bits: NDArray[np.float64]
     guesses: list[list[Guess]]
+    direction: Reading = "forward"
 
     @property
     def memory(self) -> str:
@@ -206,28 +212,54 @@ def watch(
     settings, vocabulary = config.settings, config.vocabulary
     cell, prepared = CELLS[settings.cell], prepare_parameters(parameters)
     zero = cell.fill_state(np.zeros(settings.hidden_size, np.float32))
-    names, rows = quantities_of(cell), []
+    rows = []
     states: States = (zero,) * settings.num_layers
     bits, guesses = np.zeros(len(tokens)), []
     for index, token in enumerate([*vocabulary.encode_start(config.start), *tokens], start=-1):
         if index >= 0:
             logits = next_logits(settings, prepared, states)
             bits[index] = surprise(logits, token) / np.log(2)
-            guesses.append(_guess(vocabulary.characters, logits))
-        steps = list(step_layers(settings, prepared, token, states))
-        states = tuple(after for _, after in steps)
+            guesses.append(likeliest(vocabulary.characters, logits))
+        states, row = step_watched(settings, prepared, token, states, layer)
         if index >= 0:
-            pre_activations, after = steps[layer - 1]
-            values = cell.gates(pre_activations)._asdict() | after._asdict()
-            rows.append([values[name] for name in names])
-    guesses.append(_guess(vocabulary.characters, next_logits(settings, prepared, states)))
-    arrays = np.asarray(rows, np.float32).transpose(1, 0, 2)
-    quantities = dict(zip(names, arrays, strict=True))
+            rows.append(row)
+    guesses.append(likeliest(vocabulary.characters, next_logits(settings, prepared, states)))
+    quantities = by_name(cell, rows)
     return Watched(vocabulary.decode(tokens), layer, quantities, bits, guesses)
 
 
-def _guess(characters: str, logits: NDArray[np.float32]) -> list[Guess]:
+def step_watched(
+    settings: ModelSettings, prepared: Any, token: Any, states: States, layer: int
+) -> tuple[States, list[NDArray[np.float32]]]:
+    """Read one character; see `step_network`.
+
+    Returns:
+        The states after it, and the values of a layer's gates and states in the order of
+        `quantities_of`.
+    """
+    cell = CELLS[settings.cell]
+    steps = list(step_layers(settings, prepared, token, states))
+    pre_activations, after = steps[layer - 1]
+    values = cell.gates(pre_activations)._asdict() | after._asdict()
+    return tuple(one for _, one in steps), [values[name] for name in quantities_of(cell)]
+
+
+def by_name(
+    cell: Cell, rows: Sequence[Sequence[NDArray[np.float32]]]
+) -> dict[str, NDArray[np.float32]]:
+    """Return the quantities of T characters by name, each float32 [T, H]; see `step_watched`."""
+    arrays = np.asarray(rows, np.float32).transpose(1, 0, 2)
+    return dict(zip(quantities_of(cell), arrays, strict=True))
+
+
+def likeliest(characters: str, logits: NDArray[np.float32]) -> list[Guess]:
+    """Return the likeliest characters, at most 5, the likeliest first.
+
+    Args:
+        characters: the characters of the ids.
+        logits: float32 [V].
+    """
     # Id 0, the unknown character, is never written.
     probabilities = softmax(logits)[1:]
-    likeliest = np.argsort(-probabilities, kind="stable")[:GUESSES]
-    return [Guess(characters[k], float(probabilities[k])) for k in likeliest]
+    order = np.argsort(-probabilities, kind="stable")[:GUESSES]
+    return [Guess(characters[k], float(probabilities[k])) for k in order]

@@ -31,6 +31,8 @@ class TwoWayReader:
     Attributes:
         settings: shape of the network.
         bias: bias of the logits, float32 [V].
+        prepared: what `prepare_parameters` returns for each stack of layers, `layers` and
+            `backward`, under the names of a network of one direction.
         unknown_before: part of the logits that unknown text before a character gives, [1, V].
         unknown_behind: part that unknown text behind a character gives, with the bias, [1, V].
     """
@@ -48,16 +50,19 @@ class TwoWayReader:
             kernel = parameters["projection.inner_kernel"] @ kernel
         self._kernels = dict(zip(("layers", "backward"), np.split(kernel, 2), strict=True))
         self.bias = parameters["projection.bias"]
-        self._prepared = {stack: _one_stack(parameters, stack) for stack in self._kernels}
+        self.prepared = {stack: _one_stack(parameters, stack) for stack in self._kernels}
         unknown = np.full((UNKNOWN_AROUND, 1), UNKNOWN_ID)
         # State of each stack after a long stretch of unknown text, members [1, H].
         self._unknown = {stack: self._run(stack, unknown)[-1] for stack in self._kernels}
         self.unknown_behind = self._part("backward", self._unknown["backward"]) + self.bias
         self.unknown_before = self._part("layers", self._unknown["layers"])
 
-    def begin(self, rows: int) -> States:
-        """Return the states before a text of which nothing is known, members float32 [B, H]."""
-        return _repeated(self._unknown["layers"], rows)
+    def begin(self, rows: int, stack: str = "layers") -> States:
+        """Return the states of a stack before it reads a text, members float32 [B, H].
+
+        Nothing is known of what lies beyond the text.
+        """
+        return _repeated(self._unknown[stack], rows)
 
     def step(self, states: States, tokens: NDArray[np.integer]) -> States:
         """Read one character of each row forward; return the states after it.
@@ -66,7 +71,7 @@ class TwoWayReader:
             states: members float32 [B, H].
             tokens: ids, int [B].
         """
-        return step_network(self.settings, self._prepared["layers"], tokens, states)
+        return step_network(self.settings, self.prepared["layers"], tokens, states)
 
     def before(self, states: States) -> NDArray[np.float32]:
         """Return the part of the next character's logits that the text before gives, [B, V]."""
@@ -81,7 +86,7 @@ class TwoWayReader:
         Returns:
             float32 [N, B, V].
         """
-        every = [_repeated(self._unknown["layers"], tokens.shape[1]), *self._run("layers", tokens)]
+        every = [self.begin(tokens.shape[1]), *self._run("layers", tokens)]
         return np.stack([self._part("layers", states) for states in every[:-1]])
 
     def parts_behind(self, tokens: NDArray[np.integer]) -> NDArray[np.float32]:
@@ -93,8 +98,7 @@ class TwoWayReader:
         Returns:
             float32 [N, B, V], with the bias.
         """
-        begin = _repeated(self._unknown["backward"], tokens.shape[1])
-        every = [begin, *self._run("backward", tokens[::-1])]
+        every = [self.begin(tokens.shape[1], "backward"), *self._run("backward", tokens[::-1])]
         parts = [self._part("backward", states) + self.bias for states in every[:-1]]
         return np.stack(parts[::-1])
 
@@ -106,13 +110,13 @@ class TwoWayReader:
     def _run(self, stack: str, tokens: NDArray[np.integer]) -> list[States]:
         """Return the states of a stack after each of the ids [N, B]."""
         if stack in getattr(self, "_unknown", {}):
-            states = _repeated(self._unknown[stack], tokens.shape[1])
+            states = self.begin(tokens.shape[1], stack)
         else:
             zero = np.zeros((tokens.shape[1], self.settings.hidden_size), np.float32)
             states = (CELLS[self.settings.cell].fill_state(zero),) * self.settings.num_layers
         every = []
         for row in tokens:
-            states = step_network(self.settings, self._prepared[stack], row, states)
+            states = step_network(self.settings, self.prepared[stack], row, states)
             every.append(states)
         return every
 

@@ -1,4 +1,4 @@
-"""Measure how well a network predicts a text by three protocols, and baselines beside it."""
+"""Measure how well a network predicts a text, and baselines beside it."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from textgen.data.tokens import Tokens, token_dtype
 from textgen.data.vocabulary import END, Vocabulary
 from textgen.errors import CorpusError, UnknownCharacterError, UsageError
 from textgen.evaluation.baselines import Measuring, measure_baselines
+from textgen.evaluation.missing import MissingEvaluator
 from textgen.evaluation.protocols import DynamicEvaluator, Evaluator, bits_per_character
 from textgen.generation.model import Model
 from textgen.network.cells import CELLS
@@ -24,7 +25,7 @@ from textgen.runtime.devices import make_mesh
 from textgen.settings import ModelSettings, OnUnknown
 from textgen.workflows.events import Note
 
-Protocol = Literal["window", "stream", "dynamic"]
+Protocol = Literal["window", "stream", "dynamic", "missing"]
 # Windows that are read side by side, shared among the devices.
 WINDOWS_AT_ONCE = 64
 # Shortest text for xz, in characters. Its files grow in steps of 4 bytes, too coarse for less.
@@ -41,6 +42,8 @@ class Result:
         protocol: protocol of the measurement. Results of different protocols do not compare.
         nats: mean loss in nats per character.
         order: number of characters of context of an n-gram model.
+        right: share of the characters whose likeliest prediction is right, in [0, 1]; of the
+            protocol `missing` alone.
         losses: loss of every character but the first in nats, float32 [M - 1], if it was kept.
     """
 
@@ -49,6 +52,7 @@ class Result:
     protocol: Protocol
     nats: float
     order: int | None = None
+    right: float | None = None
     losses: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -65,6 +69,7 @@ class Result:
             "protocol": self.protocol,
             "nats_per_character": self.nats,
             "bits_per_character": self.bits,
+            **({} if self.right is None else {"right": self.right}),
         }
 
 
@@ -73,6 +78,9 @@ Evaluation = Measuring | Result | Note
 
 def evaluate(model: Model, text: Tokens | None) -> Iterator[Evaluation]:
     """Measure a model, and baselines beside it.
+
+    A network of both directions is measured by the protocol `missing` alone, which no baseline
+    compares with.
 
     Args:
         model: model to measure.
@@ -91,7 +99,11 @@ def evaluate(model: Model, text: Tokens | None) -> Iterator[Evaluation]:
     network = model.config.settings, model.parameters
     if labels is not None and model.trained is not None:
         network = model.trained
+    is_given = text is not None  # it begins with the start, which is not measured
     training, text = _texts(model, text)
+    if network[0].direction == "both":
+        yield from measure_missing(*network, text[int(is_given) :], labels)
+        return
     if training is None:
         yield Note(
             "dynamic, n-gram and xz are not measured: the run has not kept its training text"
@@ -163,6 +175,32 @@ def measure_network(
     losses = np.concatenate(pieces)
     nats = float(losses.mean())
     yield Result(predictor="network", title=title, protocol="dynamic", nats=nats, losses=losses)
+
+
+def measure_missing(
+    settings: ModelSettings, parameters: Arrays, text: Tokens, labels: PlacedLabels | None = None
+) -> Iterator[Measuring | Result]:
+    """Measure a network of both directions, which predicts each character from all others.
+
+    Args:
+        settings: shape of the network.
+        parameters: parameters of the network, by name.
+        text: ids, [M] with M at least 2; every id is predicted.
+        labels: labels of the documents of the text.
+
+    Yields:
+        What is being measured, again and again, and the result.
+    """
+    title = f"{CELLS[settings.cell].title} {settings.size}, both directions"
+    mesh = make_mesh(None, WINDOWS_AT_ONCE)
+    evaluator = MissingEvaluator(network_function(settings), settings, mesh)
+    yield Measuring(f"{title}, missing")
+    for found in evaluator.whole(dict[str, Any](parameters), text, labels):
+        if found.characters < len(text):
+            yield Measuring(f"{title}, missing", found.characters / len(text))
+    yield Result(
+        predictor="network", title=title, protocol="missing", nats=found.nats, right=found.right
+    )
 
 
 def baseline_results(

@@ -19,7 +19,7 @@ from textgen.runs.library import find_run
 from textgen.runtime.devices import present_devices
 from textgen.settings import CellName
 from textgen.workflows.events import Event
-from textgen.workflows.load import load_model
+from textgen.workflows.load import load_forward
 from textgen.workflows.resume import resume_training
 from textgen.workflows.supervise import Supervision
 from textgen.workflows.train import start_training
@@ -99,7 +99,7 @@ def follow_gradients(
         UsageError: if a run has not kept its text, or the text is too short for the reach.
     """
     for name in names:
-        model = load_model(name)
+        model = load_forward(name, "textgen gradient")
         tokens = _validation(model, reach)
         settings = model.config.settings
         present_devices()  # JAX starts, or an error names what keeps it from that

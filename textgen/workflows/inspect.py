@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,12 @@ from textgen.interpretation.gates import (
     ASIDE,
     QUANTITIES,
     SURPRISE,
+    Reading,
     Watched,
     quantities_of,
     watch,
 )
+from textgen.interpretation.two_way_gates import watch_both
 from textgen.network.cells import CELLS
 from textgen.settings import OnUnknown, check_number
 
@@ -50,9 +52,10 @@ class Inspection:
         """The run, the network and the layer, for people."""
         settings, layer = self.model.config.settings, self.watched.layer
         network = f"{CELLS[settings.cell].title} {settings.size}"
+        reading = f", reading {self.watched.direction}" if settings.direction == "both" else ""
         return (
             f"{self.model.name}, step {self.model.step:,}: {network}, "
-            f"layer {layer} of {settings.num_layers}"
+            f"layer {layer} of {settings.num_layers}{reading}"
         )
 
     def values(self, name: str) -> NDArray[np.float32]:
@@ -70,6 +73,7 @@ class Inspection:
             "num_layers": settings.num_layers,
             "hidden_size": settings.hidden_size,
             "layer": watched.layer,
+            **({"reading": watched.direction} if settings.direction == "both" else {}),
             "units": self.units,
             "text": watched.text,
             "quantities": {name: _rounded(self.values(name)) for name in names},
@@ -129,6 +133,7 @@ def inspect_text(
     units: Sequence[range] = (),
     names: Sequence[str] = (),
     on_unknown: OnUnknown = "error",
+    reading: Reading = "forward",
 ) -> Inspection:
     """Read a text and record what a layer does at each character.
 
@@ -140,6 +145,7 @@ def inspect_text(
         names: names of the quantities to show, and `surprise`; none for the cell's gates and states
             and the surprise.
         on_unknown: what to do with characters that the model does not know.
+        reading: the direction of the layer, if the network reads in both.
 
     Raises:
         UsageError: if the text is empty, or a layer, unit or quantity does not exist.
@@ -161,7 +167,11 @@ def inspect_text(
             "the model knows no character of the text" if text else "the text is empty"
         )
     check_number("length of the text", len(tokens), 1, MAX_WATCHED, whole=True)
-    watched = watch(model.config, model.parameters, tokens, layer)
+    if settings.direction == "both":
+        pair = watch_both(model.config, model.parameters, tokens, layer)
+        watched = pair[reading == "backward"]
+    else:
+        watched = watch(model.config, model.parameters, tokens, layer)
     named = list(dict.fromkeys(unit for part in units for unit in part))
     return Inspection(model, watched, named or watched.liveliest(), not named, shown)
 
@@ -169,14 +179,22 @@ def inspect_text(
 def inspect_with_each(models: Sequence[Model], text: str, **options: Any) -> list[Inspection]:
     """Read a text with several models, as `inspect_text` does with one.
 
+    Returns:
+        An inspection of each model. One that reads in both directions has two: the second is of the
+        layer that reads backward, without the surprise, which is the same.
+
     Raises:
         UsageError: also if the models read texts of different lengths, which cannot stand side by
             side.
     """
-    found = []
+    found = list[Inspection]()
     for model in models:
         try:
             found.append(inspect_text(model, text, **options))
+            if model.config.settings.direction == "both":
+                backward = inspect_text(model, text, reading="backward", **options)
+                names = [name for name in backward.names if name != SURPRISE]
+                found += [replace(backward, names=names)] if names else []
         except UnknownCharacterError as error:
             if len(models) == 1:
                 raise

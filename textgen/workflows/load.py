@@ -1,12 +1,14 @@
 """Load the model of a run."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from textgen.data.labels import typed_labels
-from textgen.errors import DamagedError
+from textgen.errors import DamagedError, RunError, UsageError
 from textgen.generation.model import Model
 from textgen.runs.checkpoint import MODEL, read_manifest
-from textgen.runs.library import find_run
+from textgen.runs.library import find_run, list_runs
+from textgen.runs.run import Run
 
 
 def load_model(name: str | None) -> Model:
@@ -32,11 +34,48 @@ def load_model(name: str | None) -> Model:
         return Model.of(run, checkpoint, sha256)
 
 
-def load_labelled(name: str | None, typed: Sequence[str] | None) -> Model:
-    """Load a model as `load_model` does, with labels as they are typed; see `typed_labels`.
+def load_forward(name: str | None, what: str, typed: Sequence[str] | None = None) -> Model:
+    """Load a model as `load_model` does, for a use that needs one that reads forward alone.
+
+    Args:
+        name: name or path of the run; None for the newest.
+        what: the use, such as `textgen sample`.
+        typed: labels as they are typed; see `typed_labels`.
 
     Raises:
-        UsageError: if the run has no such labels.
+        UsageError: if the network reads in both directions, or the run has no such labels.
     """
     model = load_model(name)
+    check_forward(model, what)
     return model.labelled(typed_labels(model.config.labels, typed or ()))
+
+
+def check_forward(model: Model, what: str) -> None:
+    """Check that a model reads forward alone.
+
+    Raises:
+        UsageError: if it reads in both directions. The message says what it is for, and names a run
+            of the same text that reads forward, if there is one.
+    """
+    if model.config.settings.direction == "forward":
+        return
+    other = _same_text_forward(model.run)
+    found = "train one without --direction both"
+    if other is not None:
+        found = f"{other.name!r} reads the same text forward"
+    raise UsageError(
+        f"the run {model.name!r} reads in both directions, which is for textgen restore and "
+        f"textgen proofread; {what} needs a run that reads forward: {found}"
+    )
+
+
+def _same_text_forward(run: Run) -> Run | None:
+    """Return the newest run of the same text that reads forward and has a checkpoint, if any."""
+    sha256 = run.record().corpus.sha256
+    for other in list_runs():
+        with suppress(RunError):  # it is damaged, or was removed meanwhile
+            record = other.record()
+            is_forward = record.config.settings.direction == "forward"
+            if is_forward and record.corpus.sha256 == sha256 and other.steps():
+                return other
+    return None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from textgen.terminal.cli import run_command
-from textgen.workflows.load import load_labelled, load_model
+from textgen.workflows.load import load_forward, load_model
 
 Say = Callable[..., tuple[int, str, str]]
 
@@ -37,7 +37,7 @@ def test_each_line_gets_its_label_with_its_end_by_bayes(classify: Say) -> None:
     assert [line["label"] for line in lines] == ["low", "high", "low"]
     expected = {}
     for kind in ("high", "low"):
-        generator = load_labelled("kinds", [f"kind={kind}"]).generator(seed=0)
+        generator = load_forward("kinds", "a test", [f"kind={kind}"]).generator(seed=0)
         generator.read_start()
         ids = generator.vocabulary.encode_documents("wxy!\ud800")
         expected[kind] = float(generator.score_tokens(ids).sum())

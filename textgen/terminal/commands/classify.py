@@ -127,9 +127,9 @@ def classify(
 
 
 def _load(name: str | None) -> "Model":
-    from textgen.workflows.load import load_model
+    from textgen.workflows.load import load_forward
 
-    return load_model(name)
+    return load_forward(name, "textgen classify")
 
 
 def _field_of(typed: Sequence[str]) -> str:

@@ -49,7 +49,8 @@ def evaluate(
     """Measure how well a run predicts a text.
 
     The best checkpoint is compared with n-gram models and xz. There are three protocols: window,
-    stream and dynamic. Compare results only within a protocol.
+    stream and dynamic. Compare results only within a protocol. A run that reads in both directions
+    has a protocol of its own.
     """
     check_output(output)
     one_run(None, model)
@@ -91,15 +92,17 @@ def evaluate(
         title = f"Loss of {one_line(loaded.name)} and others on {one_line(measured_on)}"
         save_output(output, draw_bars(bars, title), quiet=quiet)
     if as_json:
-        # Every id but the first is predicted.
+        # Every id but the first is predicted. A network of both directions predicts that, too, but
+        # not the start of a text that is given.
         measured = loaded.validation_tokens() if tokens is None else tokens
         assert measured is not None
+        is_whole = tokens is None and loaded.config.settings.direction == "both"
         content = {
             "run": loaded.name,
             "step": loaded.step,
             "sha256": loaded.sha256,
             "text": measured_on,
-            "characters": len(measured) - 1,
+            "characters": len(measured) - (0 if is_whole else 1),
             "unknown": unknown,
             "on_unknown": on_unknown,
             "results": [result.to_json() for result in display.results],

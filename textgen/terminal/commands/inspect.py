@@ -204,10 +204,10 @@ def _search(
         line: says how far the text is read.
     """
     from textgen.workflows.find_units import Search, find_units, read_beginning, validation_text
-    from textgen.workflows.load import load_model
+    from textgen.workflows.load import load_forward
 
     chunks = text_chunks([file]) if file else iter(())
-    model = load_model(run)
+    model = load_forward(run, "inspect --find")
     if file is None:
         name, tokens = "the run's own text", validation_text(model, limit)
     else:

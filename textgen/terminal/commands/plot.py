@@ -79,7 +79,7 @@ def plot(
     names = several_runs(runs, model, MAX_RUNS)
     check_output(output)
 
-    from textgen.evaluation.curves import read_curve, share_a_text
+    from textgen.evaluation.curves import read_curve, share_a_direction, share_a_text
     from textgen.runs.library import find_run
 
     found = [find_run(name) for name in names]
@@ -87,6 +87,8 @@ def plot(
     is_shared = share_a_text(found)
     if not is_shared and not quiet:
         say("the runs have different texts, so their losses do not compare; no baselines are drawn")
+    if not share_a_direction(found) and not quiet:
+        say("some of the runs read in both directions, so their losses do not compare with others")
     levels = []
     if baselines and is_shared:
         with ProgressLine(progress, quiet=quiet, first_at_once=True) as line:

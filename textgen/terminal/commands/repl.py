@@ -72,7 +72,7 @@ def repl(
     name = one_run(run, model)
 
     from textgen.terminal.repl.start import Beginning, start_repl
-    from textgen.workflows.load import load_labelled
+    from textgen.workflows.load import load_forward
 
     beginning = Beginning(
         settings=settings,
@@ -87,7 +87,7 @@ def repl(
         keeps=history,
         quiet=quiet,
     )
-    start_repl(load_labelled(name, label), beginning)
+    start_repl(load_forward(name, "textgen repl", label), beginning)
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

@@ -41,7 +41,8 @@ def info(
     if not as_json:
         emit(format_summary(summary, columns_of(sys.stdout)) + "\n")
     extremes = None
-    if lines and summary.get("checkpoints") and summary["corpus"]["kept"]:
+    is_forward = "model" in summary and summary["model"]["direction"] == "forward"
+    if lines and is_forward and summary.get("checkpoints") and summary["corpus"]["kept"]:
         from textgen.workflows.extreme_lines import extreme_lines
         from textgen.workflows.load import load_model
 

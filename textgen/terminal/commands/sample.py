@@ -120,7 +120,7 @@ def sample(
         raise UsageError(f"the text to learn from, {str(learn_from)!r}, is empty")
 
     from textgen.terminal.signals import noted_signals
-    from textgen.workflows.load import load_labelled
+    from textgen.workflows.load import load_forward
     from textgen.workflows.sample import Order, report_samples, write_samples
 
     order = Order(
@@ -135,7 +135,7 @@ def sample(
         only_new=only_new,
         engine=engine,
     )
-    loaded = load_labelled(named, label)
+    loaded = load_forward(named, "textgen sample", label)
     # Documents that are lines stand one a line.
     between = "\n" if loaded.run.record().corpus.rules.documents == "line" else "\n\n"
     with noted_signals() as ending, ProgressLine(progress, quiet=quiet) as line:

@@ -116,11 +116,11 @@ def score(
         raise UsageError("--dynamic learns from line to line; give it without --separate")
 
     from textgen.data.file_lines import FileLines
-    from textgen.workflows.load import load_labelled
+    from textgen.workflows.load import load_forward
     from textgen.workflows.score import Scoring
 
     runs, sources = runs_and_sources(run, texts, model)
-    models = [load_labelled(name, label) for name in runs]
+    models = [load_forward(name, "textgen score", label) for name in runs]
     places = FileLines()
     chunks = text_chunks(sources, rules, models, lines=places, quiet=quiet)
     scoring = Scoring(models, on_unknown=on_unknown, dynamic=dynamic)

@@ -1,7 +1,7 @@
 """Results of an evaluation: live lines while it works, and a table at its end."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from rich.text import Text
@@ -20,6 +20,7 @@ PROTOCOLS = {
     "stream": "the state is carried through the whole text; the weights are fixed",
     "dynamic": "like stream, but the model also learns from what it has read, as xz does",
 }
+MISSING = {"missing": "each character from all others around it, as if it alone were missing"}
 
 
 def format_results(results: Sequence[Result], columns: int | None, *, is_own: bool) -> str:
@@ -33,13 +34,16 @@ def format_results(results: Sequence[Result], columns: int | None, *, is_own: bo
     rows: dict[str, dict[str, str]] = {}
     for result in results:
         losses = rows.setdefault(result.title, {})
-        losses[result.protocol] = f"{result.nats:.4f} ({result.bits:.3f})"
-    head = ("nats per character (bits)", *PROTOCOLS)
-    body = [(title, *(found.get(name, "-") for name in PROTOCOLS)) for title, found in rows.items()]
+        right = "" if result.right is None else f", {result.right:.1%} right"
+        losses[result.protocol] = f"{result.nats:.4f} ({result.bits:.3f}){right}"
+    is_two_way = any(result.protocol in MISSING for result in results)
+    protocols: Mapping[str, str] = MISSING if is_two_way else PROTOCOLS
+    head = ("nats per character (bits)", *protocols)
+    body = [(title, *(found.get(name, "-") for name in protocols)) for title, found in rows.items()]
     table = format_table([head, *body])
     if columns is not None and max(map(len, table.splitlines())) > columns:
         table = format_notes(map(format_result, results), columns)
-    notes = [f"{name}: {what}." for name, what in PROTOCOLS.items()]
+    notes = [f"{name}: {what}." for name, what in protocols.items()]
     notes.append("Compare results only within a protocol.")
     if is_own:
         notes.append("The checkpoint was chosen by its loss on this text or a part of it.")
@@ -48,7 +52,10 @@ def format_results(results: Sequence[Result], columns: int | None, *, is_own: bo
 
 def format_result(result: Result) -> str:
     """Write a result on one line."""
-    return f"{result.protocol}, {result.title}: {result.nats:.4f} nats, {result.bits:.3f} bits"
+    right = "" if result.right is None else f", {result.right:.1%} right"
+    return (
+        f"{result.protocol}, {result.title}: {result.nats:.4f} nats, {result.bits:.3f} bits{right}"
+    )
 
 
 class EvaluationDisplay:

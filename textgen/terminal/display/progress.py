@@ -22,7 +22,7 @@ from textgen.terminal.display.render import (
     format_duration,
     format_labelled,
 )
-from textgen.terminal.display.run_tables import format_network, list_characters
+from textgen.terminal.display.run_tables import NETWORK, format_network, list_characters
 from textgen.terminal.output import columns_of, say
 from textgen.training.loop import Report
 from textgen.workflows.events import Begun, Ended, Event, Note, Planned, Sampled, Saved, Working
@@ -55,7 +55,7 @@ def format_plan(event: Planned, columns: int | None = None) -> str:
         ),
         (
             "network",
-            f"{format_network(model.cell, model.num_layers, model.hidden_size)}, "
+            f"{format_network(*(getattr(model, name) for name in NETWORK))}, "
             f"{parameter_count(model):,} parameters, dropout {model.dropout_rate:g}",
         ),
         (
@@ -127,11 +127,14 @@ def format_end(event: Ended) -> str:
             advice = f"{further} --steps {left} --patience 0\n"
         elif event.step < FEW_STEPS:
             advice = f"so few steps teach little; {further} --minutes 1\n"
-        return (
-            f"finished at step {event.step}{early}{best}\n{advice}"
-            f"write with it: textgen sample {event.run.reference}   "
-            f"or: textgen repl {event.run.reference}"
-        )
+        name = event.run.reference
+        use = f"write with it: textgen sample {name}   or: textgen repl {name}"
+        if event.record.config.settings.direction == "both":
+            use = (
+                f"fill gaps with it: textgen restore {name} 'a t_xt'   "
+                f"or find mistakes: textgen proofread FILE --model {name}"
+            )
+        return f"finished at step {event.step}{early}{best}\n{advice}{use}"
     return (
         f"stopped and saved at step {event.step}{best}\n"
         f"continue it with: textgen train --resume {event.run.reference}"

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Number of characters of the alphabet that are listed.
 ALPHABET_SHOWN = 100
+# The parts of a network's settings that `format_network` describes.
+NETWORK = ("cell", "num_layers", "hidden_size", "direction")
 # Number of values of a label that are listed.
 LABELS_SHOWN = 30
 
@@ -51,10 +53,11 @@ def format_summary(summary: dict[str, Any], columns: int | None = None) -> str:
     return format_labelled(safe, columns)
 
 
-def format_network(cell: str, num_layers: int, hidden_size: int) -> str:
+def format_network(cell: str, num_layers: int, hidden_size: int, direction: str) -> str:
     """Describe the size of a network, such as `LSTM 2x96 (2 layers of 96 units)`."""
     layers = f"{format_count(num_layers, 'layer')} of {format_count(hidden_size, 'unit')}"
-    return f"{CELLS[cell].title} {num_layers}x{hidden_size} ({layers})"
+    each = " in each of two directions" if direction == "both" else ""
+    return f"{CELLS[cell].title} {num_layers}x{hidden_size} ({layers}{each})"
 
 
 def _checkpoints(steps: Sequence[int]) -> str:
@@ -101,6 +104,8 @@ def _ancestry_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
             bits = f"{one['first_bits_per_character']:.3f} bits per character"
             label, when = "from", f"; its loss on this text before training: {bits}"
         yield label, f"{one['name']}, step {one['step']:,}{when}"
+        if learnt := one.get("learnt_characters"):
+            yield "", f"after learning {format_count(learnt, 'character')} in a session"
         yield "", f"SHA-256 {one['sha256']}, trained on {', '.join(one['origin'])}"
     if new := summary["new_characters"]:
         yield "", f"new: {format_count(len(new), 'character')}: {list_characters(new)}"
@@ -110,7 +115,7 @@ def _network_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     model, memory = summary["model"], summary["memory"]
     yield (
         "network",
-        f"{format_network(model['cell'], model['num_layers'], model['hidden_size'])}, "
+        f"{format_network(*(model[name] for name in NETWORK))}, "
         f"{model['parameters']:,} parameters, dropout {model['dropout_rate']:g}",
     )
     widest = max(len(layer["name"]) for layer in summary["layers"])
@@ -217,7 +222,11 @@ def format_speeds(speeds: "Sequence[Speeds]", columns: int | None = None) -> str
 
 def _remarks(summary: dict[str, Any]) -> str:
     """Return what there is to say of a run besides its numbers."""
-    remarks = {"finished": summary["finished"], "for a measurement": summary["measurement"]}
+    remarks = {
+        "both directions": summary["model"]["direction"] == "both",
+        "finished": summary["finished"],
+        "for a measurement": summary["measurement"],
+    }
     told = [remark for remark, is_so in remarks.items() if is_so]
     return ", ".join(
         [*told, *(f"from {one_line(one['name'])}" for one in summary["ancestry"][-1:])]

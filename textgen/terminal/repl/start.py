@@ -4,6 +4,7 @@ import secrets
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import partial
 
 from textgen.errors import DamagedError, UsageError
 from textgen.generation.learning import Learnt
@@ -22,7 +23,7 @@ from textgen.settings import OnUnknown, SamplingSettings
 from textgen.terminal.output import say
 from textgen.terminal.repl.external_editor import edit_text
 from textgen.terminal.repl.loop import Repl
-from textgen.workflows.load import load_model
+from textgen.workflows.load import load_forward
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ def start_repl(model: Model, beginning: Beginning) -> None:
     )
     session = Session(
         conversation,
-        load=load_model,
+        load=partial(load_forward, what="textgen repl"),
         run_names=lambda: [run.name for run in list_runs()],
         keep=lambda learnt, name: _keep(conversation, learnt, name),
         edit=edit_text if on_terminal else no_editor,
