@@ -22,31 +22,38 @@ forward, and one that reads the text reversed are trained for the same time. The
 
 import argparse
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from restoration_measures import (
+    Forward,
+    Ids,
+    gap_errors,
+    mean_of,
+    mistakes_told,
+    one_missing,
+    plant,
+    precision,
+    restorer_of,
+    stream_of,
+    surprises_told,
+    windows,
+)
 
 from textgen.data.sources import load_text
 from textgen.evaluation.baselines import ngram_probabilities
-from textgen.evaluation.missing import MissingEvaluator
+from textgen.evaluation.missing import Missing
 from textgen.generation.model import Model
-from textgen.generation.numpy_engine import NumpyEngine
-from textgen.network.model import network_function
 from textgen.planning.request import Request
-from textgen.restoration.beam import Rules
 from textgen.restoration.gaps import Gap
-from textgen.restoration.mistakes import Mistake, find_mistakes
 from textgen.restoration.reader import log_probabilities
-from textgen.restoration.restorer import CONTEXT, Group, Restorer, group_gaps
+from textgen.restoration.restorer import CONTEXT, group_gaps
 from textgen.runs.run import VARIABLE
-from textgen.runtime.devices import make_mesh
 from textgen.terminal.display.progress import TrainingDisplay
 from textgen.workflows.load import load_model
-from textgen.workflows.restore import allowed_characters, two_way_reader
 from textgen.workflows.supervise import Supervision
 from textgen.workflows.train import start_training
 
@@ -54,13 +61,11 @@ LENGTHS = (1, 2, 3, 4, 5, 10)
 SHARES = (0.05, 0.1, 0.2, 0.4)
 # Number of gaps of each length, and length of the texts with characters missing or mistakes.
 GAPS, TEXT = 300, 20_000
-# Continuations of the forward network that are compared by the text behind them.
-WIDTH, BEHIND = 64, 32
+# Most characters that networks of one direction read for single missing characters.
+READ = 200_000
 NGRAM_ORDER, NGRAM_PLACES = 7, 1500
 # Steps of a network that reads forward in the time of one of both directions.
 FORWARD_STEPS = 1.9
-KINDS = ("wrong", "missing", "added", "swapped")
-Ids = NDArray[np.int32]
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -90,69 +95,28 @@ def train(options: argparse.Namespace, corpus: Path, name: str, **asked: Any) ->
     return name
 
 
-class Forward:
-    """A network that reads forward, over several texts side by side."""
-
-    def __init__(self, model: Model) -> None:
-        self.engine = NumpyEngine(model.config.settings, model.parameters)
-
-    def logits(self, tokens: Ids) -> NDArray[np.float32]:
-        """Return the log-probabilities of each id and of one more, [N + 1, B, V], of ids [N, B]."""
-        zero = self.engine.zero_states()
-        rows = tokens.shape[1]
-        states = tuple(type(one)(*(np.tile(m, (rows, 1)) for m in one)) for one in zero)
-        found = [log_probabilities(self.engine.logits(states))]
-        for row in tokens:
-            states = self.engine.read(row[None], states)
-            found.append(log_probabilities(self.engine.logits(states)))
-        return np.stack(found)
-
-    def continuations(self, before: Ids, count: int, width: int) -> tuple[Ids, NDArray[np.float64]]:
-        """Return the likeliest continuations of a text, [K, count], and their log-probabilities."""
-        states = self.engine.read(before[:, None], self._first())
-        found, totals = np.zeros((1, 0), np.int32), np.zeros(1)
-        for _ in range(count):
-            joint = totals[:, None] + log_probabilities(self.engine.logits(states))
-            best = np.argsort(-joint, axis=None)[:width]
-            parents, row = np.divmod(best, joint.shape[1])
-            totals = joint.ravel()[best]
-            found = np.column_stack([found[parents], row]).astype(np.int32)
-            taken = tuple(type(one)(*(m[parents] for m in one)) for one in states)
-            states = self.engine.read(row[None].astype(np.int32), taken)
-        return found, totals
-
-    def _first(self) -> Any:
-        return tuple(type(one)(*(m[None] for m in one)) for one in self.engine.zero_states())
+def print_row(name: str, found: Missing) -> None:
+    """Print one row of the table of single missing characters."""
+    print(f"| {name} | {found.nats:.4f} | {found.right:.1%} |", flush=True)
 
 
-def windows(text: Ids, size: int = 256, lead: int = 128) -> tuple[Ids, NDArray[np.bool_]]:
-    """Cut a text into columns of `lead` + `size` ids of which the last `size` are scored."""
-    begins = np.arange(lead, len(text) - size, size)
-    index = begins + np.arange(-lead, size)[:, None]
-    return text[index], np.arange(lead + size) >= lead
-
-
-def one_missing(both: Model, forward: Model, reversed_: Model | None, text: Ids) -> None:
+def single_characters(both: Model, forward: Model, reversed_: Model | None, text: Ids) -> None:
     """Print the table of single missing characters."""
     print("\n| one character missing | nats | right |\n|---|---|---|")
-    settings = both.config.settings
-    evaluator = MissingEvaluator(network_function(settings), settings, make_mesh(None, 32))
-    *_, found = evaluator.whole(dict(both.parameters), text.astype(np.uint16))
-    print(f"| both directions, {settings.size} | {found.nats:.4f} | {found.right:.1%} |")
-    ids, is_scored = windows(text[:200_000])
-    left = Forward(forward).logits(ids)[:-1]
-    print_row(f"forward, {forward.config.settings.size}", left[is_scored], ids[is_scored])
+    print_row(f"both directions, {both.config.settings.size}", one_missing(both, text))
+    print_row(f"forward, {forward.config.settings.size}", stream_of(forward, text[:READ]))
     if reversed_ is not None:
         # The reversed network needs text behind the character: the columns are turned round.
-        ids, is_scored = windows(text[:200_000][::-1])
+        ids, _ = windows(text[:READ][::-1])
         right = Forward(reversed_).logits(ids)[:-1]
         forward_ids = ids[::-1]
         left = Forward(forward).logits(forward_ids)[:-1]
         counts = np.log(np.bincount(both_training(both), minlength=left.shape[-1]) + 1.0)
         core = slice(128, 256)
         joined = left[core] + right[::-1][core] - (counts - np.log(np.exp(counts).sum()))
-        print_row("two networks multiplied", log_probabilities(joined), forward_ids[core])
-    print_row("n-grams in both directions", *ngram_rows(both, text))
+        found = mean_of(log_probabilities(joined), forward_ids[core])
+        print_row("two networks multiplied", found)
+    print_row("n-grams in both directions", mean_of(*ngram_rows(both, text)))
 
 
 def both_training(model: Model) -> Ids:
@@ -160,13 +124,6 @@ def both_training(model: Model) -> Ids:
     training = model.training_tokens()
     assert training is not None
     return np.asarray(training[:])
-
-
-def print_row(name: str, logits: NDArray[np.floating], ids: Ids) -> None:
-    """Print the mean loss and the share of right characters."""
-    chosen = np.take_along_axis(logits, ids[..., None], -1)[..., 0]
-    right = (logits.argmax(-1) == ids).mean()
-    print(f"| {name} | {-chosen.mean():.4f} | {right:.1%} |", flush=True)
 
 
 def ngram_rows(model: Model, text: Ids) -> tuple[NDArray[np.floating], Ids]:
@@ -184,39 +141,6 @@ def ngram_rows(model: Model, text: Ids) -> tuple[NDArray[np.floating], Ids]:
     logits = np.full((len(places), vocab_size), -np.inf)
     logits[:, 1:] = logs - np.logaddexp.reduce(logs, axis=1, keepdims=True)
     return logits, text[places]
-
-
-def gaps_in_a_row(both: Model, forward: Model, text: Ids) -> None:
-    """Print the table of gaps."""
-    print("\n| characters missing in a row | both | forward | forward, compared by what follows |")
-    print("|---|---|---|---|")
-    restorer, reader = restorer_of(both), Forward(forward)
-    decode = both.config.vocabulary.decode
-    for length in LENGTHS:
-        source = np.random.default_rng(length)
-        wrong = np.zeros(3)
-        for begin in source.integers(CONTEXT, len(text) - 2 * CONTEXT, GAPS).tolist():
-            end = begin + length
-            before, truth = text[begin - CONTEXT : begin], text[begin:end]
-            behind = text[end : end + CONTEXT]
-            group = Group(decode(before), (Gap(length, length),), (), decode(behind))
-            filled = restorer.best(group, 1)[0].texts[0]
-            wrong[0] += sum(a != b for a, b in zip(filled, decode(truth), strict=True))
-            found, totals = reader.continuations(before, length, WIDTH)
-            wrong[1] += (found[0] != truth).sum()
-            follow = np.tile(behind[:BEHIND], (len(found), 1))
-            ids = np.column_stack([np.tile(before[-64:], (len(found), 1)), found, follow]).T
-            logits = reader.logits(ids)[:-1][-BEHIND:]
-            totals = totals + np.take_along_axis(logits, ids[-BEHIND:, :, None], -1)[..., 0].sum(0)
-            wrong[2] += (found[int(totals.argmax())] != truth).sum()
-        cells = " | ".join(f"{one:.1%}" for one in wrong / (GAPS * length))
-        print(f"| {length} | {cells} |", flush=True)
-
-
-def restorer_of(model: Model) -> Restorer:
-    """Return a restorer without constraints."""
-    vocabulary = model.config.vocabulary
-    return Restorer(two_way_reader(model), vocabulary, Rules(allowed_characters(vocabulary)))
 
 
 def missing_at_random(both: Model, text: Ids) -> None:
@@ -249,81 +173,26 @@ def missing_at_random(both: Model, text: Ids) -> None:
         print(f"| {share:.0%} | {wrong / is_missing.sum():.1%} |", flush=True)
 
 
-def plant(text: Ids, vocab_size: int, seed: int) -> tuple[Ids, list[Mistake]]:
-    """Plant a mistake in every 100 to 300 characters; return the text and the corrections."""
-    source = np.random.default_rng(seed)
-    out, planted = list[int](), list[Mistake]()
-    index, following = 0, int(source.integers(100, 300))
-    while index < len(text):
-        if index < following or index + 1 >= len(text) or text[index] == text[index + 1]:
-            out.append(int(text[index]))
-            index += 1
-            continue
-        kind = KINDS[int(source.integers(4))]
-        here, after = int(text[index]), int(text[index + 1])
-        other = int(source.integers(1, vocab_size))
-        while other == here:
-            other = int(source.integers(1, vocab_size))
-        found, meant, read = {
-            "wrong": ([other], [here], 1),
-            "missing": ([], [here], 1),
-            "added": ([other], [], 0),
-            "swapped": ([after, here], [here, after], 2),
-        }[kind]
-        planted.append(Mistake(len(out), kind, tuple(found), tuple(meant), 0.0, 1.0))  # type: ignore[arg-type]
-        out += found
-        index += read
-        following = index + int(source.integers(100, 300))
-    return np.array(out, np.int32), planted
-
-
-def mended(text: Ids, one: Mistake, low: int, high: int) -> bytes:
-    """Return a stretch of a text with one correction."""
-    end = one.position + len(one.found)
-    return np.concatenate(
-        [text[low : one.position], np.int32([*one.meant]), text[end:high]]
-    ).tobytes()
-
-
-def precision(text: Ids, planted: Sequence[Mistake], told: Sequence[Mistake]) -> str:
-    """Return the precision when half of the mistakes are found, of the place and the correction."""
-    places = exact = 0
-    open_ones = list(planted)
-    for number, one in enumerate(told, start=1):
-        near = [other for other in open_ones if abs(other.position - one.position) <= 3]
-        if near:
-            open_ones.remove(near[0])
-            places += 1
-            low, high = max(one.position - 12, 0), one.position + 12
-            exact += mended(text, one, low, high) == mended(text, near[0], low, high)
-        if places * 2 >= len(planted):
-            return f"{exact / number:.1%} | {places / number:.1%}"
-    return f"not reached ({places} of {len(planted)} found) | "
+def gaps_in_a_row(both: Model, forward: Model, text: Ids) -> None:
+    """Print the table of gaps."""
+    print("\n| characters missing in a row | both | forward | forward, compared by what follows |")
+    print("|---|---|---|---|")
+    for length in LENGTHS:
+        wrong = gap_errors(both, forward, text, length, GAPS)
+        print(f"| {length} | {' | '.join(f'{one:.1%}' for one in wrong)} |", flush=True)
 
 
 def proofreading(both: Model, forward: Model, text: Ids) -> None:
     """Print the table of proofreading."""
     print("\n| proofreading, half of the mistakes found | corrected rightly | right place |")
     print("|---|---|---|")
-    vocabulary = both.config.vocabulary
-    damaged, planted = plant(text[:TEXT], len(vocabulary), 5)
-    reader, allowed = two_way_reader(both), allowed_characters(vocabulary)
-    told = [one for _, found in find_mistakes(reader, damaged, allowed) for one in found]
-    told.sort(key=lambda one: (-one.certainty, -one.gain))
-    print(f"| both directions | {precision(damaged, planted, told)} |", flush=True)
-    ids, is_scored = windows(damaged)
-    logits = Forward(forward).logits(ids)[:-1]
-    guesses = []
-    for column in range(ids.shape[1]):
-        for row in np.flatnonzero(is_scored).tolist():
-            here, best = int(ids[row, column]), int(logits[row, column].argmax())
-            surprise = float(logits[row, column, best] - logits[row, column, here])
-            position = 128 + column * 256 + row - 128
-            guesses.append(Mistake(position, "wrong", (here,), (best,), surprise, 0.0))
-    guesses.sort(key=lambda one: -one.gain)
-    print(
-        f"| surprise of the forward network | {precision(damaged, planted, guesses)} |", flush=True
-    )
+    damaged, planted = plant(text[:TEXT], len(both.config.vocabulary), 5)
+    for name, told in {
+        "both directions": mistakes_told(both, damaged),
+        "surprise of the forward network": surprises_told(forward, damaged),
+    }.items():
+        cells = [f"{one:.1%}" for one in precision(damaged, planted, told)] or ["not reached"] * 2
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 def main() -> None:
@@ -346,7 +215,7 @@ def main() -> None:
         models = [load_model(name) for name in names]
         both, forward = models[:2]
         text = np.asarray(both.validation_tokens()[:]).astype(np.int32)  # type: ignore[index]
-        one_missing(both, forward, models[2] if len(models) > 2 else None, text)
+        single_characters(both, forward, models[2] if len(models) > 2 else None, text)
         gaps_in_a_row(both, forward, text)
         missing_at_random(both, text)
         proofreading(both, forward, text)

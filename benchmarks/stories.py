@@ -1,4 +1,4 @@
-"""Train on shipped texts, a minute each, and measure what the networks learnt: eight stories.
+"""Train on shipped texts, a minute each, and measure what the networks learnt: nine stories.
 
     python benchmarks/stories.py [--stories manner names ...] [--minutes 1] [--runs FOLDER]
 
@@ -28,6 +28,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from restoration_measures import (
+    Ids,
+    gap_errors,
+    mistakes_told,
+    one_missing,
+    plant,
+    precision,
+    stream_of,
+    surprises_told,
+)
 from story_measures import (
     Written,
     keystrokes,
@@ -67,6 +77,8 @@ FOLLOWED, DISTANCES = {"reach": 50, "places": 256}, (10, 20, 50)
 SECONDS = 60.0
 # Tunes that are written, and the most characters of one: nearly twice the longest of the corpus.
 TUNES, TUNE_LENGTH = 500, 600
+# Gaps of each length that are filled, the lengths, and the characters that are proofread.
+GAPS, GAP_LENGTHS, PROOFREAD = 300, (1, 3, 5), 20_000
 MAKE_TUNES = Path(__file__).parents[1] / "corpora" / "make_tunes.py"
 
 Row = tuple[str, str]
@@ -274,6 +286,38 @@ def new_tunes(model: Model, labels: dict[str, str], count: int) -> Iterator[dict
     yield from report_samples(model.labelled(labels), order)
 
 
+def damaged(workshop: Workshop) -> Iterator[Row]:
+    """Story 9: damaged texts, mended by a network of both directions and by one that reads forward.
+
+    Both read the same fables for the same time.
+    """
+    both = workshop.train("fables", "--direction=both", run="fables-both")
+    forward = workshop.train("fables")
+    yield f"both directions: {network(both)[0]}", network(both)[1]
+    yield f"forward: {network(forward)[0]}", network(forward)[1]
+    held_out = both.validation_tokens()
+    assert held_out is not None
+    text: Ids = np.asarray(held_out[:]).astype(np.int32)
+    text = text[: workshop.count(2 * len(text)) + 1000]
+    singles = {"both directions": one_missing(both, text), "forward": stream_of(forward, text)}
+    for name, found in singles.items():
+        yield f"one character missing, right: {name}", percent(found.right)
+    for length in GAP_LENGTHS:
+        wrong = gap_errors(both, forward, text, length, workshop.count(GAPS))
+        names = ("both directions", "forward", "forward, compared by what follows")
+        for name, part in zip(names, wrong.tolist(), strict=True):
+            yield f"{length} missing in a row, characters restored wrongly: {name}", percent(part)
+    spoilt, planted = plant(text[:PROOFREAD], len(both.config.vocabulary), 5)
+    suggestions = {
+        "both directions": mistakes_told(both, spoilt),
+        "surprise of the forward network": surprises_told(forward, spoilt),
+    }
+    for name, told in suggestions.items():
+        found_half = precision(spoilt, planted, told)
+        value = percent(found_half[0]) if found_half else "half of the mistakes were not found"
+        yield f"suggestions right when half of the mistakes are found: {name}", value
+
+
 STORIES: dict[str, Callable[[Workshop], Iterator[Row]]] = {
     "manner": manner,
     "names": names,
@@ -283,6 +327,7 @@ STORIES: dict[str, Callable[[Workshop], Iterator[Row]]] = {
     "keyboard": keyboard,
     "cells": cells,
     "tunes": tunes,
+    "damaged": damaged,
 }
 
 

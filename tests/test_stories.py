@@ -1,4 +1,4 @@
-"""The eight stories: their page, their program, and what they count."""
+"""The nine stories: their page, their program, and what they count."""
 
 import re
 import shlex
