@@ -18,6 +18,7 @@ from textgen.evaluation.curves import (
     characters_read,
     losses_above,
     read_curve,
+    share_a_direction,
     share_a_text,
     why_no_baselines,
 )
@@ -155,3 +156,14 @@ def test_why_there_are_no_baselines_is_told(
     record = run.record()
     run.write_record(replace(record, corpus=replace(record.corpus, kept=False)))
     assert why_no_baselines(run) == "the run fox has not kept its text"
+
+
+def test_no_baseline_compares_with_a_run_of_both_directions(
+    two_way_run: Path, tiny_run_source: Path
+) -> None:
+    both, forward = Run(two_way_run), Run(tiny_run_source)
+    reason = why_no_baselines(both)
+    assert reason == "the run two-ways reads in both directions, and they read forward"
+    assert share_a_direction([both, both])
+    assert share_a_direction([forward, forward])
+    assert not share_a_direction([both, forward])

@@ -15,6 +15,7 @@ from textgen.errors import CorpusError, UsageError
 from textgen.evaluation.baselines import Measuring, compressor_loss, ngram_losses
 from textgen.generation.model import Model
 from textgen.network.model import network_function, zero_states
+from textgen.restoration.reader import TwoWayReader
 from textgen.runs.checkpoint import ModelConfig
 from textgen.settings import OnUnknown
 from textgen.workflows import evaluate as workflow
@@ -24,6 +25,7 @@ from textgen.workflows.evaluate import (
     baseline_results,
     encode_text,
     evaluate,
+    measure_missing,
     measure_network,
 )
 from textgen.workflows.events import Note
@@ -213,3 +215,30 @@ def test_unknown_characters_are_counted_and_treated_as_told() -> None:
 def test_a_text_that_cannot_be_measured_is_told(text: str, rule: OnUnknown, message: str) -> None:
     with pytest.raises(CorpusError, match=message):
         encode_text(text, "a.txt", configured("\nab"), rule)
+
+
+def test_a_network_of_both_directions_has_a_protocol_of_its_own(two_way_run: Path) -> None:
+    model = load_model("two-ways")
+    *measuring, result = evaluate(model, None)
+    assert all(isinstance(one, Measuring) for one in measuring)
+    assert isinstance(result, Result)
+    assert (result.protocol, result.title) == ("missing", "LSTM 1x48, both directions")
+    held_out = model.validation_tokens()
+    assert held_out is not None
+    column = np.asarray(held_out[:])[:, None]
+    reader = TwoWayReader(model.config.settings, model.parameters)
+    logits = (reader.parts_before(column) + reader.parts_behind(column))[:, 0]
+    # What lies more than 64 characters away is left out, which changes little.
+    assert result.right == pytest.approx((logits.argmax(1) == column[:, 0]).mean(), abs=0.01)
+    # A text that is given begins with the start, which is not measured.
+    tokens, _ = encode_text("the quick brown fox", "fox", model.config, "error")
+    *_, given = evaluate(model, tokens)
+    *_, alone = measure_missing(model.config.settings, model.parameters, tokens[1:])
+    assert given == alone
+
+
+def test_the_right_share_is_told_in_json_alone_where_it_was_measured() -> None:
+    result = Result(predictor="network", title="n", protocol="missing", nats=1.0, right=0.5)
+    assert result.to_json()["right"] == 0.5
+    other = Result(predictor="network", title="n", protocol="stream", nats=1.0)
+    assert "right" not in other.to_json()

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from textgen.workflows.inspect import (
     parse_show,
     parse_units,
 )
+from textgen.workflows.load import load_model
 
 
 def test_a_list_of_units_is_read() -> None:
@@ -111,3 +113,16 @@ def test_several_models_read_the_same_text_or_are_refused() -> None:
         inspect_with_each(models, "f\u4e2da", on_unknown="skip")
     texts = [one.watched.text for one in inspect_with_each(models, "f\u4e2d", on_unknown="replace")]
     assert texts == ["f\u4e2d", "f\ufffd"]
+
+
+def test_a_run_of_both_directions_is_inspected_in_each(two_way_run: Path) -> None:
+    model = load_model("two-ways")
+    forward, backward = inspect_with_each([model], "quick")
+    assert [one.watched.direction for one in (forward, backward)] == ["forward", "backward"]
+    assert forward.title.endswith("layer 1 of 1, reading forward")
+    assert backward.title.endswith("layer 1 of 1, reading backward")
+    # Both directions have one surprise together.
+    assert forward.names == [*backward.names, "surprise"]
+    assert (forward.to_json()["reading"], backward.to_json()["reading"]) == ("forward", "backward")
+    assert len(inspect_with_each([model], "quick", names=["surprise"])) == 1
+    assert "reading" not in inspect_with_each([random_model()], "fade")[0].to_json()

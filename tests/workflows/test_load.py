@@ -1,3 +1,5 @@
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +7,7 @@ import pytest
 
 from textgen.errors import UsageError
 from textgen.generation.numpy_engine import NumpyEngine
+from textgen.runs.run import Run
 from textgen.settings import SamplingSettings
 from textgen.workflows.load import load_forward, load_model
 
@@ -80,3 +83,32 @@ def test_both_engines_write_labels_alike(labelled_run: Path) -> None:
         generator.use_labels({"kind": "low"})
         texts.append(generator.generate(20, SamplingSettings(temperature=0.5)).text)
     assert texts[:2] == texts[2:]
+
+
+def test_a_run_of_both_directions_is_refused_by_name_of_what_it_is_for(two_way_run: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        load_forward("two-ways", "textgen sample")
+    assert str(refused.value) == (
+        "the run 'two-ways' reads in both directions, which is for textgen restore and textgen "
+        "proofread; textgen sample needs a run that reads forward: train one without --direction "
+        "both"
+    )
+
+
+def test_the_refusal_names_a_run_of_the_same_text_that_reads_forward(
+    two_way_run: Path, tiny_run: Path
+) -> None:
+    other = two_way_run.with_name("other")
+    shutil.copytree(tiny_run, other)
+
+    def refusal() -> str:
+        with pytest.raises(UsageError) as refused:
+            load_forward("two-ways", "textgen sample")
+        return str(refused.value)
+
+    # A run of another text is no help.
+    assert refusal().endswith("train one without --direction both")
+    record = Run(other).record()
+    same = replace(record.corpus, sha256=Run(two_way_run).record().corpus.sha256)
+    Run(other).write_record(replace(record, corpus=same))
+    assert refusal().endswith("'other' reads the same text forward")

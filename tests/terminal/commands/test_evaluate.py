@@ -160,3 +160,29 @@ def test_results_that_do_not_fit_side_by_side_stand_below_each_other(columns: in
     text = format_results(RESULTS, columns, is_own=True)
     assert max(map(len, text.splitlines())) <= columns
     assert "window, LSTM 1x16: 0.6931 nats, 1.000 bits" in " ".join(text.split())
+
+
+def test_a_table_of_missing_characters_has_one_column_and_the_share_that_is_right() -> None:
+    found = Result(
+        predictor="network",
+        title="LSTM 1x16, both directions",
+        protocol="missing",
+        nats=0.693147,
+        right=0.75,
+    )
+    table = format_results([found], None, is_own=True)
+    assert "0.6931 (1.000), 75.0% right" in table
+    assert "window" not in table
+    assert "as if it alone were missing" in table
+
+
+def test_a_run_of_both_directions_is_evaluated(
+    two_way_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capsys, "two-ways", "--json")
+    found = json.loads(out)
+    assert code == 0
+    held_out = Run(two_way_run).record().corpus.validation_ids
+    assert found["characters"] == held_out
+    (result,) = found["results"]
+    assert (result["protocol"], result["right"] > 0.9) == ("missing", True)
