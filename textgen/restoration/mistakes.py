@@ -34,7 +34,8 @@ PLACES_AT_ONCE = 32
 LARGEST_GAIN = 500.0
 # Share of the characters of a text that are mistakes, before it is read.
 RATE = 1 / 200
-# Of two mistakes that are closer together than this, in characters, only the likelier is told.
+# Fewest characters between two mistakes that are both told; of two that are closer together only
+# the likelier one is.
 APART = 4
 
 

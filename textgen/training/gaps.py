@@ -12,8 +12,8 @@ LOOKAHEAD = 16
 GAP_STARTS = 0.04
 # Longest gap in characters.
 LONGEST_GAP = 10
-# Of the sequences of which something is hidden, the share of which all is hidden from some position
-# to one of the two ends. From these, the network learns to read with one side alone.
+# Share of the sequences with hidden parts in which all is hidden from some position to one of the
+# two ends. They teach the network to read with one side alone.
 ONE_SIDED = 1 / 3
 
 
