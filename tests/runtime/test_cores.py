@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from textgen.runtime import cores
-from textgen.runtime.cores import THREADS, available_cores, limit_threads
+from textgen.runtime.cores import (
+    THREADS,
+    available_cores,
+    limit_threads,
+    multiply_with_one_thread,
+)
 
 MOUNTS = {
     "v2": "30 24 0:26 {top} /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n",
@@ -15,6 +20,12 @@ MOUNTS = {
         "33 31 0:29 {top} /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
         "34 31 0:30 {top} /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
     ),
+}
+
+GIVEN = {
+    "restore": ["restore", "run", "a t_xt"],
+    "proofread": ["proofread", "text.txt"],
+    "inspect": ["inspect", "--find", "run"],
 }
 
 
@@ -121,3 +132,27 @@ def test_jax_starts_as_many_threads_as_it_is_told_to() -> None:
         for number in ("1", "5")
     }
     assert found == {"1": "1\n", "5": "5\n"}
+
+
+def test_numpy_multiplies_with_one_thread_unless_the_user_says_otherwise() -> None:
+    environment = dict[str, str]()
+    multiply_with_one_thread(environment)
+    assert environment == {"OPENBLAS_NUM_THREADS": "1"}
+    environment["OPENBLAS_NUM_THREADS"] = "4"
+    multiply_with_one_thread(environment)
+    assert environment == {"OPENBLAS_NUM_THREADS": "4"}
+
+
+@pytest.mark.parametrize("command", ["restore", "proofread", "inspect"])
+def test_commands_that_multiply_many_rows_set_it_before_numpy_is_imported(command: str) -> None:
+    code = (
+        "import sys, textgen.runtime.cores as cores\n"
+        "from importlib import import_module\n"
+        f"command = import_module('textgen.terminal.commands.{command}')\n"
+        "def told(): print('numpy' in sys.modules); sys.exit()\n"
+        "command.multiply_with_one_thread = told\n"
+        "from textgen.terminal.cli import run_command\n"
+        f"run_command({GIVEN[command]!r})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import LABELLED
-from tests.workflows.trainings import content, rows, start
+from tests.workflows.trainings import FABLES, content, rows, start
 from textgen.data.source_rules import SourceRules
 from textgen.data.streams import Streams
 from textgen.data.text_rules import TextRules
@@ -116,3 +116,16 @@ def test_damage_that_training_comes_to_ends_it_and_is_not_trained_on(
     list(resume_training("r", Supervision(keep=9)))
     assert content(run.path, 12) == content(uncut, 12)
     assert rows(run.path) == rows(uncut)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_a_run_of_both_directions_is_resumed_to_the_last_bit(tmp_path: Path, cell: str) -> None:
+    corpus = tmp_path / "fables.txt"
+    corpus.write_text(FABLES, encoding="utf-8")
+    both = {"direction": "both", "cell": cell, "keep": 9}
+    list(start(corpus, "whole", **both))
+    list(start(corpus, "cut", stop_after=5, **both))
+    list(resume_training("cut", Supervision(keep=9)))
+    whole, cut = Path("checkpoints/whole"), Path("checkpoints/cut")
+    assert content(whole, 12) == content(cut, 12)
+    assert rows(whole) == rows(cut)

@@ -1,6 +1,5 @@
 """The command `inspect`: show a network's gates on a text, or find units that follow a feature."""
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ import typer
 
 from textgen.errors import UsageError
 from textgen.readable import unescape
+from textgen.runtime.cores import multiply_with_one_thread
 from textgen.settings import PROMPT_UNKNOWN, OnUnknown, check_number
 from textgen.terminal.commands.completion import complete_run
 from textgen.terminal.commands.options import AsJson, Model, Progress, Quiet, Unknown
@@ -121,10 +121,7 @@ def inspect(
         limit = LIMIT if limit is None else limit
         check_number("limit", limit, MIN_LIMIT, MAX_LIMIT, whole=True)
         check_output(output)
-        # For products of 64 rows a second thread saves a third of the time on an idle machine. On a
-        # busy one the threads wait for each other, and the search takes ten times as long. NumPy
-        # reads this variable when it is imported.
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        multiply_with_one_thread()
         from textgen.workflows.find_units import find_examples
 
         with line:

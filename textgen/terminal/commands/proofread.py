@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from textgen.errors import UsageError, read_as
+from textgen.runtime.cores import multiply_with_one_thread
 from textgen.settings import check_number
 from textgen.terminal.commands.completion import complete_text
 from textgen.terminal.commands.options import AsJson, Model, Progress, Quiet
@@ -55,6 +56,7 @@ def proofread(
     if fix is not None and fix.exists():
         raise UsageError(f"{str(fix)!r} exists; give a new name to --fix")
     named = one_run(None, model)
+    multiply_with_one_thread()
 
     from textgen.data.shipped import find_corpus
     from textgen.data.sources import load_text

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from textgen.errors import UsageError, read_as
+from textgen.runtime.cores import multiply_with_one_thread
 from textgen.settings import MAX_SEED, SamplingSettings, check_number
 from textgen.terminal.commands.completion import complete_run
 from textgen.terminal.commands.options import AsJson, Model, Progress, Quiet, Seed
@@ -86,6 +87,7 @@ def restore(
     if text not in (None, "-") and file is not None:
         raise UsageError("a text and --file cannot both be given")
     named = one_run(run, model)
+    multiply_with_one_thread()
     damaged = _text(text, file)
 
     from textgen.data.words import read_words
