@@ -128,7 +128,7 @@ def test_a_filter(copy: Copy, run: Path) -> None:
 def test_a_command(copy: Copy, run: Path) -> None:
     config = json.loads(next(run.glob("checkpoints/*/config.json")).read_text(encoding="utf-8"))
     assert copy.run("alphabet", "lstm").stdout == config["vocabulary"] + "\n"
-    assert "  alphabet  Show the characters that a run knows.\n" in copy.run("--help").stdout
+    assert "  alphabet   Show the characters that a run knows.\n" in copy.run("--help").stdout
 
 
 @pytest.mark.parametrize("copy", ["A session command"], indirect=True)

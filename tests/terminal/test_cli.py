@@ -38,6 +38,8 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         "score",
         "classify",
         "trace",
+        "restore",
+        "proofread",
         "check",
         "evaluate",
         "plot",
