@@ -1,21 +1,24 @@
 """Measure over how many characters each cell can learn to carry a letter.
 
-    python benchmarks/memory_span.py --lessons 10 20 40 mixed --results spans.json
-    python benchmarks/memory_span.py --lessons --results spans.json --picture docs/memory_span.png
+    python benchmarks/memory_span.py --results spans.json --picture docs/memory_span.png
+    python benchmarks/memory_span.py --lessons mixed --rates 0.005 --starts own --results spans.json
+    python benchmarks/memory_span.py --lessons --before 20 40 80
 
 The text consists of lines such as `c..........?c`: a letter, a gap of dots, a question mark and the
 letter again. A network can predict the last letter only if it has carried the first one across the
-gap. There is one lesson for each number of dots, and the lesson `mixed`, whose gaps have 2 to 80
-dots: their logarithms are uniform. The score is the share of new lines in which the likeliest
-character after the question mark is the right letter. Guessing is right once in four.
+gap. There is a lesson for each number of dots, whose lines all have that many, and the lesson
+`mixed`, whose lines have 2 to 80 dots, with uniform logarithms. The score is the share of new lines
+in which the likeliest character after the question mark is the right letter. Guessing is right once
+in four.
 
-All cells have the same number of units, and every cell of a lesson the same grid of settings: each
-learning rate with the initialisation of the package and with one for long spans. Each point of the
-grid is trained with each seed, until every letter of the validation lines is right or the steps are
-over. The point with the highest median share on the validation lines is chosen, and of equal ones
-that with the fewest steps. The tables show its share on other lines, the test lines.
+All cells have the same number of units, and in a lesson the same grid of settings: each learning
+rate with each start of the parameters (`own`, `keep` and `long`, see memory_lines.py). Each point
+of the grid is trained with each seed, until every letter of the validation lines is right or the
+steps are over. The point with the highest median share on the validation lines is chosen, and of
+equal ones that with the fewest steps. The tables show its share on other lines, the test lines.
 
-The picture needs matplotlib (the extra `plot`).
+`--before` trains nothing. It shows how far the LSTM's cell has filled with dots before training.
+The picture shows what `--results` has kept. It needs matplotlib (the extra `plot`).
 """
 
 import argparse
@@ -23,7 +26,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -31,40 +34,51 @@ from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
+from memory_lines import (
+    FRAME,
+    KEEP,
+    LETTERS,
+    LONG,
+    LONGEST,
+    MIXED,
+    OWN,
+    ROWS,
+    SHORTEST,
+    VOCAB_SIZE,
+    Arrays,
+    draw_gaps,
+    make_rows,
+    make_text,
+    prepare,
+    share_right,
+)
 from numpy.typing import NDArray
 
 from textgen.network.cells import CELLS
 from textgen.network.model import create_model, network_function, zero_states
+from textgen.pictures.save import save_picture
+from textgen.pictures.style import FAINT, GREY, colour_of, own_style
 from textgen.settings import CellName, ModelSettings, TrainingSettings
 from textgen.training.loop import Progress
 from textgen.workflows.supervise import make_trainer
 
-LETTERS = 4
-DOT, QUESTION, NEWLINE = LETTERS + 1, LETTERS + 2, LETTERS + 3  # ids; 0 is the unknown character
-# Characters of a line that are not dots.
-FRAME = 4
-MIXED = "mixed"
-SHORTEST, LONGEST = 2, 80
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 # Gaps that are asked for after the lesson of mixed gaps. It has no gap of 160.
 MIXED_GAPS = (2, 5, 10, 20, 40, 80, 160)
 HIDDEN_SIZE = 64
-OWN, LONG = "own", "long"
 TEXT_CHARACTERS = 400_000
 CHARACTERS_PER_STEP = 2048
 STEPS_BETWEEN_TESTS = 100
-# Lines for each measured gap: rows that begin from the zero state, and lines in each.
-ROWS, LINES = 64, 4
-
-
-Arrays = dict[str, NDArray[np.float32]]
 
 
 class Point(NamedTuple):
-    """A point of the grid: peak learning rate, and `own` or `long` for the initialisation."""
+    """A point of the grid: peak learning rate, and `own`, `keep` or `long` for the start."""
 
     rate: float
     start: str
@@ -84,68 +98,16 @@ class Outcome(NamedTuple):
     test: list[float]
 
 
-def draw_gaps(lesson: str, count: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Draw the number of dots in each of `count` lines of a lesson."""
-    if lesson != MIXED:
-        return np.full(count, int(lesson))
-    logarithms = generator.uniform(np.log(SHORTEST), np.log(LONGEST + 1), count)
-    return np.exp(logarithms).astype(np.int64)
-
-
-def make_text(gaps: Iterable[int], generator: np.random.Generator) -> NDArray[np.uint8]:
-    """Return one line for each gap as token ids, with letters drawn at random."""
-    ids = list[int]()
-    for gap in gaps:
-        letter = int(generator.integers(1, LETTERS + 1))
-        ids += [letter, *[DOT] * int(gap), QUESTION, letter, NEWLINE]
-    return np.array(ids, np.uint8)
-
-
-def make_rows(gap: int, seed: int) -> NDArray[np.int32]:
-    """Return lines of one gap to be read from the zero state, int32 [ROWS, LINES * (gap + 4)]."""
-    generator = np.random.default_rng(seed)
-    return make_text([gap] * (ROWS * LINES), generator).reshape(ROWS, -1).astype(np.int32)
-
-
-def share_right(logits: NDArray[Any], rows: NDArray[np.int32]) -> float:
-    """Return the share of question marks after which the likeliest character is the right letter.
-
-    The first line of each row does not count: training hardly ever begins from the zero state.
-
-    Args:
-        logits: those after each character of the rows but the last, float [T - 1, B, V].
-        rows: LINES whole lines of one length, int32 [B, T].
-    """
-    asked = rows[:, :-1] == QUESTION
-    asked[:, : rows.shape[1] // LINES] = False
-    guesses = np.argmax(logits, axis=-1).T
-    return float(np.mean(guesses[asked] == rows[:, 1:][asked]))
-
-
-def prepare(cell: CellName, parameters: Arrays, span: int, seed: int) -> Arrays:
-    """Return initial parameters for a memory of 1 to `span` characters.
-
-    The gate that keeps the state begins at s / (1 + s), for a span s of each unit. The LSTM's input
-    gate begins at 1 / (1 + s), so that the dots do not fill the cell; in the GRU this follows from
-    its equation. A vanilla RNN keeps its state if the recurrent kernel is the identity and little
-    is added to the state.
-
-    References:
-        Tallec and Ollivier (2018), Can recurrent neural networks warp time?
-        Le, Jaitly and Hinton (2015), A Simple Way to Initialize Recurrent Networks of Rectified
-        Linear Units; here with tanh.
-    """
-    prepared = {name: np.array(array) for name, array in parameters.items()}
-    if cell == "rnn":
-        prepared["layers.0.recurrent_kernel"][:] = np.eye(HIDDEN_SIZE)
-        prepared["layers.0.input_kernel"] *= 0.1
-        return prepared
-    spans = np.random.default_rng(seed).uniform(1, max(span - 1, 1), HIDDEN_SIZE)
-    bias = prepared["layers.0.bias"]
-    bias[HIDDEN_SIZE : 2 * HIDDEN_SIZE] = np.log(spans)
-    if cell == "lstm":
-        bias[:HIDDEN_SIZE] = -np.log(spans)
-    return prepared
+def model_of(cell: CellName) -> ModelSettings:
+    """Return the shape that every cell is measured with."""
+    return ModelSettings(
+        vocab_size=VOCAB_SIZE,
+        embedding_size=HIDDEN_SIZE,
+        hidden_size=HIDDEN_SIZE,
+        num_layers=1,
+        dropout_rate=0.0,
+        cell=cell,
+    )
 
 
 class Learner:
@@ -155,14 +117,7 @@ class Learner:
         """Draw the lesson's text and make a trainer for it."""
         self.cell, self.longest = cell, LONGEST if lesson == MIXED else int(lesson)
         self.gaps = MIXED_GAPS if lesson == MIXED else (self.longest,)
-        self.model = ModelSettings(
-            vocab_size=LETTERS + 4,
-            embedding_size=HIDDEN_SIZE,
-            hidden_size=HIDDEN_SIZE,
-            num_layers=1,
-            dropout_rate=0.0,
-            cell=cell,
-        )
+        self.model = model_of(cell)
         # A window holds at least one complete line, wherever the line begins.
         length = max(2 * (self.longest + FRAME), 64)
         plan = TrainingSettings(
@@ -193,8 +148,7 @@ class Learner:
         trainer = self.trainer
         trainer.adopt(replace(trainer.plan, learning_rate=point.rate, seed=seed))
         parameters = initial_parameters(self.model, seed)
-        if point.start == LONG:
-            parameters = prepare(self.cell, parameters, self.longest, seed)
+        parameters = prepare(self.cell, parameters, point.start, self.longest, seed)
         trainer.restore(trainer.fresh_state(parameters), Progress())
         validation = 0.0
         for report in trainer.run():
@@ -210,6 +164,21 @@ def initial_parameters(model: ModelSettings, seed: int) -> Arrays:
     """Return the parameters that the package gives to a network of a seed."""
     _, parameters = create_model(model, seed)
     return {name: np.asarray(array) for name, array in parameters.items()}
+
+
+def filled(start: str, gap: int, seeds: Sequence[int]) -> float:
+    """Return the mean of |c| of the untrained LSTM at the question marks of lines of one gap.
+
+    The output is o * tanh(c), which hardly changes with c where |c| is far above 1.
+    """
+    sizes = []
+    model = model_of("lstm")
+    rows = make_rows(gap, 1)[:, :-2]
+    for seed in seeds:
+        parameters = prepare("lstm", initial_parameters(model, seed), start, gap, seed)
+        _, states = network_function(model)(parameters, rows, zero_states(model, ROWS))
+        sizes.append(np.abs(states[0].cell).mean())
+    return float(np.mean(sizes))
 
 
 def rank(outcomes: Sequence[Outcome]) -> tuple[float, float]:
@@ -259,16 +228,59 @@ def learn(
     return chosen
 
 
+def draw(results: dict[str, dict[str, list[list[float]]]]) -> "Figure":
+    """Draw the share of letters repeated rightly against the gap, for both kinds of lesson.
+
+    A curve joins the medians, and a small mark shows each seed. The curves have markers and dashes
+    of their own, and stand beside each other, so that they can be told apart without colours.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 5), layout="constrained")
+    sides = figure.subplots(1, 2, sharey=True, width_ratios=(3, 4))
+    single = sorted(int(lesson) for lesson in results if lesson != MIXED)
+    every = [
+        (f"all lines have the same gap, {single[0]} to {single[-1]}", single, [*map(str, single)]),
+        (f"lines have gaps of {SHORTEST} to {LONGEST}", MIXED_GAPS, [MIXED]),
+    ]
+    looks = zip(CELLS, "osD", ("-", "--", ":"), (0.94, 1, 1.06), strict=True)
+    for number, (name, marker, dashes, shift) in enumerate(looks):
+        for axes, (title, gaps, lessons) in zip(sides, every, strict=True):
+            rows = [
+                [100 * share for share in row] for each in lessons for row in results[each][name]
+            ]
+            places = [gap * shift for gap in gaps]
+            look = {"color": colour_of(number), "marker": marker}
+            middle = [median(row) for row in rows]
+            axes.plot(places, middle, dashes, markersize=9, label=CELLS[name].title, **look)
+            for place, row in zip(places, rows, strict=True):
+                axes.vlines(place, min(row), max(row), color=look["color"], linewidth=1)
+                axes.plot([place] * len(row), row, "", linestyle="", markersize=4, **look)
+            axes.set_title(title, fontsize=14)
+            axes.set(xscale="log", xlabel="dots between the letters", ylim=(0, 104))
+            axes.set_xticks(gaps, [str(gap) for gap in gaps])
+            axes.minorticks_off()
+    for axes in sides:
+        axes.axhline(100 / LETTERS, color=GREY, linewidth=1)
+    sides[1].axvspan(LONGEST * 1.2, MIXED_GAPS[-1] * 1.2, color=FAINT, zorder=0)
+    sides[1].text(0.99, 0.03, "never seen", transform=sides[1].transAxes, ha="right", color=GREY)
+    sides[1].text(2, 100 / LETTERS + 1, "guessing", color=GREY)
+    sides[0].set_ylabel("letters repeated rightly, %")
+    figure.legend(*sides[0].get_legend_handles_labels(), loc="outside lower left", ncols=3)
+    return figure
+
+
 def main() -> None:
     """Train every cell on every lesson, print the tables, and draw the results kept so far."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lessons", nargs="*", default=["10", "20", "40", MIXED])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--rates", type=float, nargs="+", default=[0.002, 0.005])
-    parser.add_argument("--starts", nargs="+", default=[OWN, LONG], choices=[OWN, LONG])
+    parser.add_argument("--starts", nargs="+", default=[OWN, LONG], choices=[OWN, KEEP, LONG])
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--results", type=Path, help="file that keeps the chosen points")
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--before", type=int, nargs="*", default=[], metavar="GAP")
     arguments = parser.parse_args()
     versions = ", ".join(f"{name} {version(name)}" for name in ("jax", "flax", "optax", "numpy"))
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores")
@@ -278,10 +290,19 @@ def main() -> None:
     if arguments.results and arguments.results.exists():
         results = json.loads(arguments.results.read_text(encoding="utf-8"))
     points = [Point(*each) for each in product(arguments.rates, arguments.starts)]
+    if arguments.before:
+        print(f"\n| mean of abs(c) | {' | '.join(map(str, arguments.before))} |")
+        print("|---" * (1 + len(arguments.before)) + "|")
+    for start in (OWN, KEEP, LONG) if arguments.before else ():
+        sizes = [f"{filled(start, gap, arguments.seeds):.2f}" for gap in arguments.before]
+        print(f"| {start} | {' | '.join(sizes)} |")
     for lesson in arguments.lessons:
         results[lesson] = learn(lesson, points, arguments.steps, arguments.seeds)
         if arguments.results:
             arguments.results.write_text(json.dumps(results), encoding="utf-8")
+    if arguments.picture:
+        with own_style():
+            save_picture(arguments.picture, draw(results))
 
 
 if __name__ == "__main__":
