@@ -52,17 +52,16 @@ def make_rows(gap: int, seed: int) -> NDArray[np.int32]:
     return make_text([gap] * (ROWS * LINES), generator).reshape(ROWS, -1).astype(np.int32)
 
 
-def share_right(logits: NDArray[Any], rows: NDArray[np.int32]) -> float:
+def share_right(logits: NDArray[Any], rows: NDArray[np.int32], skip: int = 0) -> float:
     """Return the share of question marks after which the likeliest character is the right letter.
-
-    The first line of each row does not count: training hardly ever begins from the zero state.
 
     Args:
         logits: those after each character of the rows but the last, float [T - 1, B, V].
-        rows: LINES whole lines of one length, int32 [B, T].
+        rows: whole lines, int32 [B, T].
+        skip: number of characters at the start of each row of which nothing counts.
     """
     asked = rows[:, :-1] == QUESTION
-    asked[:, : rows.shape[1] // LINES] = False
+    asked[:, :skip] = False
     guesses = np.argmax(logits, axis=-1).T
     return float(np.mean(guesses[asked] == rows[:, 1:][asked]))
 

@@ -69,6 +69,8 @@ from textgen.workflows.supervise import make_trainer
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# How the names of lessons begin whose lines are each read alone.
+ALONE = "alone-"
 # Gaps that are asked for after the lesson of mixed gaps. It has no gap of 160.
 MIXED_GAPS = (2, 5, 10, 20, 40, 80, 160)
 HIDDEN_SIZE = 64
@@ -115,11 +117,13 @@ class Learner:
 
     def __init__(self, cell: CellName, lesson: str, steps: int) -> None:
         """Draw the lesson's text and make a trainer for it."""
-        self.cell, self.longest = cell, LONGEST if lesson == MIXED else int(lesson)
+        self.cell, self._alone = cell, lesson.startswith(ALONE)
+        self.longest = LONGEST if lesson == MIXED else int(lesson.removeprefix(ALONE))
         self.gaps = MIXED_GAPS if lesson == MIXED else (self.longest,)
         self.model = model_of(cell)
-        # A window holds at least one complete line, wherever the line begins.
-        length = max(2 * (self.longest + FRAME), 64)
+        # A window is one line, or it holds at least one, wherever the line begins.
+        line = self.longest + FRAME
+        length = line if self._alone else max(2 * line, 64)
         plan = TrainingSettings(
             steps=steps,
             batch_size=max(CHARACTERS_PER_STEP // length, 2),
@@ -127,21 +131,35 @@ class Learner:
             learning_rate=0.01,  # each training sets its own
             warmup_steps=steps // 20,
             b2=0.999,
+            reset_rate=1.0 if self._alone else 0.0,
             eval_every=steps,
             checkpoint_every=STEPS_BETWEEN_TESTS,
         )
         generator = np.random.default_rng(0)
-        gaps = draw_gaps(lesson, TEXT_CHARACTERS // (self.longest + FRAME), generator)
+        gaps = draw_gaps(lesson.removeprefix(ALONE), TEXT_CHARACTERS // line, generator)
         text = make_text(gaps, generator)
+        if self._alone:  # with one character more than whole windows, a window begins with a line
+            text = text[: 1 - length]
         self.trainer = make_trainer(self.model, plan, text, text[:1000])
-        apply, zero = network_function(self.model), zero_states(self.model, ROWS)
-        self._read = jax.jit(lambda parameters, ids: apply(parameters, ids, zero)[0])
-        self._validation = [make_rows(gap, 1) for gap in self.gaps if gap <= self.longest]
-        self._test = [make_rows(gap, 2) for gap in self.gaps]
+        apply = network_function(self.model)
+        self._read = jax.jit(
+            lambda parameters, ids: apply(parameters, ids, zero_states(self.model, len(ids)))[0]
+        )
+        self._validation = [(gap, make_rows(gap, 1)) for gap in self.gaps if gap <= self.longest]
+        self._test = [(gap, make_rows(gap, 2)) for gap in self.gaps]
 
-    def _shares(self, every: Sequence[NDArray[np.int32]]) -> list[float]:
-        parameters = self.trainer.state.parameters
-        return [share_right(np.asarray(self._read(parameters, ids[:, :-1])), ids) for ids in every]
+    def _shares(self, every: Sequence[tuple[int, NDArray[np.int32]]]) -> list[float]:
+        """Return the share of right letters for each gap.
+
+        Lines of a stream follow a line that does not count, since training in a stream hardly ever
+        begins from the zero state.
+        """
+        shares, parameters = [], self.trainer.state.parameters
+        for gap, rows in every:
+            lines = rows.reshape(-1, gap + FRAME) if self._alone else rows
+            logits = np.asarray(self._read(parameters, lines[:, :-1]))
+            shares.append(share_right(logits, lines, 0 if self._alone else gap + FRAME))
+        return shares
 
     def train(self, point: Point, seed: int) -> Outcome:
         """Train from the parameters of a seed and measure what the cell carries."""
@@ -181,9 +199,10 @@ def filled(start: str, gap: int, seeds: Sequence[int]) -> float:
     return float(np.mean(sizes))
 
 
-def rank(outcomes: Sequence[Outcome]) -> tuple[float, float]:
+def rank(outcomes: Sequence[Outcome]) -> tuple[float, float, float]:
     """Return by what points of the grid are compared; the least is the best."""
-    return -median(one.validation for one in outcomes), median(one.steps for one in outcomes)
+    shares = [one.validation for one in outcomes]
+    return -median(shares), -min(shares), median(one.steps for one in outcomes)
 
 
 def spread(shares: Sequence[float]) -> str:
@@ -201,7 +220,7 @@ def learn(
         For each cell the shares on the test lines of the chosen point, a list of seeds for each
         gap.
     """
-    columns = MIXED_GAPS if lesson == MIXED else (lesson,)
+    columns = MIXED_GAPS if lesson == MIXED else (lesson.removeprefix(ALONE),)
     print(f"\nlesson {lesson}, at most {steps:,} steps\n")
     print("| cell | learning rate | start | steps | validation |", end="")
     print("".join(f" test {column} |" for column in columns))

@@ -39,7 +39,7 @@ def test_mixed_gaps_have_uniform_logarithms_and_others_are_all_the_same() -> Non
 
 
 @pytest.mark.parametrize("gap", [2, 7])
-def test_the_share_counts_the_letters_after_question_marks_but_not_in_the_first_line(
+def test_the_share_counts_the_letters_after_question_marks_behind_what_is_skipped(
     gap: int,
 ) -> None:
     import memory_lines as lines
@@ -53,9 +53,10 @@ def test_the_share_counts_the_letters_after_question_marks_but_not_in_the_first_
     # The letter of a line has the index gap + 2 in it, and its logits one less.
     forgets = knows.copy()
     forgets[gap + 1] = 0
-    assert lines.share_right(forgets, rows) == 1
+    assert lines.share_right(forgets, rows, skip=length) == 1
+    assert lines.share_right(forgets, rows) == 1 - 1 / lines.LINES
     forgets[length + gap + 1] = 0
-    assert lines.share_right(forgets, rows) == pytest.approx(1 - 1 / (lines.LINES - 1))
+    assert lines.share_right(forgets, rows, length) == pytest.approx(1 - 1 / (lines.LINES - 1))
     only_letters = np.zeros_like(logits)
     only_letters[gap + 1 :: length] = knows[gap + 1 :: length]
     assert lines.share_right(only_letters, rows) == 1
