@@ -21,12 +21,21 @@ FRAME = 4
 MIXED = "mixed"
 # Fewest and most dots of a line of mixed gaps.
 SHORTEST, LONGEST = 2, 80
+# How the names of lessons begin whose lines are each read alone.
+ALONE = "alone-"
+# Gaps that are asked for after the lesson of mixed gaps. It has no gap of 160.
+MIXED_GAPS = (2, 5, 10, 20, 40, 80, 160)
 # Rows that are read from the zero state, and lines in each, for each measured gap.
 ROWS, LINES = 64, 4
 # How the parameters begin: as the package draws them, with one gate open, or with both gates set.
 OWN, KEEP, LONG = "own", "keep", "long"
 
 Arrays = dict[str, NDArray[np.float32]]
+
+
+def gap_of(lesson: str) -> int:
+    """Return the number of dots that all lines of a lesson have."""
+    return int(lesson.removeprefix(ALONE))
 
 
 def draw_gaps(lesson: str, count: int, generator: np.random.Generator) -> NDArray[np.int64]:

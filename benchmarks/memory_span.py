@@ -35,45 +35,39 @@ from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from memory_lines import (
+    ALONE,
     FRAME,
     KEEP,
-    LETTERS,
     LONG,
     LONGEST,
     MIXED,
+    MIXED_GAPS,
     OWN,
     ROWS,
-    SHORTEST,
     VOCAB_SIZE,
     Arrays,
     draw_gaps,
+    gap_of,
     make_rows,
     make_text,
     prepare,
     share_right,
 )
+from memory_picture import draw
 from numpy.typing import NDArray
 
 from textgen.network.cells import CELLS
 from textgen.network.model import create_model, network_function, zero_states
 from textgen.pictures.save import save_picture
-from textgen.pictures.style import FAINT, GREY, colour_of, own_style
 from textgen.settings import CellName, ModelSettings, TrainingSettings
 from textgen.training.loop import Progress
 from textgen.workflows.supervise import make_trainer
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-# How the names of lessons begin whose lines are each read alone.
-ALONE = "alone-"
-# Gaps that are asked for after the lesson of mixed gaps. It has no gap of 160.
-MIXED_GAPS = (2, 5, 10, 20, 40, 80, 160)
 LESSONS = [*(f"{kind}{gap}" for kind in (ALONE, "") for gap in (10, 20, 40, 80)), MIXED]
 HIDDEN_SIZE = 64
 TEXT_CHARACTERS = 400_000
@@ -120,7 +114,7 @@ class Learner:
     def __init__(self, cell: CellName, lesson: str, steps: int) -> None:
         """Draw the lesson's text and make a trainer for it."""
         self.cell, self._alone = cell, lesson.startswith(ALONE)
-        self.longest = LONGEST if lesson == MIXED else int(lesson.removeprefix(ALONE))
+        self.longest = LONGEST if lesson == MIXED else gap_of(lesson)
         self.gaps = MIXED_GAPS if lesson == MIXED else (self.longest,)
         self.model = model_of(cell)
         # A window is one line, or it holds at least one, wherever the line begins.
@@ -249,52 +243,6 @@ def learn(
     return chosen
 
 
-def gap_of(lesson: str) -> int:
-    """Return the number of dots that all lines of a lesson have."""
-    return int(lesson.removeprefix(ALONE))
-
-
-def draw(results: dict[str, dict[str, list[list[float]]]]) -> "Figure":
-    """Draw the share of letters repeated rightly against the gap, for each kind of lesson.
-
-    A curve joins the medians, and a small mark shows each seed. The curves have markers and dashes
-    of their own, and stand beside each other, so that they can be told apart without colours.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 4.6), layout="constrained")
-    sides = figure.subplots(1, 3, sharey=True, width_ratios=(3, 3, 4))
-    alone = sorted((each for each in results if each.startswith(ALONE)), key=gap_of)
-    single = sorted((each for each in results if each.isdecimal()), key=gap_of)
-    every = [
-        ("one gap, each line alone", [*map(gap_of, alone)], alone),
-        ("one gap, lines in a stream", [*map(gap_of, single)], single),
-        (f"gaps of {SHORTEST} to {LONGEST}, in a stream", [*MIXED_GAPS], [MIXED]),
-    ]
-    looks = zip(CELLS, "osD", ("-", "--", ":"), (0.94, 1, 1.06), strict=True)
-    for number, (name, marker, dashes, shift) in enumerate(looks):
-        look = {"color": colour_of(number), "marker": marker}
-        for axes, (title, gaps, lessons) in zip(sides, every, strict=True):
-            rows = [[100 * each for each in row] for one in lessons for row in results[one][name]]
-            places, middle = [gap * shift for gap in gaps], [median(row) for row in rows]
-            axes.plot(places, middle, dashes, markersize=9, label=CELLS[name].title, **look)
-            for place, row in zip(places, rows, strict=True):
-                axes.vlines(place, min(row), max(row), color=look["color"], linewidth=1.5)
-                axes.plot([place] * len(row), row, linestyle="", markersize=4, **look)
-            axes.set_title(title, fontsize=14)
-            axes.set(xscale="log", xlabel="dots between the letters", ylim=(0, 104))
-            axes.set_xticks(gaps, [str(gap) for gap in gaps])
-            axes.minorticks_off()
-    for axes in sides:
-        axes.axhline(100 / LETTERS, color=GREY, linewidth=1)
-        axes.text(0.02, 0.17, "guessing", transform=axes.transAxes, color=GREY)
-    sides[2].axvspan(LONGEST * 1.2, MIXED_GAPS[-1] * 1.2, color=FAINT, zorder=0)
-    sides[2].text(0.98, 0.03, "never seen", transform=sides[2].transAxes, ha="right", color=GREY)
-    sides[0].set_ylabel("letters repeated rightly, %")
-    figure.legend(*sides[0].get_legend_handles_labels(), loc="outside lower left", ncols=3)
-    return figure
-
-
 def main() -> None:
     """Train every cell on every lesson, print the tables, and draw the results kept so far."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -326,8 +274,7 @@ def main() -> None:
         if arguments.results:
             arguments.results.write_text(json.dumps(results), encoding="utf-8")
     if arguments.picture:
-        with own_style():
-            save_picture(arguments.picture, draw(results))
+        save_picture(arguments.picture, draw(results))
 
 
 if __name__ == "__main__":
