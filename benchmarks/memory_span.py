@@ -1,161 +1,280 @@
-"""Measure over how many characters each cell can carry a letter.
+"""Measure over how many characters each cell can learn to carry a letter.
 
-    python benchmarks/memory_span.py [--seeds 0 1 2] [--picture docs/memory_span.png]
+    python benchmarks/memory_span.py --results spans.json --picture docs/memory_span.png
+    python benchmarks/memory_span.py --lessons 10 80 mixed --rates 0.005 --results spans.json
+    python benchmarks/memory_span.py --lessons --before 20 40 80
 
-The text consists of lines such as `c..........?c`: a letter, n dots, a question mark and the letter
-again. A network can predict the last letter only if it has carried the first one across the dots.
-All cells are trained on the same lines, for the same number of characters, with the same number of
-units; their gates start as open as the task needs. The score is the share of lines in which the
-likeliest character after the question mark is the right letter. Guessing is right once in four.
+The text consists of lines such as `c..........?c`: a letter, a gap of dots, a question mark and the
+letter again. A network can predict the last letter only if it has carried the first one across the
+gap. The lessons are: a number, such as `40`, for a stream of lines with that many dots; `alone-40`
+for the same lines, each read from the zero state; and `mixed` for a stream of lines of 2 to 80 dots
+with uniform logarithms. The score is the share of new lines in which the likeliest character after
+the question mark is the right letter. Guessing is right once in four.
 
-The picture needs matplotlib (the extra `plot`).
+All cells have the same number of units, and in a lesson the same grid of settings: each learning
+rate with each start of the parameters (`own`, `keep` and `long`, see memory_lines.py). Each point
+of the grid is trained with each seed, until every letter of the validation lines is right or the
+steps are over. The point with the highest median share on the validation lines is chosen. Of equal
+ones that with the highest share of its worst seed is, then that with the fewest steps. The tables
+show its share on other lines, the test lines.
+
+`--before` trains nothing. It shows how far the LSTM's cell has filled with dots before training.
+The picture shows what `--results` has kept. It needs matplotlib (the extra `plot`).
 """
 
 import argparse
+import json
 import os
 import platform
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import jax
 import numpy as np
+from memory_lines import (
+    ALONE,
+    FRAME,
+    KEEP,
+    LONG,
+    LONGEST,
+    MIXED,
+    MIXED_GAPS,
+    OWN,
+    ROWS,
+    VOCAB_SIZE,
+    Arrays,
+    draw_gaps,
+    gap_of,
+    make_rows,
+    make_text,
+    prepare,
+    share_right,
+)
+from memory_picture import draw
+from numpy.typing import NDArray
 
 from textgen.network.cells import CELLS
-from textgen.network.model import create_model, zero_states
-from textgen.runtime.devices import make_mesh
+from textgen.network.model import create_model, network_function, zero_states
+from textgen.pictures.save import save_picture
 from textgen.settings import CellName, ModelSettings, TrainingSettings
+from textgen.training.loop import Progress
 from textgen.workflows.supervise import make_trainer
 
-SPANS = (2, 5, 10, 20, 40, 80)
-LETTERS = 4
-DOT, QUESTION, NEWLINE = LETTERS + 1, LETTERS + 2, LETTERS + 3  # ids; 0 is the unknown character
+LESSONS = [*(f"{kind}{gap}" for kind in (ALONE, "") for gap in (10, 20, 40, 80)), MIXED]
 HIDDEN_SIZE = 64
 TEXT_CHARACTERS = 400_000
 CHARACTERS_PER_STEP = 2048
+STEPS_BETWEEN_TESTS = 100
 
 
-def make_line(span: int, letter: int) -> list[int]:
-    """Return a line as token ids."""
-    return [letter, *[DOT] * span, QUESTION, letter, NEWLINE]
+class Point(NamedTuple):
+    """A point of the grid: peak learning rate, and `own`, `keep` or `long` for the start."""
+
+    rate: float
+    start: str
 
 
-def make_text(span: int, characters: int, seed: int) -> np.ndarray:
-    """Return lines of `span` dots as token ids, uint8 [at least `characters`]."""
-    letters = np.random.default_rng(seed).integers(1, LETTERS + 1, characters // (span + 4) + 1)
-    return np.array([make_line(span, letter) for letter in letters.tolist()], np.uint8).ravel()
+class Outcome(NamedTuple):
+    """What a training came to.
 
-
-def open_gates(cell: CellName, bias: np.ndarray, span: int) -> None:
-    """Set a bias so that the gate that keeps the state starts to forget over about `span` steps.
-
-    The vanilla RNN has no such gate.
-
-    References:
-        Tallec and Ollivier (2018), Can recurrent neural networks warp time?: a gate of
-        sigmoid(ln n) forgets over n steps.
+    Attributes:
+        steps: steps made.
+        validation: share of the validation lines completed rightly, in [0, 1].
+        test: the same share of the test lines, for each gap that was asked for.
     """
-    if cell != "rnn":  # the second gate: the LSTM's forget gate or the GRU's update gate
-        bias[HIDDEN_SIZE : 2 * HIDDEN_SIZE] = np.log(span)
+
+    steps: int
+    validation: float
+    test: list[float]
 
 
-def accuracy(cell: CellName, span: int, steps: int, seed: int) -> float:
-    """Train a cell on a span and return the share of new lines that it completes."""
-    model = ModelSettings(
-        vocab_size=LETTERS + 4,
+def model_of(cell: CellName) -> ModelSettings:
+    """Return the shape that every cell is measured with."""
+    return ModelSettings(
+        vocab_size=VOCAB_SIZE,
         embedding_size=HIDDEN_SIZE,
         hidden_size=HIDDEN_SIZE,
         num_layers=1,
         dropout_rate=0.0,
         cell=cell,
     )
-    # A window holds at least one complete line, wherever the line begins.
-    length = max(2 * (span + 4), 64)
-    batch_size = max(CHARACTERS_PER_STEP // length // 2 * 2, 2)
-    plan = TrainingSettings(
-        steps=steps,
-        batch_size=batch_size,
-        sequence_length=length,
-        learning_rate=0.005,
-        warmup_steps=steps // 20,
-        b2=0.999,
-        seed=seed,
-        devices=make_mesh(None, batch_size).size,
-        eval_every=steps,
-        checkpoint_every=steps,
-    )
-    text = make_text(span, TEXT_CHARACTERS, seed)
-    trainer = make_trainer(model, plan, text[:-10_000], text[-10_000:])
-    parameters = {name: np.array(array) for name, array in trainer.state.parameters.items()}
-    open_gates(cell, parameters["layers.0.bias"], span)
-    trainer.restore(trainer.fresh_state(parameters), trainer.progress)
-    for _ in trainer.run():
-        pass
-    apply, _ = create_model(model, 0)
-    parameters = jax.tree.map(np.asarray, trainer.state.parameters)
-    # One line for each letter, read after some lines of text as in training.
-    before = text[: 8 * (span + 4)]
-    lines = np.array([[*before, *make_line(span, letter)] for letter in range(1, LETTERS + 1)])
-    states = zero_states(model, LETTERS)
-    logits, _ = jax.jit(apply)(parameters, lines[:, :-2].astype(np.int32), states)
-    return float(np.mean(np.argmax(logits[-1], axis=-1) == lines[:, -2]))
 
 
-def draw(table: dict[str, list[list[float]]], path: Path) -> None:
-    """Plot accuracy against span, with a band from the lowest to the highest seed."""
-    import matplotlib as mpl
+class Learner:
+    """A cell and a lesson, compiled once for all points of the grid and all seeds."""
 
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
+    def __init__(self, cell: CellName, lesson: str, steps: int) -> None:
+        """Draw the lesson's text and make a trainer for it."""
+        self.cell, self._alone = cell, lesson.startswith(ALONE)
+        self.longest = LONGEST if lesson == MIXED else gap_of(lesson)
+        self.gaps = MIXED_GAPS if lesson == MIXED else (self.longest,)
+        self.model = model_of(cell)
+        # A window is one line, or it holds at least one, wherever the line begins.
+        line = self.longest + FRAME
+        length = line if self._alone else max(2 * line, 64)
+        plan = TrainingSettings(
+            steps=steps,
+            batch_size=max(CHARACTERS_PER_STEP // length, 2),
+            sequence_length=length,
+            learning_rate=0.01,  # each training sets its own
+            warmup_steps=steps // 20,
+            b2=0.999,
+            reset_rate=1.0 if self._alone else 0.0,
+            eval_every=steps,
+            checkpoint_every=STEPS_BETWEEN_TESTS,
+        )
+        generator = np.random.default_rng(0)
+        gaps = draw_gaps(lesson.removeprefix(ALONE), TEXT_CHARACTERS // line, generator)
+        text = make_text(gaps, generator)
+        if self._alone:  # with one character more than whole windows, a window begins with a line
+            text = text[: 1 - length]
+        self.trainer = make_trainer(self.model, plan, text, text[:1000])
+        apply = network_function(self.model)
+        self._read = jax.jit(
+            lambda parameters, ids: apply(parameters, ids, zero_states(self.model, len(ids)))[0]
+        )
+        self._validation = [(gap, make_rows(gap, 1)) for gap in self.gaps if gap <= self.longest]
+        self._test = [(gap, make_rows(gap, 2)) for gap in self.gaps]
 
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    for (name, rows), marker in zip(table.items(), "osD", strict=True):
-        middle = [100 * median(row) for row in rows]
-        (line,) = axes.plot(SPANS, middle, marker=marker, label=CELLS[name].title)
-        low, high = ([100 * pick(row) for row in rows] for pick in (min, max))
-        axes.fill_between(SPANS, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
-    axes.axhline(100 / LETTERS, color="grey", linestyle=":", label="guessing")
-    axes.set(
-        xscale="log",
-        xlabel="characters between a letter and its repetition",
-        ylabel="letters repeated rightly, %",
-        ylim=(0, 103),
-        title=f"What a layer of {HIDDEN_SIZE} units can carry",
-    )
-    axes.set_xticks(SPANS, [str(span) for span in SPANS], minor=False)
-    axes.minorticks_off()
-    axes.legend(loc="center right", bbox_to_anchor=(1, 0.6))
-    figure.savefig(path, dpi=150)
+    def _shares(self, every: Sequence[tuple[int, NDArray[np.int32]]]) -> list[float]:
+        """Return the share of right letters for each gap.
+
+        Lines of a stream follow a line that does not count, since training in a stream hardly ever
+        begins from the zero state.
+        """
+        shares, parameters = [], self.trainer.state.parameters
+        for gap, rows in every:
+            lines = rows.reshape(-1, gap + FRAME) if self._alone else rows
+            logits = np.asarray(self._read(parameters, lines[:, :-1]))
+            shares.append(share_right(logits, lines, 0 if self._alone else gap + FRAME))
+        return shares
+
+    def train(self, point: Point, seed: int) -> Outcome:
+        """Train from the parameters of a seed and measure what the cell carries."""
+        trainer = self.trainer
+        trainer.adopt(replace(trainer.plan, learning_rate=point.rate, seed=seed))
+        parameters = initial_parameters(self.model, seed)
+        parameters = prepare(self.cell, parameters, point.start, self.longest, seed)
+        trainer.restore(trainer.fresh_state(parameters), Progress())
+        validation = 0.0
+        for report in trainer.run():
+            if report.step % STEPS_BETWEEN_TESTS == 0:
+                validation = float(np.mean(self._shares(self._validation)))
+                if validation == 1:
+                    break
+        return Outcome(trainer.progress.step, validation, self._shares(self._test))
+
+
+@cache
+def initial_parameters(model: ModelSettings, seed: int) -> Arrays:
+    """Return the parameters that the package gives to a network of a seed."""
+    _, parameters = create_model(model, seed)
+    return {name: np.asarray(array) for name, array in parameters.items()}
+
+
+def filled(start: str, gap: int, seeds: Sequence[int]) -> float:
+    """Return the mean of |c| of the untrained LSTM at the question marks of lines of one gap.
+
+    The output is o * tanh(c), which hardly changes with c where |c| is far above 1.
+    """
+    sizes = []
+    model = model_of("lstm")
+    rows = make_rows(gap, 1)[:, :-2]
+    for seed in seeds:
+        parameters = prepare("lstm", initial_parameters(model, seed), start, gap, seed)
+        _, states = network_function(model)(parameters, rows, zero_states(model, ROWS))
+        sizes.append(np.abs(states[0].cell).mean())
+    return float(np.mean(sizes))
+
+
+def rank(outcomes: Sequence[Outcome]) -> tuple[float, float, float]:
+    """Return by what points of the grid are compared; the least is the best."""
+    shares = [one.validation for one in outcomes]
+    return -median(shares), -min(shares), median(one.steps for one in outcomes)
+
+
+def spread(shares: Sequence[float]) -> str:
+    """Return the median of some shares in percent, and the lowest and highest in brackets."""
+    low, middle, high = (f"{100 * pick(shares):.0f}" for pick in (min, median, max))
+    return f"{middle} %" if low == high else f"{middle} % ({low}-{high})"
+
+
+def learn(
+    lesson: str, points: Sequence[Point], steps: int, seeds: Sequence[int]
+) -> dict[str, list[list[float]]]:
+    """Train every cell on a lesson with every point of the grid, and print a table of all.
+
+    Returns:
+        For each cell the shares on the test lines of the chosen point, a list of seeds for each
+        gap.
+    """
+    columns = MIXED_GAPS if lesson == MIXED else (lesson.removeprefix(ALONE),)
+    print(f"\nlesson {lesson}, at most {steps:,} steps\n")
+    print("| cell | learning rate | start | steps | validation |", end="")
+    print("".join(f" test {column} |" for column in columns))
+    print("|---" * (5 + len(columns)) + "|", flush=True)
+    chosen = {}
+    for name in CELLS:
+        learner, grid = Learner(name, lesson, steps), {}
+        for point in points:
+            outcomes = [learner.train(point, seed) for seed in seeds]
+            grid[point] = outcomes
+            by_gap = zip(*(one.test for one in outcomes), strict=True)
+            cells = [
+                CELLS[name].title,
+                str(point.rate),
+                point.start,
+                f"{median(one.steps for one in outcomes):.0f}",
+                spread([one.validation for one in outcomes]),
+                *map(spread, by_gap),
+            ]
+            print(f"| {' | '.join(cells)} |", flush=True)
+        best = min(grid, key=lambda point: rank(grid[point]))
+        print(f"\nchosen: {CELLS[name].title} {best.rate} {best.start}\n", flush=True)
+        chosen[name] = [list(shares) for shares in zip(*(o.test for o in grid[best]), strict=True)]
+    return chosen
 
 
 def main() -> None:
-    """Train every cell on every span and print the table."""
+    """Train every cell on every lesson, print the tables, and draw the results kept so far."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--lessons", nargs="*", default=LESSONS)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--rates", type=float, nargs="+", default=[0.002, 0.005])
+    parser.add_argument("--starts", nargs="+", default=[OWN, LONG], choices=[OWN, KEEP, LONG])
+    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--results", type=Path, help="file that keeps the chosen points")
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--before", type=int, nargs="*", default=[], metavar="GAP")
     arguments = parser.parse_args()
     versions = ", ".join(f"{name} {version(name)}" for name in ("jax", "flax", "optax", "numpy"))
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores")
     print(f"Python {platform.python_version()}, {versions}")
-    print(f"command: {' '.join(['python', *sys.argv])}\n")
-    print(f"| cell | {' | '.join(map(str, SPANS))} |\n|{'---|' * (len(SPANS) + 1)}")
-    table: dict[str, list[list[float]]] = {}
-    for name in CELLS:
-        table[name] = []
-        print(f"| {CELLS[name].title} ", end="", flush=True)
-        for span in SPANS:
-            found = [accuracy(name, span, arguments.steps, seed) for seed in arguments.seeds]
-            table[name].append(found)
-            cell = f"{100 * median(found):.0f} %"
-            if len(found) > 1:
-                cell += f" ({100 * min(found):.0f}-{100 * max(found):.0f})"
-            print(f"| {cell} ", end="", flush=True)
-        print("|", flush=True)
+    print(f"command: {' '.join(['python', *sys.argv])}")
+    results = {}
+    if arguments.results and arguments.results.exists():
+        results = json.loads(arguments.results.read_text(encoding="utf-8"))
+    points = [Point(*each) for each in product(arguments.rates, arguments.starts)]
+    if arguments.before:
+        print(f"\n| mean of abs(c) | {' | '.join(map(str, arguments.before))} |")
+        print("|---" * (1 + len(arguments.before)) + "|")
+    for start in (OWN, KEEP, LONG) if arguments.before else ():
+        sizes = [f"{filled(start, gap, arguments.seeds):.2f}" for gap in arguments.before]
+        print(f"| {start} | {' | '.join(sizes)} |")
+    for lesson in arguments.lessons:
+        results[lesson] = learn(lesson, points, arguments.steps, arguments.seeds)
+        if arguments.results:
+            arguments.results.write_text(json.dumps(results), encoding="utf-8")
     if arguments.picture:
-        draw(table, arguments.picture)
+        save_picture(arguments.picture, draw(results))
 
 
 if __name__ == "__main__":
