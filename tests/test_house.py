@@ -37,6 +37,7 @@ LAYERS = (
     "interpretation",
     "pictures",
     "session",
+    "export",
     "workflows",
     "terminal",
 )
@@ -60,6 +61,7 @@ WITH_JAX = ("generation.jax_engine",)
 # The packages and modules that open files.
 FILES = (
     "data",
+    "export.sources",
     "extras",
     "runs",
     "runtime",
