@@ -55,9 +55,9 @@ cannot be compared with it.
     pip install textgen-lstm
     textgen sample {name_in_shell} --length 500 --seed 1
 
-That command wants the whole run. With this folder alone: `config.json` holds the settings and the
-vocabulary, and the metadata of `model.safetensors` the equations, so that a few lines of NumPy write
-with it. The page `docs/model-file.md` of textgen shows them.
+That command wants the whole run. With this folder alone, a few lines of NumPy write: `config.json`
+holds the settings and the vocabulary, and the metadata of `model.safetensors` the equations. The
+page `docs/model-file.md` of textgen shows the lines.
 
 ## What it may repeat
 

@@ -7,8 +7,8 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "page"
 # The module from which all others are reached.
 FIRST = "main"
-_IMPORT = re.compile(r'^import (?:\{([^}]*)\} from )?"\./(\w+)\.js";\n', re.MULTILINE)
-_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) )", re.MULTILINE)
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.js";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export ((?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)
 _COMMENT = re.compile(r"^ *//.*\n", re.MULTILINE)
 
 
@@ -22,8 +22,9 @@ def read_source(name: str) -> str:
 def program() -> str:
     """Return all modules as one script, each after those that it imports.
 
-    A module has no names of its own in it: what is declared at the top of one has a name that no
-    other declares. Comments on lines of their own are left out.
+    A page that is opened from a disk may not load modules from files. Each module becomes a
+    function that is called once and returns what the module exports. Comments on lines of their own
+    are left out.
     """
     done: dict[str, str] = {}
 
@@ -33,8 +34,10 @@ def program() -> str:
         source = read_source(f"{name}.js")
         for _, imported in _IMPORT.findall(source):
             add(imported)
-        own = _EXPORT.sub("", _IMPORT.sub("", source))
-        done[name] = f"// {name}.js\n{_COMMENT.sub('', own).strip()}\n"
+        exported = ", ".join(found for _, found in _EXPORT.findall(source))
+        own = _IMPORT.sub(r"const {\1} = modules.\2;\n", source)
+        own = _COMMENT.sub("", _EXPORT.sub(r"\1", own)).strip()
+        done[name] = f"modules.{name} = (() => {{\n{own}\nreturn {{ {exported} }};\n}})();\n"
 
     add(FIRST)
-    return '"use strict";\n' + "\n".join(done.values())
+    return '"use strict";\nconst modules = {};\n' + "\n".join(done.values())

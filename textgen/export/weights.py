@@ -97,7 +97,8 @@ def _scales(array: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _bytes(array: NDArray[np.float32], scales: NDArray[np.float32]) -> NDArray[np.int8]:
-    return np.rint(array / scales).clip(-MOST, MOST).astype(np.int8)
+    numbers: NDArray[np.int8] = np.rint(array / scales).clip(-MOST, MOST).astype(np.int8)
+    return numbers
 
 
 def _planes(array: NDArray[Any]) -> bytes:

@@ -9,6 +9,7 @@ import { choose, filterLogits, ranked, softmax, surprise } from "./filters.js";
 import { makeEdit } from "./edits.js";
 import { Network } from "./inference.js";
 import { UNKNOWN, Vocabulary } from "./vocabulary.js";
+import { likeliestWords } from "./words.js";
 
 // Longest time between two pauses, in milliseconds.
 const SLICE = 25;
@@ -208,6 +209,13 @@ export class Reader {
       if (await pause()) tell(left + 1, count);
     }
     return { target, chance: 2 ** -bits, first, changes };
+  }
+
+  // Return the likeliest next words after a text; see `likeliestWords`.
+  async nextWords({ text, count }, pause) {
+    const tokens = this.vocabulary.encode(text);
+    const states = await this.statesAfter(tokens, tokens.length, pause);
+    return likeliestWords(this, states, text, count, pause);
   }
 
   // Return the logits after a text, for tests and for a teacher's console.
