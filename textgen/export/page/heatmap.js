@@ -186,9 +186,9 @@ export class HeatMap {
       pen.fillRect(0, top - TITLE, this.place.clientWidth, TITLE);
       pen.fillStyle = colours.ink;
       pen.font = "bold 13px Georgia, serif";
-      const name_ = `${title} ${symbol}`;
-      pen.fillText(name_, 4, top - TITLE / 2);
-      const after = pen.measureText(name_).width + 12;
+      const heading = `${title} ${symbol}`;
+      pen.fillText(heading, 4, top - TITLE / 2);
+      const after = pen.measureText(heading).width + 12;
       pen.font = "13px Georgia, serif";
       pen.fillStyle = colours.quiet;
       pen.fillText(isState ? "blue below 0, red above" : `pale: ${low}; green: ${high}`, after,

@@ -83,7 +83,7 @@ function describe(app) {
   const bits = run.checkpoints.find(({ step }) => step === run.best).bits;
   byId("facts").textContent = `${cell.title} of ${settings.num_layers} `
     + `${settings.num_layers === 1 ? "layer" : "layers"} of ${settings.hidden_size} units, `
-    + `${grouped(run.parameters)} weights, taught with ${grouped(run.trainingCharacters)} characters`
+    + `${grouped(run.parameters)} weights, trained on ${grouped(run.trainingCharacters)} characters`
     + `${bits === null ? "" : `; ${short(bits)} bits per character`}`;
 }
 

@@ -5,8 +5,10 @@ import { byId, element, fill, grouped, percent, short, warn } from "./dom.js";
 const NUMBERS = ["temperature", "top_k", "top_p", "min_p", "length"];
 // Characters of one of three ways, if the length is greater.
 const WAY = 200;
-// The most words that are offered, and the most characters of one.
+// The most words that are offered.
 const WORDS = 5;
+// Least probability of a word that is offered.
+const LEAST = 0.005;
 // Texts above this size are shown without marks for unknown characters, which would be slow.
 const MOST_MARKED = 200_000;
 
@@ -128,7 +130,9 @@ export class Writing {
       if (part.reading !== undefined) this.showBar(part.reading, 1);
       else this.showBar(1, 1);
       onPart(part);
-      if (part.finish === "end") this.note = "It wrote the end of a text.";
+      if (part.finish === "end") {
+        byId("measures").append(". It has ended its text; write on, and it begins another.");
+      }
     }, reading);
     try {
       await this.job.done;
@@ -268,7 +272,9 @@ export class Writing {
       this.wordsJob = this.app.job("nextWords", { text, count: WORDS });
       try {
         const words = await this.wordsJob.done;
-        if (text === this.text && !this.job) this.showWords(words);
+        if (text === this.text && !this.job) {
+          this.showWords(words.filter(({ chance }) => chance >= LEAST));
+        }
       } catch {
         // Something newer was asked for.
       }
