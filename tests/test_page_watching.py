@@ -76,7 +76,7 @@ def test_gates_states_surprise_and_guesses_are_those_of_inspect(
 ) -> None:
     tokens = model.config.vocabulary.encode(TEXT)
     wanted = watch(model.config, model.parameters, tokens, layer + 1)
-    page.page.select_option("#layer", value=str(layer))
+    page.page.select_option("#layer", index=layer)
     page.until(f"textgen.app.watching.layer === {layer}")
     trace = page.page.evaluate(
         f"textgen.app.job('trace', {{ text: {TEXT!r}, layer: {layer} }}).done.then(trace => ({{"
@@ -101,7 +101,9 @@ def test_the_heat_map_is_drawn_and_a_click_chooses_character_and_unit(page: Open
         " const pen = document.getElementById('map-canvas').getContext('2d');"
         " return [width, height, new Set(pen.getImageData(0, 0, width, height).data).size]; }"
     )
-    assert drawn[0] > 300 and drawn[1] > 500 and drawn[2] > 60
+    assert drawn[0] > 300
+    assert drawn[1] > 500
+    assert drawn[2] > 60
     blocks = page.page.evaluate(
         "textgen.app.watching.panels[1].blocks.map(({ name, units, top }) => ({name, units, top}))"
     )
@@ -378,14 +380,15 @@ def test_three_runs_stand_side_by_side(browser: Any, tiny_run_source: Path, tmp_
         page.until("document.querySelectorAll('#strips canvas').length === 3")
         heads = page.page.locator("#strips h3").all_text_contents()
         for head, cell in zip(heads, ("LSTM", "GRU", "vanilla RNN"), strict=True):
-            assert cell in head and "bits per character" in head
+            assert cell in head
+            assert "bits per character" in head
         assert page.page.locator("#reach polyline").count() == 6
         assert page.page.locator("#reach li", has_text="half is left").count() == 6
         # Another network is watched and written with.
-        page.page.select_option("#run", value="1")
+        page.page.select_option("#run", index=1)
         assert "GRU" in page.text("#facts")
         page.watch()
         assert set(equation(page)) == {"r", "z", "n", "h"}
-        page.page.select_option("#run", value="2")
+        page.page.select_option("#run", index=2)
         page.until("document.querySelectorAll('#equation .line').length === 1")
         assert set(equation(page)) == {"h"}
