@@ -42,13 +42,14 @@ def page_parameters(settings: ModelSettings, parameters: Arrays) -> dict[str, ND
         parameters: its arrays by name, with those of labels.
 
     Returns:
-        The parameters, or what `prepare_parameters` makes of them.
+        The parameters, or what `prepare_parameters` makes of them, in the order of their names.
     """
     first = ("embedding", "layers.0.input_kernel", "layers.0.bias")
     table_size = settings.vocab_size * parameters["layers.0.bias"].size
-    if table_size <= sum(parameters[name].size for name in first):
-        return prepare_parameters(parameters)
-    return dict(parameters)
+    is_smaller = table_size <= sum(parameters[name].size for name in first)
+    stored = prepare_parameters(parameters) if is_smaller else dict(parameters)
+    # The same run gives the same bytes, although safetensors loads arrays in any order.
+    return {name: stored[name] for name in sorted(stored)}
 
 
 def round_to(array: NDArray[np.float32], precision: Precision) -> NDArray[np.float32]:

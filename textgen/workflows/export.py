@@ -222,7 +222,7 @@ def _check_size(models: Sequence[Model], order: PageOrder) -> None:
     if wanted <= MAX_PAGE_BYTES:
         return
     smaller = [
-        f"{options} gives {size(precision, kept) / 1e6:.0f} MB"
+        f"{options} gives {size(precision, kept) / 1e6:.2g} MB"
         for precision in get_args(Precision)
         for kept in (order.checkpoints, "best")
         for options in [f"--weights {precision} --checkpoints {kept}"]
@@ -230,7 +230,7 @@ def _check_size(models: Sequence[Model], order: PageOrder) -> None:
     ]
     advice = smaller[0] if smaller else "a network of this size does not fit into a page"
     raise UsageError(
-        f"the page would have {wanted / 1e6:.0f} MB, and at most {MAX_PAGE_BYTES / 1e6:.0f} MB "
+        f"the page would have {wanted / 1e6:.3g} MB, and at most {MAX_PAGE_BYTES / 1e6:.3g} MB "
         f"open without trouble; {advice}"
     )
 

@@ -131,6 +131,7 @@ function chart(runs) {
     mark.style.color = colour;
     const life = half === null ? "more than half is left at the end of the chart"
       : `half is left after ${short(half, 1)} characters`;
-    return element("li", {}, mark, `${name}, ${isTrained ? "trained" : "before training"}: ${life}`);
+    const when = isTrained ? "trained" : "before training";
+    return element("li", {}, mark, `${name}, ${when}: ${life}`);
   }))];
 }

@@ -34,10 +34,14 @@ export function percent(share) {
   return share >= 0.0995 ? `${Math.round(100 * share)} %` : `${short(100 * share, 1)} %`;
 }
 
+// White space as it is shown, and the end of a document.
+const MARKS = {
+  "\n": "\u21b5", " ": "\u2423", "\t": "\u21e5", "\r": "\u240d", "\ud800": "\u25a0",
+};
+
 // Return how a single character is shown where white space would be invisible.
 export function shown(character) {
-  const marks = { "\n": "\u21b5", " ": "\u2423", "\t": "\u21e5", "\r": "\u240d", "\ud800": "\u25a0" };
-  if (marks[character]) return marks[character];
+  if (MARKS[character]) return MARKS[character];
   const code = character.codePointAt(0);
   if (code < 32) return String.fromCodePoint(0x2400 + code);
   return code === 127 || isHidden(code) ? "\ufffd" : character;

@@ -95,8 +95,8 @@ export class Network {
 
   // Read one character, which changes the states in place.
   //
-  // edit: called with (layer, "gates", gates) and then with (layer, "state", gates, state), of which
-  //   it may change the gates, and then the state; null if the network runs untouched.
+  // edit: called with (layer, "gates", gates), which it may change, and then with (layer, "state",
+  //   gates, state), of which it may change the state; null if the network runs untouched.
   // watch: called with (layer, pre-activations, gates, state) after each layer.
   read(token, states, edit = null, watch = null) {
     const { cell, size, before, gates } = this;

@@ -87,6 +87,7 @@ export class Intervention {
   async update() {
     const { watching } = this, { app, text, trace } = watching;
     byId("outcomes").hidden = !this.holds.length;
+    for (const name of ["free-text", "held-text", "held-bits"]) fill(byId(name));
     if (!trace || !this.holds.length) {
       this.outcome = null;
       return;

@@ -76,8 +76,9 @@ export class Passage {
         if (step) span.classList.add(`s${step}`);
       });
       fill(key, "Surprise in bits: ", ...SURPRISE_STEPS.map((least, step) => element("span", {
-        className: `key s${step}`, textContent: step < 4 ? `${least}\u2013${SURPRISE_STEPS[step + 1]}`
-          : `${least} and more` })));
+        className: `key s${step}`,
+        textContent: step < 4 ? `${least}\u2013${SURPRISE_STEPS[step + 1]}` : `${least} and more`,
+      })));
     }
   }
 

@@ -85,15 +85,15 @@ const SUMS = "first what the character brings, then what the other units remembe
 function lstm({ terms, gates, old, state }) {
   const { input: i, forget: f, candidate: g, output: o } = gates;
   return [
-    ...gate("f", "sigmoid", terms[1], f, `forget gate: keeps ${percent(f)} of the old memory. In the `
-      + `brackets stands ${SUMS}`),
+    ...gate("f", "sigmoid", terms[1], f, `forget gate: keeps ${percent(f)} of the old memory. In `
+      + `the brackets stands ${SUMS}`),
     ...gate("i", "sigmoid", terms[0], i, `input gate: lets ${percent(i)} of the candidate in`),
     ...gate("g", "tanh", terms[2], g, "candidate: what may come in"),
     ...gate("o", "sigmoid", terms[3], o, `output gate: shows ${percent(o)} of the memory`),
     ...line("cell: what is kept and what comes in", ["c", "c"], " = ", ["f", "f"], " \u00b7 ",
-      ["c", "c\u2032"], " + ", ["i", "i"], " \u00b7 ", ["g", "g"], " = ", ["f", short(f)], " \u00b7 ",
-      ["c", short(old.cell)], " + ", ["i", short(i)], " \u00b7 ", ["g", short(g)], " = ",
-      ["c", short(state.cell)]),
+      ["c", "c\u2032"], " + ", ["i", "i"], " \u00b7 ", ["g", "g"], " = ", ["f", short(f)],
+      " \u00b7 ", ["c", short(old.cell)], " + ", ["i", short(i)], " \u00b7 ", ["g", short(g)],
+      " = ", ["c", short(state.cell)]),
     ...line("hidden: what the others see", ["h", "h"], " = ", ["o", "o"], " \u00b7 tanh(",
       ["c", "c"], ") = ", ["o", short(o)], ` \u00b7 ${short(Math.tanh(state.cell))} = `,
       ["h", short(state.hidden)]),
@@ -109,8 +109,8 @@ function gru({ terms, gates, old, state }) {
     ...line("candidate: what may take its place", ["n", "n"], ` = tanh(${short(input)} + `,
       ["r", short(r)], ` \u00b7 ${short(recurrent)}) = `, ["n", short(n)]),
     ...line("hidden: the memory, and what the others see", ["h", "h"], " = ", ["n", "n"], " + ",
-      ["z", "z"], " \u00b7 (", ["h", "h\u2032"], " \u2212 ", ["n", "n"], ") = ", ["n", short(n)], " + ",
-      ["z", short(z)], ` \u00b7 (${short(old.hidden)} \u2212 ${short(n)}) = `,
+      ["z", "z"], " \u00b7 (", ["h", "h\u2032"], " \u2212 ", ["n", "n"], ") = ", ["n", short(n)],
+      " + ", ["z", short(z)], ` \u00b7 (${short(old.hidden)} \u2212 ${short(n)}) = `,
       ["h", short(state.hidden)]),
   ];
 }

@@ -57,8 +57,8 @@ export class Tasks {
 
   memory() {
     return this.task("2. What it remembers", [
-      "A network predicts from what it remembers of the text. Choose a character in the middle of a "
-        + "word, and press \u201cFind out for this character\u201d below the heat map.",
+      "A network predicts from what it remembers of the text. Choose a character in the middle of "
+        + "a word, and press \u201cFind out for this character\u201d below the heat map.",
       "How far back is the character that mattered most?",
     ], () => {
       const { found } = this.watching.influence;
@@ -66,9 +66,9 @@ export class Tasks {
       const sizes = Array.from(found.changes, Math.abs);
       const back = sizes.length - sizes.indexOf(Math.max(...sizes));
       if (Number(byId("task-back").value) === back) {
-        return [true, `Yes, ${back}. Usually it is one of the last few characters, since letters of `
-          + "the same word tell most. Try a character after a newline or a quotation mark: it can "
-          + "be much farther."];
+        return [true, `Yes, ${back}. Usually it is one of the last few characters, since letters `
+          + "of the same word tell most. Try a character after a newline or a quotation mark: it "
+          + "can be much farther."];
       }
       return [false, "Not that one. The strip shows how much less likely the character becomes "
         + "without each of those before it: count from its right end, where 1 is the last one."];
@@ -79,11 +79,12 @@ export class Tasks {
   gate() {
     const { cell, run } = this.watching.app, gate = QUANTITIES[cell.keeps];
     const named = run.units.find(({ feature }) => feature === "line position");
-    const who = named ? `Unit ${named.unit} of layer ${named.layer} follows the position in the line`
-      + `: it counts since the newline (r = ${short(named.r)}). Choose it in the list of units below.`
+    const who = named ? `Unit ${named.unit} of layer ${named.layer} follows the position in the `
+      + `line: it counts since the newline (r = ${short(named.r)}). Choose it in the list of units `
+      + "below."
       : "Choose the unit whose memory changes most evenly along a line.";
-    const hold = gate ? `Now hold its ${gate.title} shut, so that it forgets at every character, and `
-      + "then that of the whole layer." : "Now silence it, and then the whole layer.";
+    const hold = gate ? `Now hold its ${gate.title} shut, so that it forgets at every character, `
+      + "and then that of the whole layer." : "Now silence it, and then the whole layer.";
     const choices = [["shorter", "The lines become shorter"], ["longer", "The lines become longer"],
       ["same", "Hardly anything happens to the lines"]];
     return this.task("3. Take its memory away", [who, hold,

@@ -18,17 +18,17 @@ export class Units {
   renew() {
     const { app } = this.watching, { units } = app.run;
     byId("unit").max = app.settings.hidden_size - 1;
-    const buttons = units.filter(({ r }) => Math.abs(r) >= 0.3).sort(
-      (a, b) => Math.abs(b.r) - Math.abs(a.r)).map(({ feature, meaning, layer, unit, r }) => element(
-      "button", {
-        type: "button", title: meaning, textContent: `${feature}: layer ${layer}, unit ${unit} `
-          + `(r = ${short(r)})`,
-        on: { click: () => {
-          this.watching.colour = "unit";
-          byId("colour").value = "unit";
-          this.watching.chooseUnit(unit, layer - 1);
-        } },
-      }));
+    const found = units.filter(({ r }) => Math.abs(r) >= 0.3);
+    found.sort((a, b) => Math.abs(b.r) - Math.abs(a.r));
+    const buttons = found.map(({ feature, meaning, layer, unit, r }) => element("button", {
+      type: "button", title: meaning,
+      textContent: `${feature}: layer ${layer}, unit ${unit} (r = ${short(r)})`,
+      on: { click: () => {
+        this.watching.colour = "unit";
+        byId("colour").value = "unit";
+        this.watching.chooseUnit(unit, layer - 1);
+      } },
+    }));
     fill(byId("named-units"), ...(buttons.length ? [
       element("h4", {}, "Units that were found to follow something"),
       element("div", { className: "names" }, ...buttons),

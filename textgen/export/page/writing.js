@@ -1,16 +1,12 @@
 // The sheet: a person and the network write on it in turns, in two shades.
 
 import { byId, element, fill, grouped, percent, short, warn } from "./dom.js";
+import { LONG_TEXT, Offer } from "./offering.js";
+import { cut, joined } from "./parts.js";
 
 const NUMBERS = ["temperature", "top_k", "top_p", "min_p", "length"];
 // Characters of one of three ways, if the length is greater.
 const WAY = 200;
-// The most words that are offered.
-const WORDS = 5;
-// Least probability of a word that is offered.
-const LEAST = 0.005;
-// Texts above this size are shown without marks for unknown characters, which would be slow.
-const MOST_MARKED = 200_000;
 
 export class Writing {
   // app: the page's state, with `begin` for jobs and `vocabulary`.
@@ -20,6 +16,7 @@ export class Writing {
     this.past = [];  // what the sheet was before each writing
     this.last = null;  // where the last writing ended: {text, position, sample}
     this.job = null;
+    this.offer = new Offer(this);
     this.sheet = byId("sheet");
     this.sheet.value = "";
     this.listen();
@@ -123,7 +120,7 @@ export class Writing {
 
   // Run a job of writing, with its buttons and its bar.
   async run(request, onPart) {
-    this.wordsJob?.stop();
+    this.offer.stop();
     this.setBusy(true);
     const { job } = this.app, reading = (done, all) => this.showBar(done, all);
     this.job = job("write", request, (part) => {
@@ -199,13 +196,8 @@ export class Writing {
       if (!isWhole) return;  // it was stopped
       take.disabled = false;
       take.addEventListener("click", () => {
-        this.past.push(this.parts);
-        this.parts = joined([...this.parts, { text: shown.textContent, by: "network" }]);
-        this.last = null;
         this.hideWays();
-        this.show();
-        this.setBusy(false);
-        this.offerWords();
+        this.take(shown.textContent);
       });
     }
   }
@@ -221,7 +213,7 @@ export class Writing {
     this.unknown = 0;
     for (const { text, by } of this.parts) {
       const span = element("span", { className: by });
-      if (by === "network" || value.length > MOST_MARKED) span.append(text);
+      if (by === "network" || value.length > LONG_TEXT) span.append(text);
       else this.mark(span, text, vocabulary);
       nodes.push(span);
     }
@@ -261,37 +253,7 @@ export class Writing {
       + `first after ${grouped(wait)} ms; ${short(bits / count)} bits per character`;
   }
 
-  // Offer the likeliest next words, once the person rests.
-  async offerWords() {
-    clearTimeout(this.timer);
-    this.wordsJob?.stop();
-    byId("words").hidden = true;
-    if (this.text.length > MOST_MARKED) return;
-    this.timer = setTimeout(async () => {
-      const text = this.text;
-      this.wordsJob = this.app.job("nextWords", { text, count: WORDS });
-      try {
-        const words = await this.wordsJob.done;
-        if (text === this.text && !this.job) {
-          this.showWords(words.filter(({ chance }) => chance >= LEAST));
-        }
-      } catch {
-        // Something newer was asked for.
-      }
-    }, 250);
-  }
-
-  showWords(words) {
-    const place = byId("words");
-    place.hidden = !words.length;
-    fill(place, element("span", { className: "quiet" }, "Next words:"), ...words.map(
-      ({ text, chance, shown }) => element("button", {
-        type: "button", textContent: `${shown} ${percent(chance)}`,
-        on: { click: () => this.take(text) },
-      })));
-    if (words.length && this.text) this.ghost.textContent = words[0].text;
-  }
-
+  // Put a word at the end of the text.
   take(word) {
     this.past.push(this.parts);
     this.parts = joined([...this.parts, { text: word, by: "network" }]);
@@ -299,6 +261,10 @@ export class Writing {
     this.show();
     this.setBusy(false);
     this.offerWords();
+  }
+
+  offerWords() {
+    this.offer.renew();
   }
 
   async copy() {
@@ -316,28 +282,4 @@ export class Writing {
     element("a", { href: address, download: "text.txt" }).click();
     setTimeout(() => URL.revokeObjectURL(address), 1000);
   }
-}
-
-// Return the parts of a text between two positions.
-function cut(parts, begin, end) {
-  const found = [];
-  let at = 0;
-  for (const { text, by } of parts) {
-    const piece = text.slice(Math.max(begin - at, 0), Math.max(end - at, 0));
-    if (piece) found.push({ text: piece, by });
-    at += text.length;
-  }
-  return found;
-}
-
-// Join neighbouring parts of the same hand.
-function joined(parts) {
-  const found = [];
-  for (const { text, by } of parts) {
-    if (!text) continue;
-    const last = found[found.length - 1];
-    if (last && last.by === by) found[found.length - 1] = { text: last.text + text, by };
-    else found.push({ text, by });
-  }
-  return found;
 }
