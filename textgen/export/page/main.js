@@ -53,6 +53,8 @@ function start() {
   app.writing = new Writing(app);
   app.watching = new Watching(app);
   const comparison = new Comparison(app);
+  // The weights are unpacked before somebody asks for a character.
+  app.job("logits", { text: "" });
   describe(app);
   fillAbout(app);
   chooseRun(app);
