@@ -39,7 +39,7 @@ export class Tasks {
   surprise() {
     return this.task("1. The biggest surprise", [
       "The network gives every character that may come next a probability. The less likely the one "
-        + "that comes, the more it is surprised, and the darker it is in the text.",
+        + "that comes, the more it is surprised, and the stronger the colour of that character.",
       "Find the character that surprised it most, and click it. Then look at what it had expected.",
     ], () => {
       const { trace, chosen } = this.watching, bits = trace.bits[chosen];

@@ -36,9 +36,9 @@ export class Units {
   }
 
   show(what) {
-    if (what === "chosen" || what === "colour") return;
-    const { trace, unit, layer, app } = this.watching, values = valuesOf(
-      trace, app.cell.memory, unit);
+    if (what === "colour") return;
+    const { trace, unit, layer, app } = this.watching;
+    const values = valuesOf(trace, app.cell.memory, unit);
     byId("unit").value = unit;
     byId("unit-title").textContent = `Where unit ${unit} is active`;
     const names = app.isBest ? app.run.units.filter(
@@ -47,6 +47,7 @@ export class Units {
       ({ feature, meaning, r }) => `${feature} (${meaning}; r = ${short(r)})`).join(", "))]
       : ["Nobody has found out yet what it follows. Perhaps you do."]),
     ` Its ${QUANTITIES[app.cell.memory].title} is ${short(values[this.watching.chosen])} here.`);
+    if (what === "chosen") return;
     const order = Array.from(values.keys()).sort((a, b) => values[b] - values[a]);
     fill(byId("unit-high"), ...this.places(order, values));
     fill(byId("unit-low"), ...this.places(order.reverse(), values));

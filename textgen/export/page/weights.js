@@ -35,7 +35,9 @@ const HALVES = new Float32Array(65536);
 
 function readHalves(buffer) {
   if (!HALVES[1]) for (let bits = 0; bits < 65536; bits++) HALVES[bits] = fromHalf(bits);
-  return Float32Array.from(new Uint16Array(buffer), (bits) => HALVES[bits]);
+  const halves = new Uint16Array(buffer), values = new Float32Array(halves.length);
+  for (let index = 0; index < values.length; index++) values[index] = HALVES[halves[index]];
+  return values;
 }
 
 // One byte for each number, which is multiplied by the scale of its column.
