@@ -181,6 +181,9 @@ def test_a_unit_colours_the_text_and_lists_where_it_is_active(page: Opened, mode
     assert number(str(first.text_content())) == pytest.approx(memory.max(), abs=0.006)
     first.click()
     assert page.text("#step-place").startswith(f"Character {memory.argmax() + 1} of")
+    # The panel follows the character: it tells the value there.
+    here = page.text("#unit-name").removesuffix(" here.")
+    assert number(here) == pytest.approx(memory.max(), abs=0.006)
     low = page.page.locator("#unit-low button").first
     assert number(str(low.text_content())) == pytest.approx(memory.min(), abs=0.006)
     colours = page.page.eval_on_selector_all(
