@@ -10,11 +10,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import jax
 import pytest
 
+from tests.browsers import started_browser
 from textgen.runtime.compile_cache import FOLDER, keep_compiled
 
 # Tests use one or both of two devices; JAX fixes their number when it starts.
@@ -129,6 +131,13 @@ def exchange_programs(compiled_programs: CompiledPrograms) -> Iterator[None]:
     compiled_programs.fetch()
     yield
     compiled_programs.pass_on()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Start a browser for the tests of one module; skip them where there is none."""
+    with started_browser() as started:
+        yield started
 
 
 TEXT = "the quick brown fox jumps over the lazy dog, and the dog sleeps on.\n" * 40

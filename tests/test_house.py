@@ -38,6 +38,7 @@ LAYERS = (
     "interpretation",
     "pictures",
     "session",
+    "export",
     "workflows",
     "terminal",
 )
@@ -61,6 +62,7 @@ WITH_JAX = ("generation.jax_engine",)
 # The packages and modules that open files.
 FILES = (
     "data",
+    "export.sources",
     "extras",
     "runs",
     "runtime",

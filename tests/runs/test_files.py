@@ -169,3 +169,12 @@ def test_no_planted_link_is_written_through(
     with pytest.raises(FileExistsError):
         replace_file(path, b"newer")
     assert (path.read_bytes(), precious.read_bytes()) == (b"new", b"old")
+
+
+def test_a_new_file_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "page"
+    replace_file(path, b"first", is_new=True)
+    with pytest.raises(FileExistsError):
+        replace_file(path, b"second", is_new=True)
+    assert path.read_bytes() == b"first"
+    assert [*tmp_path.iterdir()] == [path]

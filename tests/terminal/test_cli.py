@@ -34,6 +34,7 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
     assert set(COMMANDS) == {
         "train",
         "sample",
+        "export",
         "repl",
         "score",
         "classify",

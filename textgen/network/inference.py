@@ -24,7 +24,8 @@ def prepare_parameters(parameters: Arrays) -> dict[str, NDArray[np.float32]]:
     The first layer reads one of V characters, so that its V input projections can be computed once.
 
     Args:
-        parameters: arrays by name, as in `textgen.network.parameters`.
+        parameters: arrays by name, as in `textgen.network.parameters`. Those that were prepared
+            before stay as they are.
 
     Returns:
         `table` [V, G], the first layer's input projection of each character with the bias added;
@@ -32,6 +33,8 @@ def prepare_parameters(parameters: Arrays) -> dict[str, NDArray[np.float32]]:
         `layers.0.bias`.
     """
     prepared = dict(parameters)
+    if "table" in prepared:
+        return prepared
     kernel, bias = prepared.pop("layers.0.input_kernel"), prepared.pop("layers.0.bias")
     prepared["table"] = prepared.pop("embedding") @ kernel + bias
     return prepared

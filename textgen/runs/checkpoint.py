@@ -169,12 +169,8 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, is_described: bool
         FileExistsError: if the folder already exists.
         StorageError: if it cannot be written; nothing is left behind.
     """
-    description = _description(checkpoint.config.settings) if is_described else None
-    contents = {
-        MODEL: _pack(checkpoint.parameters, description),
-        CONFIG: encode_json(checkpoint.config.to_json()),
-        TRAIN_STATE: _pack(checkpoint.train_state),
-    }
+    contents = model_files(checkpoint.config, checkpoint.parameters, is_described=is_described)
+    contents[TRAIN_STATE] = _pack(checkpoint.train_state)
     manifest = {
         "format": FORMAT,
         "step": checkpoint.step,
@@ -189,6 +185,20 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, is_described: bool
         for name, data in contents.items():
             write_durably(temporary / name, data)
         write_durably(temporary / MANIFEST, encode_json(manifest))
+
+
+def model_files(
+    config: ModelConfig, parameters: Arrays, *, is_described: bool = True
+) -> dict[str, bytes]:
+    """Return the content of the two files that are a model, by name.
+
+    Args:
+        config: all of the model except its parameters.
+        parameters: the arrays of the network, by name.
+        is_described: whether the file of the arrays says in its metadata what they mean.
+    """
+    description = _description(config.settings) if is_described else None
+    return {MODEL: _pack(parameters, description), CONFIG: encode_json(config.to_json())}
 
 
 def _description(settings: ModelSettings) -> dict[str, str]:

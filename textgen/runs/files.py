@@ -142,10 +142,16 @@ def write_durably(path: Path, *data: Buffer) -> None:
         sync(file.fileno())
 
 
-def replace_file(path: Path, *data: Buffer) -> None:
+def replace_file(path: Path, *data: Buffer, is_new: bool = False) -> None:
     """Replace a file by some parts, atomically: if that fails, the old file is unchanged.
 
+    Args:
+        path: the file.
+        data: its new content.
+        is_new: whether there must not be such a file yet.
+
     Raises:
+        FileExistsError: if there is one, and there must not be.
         StorageError: if it cannot be written.
     """
     # Nobody can plant a link of a name that nobody knows.
@@ -153,6 +159,8 @@ def replace_file(path: Path, *data: Buffer) -> None:
     with storage_errors(path):
         try:
             write_durably(temporary, *data)
+            if is_new and path.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
             temporary.replace(path)
             sync_folder(path.parent)
         finally:

@@ -24,6 +24,7 @@ from textgen.terminal.commands.check import check
 from textgen.terminal.commands.classify import classify
 from textgen.terminal.commands.corpora import corpora
 from textgen.terminal.commands.evaluate import evaluate
+from textgen.terminal.commands.export import export
 from textgen.terminal.commands.gradient import gradient
 from textgen.terminal.commands.inspect import inspect
 from textgen.terminal.commands.options import option_name
@@ -94,6 +95,7 @@ COMMANDS = (
     repl,
     restore,
     proofread,
+    export,
     info,
     runs,
     verify,
