@@ -15,10 +15,12 @@ from textgen.network.inference import States
 from textgen.network.parameters import MAX_ONE_HOT, stacks
 from textgen.network.projection import Projection
 from textgen.network.recurrence import State, look_up, product, run_cell
-from textgen.settings import ModelSettings
+from textgen.settings import Computation, ModelSettings
 
 Parameters = dict[str, jax.Array]
 Apply = Callable[..., tuple[jax.Array, States]]
+# How a trained network is computed.
+EXACT = Computation()
 
 
 class RecurrentLayer(nnx.Module):
@@ -28,9 +30,16 @@ class RecurrentLayer(nnx.Module):
     """
 
     def __init__(
-        self, cell: Cell, input_size: int, hidden_size: int, num_labels: int, rngs: nnx.Rngs
+        self,
+        cell: Cell,
+        input_size: int,
+        hidden_size: int,
+        num_labels: int,
+        computation: Computation,
+        rngs: nnx.Rngs,
     ) -> None:
         self.cell, gates = cell, cell.num_gates
+        self.precision, self.backend = computation
         kernel = nnx.initializers.lecun_normal()
         square = nnx.initializers.orthogonal()
         blocks = [square(rngs.params(), (hidden_size, hidden_size)) for _ in range(gates)]
@@ -43,7 +52,7 @@ class RecurrentLayer(nnx.Module):
 
     def project(self, inputs: jax.Array) -> jax.Array:
         """Return x W_x, float [..., G], of inputs x, float [..., I]."""
-        return product(inputs, self.input_kernel[...])
+        return product(inputs, self.input_kernel[...], self.precision)
 
     def add_labels(self, projections: jax.Array, labels: jax.Array | None) -> jax.Array:
         """Add the vectors of labels to projections.
@@ -68,17 +77,18 @@ class RecurrentLayer(nnx.Module):
         Returns:
             The outputs, float [T, B, H], and the state after the last step.
         """
-        return run_cell(self.cell, projections, self.bias[...], self.recurrent_kernel[...], state)
+        weights = self.bias[...], self.recurrent_kernel[...]
+        return run_cell(self.cell, projections, *weights, state, self.precision)
 
 
 class LanguageModel(nnx.Module):
     """A network that predicts each character of a text from the characters before it."""
 
-    def __init__(self, settings: ModelSettings, rngs: nnx.Rngs) -> None:
+    def __init__(self, settings: ModelSettings, rngs: nnx.Rngs, computation: Computation) -> None:
         shape = (settings.vocab_size, settings.embedding_size)
         self.embedding = nnx.Param(jax.random.normal(rngs.params(), shape))
-        self.layers = _make_layers(settings, rngs)
-        self.projection = Projection(settings, rngs)
+        self.layers = _make_layers(settings, computation, rngs)
+        self.projection = Projection(settings, rngs, computation.precision)
         self.projected = settings.projected
 
     def __call__(
@@ -162,12 +172,12 @@ class TwoWayModel(nnx.Module):
         Schuster and Paliwal (1997), Bidirectional Recurrent Neural Networks.
     """
 
-    def __init__(self, settings: ModelSettings, rngs: nnx.Rngs) -> None:
+    def __init__(self, settings: ModelSettings, rngs: nnx.Rngs, computation: Computation) -> None:
         shape = (settings.vocab_size, settings.embedding_size)
         self.embedding = nnx.Param(jax.random.normal(rngs.params(), shape))
-        self.layers = _make_layers(settings, rngs)
-        self.backward = _make_layers(settings, rngs)
-        self.projection = Projection(settings, rngs)
+        self.layers = _make_layers(settings, computation, rngs)
+        self.backward = _make_layers(settings, computation, rngs)
+        self.projection = Projection(settings, rngs, computation.precision)
         self.projected = settings.projected
 
     def __call__(
@@ -219,22 +229,27 @@ class TwoWayModel(nnx.Module):
         return self.projection.read(every, is_projected=is_projected), after
 
 
-def _make_layers(settings: ModelSettings, rngs: nnx.Rngs) -> nnx.List[RecurrentLayer]:
+def _make_layers(
+    settings: ModelSettings, computation: Computation, rngs: nnx.Rngs
+) -> nnx.List[RecurrentLayer]:
     return nnx.List(
         RecurrentLayer(
             CELLS[settings.cell],
             settings.hidden_size if layer else settings.embedding_size,
             settings.hidden_size,
             settings.num_labels,
+            computation,
             rngs,
         )
         for layer in range(settings.num_layers)
     )
 
 
-def _make_model(settings: ModelSettings, rngs: nnx.Rngs) -> LanguageModel | TwoWayModel:
+def _make_model(
+    settings: ModelSettings, rngs: nnx.Rngs, computation: Computation
+) -> LanguageModel | TwoWayModel:
     kind = TwoWayModel if settings.direction == "both" else LanguageModel
-    return kind(settings, rngs)
+    return kind(settings, rngs, computation)
 
 
 def dropout_masks(
@@ -279,12 +294,15 @@ def random_key(seed: int) -> jax.Array:
     return jax.random.fold_in(key, high) if high else key
 
 
-def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]:
+def create_model(
+    settings: ModelSettings, seed: int, computation: Computation = EXACT
+) -> tuple[Apply, Parameters]:
     """Create a network as a pure function and its initial parameters.
 
     Args:
         settings: shape of the network.
         seed: seed of the initial parameters, in [0, 2**63).
+        computation: how the function computes the network.
 
     Returns:
         The function `apply(parameters, tokens, states, masks=None, labels=None)`, which calls
@@ -294,15 +312,16 @@ def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]
 
     @jax.jit
     def initialise(key: jax.Array) -> Parameters:
-        state = nnx.state(_make_model(settings, nnx.Rngs(params=key)))
+        state = nnx.state(_make_model(settings, nnx.Rngs(params=key), computation))
         return {".".join(map(str, path)): leaf[...] for path, leaf in nnx.to_flat_state(state)}
 
-    return network_function(settings), initialise(random_key(seed))
+    return network_function(settings, computation), initialise(random_key(seed))
 
 
-def network_function(settings: ModelSettings) -> Apply:
+def network_function(settings: ModelSettings, computation: Computation = EXACT) -> Apply:
     """Return the function `apply` of `create_model`, without initial parameters."""
-    graph, abstract = nnx.split(nnx.eval_shape(lambda: _make_model(settings, nnx.Rngs(0))))
+    model = nnx.eval_shape(lambda: _make_model(settings, nnx.Rngs(0), computation))
+    graph, abstract = nnx.split(model)
     paths = [path for path, _ in nnx.to_flat_state(abstract)]
 
     def apply(parameters: Parameters, *arguments: Any, **keywords: Any) -> tuple[jax.Array, States]:

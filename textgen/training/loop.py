@@ -179,7 +179,7 @@ class Trainer:
         check_memory(model, plan)
         self.model, self.plan = model, plan
         self._mesh = make_mesh(plan.devices, plan.batch_size)
-        apply, parameters = create_model(model, plan.seed)
+        apply, parameters = create_model(model, plan.seed, plan.computation)
         self._training, self._validation_loss = training, validation_loss
         self._end_id, self._labels, self._old = end_id, labels, old
         self._streams = self._open_streams()

@@ -95,7 +95,15 @@ def batch_loss(
         so that the parts of all devices add up to the mean.
     """
     total, recurrent = total_loss(
-        recipe.apply, recipe.model, parameters, inputs, targets, recurrent, masks, labels
+        recipe.apply,
+        recipe.model,
+        parameters,
+        inputs,
+        targets,
+        recurrent,
+        masks,
+        labels,
+        recipe.plan.precision,
     )
     return total / recipe.plan.characters_per_step, recurrent
 
