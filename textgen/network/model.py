@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from textgen.network.cells import CELLS, Cell
+from textgen.network.cudnn import run_lstm
 from textgen.network.inference import States
 from textgen.network.parameters import MAX_ONE_HOT, stacks
 from textgen.network.projection import Projection
@@ -80,6 +81,18 @@ class RecurrentLayer(nnx.Module):
         weights = self.bias[...], self.recurrent_kernel[...]
         return run_cell(self.cell, projections, *weights, state, self.precision)
 
+    def read(
+        self, inputs: jax.Array, state: State, labels: jax.Array | None
+    ) -> tuple[jax.Array, State]:
+        """Read inputs x, float [T, B, I], with labels as in `add_labels`; return what `run` does.
+
+        cuDNN reads no labels.
+        """
+        if self.backend == "cudnn":
+            kernels = self.input_kernel[...], self.recurrent_kernel[...]
+            return run_lstm(inputs, *kernels, self.bias[...], state)
+        return self.run(self.add_labels(self.project(inputs), labels), state)
+
 
 class LanguageModel(nnx.Module):
     """A network that predicts each character of a text from the characters before it."""
@@ -145,17 +158,16 @@ def run_layers(
         The outputs of each layer, float [T, B, H], and its state after the last character.
     """
     first, *rest = layers
-    if embedding.shape[0] < min(tokens.size, MAX_ONE_HOT + 1):
+    if first.backend == "scan" and embedding.shape[0] < min(tokens.size, MAX_ONE_HOT + 1):
         # The vocabulary is smaller than the batch: project each character of it once.
         projections = look_up(first.project(embedding), tokens)
+        outputs, last = first.run(first.add_labels(projections, labels), states[0])
     else:
-        projections = first.project(look_up(embedding, tokens))
-    outputs, last = first.run(first.add_labels(projections, labels), states[0])
+        outputs, last = first.read(look_up(embedding, tokens), states[0], labels)
     outputs = outputs if masks is None else outputs * masks[0]
     every, after = [outputs], [last]
     for number, layer in enumerate(rest, start=1):
-        projections = layer.add_labels(layer.project(outputs), labels)
-        outputs, last = layer.run(projections, states[number])
+        outputs, last = layer.read(outputs, states[number], labels)
         outputs = outputs if masks is None else outputs * masks[number]
         every.append(outputs)
         after.append(last)

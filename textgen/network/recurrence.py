@@ -6,7 +6,7 @@ of the pre-activations. One large product after the scan gives the gradient of t
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -36,8 +36,7 @@ def _with_transpose(kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 def narrow(array: jax.Array, precision: Precision) -> jax.Array:
     """Return an array as products of this precision read it."""
-    narrowed: jax.Array = array.astype(jnp.bfloat16) if precision == "bfloat16" else array
-    return narrowed
+    return array.astype(jnp.bfloat16) if precision == "bfloat16" else array
 
 
 def multiply(left: jax.Array, right: jax.Array, precision: Precision) -> jax.Array:
@@ -49,9 +48,9 @@ def multiply(left: jax.Array, right: jax.Array, precision: Precision) -> jax.Arr
         precision: `bfloat16` rounds the numbers that are multiplied to 8 significant bits.
     """
     if precision == "float32":
-        return left @ right
+        return cast(jax.Array, left @ right)
     operands = narrow(left, precision), narrow(right, precision)
-    return jnp.matmul(*operands, preferred_element_type=jnp.float32)
+    return cast(jax.Array, jnp.matmul(*operands, preferred_element_type=jnp.float32))
 
 
 def _multiply(
