@@ -6,7 +6,7 @@ of the pre-activations. One large product after the scan gives the gradient of t
 """
 
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -48,9 +48,9 @@ def multiply(left: jax.Array, right: jax.Array, precision: Precision) -> jax.Arr
         precision: `bfloat16` rounds the numbers that are multiplied to 8 significant bits.
     """
     if precision == "float32":
-        return cast(jax.Array, left @ right)
+        return left @ right
     operands = narrow(left, precision), narrow(right, precision)
-    return cast(jax.Array, jnp.matmul(*operands, preferred_element_type=jnp.float32))
+    return jnp.matmul(*operands, preferred_element_type=jnp.float32)
 
 
 def _multiply(
@@ -58,7 +58,7 @@ def _multiply(
 ) -> jax.Array:
     """Return the product of rows [B, I] and a kernel [I, J], whose transpose is [J, I]."""
     if kernel.size > LARGE_KERNEL or rows.shape[0] == 1:
-        columns = jax.lax.optimization_barrier(multiply(transposed, rows.T, precision))
+        columns: jax.Array = jax.lax.optimization_barrier(multiply(transposed, rows.T, precision))
         return columns.T
     return multiply(rows, kernel, precision)
 
