@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from textgen.network.parameters import projected_size
-from textgen.network.recurrence import product
+from textgen.network.products import product
 from textgen.settings import ModelSettings, Precision
 
 

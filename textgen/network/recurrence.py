@@ -12,8 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from textgen.network.cells import Cell
-from textgen.network.parameters import MAX_ONE_HOT
-from textgen.settings import Precision
+from textgen.network.products import kernel_gradient
 
 State = Any  # a cell's named tuple, whose members are float [B, H]
 
@@ -34,43 +33,21 @@ def _with_transpose(kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
     return kernel, jax.lax.optimization_barrier(kernel.T)
 
 
-def narrow(array: jax.Array, precision: Precision) -> jax.Array:
-    """Return an array as products of this precision read it."""
-    return array.astype(jnp.bfloat16) if precision == "bfloat16" else array
-
-
-def multiply(left: jax.Array, right: jax.Array, precision: Precision) -> jax.Array:
-    """Return the product of two arrays as `@` does, summed in float32.
-
-    Args:
-        left: float [..., I].
-        right: float [I, J].
-        precision: `bfloat16` rounds the numbers that are multiplied to 8 significant bits.
-    """
-    if precision == "float32":
-        return left @ right
-    operands = narrow(left, precision), narrow(right, precision)
-    return jnp.matmul(*operands, preferred_element_type=jnp.float32)
-
-
-def _multiply(
-    rows: jax.Array, kernel: jax.Array, transposed: jax.Array, precision: Precision
-) -> jax.Array:
+def _multiply(rows: jax.Array, kernel: jax.Array, transposed: jax.Array) -> jax.Array:
     """Return the product of rows [B, I] and a kernel [I, J], whose transpose is [J, I]."""
     if kernel.size > LARGE_KERNEL or rows.shape[0] == 1:
-        columns: jax.Array = jax.lax.optimization_barrier(multiply(transposed, rows.T, precision))
+        columns: jax.Array = jax.lax.optimization_barrier(transposed @ rows.T)
         return columns.T
-    return multiply(rows, kernel, precision)
+    return rows @ kernel
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 5))
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
 def run_cell(
     cell: Cell,
     projections: jax.Array,
     bias: jax.Array,
     recurrent_kernel: jax.Array,
     state: State,
-    precision: Precision = "float32",
 ) -> tuple[jax.Array, State]:
     """Run a cell along a sequence.
 
@@ -83,16 +60,14 @@ def run_cell(
         bias: b, float [G].
         recurrent_kernel: W_h, float [H, G].
         state: state before the first step, each member [B, H].
-        precision: numbers that the products with W_h read, forward and backward.
 
     Returns:
         The outputs, float [T, B, H], and the state after the last step.
     """
-    kernels = _with_transpose(narrow(recurrent_kernel, precision))
+    kernels = _with_transpose(recurrent_kernel)
 
     def step(state: State, projection: jax.Array) -> tuple[State, jax.Array]:
-        recurrent = _multiply(state.hidden, *kernels, precision)
-        pre_activations = cell.combine(projection + bias, recurrent)
+        pre_activations = cell.combine(projection + bias, _multiply(state.hidden, *kernels))
         after = cell.step(pre_activations, state)
         return after, after.hidden
 
@@ -106,10 +81,9 @@ def _forward(
     bias: jax.Array,
     recurrent_kernel: jax.Array,
     state: State,
-    precision: Precision = "float32",
 ) -> tuple[tuple[jax.Array, State], Any]:
     length, _, width = projections.shape
-    kernels = _with_transpose(narrow(recurrent_kernel, precision))
+    kernels = _with_transpose(recurrent_kernel)
     # The pre-activations overwrite the projections, and in the backward pass their gradients
     # overwrite the pre-activations: a layer needs one large array instead of three.
     extra = recurrent_kernel.shape[0] * (cell.num_gates - cell.num_shared)
@@ -121,7 +95,7 @@ def _forward(
     def step(carry: Any, index: jax.Array) -> tuple[Any, None]:
         state, pre_activations, history = carry
         projection = _take(pre_activations, index)[:, :width]
-        row = cell.combine(projection + bias, _multiply(state.hidden, *kernels, precision))
+        row = cell.combine(projection + bias, _multiply(state.hidden, *kernels))
         pre_activations = _put(pre_activations, row, index=index)
         # The row is read back: if it were used twice, XLA would copy the whole array at every step.
         after = cell.step(_take(pre_activations, index), state)
@@ -133,13 +107,11 @@ def _forward(
     return (history.hidden[1:], last), (recurrent_kernel, pre_activations, history)
 
 
-def _backward(
-    cell: Cell, precision: Precision, kept: Any, gradients: tuple[jax.Array, State]
-) -> Any:
+def _backward(cell: Cell, kept: Any, gradients: tuple[jax.Array, State]) -> Any:
     recurrent_kernel, pre_activations, history = kept
     output_gradients, last_gradient = gradients
-    hidden, width = recurrent_kernel.shape
-    kernel, transposed = _with_transpose(narrow(recurrent_kernel, precision))
+    width = recurrent_kernel.shape[1]
+    kernel, transposed = _with_transpose(recurrent_kernel)
 
     def take_step(row: jax.Array, state: State) -> State:
         if cell.num_shared < cell.num_gates:
@@ -149,13 +121,6 @@ def _backward(
             row = row * jax.lax.optimization_barrier(jnp.ones_like(row[0]))
         return cell.step(row, state)
 
-    def recurrent_part(gradient: jax.Array) -> jax.Array:
-        """Take the gradient of the recurrent projection out of that of the pre-activations."""
-        if cell.num_shared == cell.num_gates:
-            return gradient
-        shared = hidden * cell.num_shared
-        return jnp.concatenate([gradient[..., :shared], gradient[..., width:]], axis=-1)
-
     def step(carry: Any, inputs: Any) -> tuple[Any, None]:
         gradient, pre_activations = carry
         index, output_gradient = inputs
@@ -163,8 +128,7 @@ def _backward(
         before = jax.tree.map(lambda member: _take(member, index), history)
         _, pull_back = jax.vjp(take_step, _take(pre_activations, index), before)
         d_pre_activations, d_state = pull_back(gradient)
-        arriving = recurrent_part(d_pre_activations)
-        through_kernel = _multiply(arriving, transposed, kernel, precision)
+        through_kernel = _multiply(cell.recurrent_part(d_pre_activations), transposed, kernel)
         gradient = d_state._replace(hidden=d_state.hidden + through_kernel)
         return (gradient, _put(pre_activations, d_pre_activations, index=index)), None
 
@@ -172,81 +136,9 @@ def _backward(
     (first_gradient, pre_activations), _ = jax.lax.scan(
         step, (last_gradient, pre_activations), (indices, output_gradients), reverse=True
     )
-    arriving = recurrent_part(pre_activations)
-    d_kernel = kernel_gradient(history.hidden[:-1], arriving, precision)
+    d_kernel = kernel_gradient(history.hidden[:-1], cell.recurrent_part(pre_activations))
     d_projections = pre_activations[..., :width]
     return d_projections, jnp.sum(d_projections, axis=(0, 1)), d_kernel, first_gradient
 
 
 run_cell.defvjp(_forward, _backward)
-
-
-def kernel_gradient(
-    inputs: jax.Array, gradient: jax.Array, precision: Precision = "float32"
-) -> jax.Array:
-    """Return the gradient of a kernel, float [I, G].
-
-    Args:
-        inputs: rows that the kernel multiplied, float [..., I].
-        gradient: gradient of the products, float [..., G].
-        precision: numbers that the product of the two reads.
-    """
-    # A product of matrices: for an einsum over two axes XLA first transposes the larger operand.
-    rows, columns = inputs.shape[-1], gradient.shape[-1]
-    return multiply(inputs.reshape(-1, rows).T, gradient.reshape(-1, columns), precision)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def product(inputs: jax.Array, kernel: jax.Array, precision: Precision = "float32") -> jax.Array:
-    """Return the product of inputs, float [..., I], and a kernel [I, G].
-
-    The gradients are products of the same precision; automatic differentiation would round the
-    gradients themselves.
-    """
-    return multiply(inputs, kernel, precision)
-
-
-def _product_forward(inputs: jax.Array, kernel: jax.Array, precision: Precision) -> Any:
-    return multiply(inputs, kernel, precision), (inputs, kernel)
-
-
-def _product_backward(precision: Precision, kept: Any, gradient: jax.Array) -> Any:
-    inputs, kernel = kept
-    d_inputs = multiply(gradient, kernel.T, precision)
-    return d_inputs, kernel_gradient(inputs, gradient, precision)
-
-
-product.defvjp(_product_forward, _product_backward)
-
-
-@jax.custom_vjp
-def look_up(table: jax.Array, tokens: jax.Array) -> jax.Array:
-    """Return the rows of a table at the given ids, float [..., G].
-
-    For a small V the gradient of the table is a product with the one-hot ids, because a scatter
-    runs on a single core.
-
-    Args:
-        table: float [V, G].
-        tokens: ids, int [...].
-    """
-    return table[tokens]
-
-
-def _look_up_forward(
-    table: jax.Array, tokens: jax.Array
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return table[tokens], (table, tokens)
-
-
-def _look_up_backward(
-    kept: tuple[jax.Array, jax.Array], gradient: jax.Array
-) -> tuple[jax.Array, None]:
-    table, tokens = kept
-    tokens, gradient = tokens.reshape(-1), gradient.reshape(-1, gradient.shape[-1])
-    if table.shape[0] > MAX_ONE_HOT:
-        return jnp.zeros_like(table).at[tokens].add(gradient), None
-    return jax.nn.one_hot(tokens, table.shape[0], dtype=gradient.dtype).T @ gradient, None
-
-
-look_up.defvjp(_look_up_forward, _look_up_backward)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from textgen.network.inference import States
 from textgen.network.model import Apply, Parameters
 from textgen.network.parameters import MAX_ONE_HOT
-from textgen.network.recurrence import kernel_gradient, multiply
+from textgen.network.products import kernel_gradient, multiply
 from textgen.settings import ModelSettings, Precision
 
 # Most logits of a large vocabulary that are held at once: they fit into the caches of a core.
