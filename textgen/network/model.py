@@ -13,11 +13,11 @@ from flax import nnx
 from textgen.network.cells import CELLS, Cell
 from textgen.network.cudnn import run_lstm
 from textgen.network.inference import States
-from textgen.network.narrow_recurrence import run_narrow_cell
 from textgen.network.parameters import MAX_ONE_HOT, stacks
 from textgen.network.products import look_up, product
 from textgen.network.projection import Projection
 from textgen.network.recurrence import State, run_cell
+from textgen.network.unrolled_recurrence import run_cell_unrolled
 from textgen.settings import Computation, ModelSettings
 
 Parameters = dict[str, jax.Array]
@@ -81,8 +81,9 @@ class RecurrentLayer(nnx.Module):
             The outputs, float [T, B, H], and the state after the last step.
         """
         weights = self.bias[...], self.recurrent_kernel[...]
-        run = run_narrow_cell if self.precision == "bfloat16" else run_cell
-        return run(self.cell, projections, *weights, state)
+        if self.precision == "float32" and jax.default_backend() == "cpu":
+            return run_cell(self.cell, projections, *weights, state)
+        return run_cell_unrolled(self.cell, self.precision, projections, *weights, state)
 
     def read(
         self, inputs: jax.Array, state: State, labels: jax.Array | None

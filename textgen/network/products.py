@@ -14,9 +14,9 @@ from textgen.network.parameters import MAX_ONE_HOT
 from textgen.settings import Precision
 
 
-def narrow(array: jax.Array) -> jax.Array:
-    """Round an array to bfloat16, which has 8 significant bits."""
-    return array.astype(jnp.bfloat16)
+def narrow(array: jax.Array, precision: Precision) -> jax.Array:
+    """Round an array to what products of a precision read; bfloat16 has 8 significant bits."""
+    return array.astype(jnp.bfloat16) if precision == "bfloat16" else array
 
 
 def multiply(left: jax.Array, right: jax.Array, precision: Precision) -> jax.Array:
@@ -29,7 +29,8 @@ def multiply(left: jax.Array, right: jax.Array, precision: Precision) -> jax.Arr
     """
     if precision == "float32":
         return left @ right
-    return jnp.matmul(narrow(left), narrow(right), preferred_element_type=jnp.float32)
+    operands = narrow(left, precision), narrow(right, precision)
+    return jnp.matmul(*operands, preferred_element_type=jnp.float32)
 
 
 def kernel_gradient(
