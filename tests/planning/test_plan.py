@@ -7,10 +7,12 @@ from textgen.errors import UsageError
 from textgen.network.parameters import operations_per_character
 from textgen.planning.choices import DROPOUT_RATES, TextSize, choose_reset_rate
 from textgen.planning.machine import Pace
-from textgen.planning.plan import SECONDS_TO_COMPILE, Plan, continue_plan, make_plan
+from textgen.planning.plan import Plan, continue_plan, make_plan
 from textgen.planning.request import Request
 from textgen.planning.schedule import FILL
-from textgen.settings import PATIENCE, ModelSettings, TrainingSettings
+from textgen.planning.site import SECONDS_TO_COMPILE
+from textgen.runtime.accelerators import Accelerator
+from textgen.settings import PATIENCE, ModelSettings, Precision, TrainingSettings
 
 LONG = TextSize(vocab_size=66, training_characters=10**9)
 USUAL = TextSize(vocab_size=66, training_characters=1_000_000)
@@ -36,7 +38,10 @@ class Paper:
     def elapsed(self) -> float:
         return 4.0
 
-    def product_speed(self, devices: int) -> float:
+    def accelerator(self) -> Accelerator | None:
+        return None
+
+    def product_speed(self, devices: int, precision: Precision) -> float:
         self.asked.append("products")
         return self.predicted
 
