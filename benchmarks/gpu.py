@@ -6,7 +6,8 @@ Tests: those of the layers, on the GPU. Training: the whole step, in turns with 
 nn.LSTM runs on cuDNN, at each precision; the share of the peak counts the operations of textgen's
 own step, and the peak is a product of matrices [8192, 8192]. Writing: 2x512, 1 to 4,096 texts side
 by side. Plan: `textgen train TEXT --minutes 2` with nothing else said, and the loss of its best
-checkpoint in windows of 256 characters. All contestants compile at once and train one at a time.
+checkpoint in windows of 256 characters; it comes first. The contestants of a network compile at
+once and train one at a time.
 
 `--rehearse` does the same with tiny networks in seconds, on a CPU too. What fails is reported in
 its place, and the rest goes on. PyTorch is left out where it is not installed.
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -257,38 +258,41 @@ def share_of_peak(row: dict[str, Any], peaks: dict[str, float]) -> float | None:
 def measure_contestants(extent: Extent, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the kind, `training` or `writing`, and the figures of each contestant.
 
-    The tests and the products run while the contestants compile.
+    Those of one network compile at once. All networks at once would not fit into the memory of a
+    card, and took minutes to compile.
     """
-    entered: list[tuple[str, Contestant]] = []
-    try:
-        for shape in extent.shapes:
-            for variant in extent.ours:
-                title = f"textgen {variant}"
-                one = enter(title, "gpu_textgen.py", shape, folder, variant)
-                entered.append(("training", one))
-            for variant in extent.theirs if find_spec("torch") else ():
-                title = f"PyTorch {variant}"
-                one = enter(title, "gpu_pytorch.py", shape, folder, variant)
-                entered.append(("training", one))
-        layers, hidden, _, length = extent.shapes[0]
-        for streams in extent.streams:
-            shape = layers, hidden, streams, length
-            entered.append(("writing", enter("textgen", "textgen_jax.py", shape, folder)))
-        yield "tests", run_tests(extent)
-        for _, contestant in entered:
-            contestant.wait()
-        peaks = measure_peaks(extent)
-        yield "peaks", peaks
-        for kind, contestant in entered:
-            contestant.take_turns(extent.turns, extent.seconds)
-            contestant.leave()
-            row = contestant.row()
-            if kind == "training":
-                row["share_of_peak"] = share_of_peak(row, peaks)
-            yield kind, row
-    finally:
-        for _, contestant in entered:
-            contestant.leave()
+    yield "tests", run_tests(extent)
+    peaks = measure_peaks(extent)
+    yield "peaks", peaks
+    for shape in extent.shapes:
+        with ExitStack() as leaving:
+            entered = []
+            for name, script, variants in (
+                ("textgen", "gpu_textgen.py", extent.ours),
+                ("PyTorch", "gpu_pytorch.py", extent.theirs if find_spec("torch") else ()),
+            ):
+                for variant in variants:
+                    entered.append(enter(f"{name} {variant}", script, shape, folder, variant))
+                    leaving.callback(entered[-1].leave)
+            for row in _take_turns(entered, extent):
+                yield "training", row | {"share_of_peak": share_of_peak(row, peaks)}
+    layers, hidden, _, length = extent.shapes[0]
+    for streams in extent.streams:
+        shape = layers, hidden, streams, length
+        with ExitStack() as leaving:
+            writer = enter("textgen", "textgen_jax.py", shape, folder)
+            leaving.callback(writer.leave)
+            yield from (("writing", row) for row in _take_turns([writer], extent))
+
+
+def _take_turns(entered: list[Contestant], extent: Extent) -> Iterator[dict[str, Any]]:
+    """Wait until all have compiled, let one after the other train, and yield their figures."""
+    for contestant in entered:
+        contestant.wait()
+    for contestant in entered:
+        contestant.take_turns(extent.turns, extent.seconds)
+        contestant.leave()
+        yield contestant.row()
 
 
 def measure_plan(text: Path, extent: Extent, folder: Path) -> dict[str, Any]:
@@ -413,9 +417,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         logs = Path(place) / "logs"
         logs.mkdir()
+        note("plan", attempt(lambda: measure_plan(arguments.text, extent, Path(place))))
         for kind, figures in measure_contestants(extent, logs):
             note(kind, figures)
-        note("plan", attempt(lambda: measure_plan(arguments.text, extent, Path(place))))
     print(table(found))
 
 
