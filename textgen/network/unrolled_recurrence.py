@@ -3,7 +3,7 @@
 It computes what `recurrence.run_cell` does. On a GPU a step of a layer costs mostly the time to
 start its kernels. The arrangement there has fewer of them, several steps in one iteration of the
 loop, and nothing that is overwritten, so that kernels seldom wait for each other. On an H200 it
-takes 30 to 60 % of the time of `run_cell` (benchmarks/notebook/2026-11-27-gpu.md). On a CPU it is
+takes 60 to 90 % of the time of `run_cell` (benchmarks/notebook/2026-11-27-gpu.md). On a CPU it is
 slower.
 """
 
