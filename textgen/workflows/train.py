@@ -284,7 +284,8 @@ class _ThisMachine:
 
     def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
         if any(trainer.model != model for trainer in self._trainers.values()):
-            self._trainers.clear()  # which frees their memory
+            # Their memory is freed before another network is made.
+            self._trainers.clear()
         trainer = make_trainer(model, draft, *self._text)
         self._trainers[draft.computation] = trainer
         if not draft.steps:
