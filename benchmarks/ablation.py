@@ -43,7 +43,8 @@ from textgen.evaluation.protocols import Evaluator
 from textgen.network.cells import CELLS
 from textgen.network.inference import States
 from textgen.network.model import Parameters, create_model, random_key, zero_states
-from textgen.network.recurrence import look_up, product, run_cell
+from textgen.network.products import look_up, product
+from textgen.network.recurrence import run_cell
 from textgen.runtime.devices import DATA, make_mesh, replicated, shared
 from textgen.settings import ModelSettings
 from textgen.training.loss import cross_entropy, reset_states

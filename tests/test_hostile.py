@@ -26,7 +26,7 @@ from textgen.runs.files import MAX_JSON_BYTES, encode_json, read_bytes
 from textgen.runs.lock import training_lock
 from textgen.runs.run import RECORD, Run
 from textgen.runs.summary import summarise
-from textgen.runtime.devices import check_memory
+from textgen.runtime.memory import check_memory
 from textgen.terminal.display.run_tables import format_summary
 from textgen.workflows.load import load_model
 from textgen.workflows.recover import progress_of

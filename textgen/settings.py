@@ -7,7 +7,7 @@ them. A field that is declared with `option` is also an option of the command li
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, Self, get_args, get_type_hints
+from typing import Any, Literal, NamedTuple, Self, get_args, get_type_hints
 
 from textgen.errors import SettingError
 from textgen.temperature import TemperatureSchedule, unambiguous
@@ -16,6 +16,10 @@ CellName = Literal["lstm", "gru", "rnn"]
 # What a network reads of the text around a character that it predicts.
 Direction = Literal["forward", "both"]
 Projected = Literal["last", "all"]
+# Numbers that matrix products read in training. They are summed in float32 in either case.
+Precision = Literal["float32", "bfloat16"]
+# What runs the layers in training: a scan that XLA compiles, or NVIDIA's cuDNN.
+Backend = Literal["scan", "cudnn"]
 # What to do with a character that is not in the vocabulary.
 OnUnknown = Literal["error", "nearest", "skip", "replace"]
 # What is done by default with such a character of a prompt, and of a text that is scored.
@@ -254,6 +258,18 @@ class ModelSettings(Settings):
         return f"{self.num_layers}x{self.hidden_size}"
 
 
+class Computation(NamedTuple):
+    """How training computes a network. Its parameters are the same either way.
+
+    Attributes:
+        precision: numbers that its matrix products read.
+        backend: what runs its layers.
+    """
+
+    precision: Precision = "float32"
+    backend: Backend = "scan"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Settings):
     """How a network is trained, counted in steps.
@@ -280,6 +296,9 @@ class TrainingSettings(Settings):
             for never.
         forget_less: share of the sequences of a batch that read the text of the run from whose
             weights training began, in [0, 1).
+        precision: numbers that the matrix products of training read. Their sums, the parameters and
+            all states are float32.
+        backend: what runs the layers in training.
     """
 
     first_step: int = 0
@@ -309,6 +328,16 @@ class TrainingSettings(Settings):
         0.0,
         metavar="SHARE",
     )
+    precision: Precision = option(
+        "Numbers that matrix products read in training; they are summed in float32. auto is "
+        "bfloat16 on accelerators that have it, and float32 elsewhere.",
+        "float32",
+    )
+    backend: Backend = option(
+        "What runs the layers in training: a scan that XLA compiles, or cuDNN's LSTM on an NVIDIA "
+        "GPU. auto measures which is faster.",
+        "scan",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -330,6 +359,9 @@ class TrainingSettings(Settings):
         check_number("checkpoint_every", self.checkpoint_every, 1, whole=True)
         check_number("patience", self.patience, 0, whole=True)
         check_number("forget_less", self.forget_less, 0, 1, open_high=True)
+        for name, names in (("precision", Precision), ("backend", Backend)):
+            if getattr(self, name) not in get_args(names):
+                raise SettingError(name, getattr(self, name), " or ".join(get_args(names)))
         if self.forget_less and self.batch_size < 2:
             allowed = "0 if a batch has one sequence, which cannot read two texts"
             raise SettingError("forget_less", self.forget_less, allowed)
@@ -361,6 +393,11 @@ class TrainingSettings(Settings):
         return self.batch_size * self.sequence_length
 
     @property
+    def computation(self) -> Computation:
+        """How training computes the network."""
+        return Computation(self.precision, self.backend)
+
+    @property
     def old_rows(self) -> int:
         """Sequences of a batch that read the old text: at least one if a share was asked for."""
         share = round(self.forget_less * self.batch_size)
@@ -372,10 +409,14 @@ class TrainingSettings(Settings):
         return (self.batch_size - self.old_rows) * self.sequence_length
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as `Settings.to_json` does, without a share that is 0."""
+        """Return the settings as `Settings.to_json` does, without what older versions lack.
+
+        That is a share of 0, products of float32, and layers run by a scan.
+        """
         content = super().to_json()
-        if not self.forget_less:
-            del content["forget_less"]
+        for name in ("forget_less", "precision", "backend"):
+            if content[name] == TrainingSettings.__dataclass_fields__[name].default:
+                del content[name]
         return content
 
 

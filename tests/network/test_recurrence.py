@@ -14,7 +14,8 @@ from flax import nnx
 from tests.networks import MINIMAL
 from textgen.network import recurrence
 from textgen.network.cells import CELLS, GRU, LSTM, RNN, Cell
-from textgen.network.recurrence import MAX_ONE_HOT, look_up, product, run_cell
+from textgen.network.products import MAX_ONE_HOT, look_up, product
+from textgen.network.recurrence import run_cell
 
 T, B, H = 7, 3, 5
 EVERY_CELL = pytest.mark.parametrize("cell", [*CELLS.values(), MINIMAL], ids=lambda cell: cell.name)
@@ -140,7 +141,8 @@ import jax; jax.config.update("jax_enable_x64", True)
 import jax.numpy as jnp, numpy as np
 from textgen.network.cells import CELLS
 from textgen.network import recurrence
-from textgen.network.recurrence import product, run_cell
+from textgen.network.products import product
+from textgen.network.recurrence import run_cell
 T, B, I, H = 5, 2, 2, 3
 for cell in CELLS.values():
     random, gates = np.random.default_rng(3), cell.num_gates * H

@@ -7,10 +7,12 @@ from textgen.errors import UsageError
 from textgen.network.parameters import operations_per_character
 from textgen.planning.choices import DROPOUT_RATES, TextSize, choose_reset_rate
 from textgen.planning.machine import Pace
-from textgen.planning.plan import SECONDS_TO_COMPILE, Plan, continue_plan, make_plan
+from textgen.planning.plan import Plan, continue_plan, make_plan
 from textgen.planning.request import Request
 from textgen.planning.schedule import FILL
-from textgen.settings import PATIENCE, ModelSettings, TrainingSettings
+from textgen.planning.site import SECONDS_TO_COMPILE
+from textgen.runtime.accelerators import Accelerator
+from textgen.settings import PATIENCE, ModelSettings, Precision, TrainingSettings
 
 LONG = TextSize(vocab_size=66, training_characters=10**9)
 USUAL = TextSize(vocab_size=66, training_characters=1_000_000)
@@ -24,11 +26,13 @@ class Paper:
         predicted: speed of large products, in operations per second.
         achieved: speed of training, in operations per second.
         asked: the questions, in order.
+        card: what the accelerator is, if it has one; cuDNN then trains at twice the speed.
     """
 
     predicted: float = 200e9
     achieved: float = 150e9
     asked: list[str] = field(default_factory=list)
+    card: Accelerator | None = None
 
     def devices(self, batch_size: int) -> int:
         return 2 if batch_size % 2 == 0 else 1
@@ -36,13 +40,19 @@ class Paper:
     def elapsed(self) -> float:
         return 4.0
 
-    def product_speed(self, devices: int) -> float:
+    def accelerator(self) -> Accelerator | None:
+        return self.card
+
+    def product_speed(self, devices: int, precision: Precision) -> float:
         self.asked.append("products")
         return self.predicted
 
     def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
         self.asked.append(f"{model.num_layers}x{model.hidden_size}")
         operations = operations_per_character(model) * draft.characters_per_step
+        if draft.backend == "cudnn":
+            self.asked.append("cudnn")
+            operations //= 2
         return Pace(
             seconds_per_step=operations / self.achieved,
             seconds_per_evaluation=0.5,
@@ -207,3 +217,37 @@ def test_a_large_alphabet_tells_its_projection() -> None:
     made = plan(Request(minutes=5), TextSize(vocab_size=6000, training_characters=10**7))
     assert made.choices["projection"].value == made.model.projection_rank == 64
     assert any(line.startswith("projection of rank 64: ") for line in made.reasons)
+
+
+CARD = Accelerator(name="NVIDIA H200", memory=10**11, has_bfloat16=True, has_cudnn=True)
+
+
+def test_a_plan_for_an_accelerator_is_wide_and_its_batches_are_large() -> None:
+    long = Request(minutes=60 * 24, backend="scan")
+    made = plan(long, LONG, Paper(predicted=780e12, achieved=400e12, card=CARD))
+    assert made.model.hidden_size == 4096
+    training = made.training
+    assert (training.batch_size, training.precision, training.backend) == (512, "bfloat16", "scan")
+    assert training.learning_rate == 2 * 0.0015
+    assert made.choices["precision"].reason.startswith("precision bfloat16: NVIDIA H200")
+    # A text of a million characters suits no wider network than this.
+    short = plan(long, USUAL, Paper(predicted=780e12, achieved=400e12, card=CARD))
+    assert short.model.hidden_size == 1024
+    assert short.reasons[0] == (
+        "2x1024: the largest that suits the length of the text and the memory"
+    )
+
+
+def test_the_faster_backend_is_taken_and_stored_as_what_is_run() -> None:
+    machine = Paper(predicted=780e12, achieved=400e12, card=CARD)
+    made = plan(Request(minutes=60), LONG, machine)
+    assert machine.asked[-1] == "cudnn"
+    assert (made.training.backend, made.training.precision) == ("cudnn", "float32")
+    assert "2 times as long with a scan" in made.choices["backend"].reason
+    assert not any(reason.startswith("precision bfloat16") for reason in made.reasons)
+
+
+def test_a_plan_for_a_cpu_says_nothing_of_what_accelerators_choose() -> None:
+    made = plan(Request(minutes=5))
+    assert not {"precision", "backend"} & made.choices.keys()
+    assert not {"precision", "backend"} & made.training.to_json().keys()

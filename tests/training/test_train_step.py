@@ -12,6 +12,7 @@ import pytest
 from tests.training.plans import MODEL, batches, plan
 from textgen.network.model import create_model, dropout_masks, zero_states
 from textgen.runtime.devices import make_mesh
+from textgen.settings import Precision
 from textgen.training import train_state as train_state_module
 from textgen.training.optimizer import make_optimizer
 from textgen.training.train_state import (
@@ -84,6 +85,12 @@ def test_a_call_makes_fewer_steps_of_a_larger_network() -> None:
 
 
 @pytest.mark.slow
+def test_a_call_on_an_accelerator_makes_more_steps() -> None:
+    large = replace(MODEL, hidden_size=512)
+    assert steps_per_call(large, plan(batch_size=512, sequence_length=64)) == 2
+    assert steps_per_call(large, plan(batch_size=512, sequence_length=64), on_cpu=False) == 16
+
+
 def test_the_devices_share_the_update_of_a_large_parameter(monkeypatch: Any) -> None:
     whole, losses = trained(2)
     monkeypatch.setattr(train_state_module, "SHARED_UPDATE", 64)
@@ -143,3 +150,43 @@ def test_a_step_resets_drops_and_descends_as_its_parts_do() -> None:
         assert float(measures[0, 1]) == pytest.approx(float(length), rel=1e-5)
         for left, right in zip(jax.tree.leaves(state), jax.tree.leaves(expected), strict=True):
             np.testing.assert_allclose(left, right, atol=2e-5)
+
+
+# A text with much to learn: words in an order that repeats, and numbers that do not.
+WORDS = "".join(
+    f"{word} {number % 7}, "
+    for word, number in zip(
+        ["fox", "dog", "hen", "cow"] * 200,
+        np.random.default_rng(4).integers(0, 99, 800),
+        strict=True,
+    )
+)
+
+
+@cache
+def last_losses(precision: Precision) -> tuple[TrainState, float]:
+    """Train for 300 steps on a text; return the state, and the mean loss of the last 50 steps."""
+    ids = {character: number for number, character in enumerate(sorted({*WORDS}), start=1)}
+    tokens = np.array([ids[character] for character in WORDS], np.int32)
+    model = replace(MODEL, vocab_size=len(ids) + 1, hidden_size=16, dropout_rate=0.0)
+    settings = plan(precision=precision, batch_size=4, sequence_length=10, max_grad_norm=1.0)
+    mesh = make_mesh(1, settings.batch_size)
+    apply, parameters = create_model(model, 0, settings.computation)
+    state = place(fresh_state(model, settings, parameters), mesh)
+    run = make_train_steps(Recipe(apply, model, settings, mesh))
+    starts, losses = np.random.default_rng(5), list[float]()
+    for _ in range(60):
+        at = starts.integers(0, len(tokens) - 11, (5, 4, 1)) + np.arange(11)
+        state, measures = run(state, np.int32(5), batches(tokens[at], (True,) * 4, rates=0.01))
+        losses += np.asarray(measures)[:, 0].tolist()
+    return state, float(np.mean(losses[-50:]))
+
+
+@pytest.mark.slow
+def test_after_300_steps_the_loss_in_bfloat16_is_within_a_percent_of_that_in_float32() -> None:
+    (state, rounded), (other, exact) = last_losses("bfloat16"), last_losses("float32")
+    assert exact < 1.5  # of ln 20 = 3.0 at the start
+    assert rounded != exact
+    assert abs(rounded / exact - 1) < 0.01
+    for leaf, same in zip(jax.tree.leaves(state), jax.tree.leaves(other), strict=True):
+        assert leaf.dtype == same.dtype  # weights, moments and states are float32

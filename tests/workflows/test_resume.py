@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import LABELLED
-from tests.workflows.trainings import FABLES, content, rows, start
+from tests.workflows.trainings import FABLES, content, notes, rows, start
 from textgen.data.source_rules import SourceRules
 from textgen.data.streams import Streams
 from textgen.data.text_rules import TextRules
@@ -129,3 +130,32 @@ def test_a_run_of_both_directions_is_resumed_to_the_last_bit(tmp_path: Path, cel
     whole, cut = Path("checkpoints/whole"), Path("checkpoints/cut")
     assert content(whole, 12) == content(cut, 12)
     assert rows(whole) == rows(cut)
+
+
+def test_a_run_in_bfloat16_says_so_and_is_resumed_in_it_to_the_last_bit(corpus: Path) -> None:
+    for _ in start(corpus, "whole", precision="bfloat16"):
+        pass
+    for _ in start(corpus, "cut", precision="bfloat16", stop_after=5):
+        pass
+    for _ in resume_training("cut", Supervision()):
+        pass
+    for _ in start(corpus, "exact", precision="float32"):
+        pass
+    whole, cut, exact = (Path("checkpoints") / name for name in ("whole", "cut", "exact"))
+    assert content(cut, 12) == content(whole, 12) != content(exact, 12)
+    assert Run(cut).record().plan.precision == "bfloat16"
+    assert "precision" not in Run(exact).record().to_json()["plans"][0]
+
+
+def test_a_run_trained_on_cudnn_goes_on_with_a_scan_where_there_is_no_gpu(corpus: Path) -> None:
+    for _ in start(corpus, "cut", stop_after=5):
+        pass
+    run = Run(Path("checkpoints") / "cut")
+    record = run.record()
+    run.write_record(replace(record, plans=(replace(record.plan, backend="cudnn"),)))
+    events = [*resume_training("cut", Supervision())]
+    assert "was trained with --backend cudnn, which needs an NVIDIA GPU" in notes(events)
+    assert run.record().plan.backend == "cudnn"
+    for _ in start(corpus, "whole"):
+        pass
+    assert content(run.path, 12) == content(Path("checkpoints") / "whole", 12)

@@ -271,6 +271,25 @@ class Cell:
         parts = (total, input_projection[..., shared:], recurrent_projection[..., shared:])
         return input_projection.__array_namespace__().concat(parts, axis=-1)
 
+    def recurrent_part(self, pre_activations: Array) -> Array:
+        """Return the part of pre-activations, or of their gradient, that h W_h enters.
+
+        Args:
+            pre_activations: what `combine` returned, float [..., (2 * num_gates - num_shared) * H].
+
+        Returns:
+            The shared gates and the recurrent projections of the others, float
+            [..., num_gates * H].
+        """
+        if self.num_shared == self.num_gates:
+            return pre_activations
+        hidden = pre_activations.shape[-1] // (2 * self.num_gates - self.num_shared)
+        parts = (
+            pre_activations[..., : self.num_shared * hidden],
+            pre_activations[..., self.num_gates * hidden :],
+        )
+        return pre_activations.__array_namespace__().concat(parts, axis=-1)
+
 
 # A forget gate that starts open lets gradients through from the first step
 # (Jozefowicz, Zaremba and Sutskever 2015, section 2.2).

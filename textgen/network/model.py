@@ -11,14 +11,19 @@ import jax.numpy as jnp
 from flax import nnx
 
 from textgen.network.cells import CELLS, Cell
+from textgen.network.cudnn import run_lstm
 from textgen.network.inference import States
 from textgen.network.parameters import MAX_ONE_HOT, stacks
+from textgen.network.products import look_up, product
 from textgen.network.projection import Projection
-from textgen.network.recurrence import State, look_up, product, run_cell
-from textgen.settings import ModelSettings
+from textgen.network.recurrence import State, run_cell
+from textgen.network.unrolled_recurrence import run_cell_unrolled
+from textgen.settings import Computation, ModelSettings
 
 Parameters = dict[str, jax.Array]
 Apply = Callable[..., tuple[jax.Array, States]]
+# How a trained network is computed.
+EXACT = Computation()
 
 
 class RecurrentLayer(nnx.Module):
@@ -28,9 +33,16 @@ class RecurrentLayer(nnx.Module):
     """
 
     def __init__(
-        self, cell: Cell, input_size: int, hidden_size: int, num_labels: int, rngs: nnx.Rngs
+        self,
+        cell: Cell,
+        input_size: int,
+        hidden_size: int,
+        num_labels: int,
+        computation: Computation,
+        rngs: nnx.Rngs,
     ) -> None:
         self.cell, gates = cell, cell.num_gates
+        self.precision, self.backend = computation
         kernel = nnx.initializers.lecun_normal()
         square = nnx.initializers.orthogonal()
         blocks = [square(rngs.params(), (hidden_size, hidden_size)) for _ in range(gates)]
@@ -43,7 +55,7 @@ class RecurrentLayer(nnx.Module):
 
     def project(self, inputs: jax.Array) -> jax.Array:
         """Return x W_x, float [..., G], of inputs x, float [..., I]."""
-        return product(inputs, self.input_kernel[...])
+        return product(inputs, self.input_kernel[...], self.precision)
 
     def add_labels(self, projections: jax.Array, labels: jax.Array | None) -> jax.Array:
         """Add the vectors of labels to projections.
@@ -68,17 +80,32 @@ class RecurrentLayer(nnx.Module):
         Returns:
             The outputs, float [T, B, H], and the state after the last step.
         """
-        return run_cell(self.cell, projections, self.bias[...], self.recurrent_kernel[...], state)
+        weights = self.bias[...], self.recurrent_kernel[...]
+        if self.precision == "float32" and jax.default_backend() == "cpu":
+            return run_cell(self.cell, projections, *weights, state)
+        return run_cell_unrolled(self.cell, self.precision, projections, *weights, state)
+
+    def read(
+        self, inputs: jax.Array, state: State, labels: jax.Array | None
+    ) -> tuple[jax.Array, State]:
+        """Read inputs x, float [T, B, I], with labels as in `add_labels`; return what `run` does.
+
+        cuDNN reads no labels.
+        """
+        if self.backend == "cudnn":
+            kernels = self.input_kernel[...], self.recurrent_kernel[...]
+            return run_lstm(inputs, *kernels, self.bias[...], state)
+        return self.run(self.add_labels(self.project(inputs), labels), state)
 
 
 class LanguageModel(nnx.Module):
     """A network that predicts each character of a text from the characters before it."""
 
-    def __init__(self, settings: ModelSettings, rngs: nnx.Rngs) -> None:
+    def __init__(self, settings: ModelSettings, rngs: nnx.Rngs, computation: Computation) -> None:
         shape = (settings.vocab_size, settings.embedding_size)
         self.embedding = nnx.Param(jax.random.normal(rngs.params(), shape))
-        self.layers = _make_layers(settings, rngs)
-        self.projection = Projection(settings, rngs)
+        self.layers = _make_layers(settings, computation, rngs)
+        self.projection = Projection(settings, rngs, computation.precision)
         self.projected = settings.projected
 
     def __call__(
@@ -135,17 +162,16 @@ def run_layers(
         The outputs of each layer, float [T, B, H], and its state after the last character.
     """
     first, *rest = layers
-    if embedding.shape[0] < min(tokens.size, MAX_ONE_HOT + 1):
+    if first.backend == "scan" and embedding.shape[0] < min(tokens.size, MAX_ONE_HOT + 1):
         # The vocabulary is smaller than the batch: project each character of it once.
         projections = look_up(first.project(embedding), tokens)
+        outputs, last = first.run(first.add_labels(projections, labels), states[0])
     else:
-        projections = first.project(look_up(embedding, tokens))
-    outputs, last = first.run(first.add_labels(projections, labels), states[0])
+        outputs, last = first.read(look_up(embedding, tokens), states[0], labels)
     outputs = outputs if masks is None else outputs * masks[0]
     every, after = [outputs], [last]
     for number, layer in enumerate(rest, start=1):
-        projections = layer.add_labels(layer.project(outputs), labels)
-        outputs, last = layer.run(projections, states[number])
+        outputs, last = layer.read(outputs, states[number], labels)
         outputs = outputs if masks is None else outputs * masks[number]
         every.append(outputs)
         after.append(last)
@@ -162,12 +188,12 @@ class TwoWayModel(nnx.Module):
         Schuster and Paliwal (1997), Bidirectional Recurrent Neural Networks.
     """
 
-    def __init__(self, settings: ModelSettings, rngs: nnx.Rngs) -> None:
+    def __init__(self, settings: ModelSettings, rngs: nnx.Rngs, computation: Computation) -> None:
         shape = (settings.vocab_size, settings.embedding_size)
         self.embedding = nnx.Param(jax.random.normal(rngs.params(), shape))
-        self.layers = _make_layers(settings, rngs)
-        self.backward = _make_layers(settings, rngs)
-        self.projection = Projection(settings, rngs)
+        self.layers = _make_layers(settings, computation, rngs)
+        self.backward = _make_layers(settings, computation, rngs)
+        self.projection = Projection(settings, rngs, computation.precision)
         self.projected = settings.projected
 
     def __call__(
@@ -219,22 +245,27 @@ class TwoWayModel(nnx.Module):
         return self.projection.read(every, is_projected=is_projected), after
 
 
-def _make_layers(settings: ModelSettings, rngs: nnx.Rngs) -> nnx.List[RecurrentLayer]:
+def _make_layers(
+    settings: ModelSettings, computation: Computation, rngs: nnx.Rngs
+) -> nnx.List[RecurrentLayer]:
     return nnx.List(
         RecurrentLayer(
             CELLS[settings.cell],
             settings.hidden_size if layer else settings.embedding_size,
             settings.hidden_size,
             settings.num_labels,
+            computation,
             rngs,
         )
         for layer in range(settings.num_layers)
     )
 
 
-def _make_model(settings: ModelSettings, rngs: nnx.Rngs) -> LanguageModel | TwoWayModel:
+def _make_model(
+    settings: ModelSettings, rngs: nnx.Rngs, computation: Computation
+) -> LanguageModel | TwoWayModel:
     kind = TwoWayModel if settings.direction == "both" else LanguageModel
-    return kind(settings, rngs)
+    return kind(settings, rngs, computation)
 
 
 def dropout_masks(
@@ -279,12 +310,15 @@ def random_key(seed: int) -> jax.Array:
     return jax.random.fold_in(key, high) if high else key
 
 
-def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]:
+def create_model(
+    settings: ModelSettings, seed: int, computation: Computation = EXACT
+) -> tuple[Apply, Parameters]:
     """Create a network as a pure function and its initial parameters.
 
     Args:
         settings: shape of the network.
         seed: seed of the initial parameters, in [0, 2**63).
+        computation: how the function computes the network.
 
     Returns:
         The function `apply(parameters, tokens, states, masks=None, labels=None)`, which calls
@@ -294,15 +328,16 @@ def create_model(settings: ModelSettings, seed: int) -> tuple[Apply, Parameters]
 
     @jax.jit
     def initialise(key: jax.Array) -> Parameters:
-        state = nnx.state(_make_model(settings, nnx.Rngs(params=key)))
+        state = nnx.state(_make_model(settings, nnx.Rngs(params=key), computation))
         return {".".join(map(str, path)): leaf[...] for path, leaf in nnx.to_flat_state(state)}
 
-    return network_function(settings), initialise(random_key(seed))
+    return network_function(settings, computation), initialise(random_key(seed))
 
 
-def network_function(settings: ModelSettings) -> Apply:
+def network_function(settings: ModelSettings, computation: Computation = EXACT) -> Apply:
     """Return the function `apply` of `create_model`, without initial parameters."""
-    graph, abstract = nnx.split(nnx.eval_shape(lambda: _make_model(settings, nnx.Rngs(0))))
+    model = nnx.eval_shape(lambda: _make_model(settings, nnx.Rngs(0), computation))
+    graph, abstract = nnx.split(model)
     paths = [path for path, _ in nnx.to_flat_state(abstract)]
 
     def apply(parameters: Parameters, *arguments: Any, **keywords: Any) -> tuple[jax.Array, States]:

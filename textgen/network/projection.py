@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from textgen.network.parameters import projected_size
-from textgen.network.recurrence import product
-from textgen.settings import ModelSettings
+from textgen.network.products import product
+from textgen.settings import ModelSettings, Precision
 
 
 class Projection(nnx.Module):
@@ -20,7 +20,10 @@ class Projection(nnx.Module):
     With a rank R the kernel is the product of two: inner_kernel [P, R] and kernel [R, V].
     """
 
-    def __init__(self, settings: ModelSettings, rngs: nnx.Rngs) -> None:
+    def __init__(
+        self, settings: ModelSettings, rngs: nnx.Rngs, precision: Precision = "float32"
+    ) -> None:
+        self.precision = precision
         kernel = nnx.initializers.lecun_normal()
         width, self.rank = projected_size(settings), settings.projection_rank
         if self.rank:
@@ -35,11 +38,12 @@ class Projection(nnx.Module):
         Args:
             outputs: of each layer that is read, float [T, B, H].
         """
-        return [multiply(outputs, self.inner_kernel[...])] if self.rank else outputs
+        return [multiply(outputs, self.inner_kernel[...], self.precision)] if self.rank else outputs
 
     def __call__(self, outputs: Sequence[jax.Array]) -> jax.Array:
         """Return the logits, float [T, B, V]; see `reduce`."""
-        return multiply(self.reduce(outputs), self.kernel[...]) + self.bias[...]
+        logits = multiply(self.reduce(outputs), self.kernel[...], self.precision)
+        return logits + self.bias[...]
 
     def read(self, outputs: Sequence[jax.Array], *, is_projected: bool) -> jax.Array:
         """Return the logits, or what the kernel multiplies side by side, float [T, B, R or P]."""
@@ -48,11 +52,13 @@ class Projection(nnx.Module):
         return jnp.concatenate(self.reduce(outputs), axis=-1)
 
 
-def multiply(parts: Sequence[jax.Array], kernel: jax.Array) -> jax.Array:
+def multiply(
+    parts: Sequence[jax.Array], kernel: jax.Array, precision: Precision = "float32"
+) -> jax.Array:
     """Return the product of arrays side by side, each float [..., H], and a kernel, float [..., J].
 
     There is one product for each of them: putting them side by side first would copy them.
     """
     kernels = jnp.split(kernel, len(parts))
-    products = (product(one, kernel) for one, kernel in zip(parts, kernels, strict=True))
+    products = (product(one, kernel, precision) for one, kernel in zip(parts, kernels, strict=True))
     return sum(products)  # type: ignore[return-value]

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from textgen.network.cells import Cell
-from textgen.network.parameters import MAX_ONE_HOT
+from textgen.network.products import kernel_gradient
 
 State = Any  # a cell's named tuple, whose members are float [B, H]
 
@@ -110,7 +110,7 @@ def _forward(
 def _backward(cell: Cell, kept: Any, gradients: tuple[jax.Array, State]) -> Any:
     recurrent_kernel, pre_activations, history = kept
     output_gradients, last_gradient = gradients
-    hidden, width = recurrent_kernel.shape
+    width = recurrent_kernel.shape[1]
     kernel, transposed = _with_transpose(recurrent_kernel)
 
     def take_step(row: jax.Array, state: State) -> State:
@@ -121,13 +121,6 @@ def _backward(cell: Cell, kept: Any, gradients: tuple[jax.Array, State]) -> Any:
             row = row * jax.lax.optimization_barrier(jnp.ones_like(row[0]))
         return cell.step(row, state)
 
-    def recurrent_part(gradient: jax.Array) -> jax.Array:
-        """Take the gradient of the recurrent projection out of that of the pre-activations."""
-        if cell.num_shared == cell.num_gates:
-            return gradient
-        shared = hidden * cell.num_shared
-        return jnp.concatenate([gradient[..., :shared], gradient[..., width:]], axis=-1)
-
     def step(carry: Any, inputs: Any) -> tuple[Any, None]:
         gradient, pre_activations = carry
         index, output_gradient = inputs
@@ -135,7 +128,7 @@ def _backward(cell: Cell, kept: Any, gradients: tuple[jax.Array, State]) -> Any:
         before = jax.tree.map(lambda member: _take(member, index), history)
         _, pull_back = jax.vjp(take_step, _take(pre_activations, index), before)
         d_pre_activations, d_state = pull_back(gradient)
-        through_kernel = _multiply(recurrent_part(d_pre_activations), transposed, kernel)
+        through_kernel = _multiply(cell.recurrent_part(d_pre_activations), transposed, kernel)
         gradient = d_state._replace(hidden=d_state.hidden + through_kernel)
         return (gradient, _put(pre_activations, d_pre_activations, index=index)), None
 
@@ -143,72 +136,9 @@ def _backward(cell: Cell, kept: Any, gradients: tuple[jax.Array, State]) -> Any:
     (first_gradient, pre_activations), _ = jax.lax.scan(
         step, (last_gradient, pre_activations), (indices, output_gradients), reverse=True
     )
-    d_kernel = kernel_gradient(history.hidden[:-1], recurrent_part(pre_activations))
+    d_kernel = kernel_gradient(history.hidden[:-1], cell.recurrent_part(pre_activations))
     d_projections = pre_activations[..., :width]
     return d_projections, jnp.sum(d_projections, axis=(0, 1)), d_kernel, first_gradient
 
 
 run_cell.defvjp(_forward, _backward)
-
-
-def kernel_gradient(inputs: jax.Array, gradient: jax.Array) -> jax.Array:
-    """Return the gradient of a kernel, float [I, G].
-
-    Args:
-        inputs: rows that the kernel multiplied, float [..., I].
-        gradient: gradient of the products, float [..., G].
-    """
-    # A product of matrices: for an einsum over two axes XLA first transposes the larger operand.
-    rows, columns = inputs.shape[-1], gradient.shape[-1]
-    return inputs.reshape(-1, rows).T @ gradient.reshape(-1, columns)
-
-
-@jax.custom_vjp
-def product(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Return the product of inputs, float [..., I], and a kernel [I, G]."""
-    return inputs @ kernel
-
-
-def _product_forward(inputs: jax.Array, kernel: jax.Array) -> Any:
-    return inputs @ kernel, (inputs, kernel)
-
-
-def _product_backward(kept: Any, gradient: jax.Array) -> Any:
-    inputs, kernel = kept
-    return gradient @ kernel.T, kernel_gradient(inputs, gradient)
-
-
-product.defvjp(_product_forward, _product_backward)
-
-
-@jax.custom_vjp
-def look_up(table: jax.Array, tokens: jax.Array) -> jax.Array:
-    """Return the rows of a table at the given ids, float [..., G].
-
-    For a small V the gradient of the table is a product with the one-hot ids, because a scatter
-    runs on a single core.
-
-    Args:
-        table: float [V, G].
-        tokens: ids, int [...].
-    """
-    return table[tokens]
-
-
-def _look_up_forward(
-    table: jax.Array, tokens: jax.Array
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return table[tokens], (table, tokens)
-
-
-def _look_up_backward(
-    kept: tuple[jax.Array, jax.Array], gradient: jax.Array
-) -> tuple[jax.Array, None]:
-    table, tokens = kept
-    tokens, gradient = tokens.reshape(-1), gradient.reshape(-1, gradient.shape[-1])
-    if table.shape[0] > MAX_ONE_HOT:
-        return jnp.zeros_like(table).at[tokens].add(gradient), None
-    return jax.nn.one_hot(tokens, table.shape[0], dtype=gradient.dtype).T @ gradient, None
-
-
-look_up.defvjp(_look_up_forward, _look_up_backward)

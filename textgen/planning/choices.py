@@ -6,6 +6,7 @@ minutes (benchmarks/RESULTS.md).
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -87,14 +88,21 @@ def format_minutes(seconds: float) -> str:
     return f"{minutes} minute{'' if minutes == '1' else 's'}"
 
 
-def choose_batch(request: Request, training_characters: int) -> Choice[BatchShape]:
+def choose_batch(
+    request: Request, training_characters: int, usual: int = BATCH_SIZE
+) -> Choice[BatchShape]:
     """Choose the shape of a batch; it is smaller for a short text.
 
     The text must hold at least two windows of T characters, and at least B windows.
+
+    Args:
+        request: what the user asked for.
+        training_characters: length of the training part.
+        usual: number of sequences B for a long text; more than the default fill an accelerator.
     """
     predictions = max(training_characters, MIN_CHARACTERS // 2) - 1
     asked_size, asked_length = (request.asked.get(n) for n in ("batch_size", "sequence_length"))
-    size, length = asked_size or BATCH_SIZE, asked_length or SEQUENCE_LENGTH
+    size, length = asked_size or usual, asked_length or SEQUENCE_LENGTH
     fitting_length = min(length, predictions // 2)
     fitting_size = min(size, max(predictions // fitting_length, 2))
     devices = request.asked.get("devices")
@@ -105,18 +113,31 @@ def choose_batch(request: Request, training_characters: int) -> Choice[BatchShap
         return Choice(shape)
     is_short = fitting_length < length or predictions // fitting_length < size
     reason = "many small steps reach a lower loss than few large ones"
+    if usual > BATCH_SIZE and size == usual:
+        reason = "many sequences fill the accelerator, and leave enough steps"
     if is_short:
         reason = "the largest that the short text allows"
     return Choice(shape, f"batches of {shape.batch_size} x {shape.sequence_length}: {reason}")
 
 
-def choose_width(request: Request, text: TextSize, operations: float) -> Choice[int]:
+def choose_width(
+    request: Request,
+    text: TextSize,
+    operations: float,
+    *,
+    widths: Sequence[int] = WIDTHS,
+    cost: Callable[[ModelSettings], float] = operations_per_character,
+    suits: Callable[[ModelSettings], bool] = lambda _: True,
+) -> Choice[int]:
     """Choose the widest network that can train on enough characters in the time.
 
     Args:
         request: what the user asked for.
         text: the size of the text.
         operations: number of floating-point operations that training can make in the time.
+        widths: the widths to choose from, in rising order.
+        cost: function that returns how many of these operations a character takes.
+        suits: function that returns whether a network may be chosen at all.
 
     Returns:
         The number of units H of each layer.
@@ -125,19 +146,22 @@ def choose_width(request: Request, text: TextSize, operations: float) -> Choice[
         return Choice(request.network.hidden_size, f"{request.network.size}: as in the old run")
     if "hidden_size" in request.asked:
         return Choice(request.asked["hidden_size"])
-    widest = WIDTHS[0]
-    for width in WIDTHS:
+    widest, is_limited = widths[0], False
+    for width in widths:
         model = request.model_settings(text.vocab_size, width, 0.0)
         needed = CHARACTERS_PER_WEIGHT * multiplications_per_character(model)
-        if operations / operations_per_character(model) >= needed:
-            widest = width
+        if operations / cost(model) >= needed:
+            is_limited = not suits(model)
+            widest = widest if is_limited else width
     size = request.model_settings(text.vocab_size, widest, 0.0).size
     goal = (
         f"train on {CHARACTERS_PER_WEIGHT:g} characters per weight "
         f"in {format_minutes(request.seconds)}"
     )
     reason = f"the largest network that this machine can {goal}"
-    if widest == WIDTHS[0]:
+    if is_limited:
+        reason = "the largest that suits the length of the text and the memory"
+    elif widest == widths[0]:
         reason = f"the smallest network; a larger one could not {goal} on this machine"
     if request.steps is not None:
         reason += "; --steps gives no time, so the default is assumed"
@@ -163,7 +187,12 @@ def choose_projection(request: Request, model: ModelSettings) -> Choice[int]:
 
 
 def expected_epochs(
-    request: Request, text: TextSize, model: ModelSettings, batch: BatchShape, operations: float
+    request: Request,
+    text: TextSize,
+    model: ModelSettings,
+    batch: BatchShape,
+    operations: float,
+    cost: Callable[[ModelSettings], float] = operations_per_character,
 ) -> float:
     """Return the expected number of epochs of a plan.
 
@@ -173,11 +202,12 @@ def expected_epochs(
         model: the network.
         batch: the shape of a batch.
         operations: number of floating-point operations that training can make in the time.
+        cost: function that returns how many of these operations a character takes.
     """
     if request.steps is not None:
         characters = float(request.steps * batch.batch_size * batch.sequence_length)
         return characters * request.own_share / text.training_characters
-    characters = operations / operations_per_character(model) * request.own_share
+    characters = operations / cost(model) * request.own_share
     return min(characters / text.training_characters, MAX_EPOCHS)
 
 
@@ -262,12 +292,27 @@ def continued_rate(training_characters: int) -> float:
     return round(lowest + (highest - lowest) * min(max(part, 0.0), 1.0), 2)
 
 
-def choose_learning_rate(request: Request, text: TextSize, hidden_size: int) -> Choice[float]:
-    """Choose the peak of the learning rate; see `peak_learning_rate` and `continued_rate`."""
+def choose_learning_rate(
+    request: Request, text: TextSize, hidden_size: int, batch_factor: float = 1.0
+) -> Choice[float]:
+    """Choose the peak of the learning rate; see `peak_learning_rate` and `continued_rate`.
+
+    Args:
+        request: what the user asked for.
+        text: the size of the text.
+        hidden_size: units of each layer.
+        batch_factor: factor for batches that are larger than usual.
+    """
     if "learning_rate" in request.asked:
         return Choice(request.asked["learning_rate"])
     rate = peak_learning_rate(hidden_size)
     reason = f"the peak for layers of {hidden_size} units; the rate then falls to 0"
+    if batch_factor > 1:
+        rate = round(batch_factor * rate, 6)
+        reason = (
+            f"the peak for layers of {hidden_size} units, {batch_factor:.3g} times as high for "
+            "large batches; the rate then falls to 0"
+        )
     factor = 1.0 if request.network is None else continued_rate(text.training_characters)
     if factor < 1:
         rate = round(factor * rate, 6)

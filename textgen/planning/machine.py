@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from textgen.settings import ModelSettings, TrainingSettings
+from textgen.runtime.accelerators import Accelerator
+from textgen.settings import ModelSettings, Precision, TrainingSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +25,12 @@ class Pace:
 class Machine(Protocol):
     """Answers two questions by measuring: how fast are large products, and how fast is training.
 
-    It also knows two facts: its devices, and the time that has passed.
+    It also knows three facts: its devices, what they are, and the time that has passed.
     """
+
+    def accelerator(self) -> Accelerator | None:
+        """Return what is known about the accelerators that train; None if a CPU does."""
+        ...
 
     def devices(self, batch_size: int) -> int:
         """Return the largest number of devices here that can share a batch evenly."""
@@ -35,7 +40,7 @@ class Machine(Protocol):
         """Return the seconds since the user's time began."""
         ...
 
-    def product_speed(self, devices: int) -> float:
+    def product_speed(self, devices: int, precision: Precision) -> float:
         """Return the speed of large matrix products, in floating-point operations per second."""
         ...
 

@@ -7,8 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from textgen.network.parameters import operations_per_character
+from textgen.planning.accelerated import (
+    check_backend,
+    choose_precision,
+    explain_backend,
+    other_backend,
+    rate_factor,
+    usual_batch_size,
+)
 from textgen.planning.choices import (
+    BATCH_SIZE,
     GAP_RATE,
     BatchShape,
     Choice,
@@ -26,13 +34,9 @@ from textgen.planning.choices import (
 from textgen.planning.machine import Machine, Pace
 from textgen.planning.request import Request
 from textgen.planning.schedule import FILL, check_time, choose_patience, choose_schedule
-from textgen.settings import ModelSettings, TrainingSettings
+from textgen.planning.site import Site
+from textgen.settings import Backend, ModelSettings, Precision, TrainingSettings
 
-# Part of the speed of large products that training reaches, as measured on two cores with networks
-# of 2x128 to 3x512.
-TRAINING_SHARE = 0.75
-# Expected time in seconds to compile a network and to time its training.
-SECONDS_TO_COMPILE = 4.0
 # Sizes are chosen again if training is faster or slower than predicted by this factor.
 MISPREDICTED = 2.0
 
@@ -73,43 +77,23 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
         machine: the machine that will carry out the plan.
 
     Raises:
-        UsageError: if hardly any steps fit into the time.
+        UsageError: if hardly any steps fit into the time, or if cuDNN is to run a network that it
+            cannot run.
     """
-    batch = choose_batch(request, text.training_characters)
-    devices = request.asked.get("devices") or machine.devices(batch.value.batch_size)
-
-    def choose_sizes(operations_per_second: float) -> tuple[ModelSettings, dict[str, Choice[Any]]]:
-        seconds = max(request.seconds * FILL - machine.elapsed() - SECONDS_TO_COMPILE, 0.0)
-        return _choose_sizes(request, text, batch.value, seconds * operations_per_second)
-
-    def measure(model: ModelSettings, predicted: float) -> tuple[TrainingSettings, Pace]:
-        draft = _draft(request, text, model, batch.value, devices)
-        elapsed = machine.elapsed()
-        if predicted:
-            step = operations_per_character(model) * draft.characters_per_step / predicted
-            expected = Pace(
-                seconds_per_step=step,
-                seconds_per_evaluation=0.0,
-                seconds_to_start=elapsed + SECONDS_TO_COMPILE,
-            )
-            hopeful = replace(
-                expected, seconds_per_step=step / MISPREDICTED, seconds_to_start=elapsed
-            )
-            check_time(request, expected, hopeful)
-        return draft, machine.training_pace(model, draft)
-
-    depends_on_speed = request.steps is None and "dropout_rate" not in request.asked
-    has_width = request.network is not None or "hidden_size" in request.asked
-    depends_on_speed = depends_on_speed or not has_width
-    predicted = machine.product_speed(devices) * TRAINING_SHARE if depends_on_speed else 0.0
-    model, sizes = choose_sizes(predicted)
-    draft, pace = measure(model, predicted)
-    achieved = draft.characters_per_step / pace.seconds_per_step * operations_per_character(model)
-    if not predicted / MISPREDICTED < achieved < predicted * MISPREDICTED:
-        other, other_sizes = choose_sizes(achieved)
+    site, batch, precision = _choose_site(request, text, machine)
+    predicted = 0.0
+    if _depends_on_speed(request):
+        predicted = machine.product_speed(site.devices, site.precision) * site.share
+    model, sizes = _choose_sizes(request, text, machine, site, predicted)
+    check_backend(request, model.cell, has_labels=text.num_labels > 0)
+    draft, pace = _measure(request, text, machine, site, model, predicted)
+    speed = site.speed(model, draft.characters_per_step / pace.seconds_per_step)
+    if not predicted / MISPREDICTED < speed < predicted * MISPREDICTED:
+        other, other_sizes = _choose_sizes(request, text, machine, site, speed)
         if other != model:
             model, sizes = other, other_sizes
-            draft, pace = measure(model, achieved)
+            draft, pace = _measure(request, text, machine, site, model, speed)
+    draft, pace, backend = _choose_backend(request, machine, model, draft, pace)
     pace = replace(pace, seconds_to_start=machine.elapsed())
     plan = continue_plan(request, model, draft, text, pace)
     choices = {
@@ -117,15 +101,93 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
         "batch": batch,
         "dropout": sizes["dropout"],
         "reset rate": plan.choices["reset rate"],
-        "learning rate": choose_learning_rate(request, text, model.hidden_size),
+        "learning rate": _choose_rate(request, text, model, batch.value),
         "schedule": plan.choices["schedule"],
         "patience": plan.choices["patience"],
     }
+    if site.accelerator is not None:
+        is_kept = draft.precision == precision.value
+        choices["precision"] = precision if is_kept else Choice(draft.precision)
+        choices["backend"] = backend
     if model.projection_rank:
         choices["projection"] = choose_projection(request, model)
     if plan.training.forget_less:
         choices["old share"] = choose_old_share(plan.training)
     return replace(plan, choices=choices, warning=text_warning(request, text))
+
+
+def _choose_site(
+    request: Request, text: TextSize, machine: Machine
+) -> tuple[Site, Choice[BatchShape], Choice[Precision]]:
+    """Choose the batch and the precision, for a CPU or for accelerators."""
+    accelerator = machine.accelerator()
+    precision, usual = choose_precision(request, accelerator), BATCH_SIZE
+    if accelerator is not None:
+        usual = usual_batch_size(request, text.training_characters)
+    batch = choose_batch(request, text.training_characters, usual)
+    devices = request.asked.get("devices") or machine.devices(batch.value.batch_size)
+    return Site(accelerator, batch.value, devices, precision.value), batch, precision
+
+
+def _depends_on_speed(request: Request) -> bool:
+    """Return whether a choice depends on the speed of large products."""
+    has_width = request.network is not None or "hidden_size" in request.asked
+    return not has_width or (request.steps is None and "dropout_rate" not in request.asked)
+
+
+def _measure(
+    request: Request,
+    text: TextSize,
+    machine: Machine,
+    site: Site,
+    model: ModelSettings,
+    predicted: float,
+) -> tuple[TrainingSettings, Pace]:
+    """Measure how fast a network trains, unless the time is too short for that.
+
+    Args:
+        request: what the user asked for.
+        text: the size of the text.
+        machine: the machine that will carry out the plan.
+        site: where the plan trains.
+        model: the network.
+        predicted: expected speed of training in operations per second; 0 if it is not known.
+    """
+    draft = _draft(request, text, model, site)
+    elapsed = machine.elapsed()
+    if predicted:
+        step = site.cost(model, predicted) * draft.characters_per_step / predicted
+        expected = Pace(
+            seconds_per_step=step,
+            seconds_per_evaluation=0.0,
+            seconds_to_start=elapsed + site.seconds_to_compile,
+        )
+        hopeful = replace(expected, seconds_per_step=step / MISPREDICTED, seconds_to_start=elapsed)
+        check_time(request, expected, hopeful)
+    return draft, machine.training_pace(model, draft)
+
+
+def _choose_backend(
+    request: Request, machine: Machine, model: ModelSettings, draft: TrainingSettings, pace: Pace
+) -> tuple[TrainingSettings, Pace, Choice[Backend]]:
+    """Take the faster backend where there are two and the time allows to compile both."""
+    other = other_backend(request, model, machine.accelerator(), pace.seconds_to_start)
+    if other is None:
+        return draft, pace, Choice(draft.backend)
+    changed = replace(draft, precision=other.precision, backend=other.backend)
+    second = machine.training_pace(model, changed)
+    times = pace.seconds_per_step, second.seconds_per_step
+    if times[1] < times[0]:
+        draft, pace = changed, second
+    return draft, pace, Choice(draft.backend, explain_backend(draft.backend, *times))
+
+
+def _choose_rate(
+    request: Request, text: TextSize, model: ModelSettings, batch: BatchShape
+) -> Choice[float]:
+    """Choose the peak of the learning rate; it rises where a plan chose a large batch."""
+    factor = 1.0 if "batch_size" in request.asked else rate_factor(batch.batch_size)
+    return choose_learning_rate(request, text, model.hidden_size, factor)
 
 
 def continue_plan(
@@ -174,29 +236,41 @@ def continue_plan(
 
 
 def _choose_sizes(
-    request: Request, text: TextSize, batch: BatchShape, operations: float
+    request: Request, text: TextSize, machine: Machine, site: Site, speed: float
 ) -> tuple[ModelSettings, dict[str, Choice[Any]]]:
-    """Choose a network for the floating-point operations that training can make in the time."""
-    width = choose_width(request, text, operations)
+    """Choose a network for what training can compute in the time at a speed in operations."""
+    seconds = max(request.seconds * FILL - machine.elapsed() - site.seconds_to_compile, 0.0)
+    operations = seconds * speed
+
+    def cost(model: ModelSettings) -> float:
+        return site.cost(model, speed)
+
+    width = choose_width(
+        request,
+        text,
+        operations,
+        widths=site.widths,
+        cost=cost,
+        suits=lambda model: site.suits(model, text),
+    )
     model = request.model_settings(text.vocab_size, width.value, 0.0)
-    epochs = expected_epochs(request, text, model, batch, operations)
+    epochs = expected_epochs(request, text, model, site.batch, operations, cost)
     dropout = choose_dropout(request, epochs, model, text.training_characters)
     model = replace(model, dropout_rate=dropout.value, num_labels=text.num_labels)
     return model, {"width": width, "dropout": dropout}
 
 
-def _draft(
-    request: Request, text: TextSize, model: ModelSettings, batch: BatchShape, devices: int
-) -> TrainingSettings:
+def _draft(request: Request, text: TextSize, model: ModelSettings, site: Site) -> TrainingSettings:
     """Return a plan that lacks only what the pace decides."""
     chosen = {
         "steps": 1 if request.steps is None else request.steps,
-        "batch_size": batch.batch_size,
-        "sequence_length": batch.sequence_length,
-        "learning_rate": choose_learning_rate(request, text, model.hidden_size).value,
+        "batch_size": site.batch.batch_size,
+        "sequence_length": site.batch.sequence_length,
+        "learning_rate": _choose_rate(request, text, model, site.batch).value,
         "warmup_steps": 0,
         "gap_rate": GAP_RATE if model.direction == "both" else 0.0,
-        "devices": devices,
+        "precision": site.precision,
+        "devices": site.devices,
         "eval_every": 1,
         "checkpoint_every": 1,
     }

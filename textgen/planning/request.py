@@ -68,13 +68,13 @@ class Request:
             minutes: the time to fill, in (0, 525600].
             steps: the number of steps, at least 1, or 0 if there are weights to begin from.
             has_weights: whether training begins from the weights of another run; see `continuing`.
-            asked: any of `MODEL_OPTIONS` and `TRAINING_OPTIONS`; None counts as not given.
+            asked: any of `MODEL_OPTIONS` and `TRAINING_OPTIONS`; None and `auto` are not given.
 
         Raises:
             SettingError: if a value is out of range.
             TypeError: if a name is not one of these options.
         """
-        given = {name: value for name, value in asked.items() if value is not None}
+        given = {name: value for name, value in asked.items() if value not in (None, "auto")}
         if unknown := asked.keys() - MODEL_OPTIONS.keys() - TRAINING_OPTIONS.keys():
             raise TypeError(f"unknown settings: {', '.join(sorted(unknown))}")
         object.__setattr__(self, "minutes", minutes)

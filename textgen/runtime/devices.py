@@ -5,14 +5,13 @@ import time
 from contextlib import suppress
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from textgen.errors import SettingError, UsageError
-from textgen.network.cells import CELLS
-from textgen.network.parameters import parameter_count, stacks
 from textgen.runtime.cores import available_cores
-from textgen.settings import MAX_STATE_BYTES, ModelSettings, TrainingSettings
+from textgen.settings import Precision
 
 # Name of the only axis of the mesh.
 DATA = "data"
@@ -48,36 +47,6 @@ def check_devices(devices: int) -> None:
     present = len(present_devices())
     if devices > present:
         raise SettingError("devices", devices, f"at most {present}, the number available")
-
-
-def check_memory(model: ModelSettings, plan: TrainingSettings) -> None:
-    """Check that a network and a batch can fit into the memory of this machine.
-
-    The estimate is a lower bound. It counts the parameters, their gradients and two moments, and
-    what the layers keep of a batch for the backward pass.
-
-    Raises:
-        SettingError: if this machine has less memory than that, or if the states of a batch take
-            more than a checkpoint can hold.
-    """
-    states = len(CELLS[model.cell].fill_state(0)) * model.num_layers * model.hidden_size
-    most = MAX_STATE_BYTES // (4 * states)
-    if plan.batch_size > most:
-        raise SettingError("batch_size", plan.batch_size, f"at most {most} for this network")
-    if not hasattr(os, "sysconf"):
-        return
-    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    gates = CELLS[model.cell].num_gates * model.hidden_size
-    weights = 16 * parameter_count(model)
-    batch = 4 * plan.characters_per_step * gates * model.num_layers * len(stacks(model))
-    for name, value, needed in (
-        ("hidden_size", model.hidden_size, weights),
-        ("batch_size", plan.batch_size, weights + batch),
-    ):
-        if needed > available:
-            memory = f"the {available / 2**30:.1f} GiB of memory of this machine"
-            problem = f"small enough for {memory} (this takes {needed / 2**30:,.1f} GiB)"
-            raise SettingError(name, value, problem)
 
 
 def make_mesh(devices: int | None, batch_size: int) -> Mesh:
@@ -117,17 +86,26 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
-def product_speed(mesh: Mesh, repeats: int = 16) -> float:
+def is_accelerated(mesh: Mesh) -> bool:
+    """Return whether a mesh consists of accelerators, not of the cores of a CPU."""
+    return str(mesh.devices.flat[0].platform) != "cpu"
+
+
+def product_speed(mesh: Mesh, repeats: int = 16, precision: Precision = "float32") -> float:
     """Measure the speed of matrix products in floating-point operations per second.
 
     Args:
-        mesh: the devices; each multiplies matrices [1024, 1024].
+        mesh: the devices; each multiplies matrices [1024, 1024], or [8192, 8192] if it is an
+            accelerator, which smaller matrices do not fill.
         repeats: number of products in each of four measurements, of which the fastest counts.
+        precision: numbers that are multiplied.
     """
-    size, source = 1024, np.random.default_rng(0)
-    left = source.normal(size=(mesh.size * size, size)).astype(np.float32)
-    right = (source.normal(size=(size, size)) / size**0.5).astype(np.float32)
+    size, source = 8192 if is_accelerated(mesh) else 1024, np.random.default_rng(0)
+    left = source.standard_normal((mesh.size * size, size), np.float32)
+    right = source.standard_normal((size, size), np.float32) / np.float32(size**0.5)
     operands = jax.device_put(left, shared(mesh)), jax.device_put(right, replicated(mesh))
+    if precision == "bfloat16":
+        operands = operands[0].astype(jnp.bfloat16), operands[1].astype(jnp.bfloat16)
     multiply = jax.jit(lambda a, b: jax.lax.fori_loop(0, repeats, lambda _, c: c @ b, a))
     durations = []
     for _ in range(4):

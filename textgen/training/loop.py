@@ -18,7 +18,8 @@ from textgen.data.tokens import Tokens
 from textgen.errors import DivergedError
 from textgen.network.model import Parameters, create_model
 from textgen.planning.machine import Pace
-from textgen.runtime.devices import check_memory, make_mesh
+from textgen.runtime.devices import is_accelerated, make_mesh
+from textgen.runtime.memory import check_memory
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.gaps import LOOKAHEAD
 from textgen.training.optimizer import learning_rates
@@ -179,12 +180,12 @@ class Trainer:
         check_memory(model, plan)
         self.model, self.plan = model, plan
         self._mesh = make_mesh(plan.devices, plan.batch_size)
-        apply, parameters = create_model(model, plan.seed)
+        apply, parameters = create_model(model, plan.seed, plan.computation)
         self._training, self._validation_loss = training, validation_loss
         self._end_id, self._labels, self._old = end_id, labels, old
         self._streams = self._open_streams()
         self._steps = make_train_steps(Recipe(apply, model, plan, self._mesh))
-        self._at_once = steps_per_call(model, plan)
+        self._at_once = steps_per_call(model, plan, on_cpu=not is_accelerated(self._mesh))
         self._rates: dict[int, NDArray[np.float32]] = {}
         self.progress = Progress(step=plan.first_step)
         self.restore(self.fresh_state(parameters), self.progress)

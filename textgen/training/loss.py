@@ -1,5 +1,6 @@
 """The loss of a prediction, and resets of the recurrent state."""
 
+from functools import partial
 from typing import Any, cast
 
 import jax
@@ -8,8 +9,8 @@ import jax.numpy as jnp
 from textgen.network.inference import States
 from textgen.network.model import Apply, Parameters
 from textgen.network.parameters import MAX_ONE_HOT
-from textgen.network.recurrence import kernel_gradient
-from textgen.settings import ModelSettings
+from textgen.network.products import kernel_gradient, multiply
+from textgen.settings import ModelSettings, Precision
 
 # Most logits of a large vocabulary that are held at once: they fit into the caches of a core.
 LOGITS_AT_ONCE = 2**20
@@ -56,6 +57,7 @@ def total_loss(
     states: States,
     masks: Any = None,
     labels: jax.Array | None = None,
+    precision: Precision = "float32",
 ) -> tuple[jax.Array, States]:
     """Read a batch for training and return the sum of the losses of all predictions, in nats.
 
@@ -68,6 +70,7 @@ def total_loss(
         states: state of each layer before the first character, members [B, H].
         masks: dropout masks of each layer, float32 [B, H], or None.
         labels: ids of the labels at each input, int32 [B, T, K], or None.
+        precision: that of `apply`, for products that are computed here.
 
     Returns:
         float32 [], and the state of each layer after the last character.
@@ -78,7 +81,8 @@ def total_loss(
         logits, states = apply(parameters, inputs, states, masks, labels, **counted)
         return jnp.sum(cross_entropy(logits, targets.T)), states
     read, states = apply(parameters, inputs, states, masks, labels, is_projected=False, **counted)
-    return projected_total(read, *_kernel_and_bias(parameters), targets.T), states
+    kernel, bias = _kernel_and_bias(parameters)
+    return projected_total(read, kernel, bias, targets.T, precision), states
 
 
 def _kernel_and_bias(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
@@ -102,7 +106,11 @@ def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
 
 
 def projected_cross_entropy(
-    read: jax.Array, kernel: jax.Array, bias: jax.Array, targets: jax.Array
+    read: jax.Array,
+    kernel: jax.Array,
+    bias: jax.Array,
+    targets: jax.Array,
+    precision: Precision = "float32",
 ) -> jax.Array:
     """Return -ln softmax(x W + b)[target] for every position, in nats.
 
@@ -113,6 +121,7 @@ def projected_cross_entropy(
         kernel: W, float [P, V].
         bias: b, float [V].
         targets: ids, int [T, B].
+        precision: numbers that the products read.
 
     Returns:
         float [T, B], at least 0.
@@ -120,37 +129,45 @@ def projected_cross_entropy(
 
     def losses(piece: tuple[jax.Array, jax.Array]) -> jax.Array:
         rows, wanted = piece
-        return _losses_of(rows @ kernel + bias, wanted)[0]
+        return _losses_of(multiply(rows, kernel, precision) + bias, wanted)[0]
 
     nats: jax.Array = jax.lax.map(losses, _in_pieces((read, targets), len(bias)))
     return nats.reshape(targets.shape)
 
 
-@jax.custom_vjp
+@partial(jax.custom_vjp, nondiff_argnums=(4,))
 def projected_total(
-    read: jax.Array, kernel: jax.Array, bias: jax.Array, targets: jax.Array
+    read: jax.Array,
+    kernel: jax.Array,
+    bias: jax.Array,
+    targets: jax.Array,
+    precision: Precision = "float32",
 ) -> jax.Array:
     """Return the sum of `projected_cross_entropy`, float [].
 
     Its gradient is computed together with it, piece by piece: it is known up to a factor.
     """
-    return jnp.sum(projected_cross_entropy(read, kernel, bias, targets))
+    return jnp.sum(projected_cross_entropy(read, kernel, bias, targets, precision))
 
 
 def _total_forward(
-    read: jax.Array, kernel: jax.Array, bias: jax.Array, targets: jax.Array
+    read: jax.Array,
+    kernel: jax.Array,
+    bias: jax.Array,
+    targets: jax.Array,
+    precision: Precision,
 ) -> tuple[jax.Array, Any]:
     def step(sums: Any, piece: tuple[jax.Array, jax.Array]) -> tuple[Any, jax.Array]:
         nats, d_kernel, d_bias = sums
         rows, wanted = piece
-        logits = rows @ kernel + bias
+        logits = multiply(rows, kernel, precision) + bias
         losses, total = _losses_of(logits, wanted)
         # The gradient of the logits: the probabilities, less 1 at the target.
         is_target = wanted[:, None] == jnp.arange(len(bias))
         d_logits = jnp.exp(logits - total[:, None]) - is_target
-        d_kernel = d_kernel + kernel_gradient(rows, d_logits)
+        d_kernel = d_kernel + kernel_gradient(rows, d_logits, precision)
         sums = nats + jnp.sum(losses), d_kernel, d_bias + jnp.sum(d_logits, axis=0)
-        return sums, d_logits @ kernel.T
+        return sums, multiply(d_logits, kernel.T, precision)
 
     begin = jnp.zeros((), read.dtype), jnp.zeros_like(kernel), jnp.zeros_like(bias)
     pieces = _in_pieces((read, targets), len(bias))
@@ -158,7 +175,8 @@ def _total_forward(
     return nats, (d_read.reshape(read.shape), d_kernel, d_bias)
 
 
-def _total_backward(gradients: Any, factor: jax.Array) -> Any:
+def _total_backward(precision: Precision, gradients: Any, factor: jax.Array) -> Any:
+    del precision  # the gradients are computed already
     return *(factor * gradient for gradient in gradients), None
 
 

@@ -19,8 +19,8 @@ from textgen.data.survey import RARE, Survey, survey
 from textgen.data.text_rules import SHARE
 from textgen.network.parameters import operations_per_character
 from textgen.planning.choices import FEW_CHARACTERS
-from textgen.planning.plan import TRAINING_SHARE
 from textgen.planning.request import Request
+from textgen.planning.site import TRAINING_SHARE
 from textgen.runtime.devices import make_mesh, product_speed
 from textgen.workflows.events import Working, reading_work
 

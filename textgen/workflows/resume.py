@@ -17,6 +17,7 @@ from textgen.runs.library import find_run
 from textgen.runs.lock import training_lock
 from textgen.runs.record import RunRecord
 from textgen.runs.run import TOKENS, Run
+from textgen.runtime.accelerators import find_accelerator
 from textgen.runtime.devices import check_devices, make_mesh
 from textgen.settings import TrainingSettings
 from textgen.training.loop import Trainer
@@ -177,6 +178,13 @@ def _trainer_for(
                 "its results may differ in the last digits"
             )
     plan = replace(plan, devices=used, first_step=first_step or plan.first_step)
+    accelerator = find_accelerator()
+    if plan.backend == "cudnn" and not (accelerator and accelerator.has_cudnn):
+        yield Note(
+            "the run was trained with --backend cudnn, which needs an NVIDIA GPU, and continues "
+            "with scan; its results will differ in the last digits"
+        )
+        plan = replace(plan, backend="scan")
     tokens, labels = _text_of(run, record)
     training, validation, old_text = record.corpus.parts(tokens)
     config = record.config

@@ -16,7 +16,11 @@ from textgen.evaluation.protocols import Evaluator, bits_per_character
 from textgen.generation.generator import Generator
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.model import Parameters, network_function
-from textgen.network.parameters import operations_per_character, with_labels
+from textgen.network.parameters import (
+    multiplications_per_character,
+    operations_per_character,
+    with_labels,
+)
 from textgen.planning.machine import Pace
 from textgen.planning.request import Request
 from textgen.runs.checkpoint import Checkpoint, ModelConfig
@@ -37,8 +41,9 @@ MEASURED_SHARE = 0.05
 # Speed of training of two cores in floating-point operations per second, and the time in seconds
 # that compiling takes there. They only tell beforehand about how long measuring will take.
 USUAL_SPEED, USUAL_SECONDS_TO_COMPILE = 150e9, 4.0
-# Length of the text that is sampled after each evaluation.
-SAMPLED_CHARACTERS = 100
+# Length of the text that is sampled after each evaluation, and the most multiplications for it: a
+# network that needs an accelerator writes slowly on a core.
+SAMPLED_CHARACTERS, SAMPLED_MULTIPLICATIONS = 100, 2e9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,7 +275,9 @@ def _sample_line(trainer: Trainer, config: ModelConfig) -> str:
     # Labels are left out.
     reader = NumpyEngine(*with_labels(config.settings, parameters))
     generator = Generator(reader, config.vocabulary, config.start, seed=trainer.progress.step)
-    text = "".join(generator.stream(SAMPLED_CHARACTERS, SamplingSettings()))
+    most = int(SAMPLED_MULTIPLICATIONS / multiplications_per_character(config.settings))
+    length = min(SAMPLED_CHARACTERS, max(most, 1))
+    text = "".join(generator.stream(length, SamplingSettings()))
     return " ".join(text.split())
 
 

@@ -14,6 +14,7 @@ from textgen.data.sources import STANDARD_INPUT, check_source, is_read_once
 from textgen.data.text_rules import TextRules
 from textgen.data.tokens import Tokens, open_tokens
 from textgen.errors import UsageError
+from textgen.planning.accelerated import check_backend
 from textgen.planning.choices import TextSize
 from textgen.planning.machine import Pace
 from textgen.planning.plan import make_plan
@@ -25,8 +26,9 @@ from textgen.runs.library import new_run_path, run_exists_error
 from textgen.runs.lock import training_lock
 from textgen.runs.record import CorpusRecord, RunRecord
 from textgen.runs.run import CHECKPOINTS, ORIGINS, RECORD, SUMS, TOKENS, Run
+from textgen.runtime.accelerators import Accelerator, check_computation, find_accelerator
 from textgen.runtime.devices import check_devices, make_mesh, product_speed
-from textgen.settings import ModelSettings, TrainingSettings
+from textgen.settings import Computation, ModelSettings, Precision, TrainingSettings
 from textgen.training.loop import Trainer
 from textgen.workflows.begin_from import BeginFrom, Origin, save_beginning
 from textgen.workflows.events import Begun, Ended, Event, Note, Planned, reading_work
@@ -157,7 +159,7 @@ def _check_request(
 
     Raises:
         UsageError: if the options contradict each other or the texts.
-        SettingError: if there are fewer devices than asked for.
+        SettingError: if there are fewer devices than asked for, or if they cannot compute as asked.
     """
     held = [Path(rules.validation)] if isinstance(rules.validation, str) else []
     if not keep_corpus and any(map(is_read_once, [*paths, *held])):
@@ -174,6 +176,10 @@ def _check_request(
         raise UsageError(f"{len(paths):,} files are too many to name; name their folder instead")
     if "devices" in request.asked:
         check_devices(request.asked["devices"])
+    check_backend(
+        request, request.asked.get("cell", "lstm"), has_labels=bool(rules.source.label_fields)
+    )
+    check_computation(request.asked.get("precision"), request.asked.get("backend"))
 
 
 def _read(
@@ -260,7 +266,11 @@ class _ThisMachine:
     ) -> None:
         self._text = text
         self._request, self._supervision, self._started = request, supervision, started
-        self._trainer: Trainer | None = None
+        # The trainers of the network that was measured last, by how they compute it.
+        self._trainers: dict[Computation, Trainer] = {}
+
+    def accelerator(self) -> Accelerator | None:
+        return find_accelerator()
 
     def devices(self, batch_size: int) -> int:
         return make_mesh(None, batch_size).size
@@ -268,21 +278,26 @@ class _ThisMachine:
     def elapsed(self) -> float:
         return time.perf_counter() - self._started
 
-    def product_speed(self, devices: int) -> float:
+    def product_speed(self, devices: int, precision: Precision) -> float:
         self._supervision.begin("measuring: timing matrix products")
-        return product_speed(make_mesh(devices, devices), repeats=4)
+        return product_speed(make_mesh(devices, devices), repeats=4, precision=precision)
 
     def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
-        self._trainer = make_trainer(model, draft, *self._text)
+        if any(trainer.model != model for trainer in self._trainers.values()):
+            # Their memory is freed before another network is made.
+            self._trainers.clear()
+        trainer = make_trainer(model, draft, *self._text)
+        self._trainers[draft.computation] = trainer
         if not draft.steps:
             return Pace(seconds_per_step=1.0, seconds_per_evaluation=0.0, seconds_to_start=0.0)
-        return measure_pace(self._trainer, self._request, self._supervision)
+        return measure_pace(trainer, self._request, self._supervision)
 
     def trainer_of(self, plan: TrainingSettings) -> Trainer:
-        """Give the trainer that was measured last a complete plan, and return it."""
-        assert self._trainer is not None
-        self._trainer.adopt(plan)
-        return self._trainer
+        """Give the trainer that was measured for a plan the complete plan, and return it."""
+        trainer = self._trainers[plan.computation]
+        self._trainers.clear()
+        trainer.adopt(plan)
+        return trainer
 
 
 def _listed(prepared: PreparedText) -> list[str]:

@@ -4,14 +4,21 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
 from textgen.errors import TextgenWarning
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS
 from textgen.readable import escape_note, unescape
-from textgen.settings import OnUnknown, SamplingSettings, SettingOption, setting_options
+from textgen.settings import (
+    Backend,
+    OnUnknown,
+    Precision,
+    SamplingSettings,
+    SettingOption,
+    setting_options,
+)
 from textgen.terminal.commands.completion import (
     complete_label,
     complete_run,
@@ -28,7 +35,14 @@ SAMPLING_OPTIONS = setting_options(SamplingSettings)
 # Options whose names differ from those of their settings; each label has an option of its own.
 RENAMED = {"labels": "label", "normalization": "normalize"}
 # How a setting is typed as an option, if not as its own type.
-TYPED_AS = {"temperature": str, "words": Path, "starts": str, "stop": list[str]}
+TYPED_AS = {
+    "temperature": str,
+    "words": Path,
+    "starts": str,
+    "stop": list[str],
+    "precision": Literal["auto", *get_args(Precision)],
+    "backend": Literal["auto", *get_args(Backend)],
+}
 
 RunArgument = Annotated[
     str | None,
