@@ -116,7 +116,8 @@ def tell_learnt(state: SessionState) -> Iterator[Reply]:
         learning.learner.measure(each.weights, before.states, measured, first) / math.log(2)
         for each in (before, after)
     ]
-    waiting = _waiting(state.conversation)
+    # The turn was written without these, even if they have been learnt meanwhile.
+    waiting = (learning.learner.segments_in(tokens) - after.segments) * size
     more = f"; {waiting:,} wait" if waiting else ""
     yield Message(
         f"learnt {after.characters - before.characters:,} characters: {bits[0]:.2f} bits per "
