@@ -1,5 +1,8 @@
 """What is known about cards that this machine does not have."""
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -69,3 +72,17 @@ def test_cudnn_is_refused_where_there_is_no_nvidia_gpu(monkeypatch: pytest.Monke
         check_computation("float32", "cudnn")
     pretend(monkeypatch, TURING)
     check_computation("float32", "cudnn")
+
+
+def test_looking_for_an_accelerator_leaves_a_device_for_each_core() -> None:
+    code = (
+        "from textgen.runtime.accelerators import find_accelerator\n"
+        "from textgen.runtime.cores import available_cores\n"
+        "from textgen.runtime.devices import make_mesh\n"
+        "assert find_accelerator() is None\n"
+        "cores = available_cores()\n"
+        "assert make_mesh(None, cores).size == cores\n"
+    )
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from textgen.errors import SettingError
-from textgen.runtime.devices import present_devices
+from textgen.runtime.devices import make_mesh, present_devices
 from textgen.settings import Backend, Precision
 
 # Least compute capability of NVIDIA GPUs that multiply numbers of bfloat16: that of Ampere.
@@ -30,6 +30,7 @@ class Accelerator:
 
 def find_accelerator() -> Accelerator | None:
     """Return what is known about the accelerators that JAX uses; None if it uses a CPU."""
+    make_mesh(None, 1)  # if JAX has not started yet, it starts with a device for each core
     device = present_devices()[0]
     if device.platform == "cpu":
         return None

@@ -178,8 +178,7 @@ def _trainer_for(
                 "its results may differ in the last digits"
             )
     plan = replace(plan, devices=used, first_step=first_step or plan.first_step)
-    accelerator = find_accelerator()
-    if plan.backend == "cudnn" and not (accelerator and accelerator.has_cudnn):
+    if plan.backend == "cudnn" and not ((found := find_accelerator()) and found.has_cudnn):
         yield Note(
             "the run was trained with --backend cudnn, which needs an NVIDIA GPU, and continues "
             "with scan; its results will differ in the last digits"
