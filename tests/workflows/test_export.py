@@ -110,9 +110,14 @@ def test_a_folder_is_the_model_and_its_card(tiny_run: Path) -> None:
 
 
 def test_a_run_of_both_directions_is_refused(two_way_run: Path) -> None:
-    with pytest.raises(UsageError, match="reads in both directions, and a page reads forward"):
+    refused = "reads in both directions, .* textgen export needs a run that reads forward"
+    with pytest.raises(UsageError, match=refused):
         export(PageOrder(runs=["two-ways"]))
+    # A folder says how to write with the network, and this one cannot.
+    with pytest.raises(UsageError, match=refused):
+        export_folder(Path("model"), "two-ways", is_forced=False)
     assert not PAGE.exists()
+    assert not Path("model").exists()
 
 
 def test_a_network_that_is_too_large_is_told_what_would_fit(

@@ -30,7 +30,6 @@ by character and predicts the next one.
 | layers x units | {size} |
 | parameters | {parameters:,} |
 | alphabet | {alphabet:,} characters{ends} |
-| reads | {direction} |
 
 ## What it was trained on
 
@@ -70,7 +69,7 @@ def model_card(model: Model, bits: float | None) -> str:
     """Return the card in Markdown.
 
     Args:
-        model: the model.
+        model: the model, which reads forward.
         bits: validation loss of its checkpoint in bits per character; None if it was not measured.
     """
     config, record = trained_config(model), model.run.record()
@@ -85,7 +84,6 @@ def model_card(model: Model, bits: float | None) -> str:
         parameters=parameter_count(settings),
         alphabet=len(config.vocabulary.alphabet),
         ends=" and a symbol for the end of a text" if config.vocabulary.end_id else "",
-        direction="forward" if settings.direction == "forward" else "in both directions",
         sha256=corpus.sha256,
         training=corpus.training_characters,
         validation=corpus.validation_characters,

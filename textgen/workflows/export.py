@@ -22,7 +22,7 @@ from textgen.runs.checkpoint import CONFIG, MODEL, model_files
 from textgen.runs.files import replace_file, whole_folder, write_durably
 from textgen.runtime.environment import prepare_jax
 from textgen.workflows.find_units import MIN_SEARCHED, Search, find_units
-from textgen.workflows.load import load_model
+from textgen.workflows.load import load_forward
 
 # What of a run's checkpoints a page holds.
 Kept = Literal["best", "all"]
@@ -34,6 +34,8 @@ SEARCHED = 20_000
 # How the gradients of several runs are followed: characters back, and positions averaged.
 REACH, PLACES = 100, 64
 CARD = "README.md"
+# How the command is called where a run does not suit it.
+EXPORT = "textgen export"
 
 Tell = Callable[[str], None]
 
@@ -128,9 +130,7 @@ def export_page(path: Path, order: PageOrder, *, is_forced: bool, tell: Tell) ->
         UsageError: if a run reads in both directions, or the page would be too large.
         StorageError: if it cannot be written.
     """
-    models = [load_model(name) for name in order.runs]
-    for model in models:
-        _check_direction(model)
+    models = [load_forward(name, EXPORT) for name in order.runs]
     _check_size(models, order)
     gradients = _gradients(models, tell) if len(models) > 1 else [[] for _ in models]
     runs = [
@@ -169,9 +169,10 @@ def export_folder(path: Path, name: str | None, *, is_forced: bool) -> Exported:
         is_forced: whether files that exist in the folder may be replaced.
 
     Raises:
+        UsageError: if the run reads in both directions.
         StorageError: if it cannot be written.
     """
-    model = load_model(name)
+    model = load_forward(name, EXPORT)
     checkpoint = model.run.load(model.step)
     loss = checkpoint.validation_loss
     card = model_card(model, None if loss is None else loss / math.log(2))
@@ -198,14 +199,6 @@ def _exists(path: Path) -> UsageError:
     return UsageError(
         f"{str(path)!r} exists already; replace it with --force, or choose another name"
     )
-
-
-def _check_direction(model: Model) -> None:
-    if model.config.settings.direction == "both":
-        raise UsageError(
-            f"the run {model.name!r} reads in both directions, and a page reads forward; "
-            "name a run of --direction forward"
-        )
 
 
 def _check_size(models: Sequence[Model], order: PageOrder) -> None:
