@@ -177,9 +177,10 @@ class Trainer:
             SettingError: if the network or a batch cannot fit into memory, or there are fewer
                 devices than the plan uses.
         """
+        # The mesh comes first: it decides how many devices JAX starts with.
+        self._mesh = make_mesh(plan.devices, plan.batch_size)
         check_memory(model, plan)
         self.model, self.plan = model, plan
-        self._mesh = make_mesh(plan.devices, plan.batch_size)
         apply, parameters = create_model(model, plan.seed, plan.computation)
         self._training, self._validation_loss = training, validation_loss
         self._end_id, self._labels, self._old = end_id, labels, old
