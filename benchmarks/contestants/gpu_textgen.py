@@ -1,75 +1,24 @@
 """textgen's training step on a GPU, with the products that the second argument names."""
 
 import sys
-
-import numpy as np
-from turns import LEARNING_RATE, VOCAB_SIZE, WEIGHT_DECAY, Shape, Steps, take_turns
-
-from textgen.runtime.compile_cache import keep_compiled
-
-keep_compiled()  # before JAX is imported
+from functools import partial
 
 import jax
+from textgen_step import build
+from turns import take_turns
 
-from textgen.network.model import create_model
-from textgen.runtime.devices import is_accelerated, make_mesh
-from textgen.settings import ModelSettings, TrainingSettings
-from textgen.training.train_state import fresh_state, place
-from textgen.training.train_step import Batch, Recipe, make_train_steps, steps_per_call
+from textgen.settings import Computation
 
-# Precision and backend of each variant. XLA multiplies float32 as TF32 on a GPU, unless it is told
-# otherwise.
+# How each variant computes. XLA multiplies float32 as TF32 on a GPU, unless it is told otherwise.
 VARIANTS = {
-    "bfloat16": ("bfloat16", "scan"),
-    "TF32": ("float32", "scan"),
-    "float32": ("float32", "scan"),
-    "TF32, cuDNN": ("float32", "cudnn"),
+    "bfloat16": Computation("bfloat16", "scan"),
+    "TF32": Computation("float32", "scan"),
+    "float32": Computation("float32", "scan"),
+    "TF32, cuDNN": Computation("float32", "cudnn"),
 }
 
 
-def build(shape: Shape) -> tuple[Steps, int]:
-    """Return a function that trains some steps, and their number."""
-    variant = sys.argv[2]
-    precision, backend = VARIANTS[variant]
-    if variant == "float32":
-        jax.config.update("jax_default_matmul_precision", "highest")
-    settings = ModelSettings(
-        vocab_size=VOCAB_SIZE,
-        embedding_size=shape.embedding_size,
-        hidden_size=shape.hidden_size,
-        num_layers=shape.num_layers,
-        dropout_rate=0.0,
-    )
-    mesh = make_mesh(1, shape.batch_size)
-    plan = TrainingSettings(
-        steps=1000,
-        batch_size=shape.batch_size,
-        sequence_length=shape.sequence_length,
-        learning_rate=LEARNING_RATE,
-        warmup_steps=100,
-        weight_decay=WEIGHT_DECAY,
-        eval_every=1000,
-        checkpoint_every=1000,
-        precision=precision,
-        backend=backend,
-    )
-    apply, parameters = create_model(settings, plan.seed, plan.computation)
-    state = place(fresh_state(settings, plan, parameters), mesh)
-    train_steps = make_train_steps(Recipe(apply, settings, plan, mesh))
-    count = steps_per_call(settings, plan, on_cpu=not is_accelerated(mesh))
-    resets = np.zeros((count, shape.batch_size), bool)
-    numbers = np.arange(count, dtype=np.int32)
-    rates = np.full(count, LEARNING_RATE, np.float32)
-
-    def steps(inputs: np.ndarray, targets: np.ndarray) -> list[float]:
-        nonlocal state
-        batches = Batch(inputs, targets, resets, numbers, rates)
-        state, measures = train_steps(state, np.int32(count), batches)
-        losses, _ = np.asarray(measures).T
-        return losses.tolist()
-
-    return steps, count
-
-
 if __name__ == "__main__":
-    take_turns(build)
+    if sys.argv[2] == "float32":
+        jax.config.update("jax_default_matmul_precision", "highest")
+    take_turns(partial(build, computation=VARIANTS[sys.argv[2]], devices=1))

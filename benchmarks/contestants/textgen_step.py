@@ -7,15 +7,23 @@ from textgen.runtime.compile_cache import keep_compiled
 
 keep_compiled()  # before JAX is imported
 
-from textgen.network.model import create_model
-from textgen.runtime.devices import make_mesh
-from textgen.settings import ModelSettings, TrainingSettings
+from textgen.network.model import EXACT, create_model
+from textgen.runtime.devices import is_accelerated, make_mesh
+from textgen.settings import Computation, ModelSettings, TrainingSettings
 from textgen.training.train_state import fresh_state, place
 from textgen.training.train_step import Batch, Recipe, make_train_steps, steps_per_call
 
 
-def build(shape: Shape) -> tuple[Steps, int]:
-    """Return a function that trains some steps, and their number."""
+def build(
+    shape: Shape, computation: Computation = EXACT, devices: int | None = None
+) -> tuple[Steps, int]:
+    """Return a function that trains some steps, and their number.
+
+    Args:
+        shape: of the network and a batch.
+        computation: how the network is computed.
+        devices: number of devices; None for all that suit the batch.
+    """
     settings = ModelSettings(
         vocab_size=VOCAB_SIZE,
         embedding_size=shape.embedding_size,
@@ -23,7 +31,7 @@ def build(shape: Shape) -> tuple[Steps, int]:
         num_layers=shape.num_layers,
         dropout_rate=0.0,
     )
-    mesh = make_mesh(None, shape.batch_size)
+    mesh = make_mesh(devices, shape.batch_size)
     plan = TrainingSettings(
         steps=1000,
         batch_size=shape.batch_size,
@@ -35,11 +43,13 @@ def build(shape: Shape) -> tuple[Steps, int]:
         devices=mesh.size,
         eval_every=1000,
         checkpoint_every=1000,
+        precision=computation.precision,
+        backend=computation.backend,
     )
-    apply, parameters = create_model(settings, plan.seed)
+    apply, parameters = create_model(settings, plan.seed, plan.computation)
     state = place(fresh_state(settings, plan, parameters), mesh)
     train_steps = make_train_steps(Recipe(apply, settings, plan, mesh))
-    count = steps_per_call(settings, plan)
+    count = steps_per_call(settings, plan, on_cpu=not is_accelerated(mesh))
     resets = np.zeros((count, shape.batch_size), bool)
     numbers = np.arange(count, dtype=np.int32)
     rates = np.full(count, LEARNING_RATE, np.float32)

@@ -1,33 +1,11 @@
-import io
 import json
-import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
-import pytest
-
 from tests.conftest import TEXT
-from textgen.terminal.cli import run_command
 
 Run = Callable[..., CompletedProcess[str]]
-
-
-@pytest.fixture
-def textgen(
-    two_way_run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Run:
-    """Run a command in this process."""
-    monkeypatch.setattr("textgen.terminal.display.progress_line.PROGRESS_SECONDS", math.inf)
-
-    def run(*arguments: str, given: str = "") -> CompletedProcess[str]:
-        monkeypatch.setattr(sys, "stdin", io.StringIO(given))
-        code = run_command([*arguments])
-        return CompletedProcess([*arguments], code, *capsys.readouterr())
-
-    return run
-
 
 FOX = TEXT.splitlines()[0]
 WRONG = f"{FOX}\n{FOX.replace('jumps', 'jupms')}\n{FOX}\n"
