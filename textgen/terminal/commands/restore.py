@@ -104,12 +104,13 @@ def restore(
         ),
     )
     loaded = load_model(named)
-    parts = list[Restored | str]()
+    parts, done = list[Restored | str](), 0
     with ProgressLine(progress, quiet=quiet) as line:
         line.show("filling gaps")
         for part in restore(loaded, damaged, order):
             parts.append(part)
-            line.show(f"filled {len(parts):,} groups of gaps")
+            done += len(part if isinstance(part, str) else part.before + part.text())
+            line.show(f"read {done:,} of about {len(damaged):,} characters")
     _show(parts, order, as_json=as_json, quiet=quiet)
 
 
