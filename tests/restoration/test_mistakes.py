@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,14 @@ def test_each_kind_of_mistake_is_found_and_mended(
     assert mistakes_in(model, FOX + wrong + FOX) == [
         (len(FOX) + position, *rest) for position, *rest in expected
     ]
+
+
+def test_a_mistake_is_no_more_certain_than_its_gain_and_how_rare_mistakes_are(model: Model) -> None:
+    vocabulary = model.config.vocabulary
+    tokens = vocabulary.encode(FOX + FOX.replace("jumps", "jupms") + FOX)
+    parts = find_mistakes(two_way_reader(model), tokens, allowed_characters(vocabulary))
+    (swapped,) = (one for _, some in parts for one in some if one.kind == "swapped")
+    # One character in 200 is a mistake, and one mistake in four is of this kind. Other corrections
+    # of the same place can only make this one less certain.
+    odds = math.exp(swapped.gain) / 800
+    assert odds / 20 < swapped.certainty / (1 - swapped.certainty) <= odds * (1 + 1e-6)
