@@ -23,10 +23,10 @@ ARGUMENTS = (
 )
 
 
-def skip(reason: str) -> None:
-    """Skip a test, or let it fail where a browser was installed for it."""
-    if os.environ.get(NEEDED):
-        pytest.fail(f"{reason}, although {NEEDED} is set")
+def skip(reason: str, needed: str = NEEDED) -> None:
+    """Skip a test, or let it fail where a variable says that its browser was installed for it."""
+    if os.environ.get(needed):
+        pytest.fail(f"{reason}, although {needed} is set")
     pytest.skip(reason)
 
 
