@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from tests.export.runs import random_run
 from textgen.generation.filters import softmax
 from textgen.generation.model import Model
 from textgen.interpretation.gates import watch
+from textgen.network.cells import CELLS
+from textgen.network.inference import next_logits, prepare_parameters
 from textgen.workflows.export import PageOrder, export_page
 from textgen.workflows.load import load_model
 
@@ -203,20 +206,28 @@ def test_a_named_unit_has_its_name_and_is_chosen_by_it(page: Opened, model: Mode
     assert named["feature"] in page.text("#unit-name")
 
 
-def held_bits(model: Model, hold: Any, begin: int) -> np.ndarray:
-    """Read the text with NumPy, step by step, with a forget gate or a unit held; return bits."""
-    from textgen.network.cells import CELLS, LSTMState
-    from textgen.network.inference import next_logits, prepare_parameters
+Hold = Callable[[int, dict[str, np.ndarray]], None]
 
+
+def held_bits(model: Model, hold: Hold, begin: int) -> np.ndarray:
+    """Read the text with NumPy, step by step, with parts of the network held; return bits.
+
+    Args:
+        model: model that reads.
+        hold: called with a layer and its gates, and with the layer and its state after the step,
+            as arrays by name, which it may change.
+        begin: index of the first character at which it is called.
+    """
     settings, prepared = model.config.settings, prepare_parameters(model.parameters)
-    cell, zero = CELLS["lstm"], np.zeros(settings.hidden_size, np.float32)
-    states = [LSTMState(zero, zero)] * settings.num_layers
+    cell, size = CELLS[settings.cell], settings.hidden_size
+    states = [cell.fill_state(np.zeros(size, np.float32))] * settings.num_layers
     start = model.config.vocabulary.encode_start(model.config.start)
     tokens, bits = [*start, *model.config.vocabulary.encode(TEXT)], []
     for index, token in enumerate(tokens, start=-1):
         if index >= 0:
             chance = softmax(next_logits(settings, prepared, tuple(states)))[token]
             bits.append(-math.log2(chance))
+        holds = hold if index >= begin else lambda layer, values: None
         below = None
         for layer in range(settings.num_layers):
             if below is None:
@@ -225,30 +236,71 @@ def held_bits(model: Model, hold: Any, begin: int) -> np.ndarray:
                 inputs = below @ prepared[f"layers.{layer}.input_kernel"]
                 inputs = inputs + prepared[f"layers.{layer}.bias"]
             recurrent = states[layer].hidden @ prepared[f"layers.{layer}.recurrent_kernel"]
-            gates = cell.gates(inputs + recurrent)._asdict()
-            if index >= begin:
-                hold(layer, gates)
-            memory = gates["forget"] * states[layer].cell + gates["input"] * gates["candidate"]
-            below = gates["output"] * np.tanh(memory)
-            states[layer] = LSTMState(below, memory)
+            after = STEPS[settings.cell](inputs, recurrent, states[layer], partial(holds, layer))
+            states[layer], below = cell.state_type(**after), after["hidden"]
     return np.array(bits)
 
 
-def test_a_forget_gate_is_held_shut_from_a_character_on(page: Opened, model: Model) -> None:
-    def shut(layer: int, gates: dict[str, np.ndarray]) -> None:
-        if layer == 1:
-            gates["forget"][:] = 0
+def lstm_step(inputs: Any, recurrent: Any, state: Any, hold: Any) -> dict[str, np.ndarray]:
+    gates = CELLS["lstm"].gates(inputs + recurrent)._asdict()
+    hold(gates)
+    memory = {"cell": gates["forget"] * state.cell + gates["input"] * gates["candidate"]}
+    hold(memory)
+    shown = {"hidden": gates["output"] * np.tanh(memory["cell"])}
+    hold(shown)
+    return shown | memory
 
-    begin = 20
-    wanted = held_bits(model, shut, begin)[begin:].mean()
-    free = held_bits(model, lambda layer, gates: None, begin)[begin:].mean()
-    page.page.select_option("#hold-what", "gate:forget:0")
-    page.page.select_option("#hold-whose", "layer")
+
+def gru_step(inputs: Any, recurrent: Any, state: Any, hold: Any) -> dict[str, np.ndarray]:
+    size = len(state.hidden)
+    both = 1 / (1 + np.exp(-(inputs + recurrent)[: 2 * size]))
+    gates = {"reset": both[:size], "update": both[size:]}
+    hold(gates)
+    new = {"candidate": np.tanh(inputs[2 * size :] + gates["reset"] * recurrent[2 * size :])}
+    hold(new)
+    kept = gates["update"]
+    shown = {"hidden": kept * state.hidden + (1 - kept) * new["candidate"]}
+    hold(shown)
+    return shown
+
+
+def rnn_step(inputs: Any, recurrent: Any, state: Any, hold: Any) -> dict[str, np.ndarray]:
+    shown = {"hidden": np.tanh(inputs + recurrent)}
+    hold(shown)
+    return shown
+
+
+STEPS = {"lstm": lstm_step, "gru": gru_step, "rnn": rnn_step}
+
+
+def holding(name: str, value: float, unit: int | slice = slice(None)) -> Hold:
+    """Return what holds a part of layer 2 at a value."""
+
+    def hold(layer: int, values: dict[str, np.ndarray]) -> None:
+        if layer == 1 and name in values:
+            values[name][unit] = value
+
+    return hold
+
+
+def hold_in(page: Opened, what: str, whose: str, begin: int, value: str = "") -> float:
+    """Hold a part of the chosen unit or layer in the page; return the bits per character."""
+    page.page.select_option("#hold-what", what)
+    if value:
+        page.page.fill("#hold-value", value)
+    page.page.select_option("#hold-whose", whose)
     page.page.fill("#hold-from", str(begin + 1))
     page.page.click("#hold")
     page.until("document.getElementById('held-text').textContent.length >= 240")
+    return number(page.text("#held-bits").split(" bits")[0])
+
+
+def test_a_forget_gate_is_held_shut_from_a_character_on(page: Opened, model: Model) -> None:
+    begin = 20
+    wanted = held_bits(model, holding("forget", 0), begin)[begin:].mean()
+    free = held_bits(model, lambda layer, gates: None, begin)[begin:].mean()
+    assert hold_in(page, "gate:forget:0", "layer", begin) == pytest.approx(wanted, abs=6e-4)
     assert number(page.text("#free-bits").split(" bits")[0]) == pytest.approx(free, abs=6e-4)
-    assert number(page.text("#held-bits").split(" bits")[0]) == pytest.approx(wanted, abs=6e-4)
     assert abs(wanted - free) > 0.01
     generator = model.generator(seed=1)
     generator.feed(TEXT[:begin])
@@ -259,27 +311,54 @@ def test_a_forget_gate_is_held_shut_from_a_character_on(page: Opened, model: Mod
 
 
 def test_a_unit_is_silenced_and_a_cell_is_set(page: Opened, model: Model) -> None:
-    found = {}
-    for what, value in (("silence", None), ("cell", "4"), ("gate:output:0", None)):
-        page.page.select_option("#hold-what", what)
-        if value:
-            page.page.fill("#hold-value", value)
-        page.page.select_option("#hold-whose", "unit")
-        page.page.fill("#hold-from", "11")
-        page.page.click("#hold")
-        page.until("document.getElementById('held-text').textContent.length >= 240")
-        found[what] = page.text("#held-bits"), page.text("#held-text")
+    for what, value, wanted in (
+        ("silence", "", holding("hidden", 0, 3)),
+        ("cell", "4", holding("cell", 4, 3)),
+        # A unit whose output gate is shut is silent.
+        ("gate:output:0", "", holding("hidden", 0, 3)),
+    ):
+        bits = held_bits(model, wanted, 10)[10:].mean()
+        assert hold_in(page, what, "unit", 10, value) == pytest.approx(bits, abs=6e-4)
         page.page.click("#release")
-    # A unit whose output gate is shut is silent.
-    assert found["silence"] == found["gate:output:0"]
-    assert found["cell"] != found["silence"]
 
-    def shut(layer: int, gates: dict[str, np.ndarray]) -> None:
-        if layer == 1:
-            gates["output"][3] = 0
 
-    wanted = held_bits(model, shut, 10)[10:].mean()
-    assert number(found["silence"][0].split(" bits")[0]) == pytest.approx(wanted, abs=6e-4)
+@pytest.mark.parametrize(
+    ("cell", "holds"),
+    [
+        (
+            "gru",
+            {
+                ("gate:reset:0", ""): holding("reset", 0),
+                ("gate:update:1", ""): holding("update", 1),
+                ("gate:reset", "0.5"): holding("reset", 0.5),
+                ("silence", ""): holding("hidden", 0),
+            },
+        ),
+        (
+            "rnn",
+            {("silence", ""): holding("hidden", 0), ("cell", "0.25"): holding("hidden", 0.25)},
+        ),
+    ],
+)
+def test_parts_of_other_cells_are_held(
+    cell: str,
+    holds: dict[tuple[str, str], Hold],
+    browser: Any,
+    tiny_run_source: Path,
+    tmp_path: Path,
+) -> None:
+    run = random_run(tiny_run_source, tmp_path / cell, cell=cell, hidden_size=14, num_layers=2)
+    model, path = load_model(str(run.path)), tmp_path / "page.html"
+    order = PageOrder(runs=[str(run.path)], precision="float32", text=TEXT)
+    export_page(path, order, is_forced=False, tell=silent)
+    free = held_bits(model, lambda layer, values: None, 10)[10:].mean()
+    with opened(browser, path) as page:
+        page.watch()
+        for (what, value), hold in holds.items():
+            bits = held_bits(model, hold, 10)[10:].mean()
+            assert abs(bits - free) > 0.005
+            assert hold_in(page, what, "layer", 10, value) == pytest.approx(bits, abs=6e-4)
+            page.page.click("#release")
 
 
 def test_what_mattered_is_the_change_without_each_character(page: Opened, model: Model) -> None:

@@ -44,6 +44,11 @@ function lstmShow(gates, { hidden, cell }, size, k) {
 // `before` holds a_r, a_z, x_n and h_n side by side, [4H]; `gates` is [3H].
 function gruGates(before, gates, size) {
   for (let k = 0; k < 2 * size; k++) gates[k] = sigmoid(before[k]);
+  gruCandidate(before, gates, size);
+}
+
+// n = tanh(x_n + r * h_n), of the reset gate as it is, held or not.
+function gruCandidate(before, gates, size) {
   for (let k = 0; k < size; k++) {
     const recurrent = round(gates[k] * before[3 * size + k]);
     gates[2 * size + k] = tanh(round(before[2 * size + k] + recurrent));
@@ -61,6 +66,9 @@ function gruUpdate(gates, state, size) {
 
 function noGates() {}
 
+// Where no gate depends on another, none is to be computed after one was changed.
+function dependsOnNone() {}
+
 // Where the memory itself is the output, nothing is to be computed after it was changed.
 function showsItself() {}
 
@@ -69,6 +77,7 @@ function rnnUpdate(gates, state, size, before) {
   for (let k = 0; k < size; k++) state.hidden[k] = tanh(before[k]);
 }
 
+// recompute: computes the gates that depend on others, after those were changed.
 // numGates: blocks of columns in a kernel. shared: the first of them, whose two projections are
 // added. gates: their names in the order of the columns. symbols: their letters in equations.
 // state: names of the members of a layer's state; the first is the layer's output.
@@ -77,19 +86,19 @@ export const CELLS = {
     title: "LSTM", numGates: 4, shared: 4,
     gates: ["input", "forget", "candidate", "output"], symbols: ["i", "f", "g", "o"],
     state: ["hidden", "cell"], memory: "cell", keeps: "forget",
-    computeGates: lstmGates, update: lstmUpdate, show: lstmShow,
+    computeGates: lstmGates, recompute: dependsOnNone, update: lstmUpdate, show: lstmShow,
   },
   gru: {
     title: "GRU", numGates: 3, shared: 2,
     gates: ["reset", "update", "candidate"], symbols: ["r", "z", "n"],
     state: ["hidden"], memory: "hidden", keeps: "update",
-    computeGates: gruGates, update: gruUpdate, show: showsItself,
+    computeGates: gruGates, recompute: gruCandidate, update: gruUpdate, show: showsItself,
   },
   rnn: {
     title: "vanilla RNN", numGates: 1, shared: 1,
     gates: [], symbols: [],
     state: ["hidden"], memory: "hidden", keeps: "",
-    computeGates: noGates, update: rnnUpdate, show: showsItself,
+    computeGates: noGates, recompute: dependsOnNone, update: rnnUpdate, show: showsItself,
   },
 };
 

@@ -95,8 +95,9 @@ export class Network {
 
   // Read one character, which changes the states in place.
   //
-  // edit: called with (layer, "gates", gates), which it may change, and then with (layer, "state",
-  //   gates, state), of which it may change the state; null if the network runs untouched.
+  // edit: called with (layer, "gates", gates), which it may change, again once the gates that
+  //   depend on them follow, and then with (layer, "state", gates, state), of which it may change
+  //   the state; null if the network runs untouched.
   // watch: called with (layer, pre-activations, gates, state) after each layer.
   read(token, states, edit = null, watch = null) {
     const { cell, size, before, gates } = this;
@@ -107,7 +108,11 @@ export class Network {
       multiply(state.hidden, recurrent, null, this.recurrent);
       combine(cell, this.input, this.recurrent, before, size);
       cell.computeGates(before, gates, size);
-      if (edit) edit(layer, "gates", gates);
+      if (edit) {
+        edit(layer, "gates", gates);
+        cell.recompute(before, gates, size);
+        edit(layer, "gates", gates);
+      }
       cell.update(gates, state, size, before);
       if (edit) edit(layer, "state", gates, state);
       if (watch) watch(layer, before, gates, state);
