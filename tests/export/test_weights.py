@@ -26,6 +26,8 @@ def test_bytes_have_a_scale_for_each_column() -> None:
 def test_halves_have_eleven_binary_digits_and_vectors_keep_all() -> None:
     assert round_to(np.array([[1 + 2**-11]], np.float32), "float16") == 1
     assert round_to(np.array([[1 + 2**-10]], np.float32), "float16") == 1 + 2**-10
+    # No number becomes infinite.
+    assert round_to(np.array([[-1e9]], np.float32), "float16") == -65504
     vector = np.array([1 + 2**-20], np.float32)
     for precision in ("float32", "float16", "int8"):
         assert round_to(vector, precision) is vector  # type: ignore[arg-type]

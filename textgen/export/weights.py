@@ -19,6 +19,8 @@ Precision = Literal["float32", "float16", "int8"]
 MOST = 127
 # Compression of zlib. Higher levels take much longer for less than a hundredth of the size.
 LEVEL = 6
+# Largest number of binary16.
+LARGEST_HALF = np.float32(65504)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def round_to(array: NDArray[np.float32], precision: Precision) -> NDArray[np.flo
     if array.ndim < 2 or precision == "float32":
         return array
     if precision == "float16":
-        return array.astype(np.float16).astype(np.float32)
+        return _halves(array).astype(np.float32)
     scales = _scales(array)
     return _bytes(array, scales).astype(np.float32) * scales
 
@@ -80,7 +82,8 @@ def pack_weights(arrays: Mapping[str, NDArray[np.float32]], precision: Precision
             scales = _scales(array)
             stored += [_planes(scales), _bytes(array, scales).tobytes()]
         else:
-            stored.append(_planes(array.astype(np.dtype(kind).newbyteorder("<"))))
+            numbers = _halves(array) if kind == "float16" else array
+            stored.append(_planes(numbers.astype(numbers.dtype.newbyteorder("<"))))
     packed = zlib.compress(b"".join(stored), LEVEL)
     return PackedWeights(tuple(described), base64.b64encode(packed).decode())
 
@@ -90,6 +93,10 @@ def largest_size(arrays: Mapping[str, NDArray[np.float32]], precision: Precision
     width = {"float32": 4, "float16": 2, "int8": 1}[precision]
     numbers = sum(array.size * (width if array.ndim == 2 else 4) for array in arrays.values())
     return math.ceil(numbers * 4 / 3)
+
+
+def _halves(array: NDArray[np.float32]) -> NDArray[np.float16]:
+    return array.clip(-LARGEST_HALF, LARGEST_HALF).astype(np.float16)
 
 
 def _scales(array: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,7 +1,8 @@
 // The arrays of a network out of the page: base64, deflated, with the bytes of numbers apart.
 
-// Return the bytes of text in base64.
+// Return the bytes of text in base64. Older browsers have no function for it.
 function fromBase64(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
   const decoded = atob(text), bytes = new Uint8Array(decoded.length);
   for (let index = 0; index < bytes.length; index++) bytes[index] = decoded.charCodeAt(index);
   return bytes;
@@ -22,21 +23,17 @@ function joinPlanes(bytes, width) {
   return joined.buffer;
 }
 
-// Return the number that 16 bits stand for (IEEE 754, binary16).
-export function fromHalf(bits) {
-  const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-// Numbers of all 65,536 halves, filled when the first of them is needed.
-const HALVES = new Float32Array(65536);
-
-function readHalves(buffer) {
-  if (!HALVES[1]) for (let bits = 0; bits < 65536; bits++) HALVES[bits] = fromHalf(bits);
-  const halves = new Uint16Array(buffer), values = new Float32Array(halves.length);
-  for (let index = 0; index < values.length; index++) values[index] = HALVES[halves[index]];
+// Return the numbers that halves stand for (IEEE 754, binary16, without infinity and NaN).
+//
+// A float32 has the same sign and fraction, and an exponent that is greater by 112. A subnormal
+// half is its fraction times the smallest one.
+export function readHalves(halves) {
+  const values = new Float32Array(halves.length), bits = new Uint32Array(values.buffer);
+  for (let index = 0; index < halves.length; index++) {
+    const half = halves[index], sign = (half & 0x8000) << 16, size = half & 0x7fff;
+    if (size < 0x400) values[index] = (sign ? -1 : 1) * size * 2 ** -24;
+    else bits[index] = sign | ((size << 13) + 0x38000000);
+  }
   return values;
 }
 
@@ -69,7 +66,7 @@ export async function unpack(described, text) {
       values = readBytes(next(count), scales);
     } else {
       const buffer = joinPlanes(next(count * width), width);
-      values = type === "float16" ? readHalves(buffer) : new Float32Array(buffer);
+      values = type === "float16" ? readHalves(new Uint16Array(buffer)) : new Float32Array(buffer);
     }
     arrays[name] = { values, shape };
   }
