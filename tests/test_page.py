@@ -280,15 +280,19 @@ def test_a_hostile_run_harms_nobody(browser: Any, tiny_run_source: Path, tmp_pat
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_is_wider_than_the_window_and_axe_finds_no_fault(
-    theme: str, browser: Any, pages: Callable[..., tuple[Path, Path]]
+    theme: str, browser: Any, pages: Callable[..., tuple[Path, Path]], tmp_path: Path
 ) -> None:
-    _, path = pages("lstm", **NETWORKS["lstm"])
+    runs = [str(pages(name, **NETWORKS[name])[0]) for name in ("lstm", "gru")]
+    path = tmp_path / "page.html"
+    export_page(path, PageOrder(runs=runs), is_forced=False, tell=silent)
     for width in (360, 768, 1440):
         with opened(browser, path, width=width, color_scheme=theme) as page:
-            for tab in ("write", "watch", "about"):
+            for tab in ("write", "watch", "compare", "about"):
                 page.page.click(f"#tab-{tab}")
                 if tab == "watch":
                     page.watch()
+                if tab == "compare":
+                    page.until("document.querySelectorAll('#reach polyline').length === 4")
                 wide = page.page.evaluate("document.documentElement.scrollWidth")
                 assert wide <= width, tab
                 if AXE.is_file() and width != 768:

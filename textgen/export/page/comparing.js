@@ -9,8 +9,9 @@ import { Vocabulary } from "./vocabulary.js";
 // Sizes of a strip in pixels, its units, and the most characters it shows.
 const WIDE = 16, BARS = 30, LETTERS = 22, ROW = 9, UNITS = 12, MOST = 1500;
 const SPACE = "http://www.w3.org/2000/svg";
-// Sizes of the chart of gradients, and the smallest share that it shows.
-const WIDTH = 640, HEIGHT = 320, LEFT = 56, BOTTOM = 44, LEAST = 1e-4;
+// Sizes of the chart of gradients, and the smallest share that it shows. The chart is as wide as
+// its place, so that its letters keep their size.
+const WIDEST = 640, NARROWEST = 240, HEIGHT = 320, LEFT = 56, BOTTOM = 44, LEAST = 1e-4;
 
 export class Comparison {
   constructor(app) {
@@ -21,7 +22,10 @@ export class Comparison {
   async open() {
     const { content, engine, watching } = this.app;
     const text = [...(watching.text || content.text)].slice(0, MOST).join("");
-    if (this.text === text) return;
+    if (this.text === text) {
+      this.draw();
+      return;
+    }
     this.text = text;
     this.read = await Promise.all(content.runs.map(async (run, number) => {
       const job = engine.begin({ run: number, step: run.best }, "trace",
@@ -35,7 +39,7 @@ export class Comparison {
   }
 
   draw() {
-    if (!this.read.length) return;
+    if (!this.read.length || byId("compare").hidden) return;
     const boxes = [];
     fill(byId("strips"), ...this.read.map(({ run, trace }) => {
       const cell = CELLS[run.settings.cell], canvas = element("canvas", {});
@@ -55,7 +59,8 @@ export class Comparison {
         for (const other of boxes) other.scrollLeft = box.scrollLeft;
       }, { passive: true });
     }
-    fill(byId("reach"), ...chart(this.read.map(({ run }) => run)));
+    const width = Math.min(Math.max(byId("reach").clientWidth, NARROWEST), WIDEST);
+    fill(byId("reach"), ...chart(this.read.map(({ run }) => run), width));
   }
 }
 
@@ -96,7 +101,7 @@ function svg(tag, given, ...children) {
 }
 
 // Return a chart of what is left of the gradient, trained and untrained, and a list of its lines.
-function chart(runs) {
+function chart(runs, width) {
   const lines = runs.flatMap(({ name, gradients }, number) => gradients.map((one) => ({
     name, colour: SERIES[number % SERIES.length][isDark() ? 1 : 0], isTrained: one.trained,
     shares: one.norms.slice(1).map((norm) => norm / one.norms[1]), half: one.half_life,
@@ -105,13 +110,13 @@ function chart(runs) {
     return [element("p", {}, "The runs have not kept enough text to follow their gradients.")];
   }
   const reach = Math.max(...lines.map(({ shares }) => shares.length));
-  const x = (at) => LEFT + (at - 1) / Math.max(reach - 1, 1) * (WIDTH - LEFT - 12);
+  const x = (at) => LEFT + (at - 1) / Math.max(reach - 1, 1) * (width - LEFT - 12);
   const y = (share) => 12 + Math.log10(1 / Math.max(share, LEAST)) / Math.log10(1 / LEAST)
     * (HEIGHT - BOTTOM - 12);
-  const { ink, line } = inks(), picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+  const { ink, line } = inks(), picture = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`,
     role: "img", "aria-label": "Share of the gradient that is left, by distance" });
   for (const [share, text] of [[1, "100 %"], [0.1, "10 %"], [0.01, "1 %"], [0.001, "0.1 %"]]) {
-    picture.append(svg("line", { x1: LEFT, x2: WIDTH - 12, y1: y(share), y2: y(share),
+    picture.append(svg("line", { x1: LEFT, x2: width - 12, y1: y(share), y2: y(share),
       stroke: line }), svg("text", { x: LEFT - 8, y: y(share) + 5, "text-anchor": "end",
       "font-size": 14, fill: ink }, text));
   }
@@ -119,7 +124,7 @@ function chart(runs) {
     picture.append(svg("text", { x: x(Math.max(at, 1)), y: HEIGHT - 24, "text-anchor": "middle",
       "font-size": 14, fill: ink }, String(Math.max(at, 1))));
   }
-  picture.append(svg("text", { x: WIDTH / 2, y: HEIGHT - 4, "text-anchor": "middle",
+  picture.append(svg("text", { x: width / 2, y: HEIGHT - 4, "text-anchor": "middle",
     "font-size": 14, fill: ink }, "characters back"));
   for (const { shares, colour, isTrained } of lines) {
     const points = shares.map((share, at) => `${x(at + 1)},${y(share)}`).join(" ");
