@@ -45,8 +45,8 @@ class EventLines:
                     emit_json("progress", metrics_row(event))
             case Report():
                 emit_json("evaluation", metrics_row(event))
-            case Sampled(text):
-                emit_json("sample", {"text": text})
+            case Sampled(text, step):
+                emit_json("sample", {"step": step, "text": text})
             case Saved(step):
                 emit_json("checkpoint", {"step": step})
             case Ended():
