@@ -32,6 +32,7 @@ LAYERS = (
     "planning",
     "training",
     "runs",
+    "tracking",
     "generation",
     "evaluation",
     "restoration",
@@ -55,6 +56,8 @@ WITHOUT_JAX = (
     "workflows.inspect",
     "workflows.load",
     "workflows.sample",
+    "workflows.training_order",
+    "tracking.trackers",
     "terminal.cli",
     "terminal.repl.start",
 )
