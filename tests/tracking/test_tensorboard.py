@@ -7,9 +7,7 @@ from textgen.tracking.trackers import LoggedRun, Tracker
 
 def run(folder: Path, *, is_known: bool = False) -> LoggedRun:
     settings = {"hidden_size": 8, "cell": "lstm", "tied": True, "patience": None}
-    return LoggedRun(
-        name="r", folder=folder, identity="0a", settings=settings, is_known=is_known
-    )
+    return LoggedRun(name="r", folder=folder, identity="0a", settings=settings, is_known=is_known)
 
 
 def test_rows_and_settings_are_read_back(tmp_path: Path) -> None:
