@@ -42,6 +42,7 @@ LAYERS = (
     "export",
     "workflows",
     "terminal",
+    "python",
 )
 # Packages and modules that are imported without JAX.
 WITHOUT_JAX = (
@@ -67,6 +68,7 @@ FILES = (
     "data",
     "export.sources",
     "extras",
+    "python.given_text",
     "runs",
     "runtime",
     "session.kept_sessions",
