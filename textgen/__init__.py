@@ -159,18 +159,10 @@ def load(
         UsageError: if the seed is out of range, there is no such engine or label, or the network
             reads in both directions.
     """
-    from textgen.errors import SettingError
-    from textgen.settings import MAX_SEED, check_number
-    from textgen.workflows.load import load_forward
+    from textgen.python.loading import load_generator
 
-    check_number("seed", seed, 0, MAX_SEED, whole=True)
-    if engine not in ("numpy", "jax"):
-        raise SettingError("engine", engine, "numpy or jax")
-    seed = int(seed)
-    model = load_forward(None if run is None else fspath(run), "textgen.load").labelled(
-        labels or {}
-    )
-    return model.generator(seed=seed, engine=model.jax_engine() if engine == "jax" else None)
+    name = None if run is None else fspath(run)
+    return load_generator(name, seed=seed, engine=engine, labels=labels)
 
 
 def trace(text: str, run: str | PathLike[str] | None = None, *, least: int = 20) -> "Trace":

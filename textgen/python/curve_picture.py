@@ -40,7 +40,7 @@ def curve_picture(rows: Sequence[Mapping[str, Any]], last_step: int) -> str:
         last_step: last step of the plan, where the picture ends.
     """
     lines = {
-        key: [(row["step"], min(row[key], MOST_BITS)) for row in rows if key in row]
+        key: [(int(row["step"]), min(float(row[key]), MOST_BITS)) for row in rows if key in row]
         for key in COLOURS
     }
     losses = [loss for points in lines.values() for _, loss in points]
@@ -48,7 +48,7 @@ def curve_picture(rows: Sequence[Mapping[str, Any]], last_step: int) -> str:
         return ""
     low, high = min(losses), max(losses)
     high = max(high, low + LEAST_RANGE)
-    last = max(last_step, *(row["step"] for row in rows), 1)
+    last = max(last_step, *(int(row["step"]) for row in rows), 1)
     left, right, top, bottom = MARGINS
 
     def x(step: float) -> float:

@@ -62,6 +62,16 @@ class CellDisplay:
             self._drawn = time.monotonic()
 
 
+def check_progress(progress: object) -> None:
+    """Check how to show progress.
+
+    Raises:
+        SettingError: if it is none of the ways that there are.
+    """
+    if progress not in get_args(ProgressMode):
+        raise SettingError("progress", progress, ", ".join(get_args(ProgressMode)))
+
+
 def display_of(training: Any, progress: ProgressMode) -> Display | TrainingDisplay:
     """Return what shows a training.
 
@@ -69,12 +79,7 @@ def display_of(training: Any, progress: ProgressMode) -> Display | TrainingDispl
         training: the training.
         progress: `auto` draws in a notebook, and shows nothing elsewhere; `live` and `plain` show
             on standard error what the command shows there; `none` shows nothing.
-
-    Raises:
-        SettingError: if it is none of these.
     """
-    if progress not in get_args(ProgressMode):
-        raise SettingError("progress", progress, " or ".join(get_args(ProgressMode)))
     if progress in ("live", "plain"):
         return TrainingDisplay(progress, quiet=False)
     display = _display_of_kernel() if progress == "auto" else None

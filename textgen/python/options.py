@@ -5,7 +5,7 @@ They are read off the command, so that each is declared, described and checked i
 
 import difflib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any
 
@@ -52,14 +52,14 @@ def order_of(sources: Sequence[object], options: Mapping[str, Any]) -> TrainingO
     for keyword in options:
         if keyword not in names:
             raise UsageError(f"textgen.train has no option {keyword!r}{_advice(keyword, names)}")
-    given: dict[str, Any] = {
+    given = {
         names[keyword]: _value(keyword, value)
         for keyword, value in options.items()
         if value is not None
     }
     paths = [path_of(_text("sources", source)) for source in sources]
-    order: TrainingOrder = order_training(**{SOURCES: paths}, **given)
-    return order
+    ordered: Callable[..., TrainingOrder] = order_training
+    return ordered(**{SOURCES: paths}, **given)
 
 
 def _advice(keyword: str, names: Mapping[str, str]) -> str:
@@ -73,15 +73,11 @@ def _advice(keyword: str, names: Mapping[str, str]) -> str:
 def _value(keyword: str, value: object) -> object:
     if keyword in PATHS:
         return _text(keyword, value)
-    if keyword == "validation":
-        return value if isinstance(value, str) else str(_text_or_number(value))
+    if keyword == "validation":  # a share, or the path of a text
+        return fspath(value) if isinstance(value, PathLike) else str(value)
     if keyword in REPEATED and (isinstance(value, str) or callable(value)):
         return [value]
     return value
-
-
-def _text_or_number(value: object) -> object:
-    return fspath(value) if isinstance(value, PathLike) else value
 
 
 def _text(name: str, value: object) -> str:

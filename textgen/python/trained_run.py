@@ -4,18 +4,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from textgen.generation.generator import Generator
+from textgen.python.loading import EngineName, load_generator
 from textgen.python.pages import run_page
+from textgen.python.score import Score, score_text
 from textgen.runs.library import find_run
 from textgen.runs.metrics import SAMPLE
 from textgen.runs.run import Run
 from textgen.runs.summary import summarise
 from textgen.settings import TEXT_UNKNOWN, OnUnknown
-
-if TYPE_CHECKING:
-    from textgen.generation.generator import Generator
-    from textgen.python.score import Score
 
 
 @dataclass(frozen=True)
@@ -95,11 +94,15 @@ class TrainedRun:
         rows = self._run.metrics()
         return [{"step": row["step"], "text": row[SAMPLE]} for row in rows if SAMPLE in row]
 
-    def load(self, **options: Any) -> "Generator":
+    def load(
+        self,
+        *,
+        seed: int = 0,
+        engine: EngineName = "numpy",
+        labels: Mapping[str, str | Mapping[str, float]] | None = None,
+    ) -> Generator:
         """Load the best checkpoint, to generate text with it; see `textgen.load`."""
-        import textgen
-
-        return textgen.load(self.path, **options)
+        return load_generator(str(self.path), seed=seed, engine=engine, labels=labels)
 
     def score(
         self,
@@ -108,10 +111,8 @@ class TrainedRun:
         on_unknown: OnUnknown = TEXT_UNKNOWN,
         dynamic: bool = False,
         labels: Mapping[str, str | Mapping[str, float]] | None = None,
-    ) -> "Score":
+    ) -> Score:
         """Return how surprising a text is to the run; see `textgen.score`."""
-        from textgen.python.score import score_text
-
         path = str(self.path)
         return score_text(text, path, on_unknown=on_unknown, dynamic=dynamic, labels=labels or {})
 

@@ -9,12 +9,13 @@ from typing import Any
 from textgen.errors import UsageError
 from textgen.python.given_text import NAME, check_text, file_of
 from textgen.python.interrupts import noted_interrupts
-from textgen.python.notebook import display_of
+from textgen.python.notebook import check_progress, display_of
 from textgen.python.options import order_of
 from textgen.python.pages import pace_of, page
 from textgen.python.trained_run import TrainedRun
 from textgen.runs.metrics import SAMPLE
 from textgen.runs.run import Run
+from textgen.runtime.numerics import standard_numerics
 from textgen.terminal.display.progress import format_work
 from textgen.terminal.display.progress_line import ProgressMode
 from textgen.training.loop import Report
@@ -92,14 +93,14 @@ class Training:
                 interruptible=interrupts.interruptible,
             )
             try:
-                for event in events:
+                for event in _in_standard_numerics(events):
                     self._note(event)
                     display.show(event)
                     yield event
             except GeneratorExit:
                 self.stop()
                 with suppress(KeyboardInterrupt):  # it was stopped before the plan was made
-                    for event in events:
+                    for event in _in_standard_numerics(events):
                         self._note(event)
                 raise
             except KeyboardInterrupt:
@@ -152,6 +153,16 @@ class Training:
         return page(self._state(), self._rows, step=step, last_step=plan.last_step, details=details)
 
 
+def _in_standard_numerics(events: Iterator[Event]) -> Iterator[Event]:
+    """Pass on events that are made with JAX's own defaults; between them a program has its own."""
+    while True:
+        with standard_numerics():
+            event = next(events, None)
+        if event is None:
+            return
+        yield event
+
+
 def make_training(
     sources: tuple[str | PathLike[str], ...],
     text: str | None,
@@ -159,6 +170,7 @@ def make_training(
     options: dict[str, Any],
 ) -> Training:
     """Check the arguments of `textgen.train`, and return the training; nothing has begun yet."""
+    check_progress(progress)
     if text is None:
         return Training(order_of(sources, options), None, progress)
     if sources:
