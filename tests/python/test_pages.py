@@ -37,3 +37,4 @@ def test_the_pace_has_the_last_losses() -> None:
         "training 2.500, validation - bits per character, 12,346 characters per second, "
         "1 min 30 s left"
     )
+    assert pace_of(row, None).endswith(", 12,346 characters per second")

@@ -34,7 +34,7 @@ def page(
     parts.append(curve_picture(rows, last_step))
     sample = next((row[SAMPLE] for row in reversed(rows) if SAMPLE in row), None)
     if sample:
-        style = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0"
+        style = "white-space:pre-wrap;overflow-wrap:anywhere;margin:0;max-height:10em;overflow:auto"
         parts.append(f'<pre style="{style}">{safe(sample)}</pre>')
     return f'<div style="max-width:640px">{"".join(parts)}</div>'
 
@@ -62,13 +62,13 @@ def run_page(info: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     return page(heading, rows, step=info["step"], last_step=info["steps"], details=details)
 
 
-def pace_of(row: Mapping[str, Any], seconds_left: float) -> str:
-    """Return a line with the losses, the speed and the time that is left."""
+def pace_of(row: Mapping[str, Any], seconds_left: float | None) -> str:
+    """Return a line with the losses, the speed and the time that is left; None if it is over."""
     bits = [row.get(f"{kind}_bits_per_character") for kind in ("training", "validation")]
+    left = "" if seconds_left is None else f", {format_duration(seconds_left)} left"
     return (
         f"training {format_bits(bits[0])}, validation {format_bits(bits[1])} bits per character, "
-        f"{row['characters_per_second']:,.0f} characters per second, "
-        f"{format_duration(seconds_left)} left"
+        f"{row['characters_per_second']:,.0f} characters per second{left}"
     )
 
 

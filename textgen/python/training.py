@@ -147,7 +147,7 @@ class Training:
         details = []
         if report is not None:
             seconds = plan.characters_per_step / report.characters_per_second
-            left = 0.0 if self._ended else (plan.last_step - step) * seconds
+            left = None if self._ended else (plan.last_step - step) * seconds
             evaluated = self._rows[-1] if self._rows else {}
             details = [pace_of({**evaluated, **metrics_row(report)}, left)]
         return page(self._state(), self._rows, step=step, last_step=plan.last_step, details=details)
