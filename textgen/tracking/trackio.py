@@ -36,4 +36,5 @@ class Trackio:
 
     def end(self) -> None:
         """Wait until everything is written."""
-        self._run.finish()
+        # The method of the run would leave it to be finished again when Python exits.
+        trackio.finish()
