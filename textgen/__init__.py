@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from textgen.python.trained_run import TrainedRun
     from textgen.python.training import Training
     from textgen.settings import SamplingSettings
+    from textgen.training.loop import Report
+    from textgen.workflows.events import Begun, Ended, Note, Planned, Sampled, Saved
 
 __version__ = "0.2.0"
 
@@ -44,8 +46,15 @@ _MODULES = {
     "Training": "textgen.python.training",
 }
 __all__ = [
+    "Begun",
+    "Ended",
     "Generator",
+    "Note",
+    "Planned",
+    "Report",
+    "Sampled",
     "SamplingSettings",
+    "Saved",
     "Score",
     "TextgenError",
     "TrainedRun",

@@ -183,4 +183,6 @@ def test_runs_of_other_names_have_other_identities(finished_run: Path) -> None:
     other = Run(Path(shutil.copytree(finished_run, "checkpoints/copy")))
     assert identity_of(run, record) == identity_of(run, run.record())
     assert identity_of(run, record) != identity_of(other, other.record())
-    assert settings_of(record)["learning_rate"] == record.plan.learning_rate
+    settings = settings_of(record)
+    assert settings["learning_rate"] == record.plan.learning_rate
+    assert settings["text"] == "fables.txt"  # without its folder

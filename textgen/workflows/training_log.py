@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from textgen.network.parameters import parameter_count
@@ -185,5 +186,6 @@ def settings_of(record: RunRecord) -> dict[str, Any]:
         **record.plan.to_json(),
         "parameters": parameter_count(settings),
         "characters": record.corpus.characters,
-        "text": ", ".join(record.corpus.origin),
+        # A tracker may be on another machine, which need not know the folders of this one.
+        "text": ", ".join(Path(one).name for one in record.corpus.origin),
     }
