@@ -32,6 +32,7 @@ LAYERS = (
     "planning",
     "training",
     "runs",
+    "tracking",
     "generation",
     "evaluation",
     "restoration",
@@ -41,6 +42,7 @@ LAYERS = (
     "export",
     "workflows",
     "terminal",
+    "python",
 )
 # Packages and modules that are imported without JAX.
 WITHOUT_JAX = (
@@ -55,6 +57,8 @@ WITHOUT_JAX = (
     "workflows.inspect",
     "workflows.load",
     "workflows.sample",
+    "workflows.training_order",
+    "tracking.trackers",
     "terminal.cli",
     "terminal.repl.start",
 )
@@ -64,6 +68,7 @@ FILES = (
     "data",
     "export.sources",
     "extras",
+    "python.given_text",
     "runs",
     "runtime",
     "session.kept_sessions",

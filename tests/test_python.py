@@ -51,6 +51,9 @@ def test_every_example_gives_what_the_page_shows(
     assert len(shown) == 301 + 200  # what the two examples that print have written
     assert {len(text) for text in names["texts"]} == {100}
     assert len(names["texts"]) == 8
+    assert sorted(names["losses"]) == [10, 20, 30]
+    assert names["written"]
+    assert {"plan", "evaluation", "sample", "checkpoint", "done"} <= names["kinds"]
 
 
 def test_the_messages_of_the_page_are_those_of_the_errors(fables: Path) -> None:

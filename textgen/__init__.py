@@ -4,7 +4,8 @@ From Python:
 
     import textgen
 
-    generator = textgen.load("fables")
+    run = textgen.train("fables", minutes=2).result()
+    generator = textgen.load(run)
     generator.feed("The fox")
     print(generator.generate(300).text)
 """
@@ -18,17 +19,130 @@ if TYPE_CHECKING:
     from textgen.errors import TextgenError
     from textgen.generation.generator import Generator
     from textgen.generation.trace import Trace
+    from textgen.python.score import Score
+    from textgen.python.trained_run import TrainedRun
+    from textgen.python.training import Training
     from textgen.settings import SamplingSettings
+    from textgen.training.loop import Report
+    from textgen.workflows.events import Begun, Ended, Note, Planned, Sampled, Saved
 
 __version__ = "0.2.0"
-__all__ = ["Generator", "SamplingSettings", "TextgenError", "__version__", "load", "trace"]
 
-# Modules that are imported on first use, so that the command line starts without NumPy.
+# Names that are imported on first use, so that the command line starts without NumPy, each with its
+# module. The events of a training are among them.
 _MODULES = {
+    "Begun": "textgen.workflows.events",
+    "Ended": "textgen.workflows.events",
     "Generator": "textgen.generation.generator",
+    "Note": "textgen.workflows.events",
+    "Planned": "textgen.workflows.events",
+    "Report": "textgen.training.loop",
+    "Sampled": "textgen.workflows.events",
     "SamplingSettings": "textgen.settings",
+    "Saved": "textgen.workflows.events",
+    "Score": "textgen.python.score",
     "TextgenError": "textgen.errors",
+    "TrainedRun": "textgen.python.trained_run",
+    "Training": "textgen.python.training",
 }
+__all__ = [
+    "Begun",
+    "Ended",
+    "Generator",
+    "Note",
+    "Planned",
+    "Report",
+    "Sampled",
+    "SamplingSettings",
+    "Saved",
+    "Score",
+    "TextgenError",
+    "TrainedRun",
+    "Training",
+    "__version__",
+    "load",
+    "open_run",
+    "score",
+    "trace",
+    "train",
+]
+
+
+def train(
+    *sources: str | PathLike[str],
+    text: str | None = None,
+    progress: Literal["auto", "live", "plain", "none"] = "auto",
+    **options: Any,
+) -> "Training":
+    """Train a network on a text, or resume a run, as `textgen train` does.
+
+    The options have the names of the command's, with underscores: `minutes=5`, `hidden_size=128`,
+    `resume="fables"`. Only --from is `from_run` here. `textgen train --help` describes them.
+
+    Args:
+        sources: files, folders and names of shipped texts; none for the shipped fables.
+        text: the text itself, in place of sources.
+        progress: how to show progress: `auto` draws it in a notebook, and shows nothing elsewhere;
+            `live` and `plain` show on standard error what the command shows there; `none` shows
+            nothing.
+        options: values by name; None for the default. `log_to` may also be a function, which gets
+            every event as a dictionary.
+
+    Returns:
+        The training. It begins when you loop over it, which yields its events, or call `result()`,
+        which returns the run.
+
+    Raises:
+        UsageError: if there is no such option, a value is out of range, or options contradict each
+            other. Nothing is read or written then.
+    """
+    from textgen.python.training import make_training
+
+    return make_training(sources, text, progress, options)
+
+
+def open_run(run: str | PathLike[str] | None = None) -> "TrainedRun":
+    """Return a run: its metrics, samples, checkpoints and all that `textgen info` tells.
+
+    Args:
+        run: name or path of the run; None for the newest.
+
+    Raises:
+        RunNotFoundError: if there is no such run.
+    """
+    from textgen.python.trained_run import open_run as found
+
+    return found(None if run is None else fspath(run))
+
+
+def score(
+    text: str,
+    run: str | PathLike[str] | None = None,
+    *,
+    on_unknown: Literal["error", "nearest", "skip", "replace"] = "replace",
+    dynamic: bool = False,
+    labels: "Mapping[str, str | Mapping[str, float]] | None" = None,
+) -> "Score":
+    """Return how surprising each character of a text is to a run, as `textgen score` does.
+
+    Args:
+        text: the text; it must not be empty.
+        run: name or path of the run; None for the newest.
+        on_unknown: what to do with a character that the run does not know; `replace` counts it as
+            one of all other characters of Unicode.
+        dynamic: whether the network goes on learning from the text as it reads.
+        labels: labels of the text, as `load` takes them.
+
+    Raises:
+        RunNotFoundError: if there is no such run.
+        DamagedError: if a file of the run is damaged.
+        UsageError: if the text is empty, or has a character that the run does not know and
+            `on_unknown` is `error`; or if the network reads in both directions.
+    """
+    from textgen.python.score import score_text
+
+    name = None if run is None else fspath(run)
+    return score_text(text, name, on_unknown=on_unknown, dynamic=dynamic, labels=labels or {})
 
 
 def load(
@@ -54,18 +168,10 @@ def load(
         UsageError: if the seed is out of range, there is no such engine or label, or the network
             reads in both directions.
     """
-    from textgen.errors import SettingError
-    from textgen.settings import MAX_SEED, check_number
-    from textgen.workflows.load import load_forward
+    from textgen.python.loading import load_generator
 
-    check_number("seed", seed, 0, MAX_SEED, whole=True)
-    if engine not in ("numpy", "jax"):
-        raise SettingError("engine", engine, "numpy or jax")
-    seed = int(seed)
-    model = load_forward(None if run is None else fspath(run), "textgen.load").labelled(
-        labels or {}
-    )
-    return model.generator(seed=seed, engine=model.jax_engine() if engine == "jax" else None)
+    name = None if run is None else fspath(run)
+    return load_generator(name, seed=seed, engine=engine, labels=labels)
 
 
 def trace(text: str, run: str | PathLike[str] | None = None, *, least: int = 20) -> "Trace":

@@ -1,4 +1,8 @@
-"""metrics.jsonl: a row of numbers for each evaluation, in the order of the steps."""
+"""metrics.jsonl: a row for each evaluation, in the order of the steps.
+
+A row holds numbers, and under `sample` the text that the network wrote after that step. Networks
+that read in both directions write none, and runs of older versions of textgen have none.
+"""
 
 import json
 import math
@@ -14,6 +18,8 @@ from textgen.runs.files import parse_json, replace_file
 MAX_ROW_BYTES = 2**16
 # Key of the validation loss in a row, in bits per character.
 VALIDATION = "validation_bits_per_character"
+# Key of the text that the network wrote after the step.
+SAMPLE = "sample"
 
 
 def add_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -105,10 +111,14 @@ def _last_line(path: Path) -> bytes:
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
-    """Return a row, which holds a step and other numbers, or None if the line is not a row."""
+    """Return a row, which holds a step, other numbers and perhaps a sample; None if it is none."""
     try:
         row = parse_json(line)
     except (ValueError, RecursionError):
         return None
-    numbers = isinstance(row, dict) and all(type(value) in (int, float) for value in row.values())
-    return row if numbers and isinstance(row.get("step"), int) else None
+    if not isinstance(row, dict) or type(row.get("step")) is not int:
+        return None
+    fits = all(
+        type(value) in ((str,) if name == SAMPLE else (int, float)) for name, value in row.items()
+    )
+    return row if fits else None

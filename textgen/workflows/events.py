@@ -83,9 +83,15 @@ class Begun:
 
 @dataclass(frozen=True)
 class Sampled:
-    """A line of text sampled from the network as it is now."""
+    """A text that the network wrote after an evaluation.
+
+    Attributes:
+        text: the text, which may have several lines.
+        step: the step of the evaluation.
+    """
 
     text: str
+    step: int
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def prune(run: Run, plan: TrainingSettings, keep: int) -> None:
 def store(
     run: Run,
     plan: TrainingSettings,
-    rows: list[dict[str, float]],
+    rows: list[dict[str, Any]],
     checkpoint: Checkpoint | None,
     *,
     must: bool,
@@ -187,7 +187,7 @@ def store(
     return checkpoint is not None and checkpoint.step in steps
 
 
-def _write_rows(run: Run, rows: list[dict[str, float]]) -> None:
+def _write_rows(run: Run, rows: list[dict[str, Any]]) -> None:
     run.add_metrics(rows)
     rows.clear()
 

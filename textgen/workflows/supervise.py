@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
@@ -13,26 +14,21 @@ from textgen.data.tokens import Tokens
 from textgen.errors import DivergedError, SettingError, StorageError
 from textgen.evaluation.missing import MissingEvaluator
 from textgen.evaluation.protocols import Evaluator, bits_per_character
-from textgen.generation.generator import Generator
-from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.model import Parameters, network_function
-from textgen.network.parameters import (
-    multiplications_per_character,
-    operations_per_character,
-    with_labels,
-)
+from textgen.network.parameters import operations_per_character
 from textgen.planning.machine import Pace
 from textgen.planning.request import Request
 from textgen.runs.checkpoint import Checkpoint, ModelConfig
-from textgen.runs.metrics import VALIDATION
+from textgen.runs.metrics import SAMPLE, VALIDATION
 from textgen.runs.record import RunRecord
 from textgen.runs.run import Run
 from textgen.runtime.devices import make_mesh
-from textgen.settings import ModelSettings, SamplingSettings, TrainingSettings
+from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.loop import Report, Trainer
 from textgen.training.train_state import state_arrays
 from textgen.workflows.events import Ended, Event, Note, Sampled, Saved, Working
 from textgen.workflows.recover import prune, roll_back, store
+from textgen.workflows.training_samples import sample_text, sampling_seconds
 
 # Longest time for which steps are timed to make a plan, in seconds.
 SECONDS_TO_MEASURE = 2.0
@@ -41,9 +37,6 @@ MEASURED_SHARE = 0.05
 # Speed of training of two cores in floating-point operations per second, and the time in seconds
 # that compiling takes there. They only tell beforehand about how long measuring will take.
 USUAL_SPEED, USUAL_SECONDS_TO_COMPILE = 150e9, 4.0
-# Length of the text that is sampled after each evaluation, and the most multiplications for it: a
-# network that needs an accelerator writes slowly on a core.
-SAMPLED_CHARACTERS, SAMPLED_MULTIPLICATIONS = 100, 2e9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,14 +93,14 @@ def supervise(
         supervision: when to stop and which checkpoints to keep.
 
     Yields:
-        A report every few steps, a sampled line for each evaluation, `Saved` for each checkpoint,
+        A report every few steps, a sampled text for each evaluation, `Saved` for each checkpoint,
         notes about problems, and `Ended`.
 
     Raises:
         StorageError: if the last checkpoint cannot be written; earlier ones remain usable.
         DivergedError: if training diverges again after five roll-backs.
     """
-    unsaved = list[dict[str, float]]()
+    unsaved = list[dict[str, Any]]()
     while True:
         try:
             yield from _train(run, record, trainer, supervision, unsaved)
@@ -122,7 +115,7 @@ def _train(
     record: RunRecord,
     trainer: Trainer,
     supervision: Supervision,
-    unsaved: list[dict[str, float]],
+    unsaved: list[dict[str, Any]],
 ) -> Iterator[Event]:
     """Train until the end or a stop; `unsaved` holds the rows of metrics not yet written.
 
@@ -133,9 +126,10 @@ def _train(
     for report in trainer.run(stop_after):
         yield report
         if report.validation_loss is not None:
-            unsaved.append(metrics_row(report))
-            if record.config.settings.direction == "forward":
-                yield Sampled(_sample_line(trainer, record.config))
+            row, sample = metrics_row(report), sample_text(trainer, record.config)
+            unsaved.append(row if sample is None else row | {SAMPLE: sample})
+            if sample is not None:
+                yield Sampled(sample, report.step)
         stopping = report.step == stop_after or supervision.should_stop()
         leaving = stopping or trainer.is_over
         checkpoint = None
@@ -209,6 +203,8 @@ def make_trainer(
 def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -> Pace:
     """Measure the pace of a trainer, to make a plan for a request.
 
+    An evaluation includes the text that is sampled after it.
+
     Raises:
         KeyboardInterrupt: if it is asked to stop.
     """
@@ -226,8 +222,9 @@ def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -
         supervision.begin(f"measuring: {work}", left if left >= 1 else None)
 
     pace = trainer.measure(seconds, most, begin)
+    per_evaluation = pace.seconds_per_evaluation + sampling_seconds(trainer)
     supervision.check()
-    return pace
+    return replace(pace, seconds_per_evaluation=per_evaluation)
 
 
 def checkpoint_of(trainer: Trainer, config: ModelConfig, loss: float | None) -> Checkpoint:
@@ -268,17 +265,6 @@ def metrics_row(report: Report) -> dict[str, float]:
 def first_metrics_row(loss: float) -> dict[str, float]:
     """Return what `metrics_row` returns for the loss of weights before any step."""
     return {"step": 0, VALIDATION: bits_per_character(loss)}
-
-
-def _sample_line(trainer: Trainer, config: ModelConfig) -> str:
-    parameters = {name: np.asarray(array) for name, array in trainer.state.parameters.items()}
-    # Labels are left out.
-    reader = NumpyEngine(*with_labels(config.settings, parameters))
-    generator = Generator(reader, config.vocabulary, config.start, seed=trainer.progress.step)
-    most = int(SAMPLED_MULTIPLICATIONS / multiplications_per_character(config.settings))
-    length = min(SAMPLED_CHARACTERS, max(most, 1))
-    text = "".join(generator.stream(length, SamplingSettings()))
-    return " ".join(text.split())
 
 
 def installed_versions() -> dict[str, str]:

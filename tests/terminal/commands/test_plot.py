@@ -196,3 +196,44 @@ def test_a_chart_with_its_legend_fits_the_terminal(columns: int, plain: bool) ->
     assert max(map(len, lines)) <= columns
     assert len(lines) < 34
     assert not plain or text.isascii()
+
+
+def test_samples_are_shown_in_the_order_of_the_steps(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = Run(tiny_run).metrics()
+    code, out, err = plot(capsys, "--samples")
+    assert (code, err) == (0, "")
+    first, second, rest = out.split("\n\n")
+    assert rest == ""
+    for shown, row in zip((first, second), rows, strict=True):
+        heading, _, text = shown.partition("\n")
+        bits = row["validation_bits_per_character"]
+        assert heading == f"step {row['step']}  validation {bits:.3f} bits/char"
+        assert text == row["sample"]  # a pipe gets it as it is
+    lines = plot(capsys, "fox", "--samples", "--json")[1].splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"type": "sample", "run": "fox", **row} for row in rows
+    ]
+    copy_of(tiny_run, "fox-2")
+    both = plot(capsys, "fox", "fox-2", "--samples")[1]
+    assert both.count("fox, ") == both.count("fox-2, ") == 2
+
+
+def test_a_sample_cannot_control_the_terminal(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tiny_run / "metrics.jsonl").write_text('{"step": 1, "sample": "a\\u001b[2J\\n\\u009bb"}\n')
+    assert plot(capsys, "--samples")[:2] == (0, "step 1\na\u241b[2J\n<U+009B>b\n\n")
+
+
+def test_a_run_that_has_kept_no_samples_is_told(
+    tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tiny_run / "metrics.jsonl").write_text('{"step": 1}\n')
+    code, out, err = plot(capsys, "--samples")
+    assert (code, out, err.count("\n")) == (4, "", 1)
+    assert "the run 'fox' has kept no samples" in err
+    code, out, err = plot(capsys, "--samples", "-o", "a.png")
+    assert (code, out) == (2, "")
+    assert "--samples shows text, not a picture; leave --output out" in err

@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -29,7 +30,7 @@ from textgen.terminal.commands.run_names import path_of
 from textgen.terminal.display.progress_line import ProgressMode
 from textgen.terminal.output import silence_warnings
 
-Command = TypeVar("Command", bound=Callable[..., None])
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 SAMPLING_OPTIONS = setting_options(SamplingSettings)
 # Options whose names differ from those of their settings; each label has an option of its own.
@@ -188,6 +189,35 @@ def offers(
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {one.name: one.annotation for one in parameters}
         return command
+
+    return decorate
+
+
+def takes_options(
+    parameter: str, reader: Callable[..., Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of a function in place of one of its parameters.
+
+    Args:
+        parameter: name of the parameter; the command gets what the function returns.
+        reader: function whose parameters are options.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        options = inspect.signature(reader).parameters
+
+        @wraps(command)
+        def reading(**given: Any) -> None:
+            read = reader(**{name: given.pop(name) for name in options})
+            command(**given, **{parameter: read})
+
+        parameters: list[inspect.Parameter] = []
+        for own in inspect.signature(command).parameters.values():
+            shown = options.values() if own.name == parameter else [own]
+            parameters += [one.replace(kind=one.KEYWORD_ONLY) for one in shown]
+        reading.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        reading.__annotations__ = {one.name: one.annotation for one in parameters}
+        return reading
 
     return decorate
 

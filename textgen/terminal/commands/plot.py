@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from textgen.errors import DamagedError
+from textgen.errors import DamagedError, RunError, UsageError
 from textgen.readable import one_line
 from textgen.terminal.commands.options import (
     AsJson,
@@ -32,6 +32,7 @@ from textgen.terminal.display.chart import (
 from textgen.terminal.display.colours import CURVE_COLOURS, CURVE_LETTERS
 from textgen.terminal.display.progress_line import ProgressLine
 from textgen.terminal.output import (
+    columns_of,
     emit,
     emit_json,
     is_plain,
@@ -63,6 +64,14 @@ def plot(
         Literal["steps", "characters", "minutes"], typer.Option(help="What the x axis counts.")
     ] = "steps",
     output: Output = None,
+    samples: Annotated[
+        bool,
+        typer.Option(
+            "--samples",
+            help="Show the text that the network wrote after each evaluation, in place of the "
+            "curves.",
+        ),
+    ] = False,
     baselines: Annotated[
         bool,
         typer.Option(help="Measure n-gram models and xz for comparison, which takes seconds."),
@@ -78,6 +87,11 @@ def plot(
     """
     names = several_runs(runs, model, MAX_RUNS)
     check_output(output)
+    if samples:
+        if output is not None:
+            raise UsageError("--samples shows text, not a picture; leave --output out")
+        _show_samples(names, as_json=as_json)
+        return
 
     from textgen.evaluation.curves import read_curve, share_a_direction, share_a_text
     from textgen.runs.library import find_run
@@ -113,6 +127,33 @@ def plot(
             colours=takes_colours(sys.stdout),
         )
         emit(text + "\n", is_safe=True)
+
+
+def _show_samples(names: "Sequence[str | None]", *, as_json: bool) -> None:
+    """Show what the networks of runs wrote while they were trained.
+
+    Raises:
+        RunError: if a run has kept no sample.
+    """
+    from textgen.runs.library import find_run
+    from textgen.runs.metrics import SAMPLE
+    from textgen.terminal.display.training_samples import format_training_samples
+
+    found = [(run, [row for row in run.metrics() if SAMPLE in row]) for run in map(find_run, names)]
+    for run, rows in found:
+        if not rows:
+            raise RunError(
+                f"the run {run.title!r} has kept no samples: it has no evaluation yet, reads in "
+                "both directions, or was trained by textgen 0.2 or before"
+            )
+    for run, rows in found:
+        if as_json:
+            for row in rows:
+                emit_json("sample", {"run": run.title, **row})
+            continue
+        name = one_line(run.title) if len(found) > 1 else ""
+        columns = columns_of(sys.stdout)
+        emit("".join(format_training_samples(rows, columns=columns, name=name)), is_safe=True)
 
 
 def _baselines(runs: "Sequence[Run]", line: ProgressLine, *, quiet: bool) -> "Iterator[Baseline]":

@@ -1,9 +1,6 @@
 """The options that say how texts are read, for all commands that read them."""
 
-import inspect
-from collections.abc import Callable
-from functools import wraps
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,6 +8,7 @@ from textgen.data.formats.decoding import Normalization
 from textgen.data.formats.kinds import Kind
 from textgen.data.source_rules import LabelFrom, SourceRules
 from textgen.data.text_rules import DocumentUnit
+from textgen.terminal.commands.options import takes_options
 from textgen.terminal.commands.run_names import path_of
 
 Format = Annotated[
@@ -94,7 +92,7 @@ DropRepeats = Annotated[
 ]
 
 
-# Rules of a command that is called without options; `reads_texts` puts the options in its place.
+# Rules of a command that is called without options; `reads_texts` puts the options in their place.
 PLAIN_TEXTS = SourceRules()
 
 
@@ -112,25 +110,8 @@ def read_rules(
     return SourceRules(format=format, field=field, encoding=encoding, skip_broken=skip_broken)
 
 
-def reads_texts(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `read_rules` in place of its parameter `rules`.
-
-    The command gets the rules as `rules`.
-    """
-    options = inspect.signature(read_rules).parameters
-
-    @wraps(command)
-    def reading(**given: Any) -> None:
-        rules = read_rules(**{name: given.pop(name) for name in options})
-        command(**given, rules=rules)
-
-    parameters: list[inspect.Parameter] = []
-    for parameter in inspect.signature(command).parameters.values():
-        shown = options.values() if parameter.name == "rules" else [parameter]
-        parameters += [one.replace(kind=one.KEYWORD_ONLY) for one in shown]
-    reading.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    reading.__annotations__ = {one.name: one.annotation for one in parameters}
-    return reading
+# Gives a command the options of `read_rules` in place of its parameter `rules`.
+reads_texts = takes_options("rules", read_rules)
 
 
 def share_or_file(given: str) -> float | str:

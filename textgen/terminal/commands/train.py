@@ -13,7 +13,14 @@ from textgen.errors import UsageError
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS, Request
 from textgen.settings import check_number
 from textgen.terminal.commands.completion import complete_run, complete_text
-from textgen.terminal.commands.options import AsJson, Progress, Quiet, offers, option_name
+from textgen.terminal.commands.options import (
+    AsJson,
+    Progress,
+    Quiet,
+    offers,
+    option_name,
+    takes_options,
+)
 from textgen.terminal.commands.run_names import path_of, refuse_empty_names
 from textgen.terminal.commands.source_options import (
     Documents,
@@ -30,6 +37,8 @@ from textgen.terminal.commands.source_options import (
 )
 from textgen.terminal.display.progress_line import starting
 from textgen.terminal.output import say
+from textgen.tracking.trackers import check_target
+from textgen.workflows.training_order import TrainingOrder
 
 if TYPE_CHECKING:
     from textgen.workflows.events import Event
@@ -39,7 +48,7 @@ STARTED = time.perf_counter()
 
 
 @offers(MODEL_OPTIONS, TRAINING_OPTIONS, after="steps")
-def train(
+def order_training(
     corpus: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -113,15 +122,21 @@ def train(
         bool,
         typer.Option("--verbose", help="List the files that are read, and those that are not."),
     ] = False,
-    progress: Progress = "auto",
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    log_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="tensorboard|trackio|wandb|MODULE:FUNCTION",
+            help="Log losses, samples and settings there too, as often as the network is "
+            "evaluated; repeat it for several. A function gets every event as a dictionary. If "
+            "logging fails, that is told once and training goes on.",
+        ),
+    ] = None,
     **asked: Any,
-) -> None:
-    """Train a network on a text, or resume a run.
+) -> TrainingOrder:
+    """Return what the values of the options ask for.
 
-    Ctrl-C saves and stops. A second Ctrl-C stops at once, without saving. With --json, events are
-    printed: the plan, progress, evaluations, checkpoints and the end.
+    Raises:
+        UsageError: if a value is out of range, or options contradict each other.
     """
     if minutes is not None and steps is not None:
         raise UsageError("give --minutes or --steps, not both")
@@ -170,17 +185,43 @@ def train(
             )
             raise UsageError(f"{names} cannot be given with --resume: a run keeps its plan")
 
+    return TrainingOrder(
+        sources=tuple(corpus or ()),
+        run=run,
+        request=request,
+        rules=rules,
+        resume=resume,
+        from_run=from_run,
+        normalization=normalize,
+        keep=keep,
+        stop_after=stop_after,
+        keep_corpus=keep_corpus,
+        is_verbose=verbose,
+        log_to=tuple(map(check_target, log_to or ())),
+    )
+
+
+@takes_options("order", order_training)
+def train(
+    order: TrainingOrder,
+    progress: Progress = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a network on a text, or resume a run.
+
+    Ctrl-C saves and stops. A second Ctrl-C stops at once, without saving. With --json, events are
+    printed: the plan, progress, evaluations, checkpoints and the end.
+    """
     from textgen.runtime.environment import prepare_jax
 
     prepare_jax()
     with starting(progress, quiet=quiet or as_json):
+        import textgen.workflows.resume
+        import textgen.workflows.train  # noqa: F401
         from textgen.terminal.display.event_lines import EventLines
         from textgen.terminal.display.progress import TrainingDisplay
         from textgen.terminal.signals import noted_signals
-        from textgen.workflows.begin_from import BeginFrom
-        from textgen.workflows.resume import resume_training
-        from textgen.workflows.supervise import Supervision
-        from textgen.workflows.train import start_training
 
     is_silent = quiet or (as_json and progress == "auto")
     with noted_signals() as ending, TrainingDisplay(progress, quiet=is_silent) as display:
@@ -192,38 +233,12 @@ def train(
             if lines is not None:
                 lines.show(event)
 
-        supervision = Supervision(
-            keep=keep,
-            stop_after=stop_after,
+        events = order.events(
             should_stop=ending.requested,
             tell=show,
             interruptible=ending.interruptible,
+            started=STARTED,
         )
-        if resume is None:
-            begin = None
-            if from_run is not None:
-                begin = BeginFrom(name=from_run, normalization=normalize)
-            events = start_training(
-                corpus or [],
-                run,
-                request,
-                supervision,
-                rules=rules,
-                begin_from=begin,
-                keep_corpus=keep_corpus,
-                is_verbose=verbose,
-                started=STARTED,
-            )
-        else:
-            events = resume_training(
-                resume,
-                supervision,
-                steps=steps,
-                minutes=minutes,
-                devices=request.asked.get("devices"),
-                patience=request.asked.get("patience"),
-                started=STARTED,
-            )
         try:
             for event in events:
                 show(event)

@@ -1,0 +1,18 @@
+from pathlib import Path
+
+import pytest
+
+from textgen.errors import SettingError
+from textgen.python.loading import load_generator
+
+
+def test_seed_and_engine_are_checked_before_the_run_is_looked_for(own_folder: Path) -> None:
+    with pytest.raises(SettingError, match="seed must be a whole number"):
+        load_generator("none", seed=-1)
+    with pytest.raises(SettingError, match="engine must be numpy or jax, got 'gpu'"):
+        load_generator("none", engine="gpu")  # type: ignore[arg-type]
+
+
+def test_labels_are_those_that_the_generator_writes_with(labelled_run: Path) -> None:
+    generator = load_generator("kinds", labels={"kind": "low"}, seed=2)
+    assert set(generator.generate(3).text) <= set("abcd.!\n")

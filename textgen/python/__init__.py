@@ -1,0 +1,1 @@
+"""What `import textgen` offers to programs and notebooks; docs/python.md describes it."""
