@@ -86,6 +86,7 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         ),
         ("train --learning-rate 0", 2, "learning-rate must be a number in (0, 10], got 0.0"),
         ("train --keep 0", 2, "keep must be a whole number of at least 1, got 0"),
+        ("train --resume fox --dry-run", 2, "the plan of an old one is shown by textgen info RUN"),
         ("train --stop-after 0", 2, "stop-after must be"),
         ("train --devices 99 --steps 1", 2, "devices must be at most "),
         ("train --steps 99999999999", 2, "steps must be a whole number in [0, 1000000000]"),

@@ -81,6 +81,14 @@ def train(
             autocompletion=complete_run,
         ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Show the plan and end. The text is read and the machine is measured as for the "
+            "training itself, but no run is written.",
+        ),
+    ] = False,
     stop_after: Annotated[
         int | None,
         typer.Option(help="Save and stop after this step; --resume continues from there."),
@@ -130,6 +138,10 @@ def train(
         raise UsageError(
             "give --from or --resume, not both: --from begins a new run, --resume continues an old "
             "one"
+        )
+    if resume is not None and dry_run:
+        raise UsageError(
+            "--dry-run plans a new run; the plan of an old one is shown by textgen info RUN"
         )
     request = Request(minutes=minutes, steps=steps, has_weights=from_run is not None, **asked)
     check_number("keep", keep, 1, whole=True)
@@ -212,6 +224,7 @@ def train(
                 begin_from=begin,
                 keep_corpus=keep_corpus,
                 is_verbose=verbose,
+                only_plans=dry_run,
                 started=STARTED,
             )
         else:
