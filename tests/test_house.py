@@ -68,6 +68,7 @@ FILES = (
     "runtime",
     "session.kept_sessions",
     "session.session_file",
+    "terminal.commands.configuration_file",
     "terminal.output",
     "terminal.repl.history",
 )

@@ -22,6 +22,7 @@ from textgen.errors import (
 from textgen.terminal.commands.bench import bench
 from textgen.terminal.commands.check import check
 from textgen.terminal.commands.classify import classify
+from textgen.terminal.commands.configured import ConfiguredCommand, takes_configuration
 from textgen.terminal.commands.corpora import corpora
 from textgen.terminal.commands.evaluate import evaluate
 from textgen.terminal.commands.export import export
@@ -38,7 +39,7 @@ from textgen.terminal.commands.sample import sample
 from textgen.terminal.commands.score import score
 from textgen.terminal.commands.trace import trace
 from textgen.terminal.commands.train import train
-from textgen.terminal.display.help import Command, Group
+from textgen.terminal.display.help import Group
 from textgen.terminal.output import (
     ReaderGoneError,
     emit_json,
@@ -102,7 +103,7 @@ COMMANDS = (
     bench,
 )
 for command in COMMANDS:
-    app.command(cls=Command)(command)
+    app.command(cls=ConfiguredCommand)(takes_configuration(command))
 
 
 def run_command(arguments: list[str]) -> int:
