@@ -69,6 +69,7 @@ FILES = (
     "session.kept_sessions",
     "session.session_file",
     "terminal.commands.configuration_file",
+    "terminal.commands.shells",
     "terminal.output",
     "terminal.repl.history",
 )

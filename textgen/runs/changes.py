@@ -19,7 +19,8 @@ from textgen.errors import (
 from textgen.runs.files import TEMPORARY, sync_folder, whole_folder
 from textgen.runs.library import find_run, free_path, list_runs, run_path
 from textgen.runs.lock import training_lock
-from textgen.runs.run import LOCK, Run, runs_folder
+from textgen.runs.names import runs_folder
+from textgen.runs.run import LOCK, Run
 from textgen.storage import sync
 
 

@@ -37,9 +37,15 @@ from textgen.terminal.commands.restore import restore
 from textgen.terminal.commands.runs import info, runs, verify
 from textgen.terminal.commands.sample import sample
 from textgen.terminal.commands.score import score
+from textgen.terminal.commands.shells import (
+    InstallCompletion,
+    ShellGroup,
+    ShowCompletion,
+    complete,
+    is_completing,
+)
 from textgen.terminal.commands.trace import trace
 from textgen.terminal.commands.train import train
-from textgen.terminal.display.help import Group
 from textgen.terminal.output import (
     ReaderGoneError,
     emit_json,
@@ -53,7 +59,8 @@ from textgen.terminal.output import (
 EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (StorageError, 5))
 
 app = typer.Typer(
-    cls=Group,
+    cls=ShellGroup,
+    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -76,6 +83,8 @@ def options(
             "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
+    install_completion: InstallCompletion = False,
+    show_completion: ShowCompletion = False,
 ) -> None:
     """Declare the options that come before a command."""
 
@@ -158,6 +167,9 @@ def run_command(arguments: list[str]) -> int:
 def run_process() -> int:
     """Run the command that the process was started with, and return its exit code."""
     prepare_streams()
+    if is_completing():
+        complete(app)
+        return 0
     code = run_command(sys.argv[1:])
     try:
         sys.stdout.flush()

@@ -26,8 +26,9 @@ from textgen.runs.checkpoint import ModelConfig
 from textgen.runs.files import encode_json, whole_folder, write_durably
 from textgen.runs.library import new_run_path, run_exists_error
 from textgen.runs.lock import training_lock
+from textgen.runs.names import CHECKPOINTS, RECORD
 from textgen.runs.record import CorpusRecord, RunRecord
-from textgen.runs.run import CHECKPOINTS, ORIGINS, RECORD, SUMS, TOKENS, Run
+from textgen.runs.run import ORIGINS, SUMS, TOKENS, Run
 from textgen.runtime.accelerators import Accelerator, check_computation, find_accelerator
 from textgen.runtime.devices import check_devices, make_mesh, product_speed
 from textgen.settings import Computation, ModelSettings, Precision, TrainingSettings

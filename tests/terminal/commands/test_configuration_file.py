@@ -100,7 +100,7 @@ def test_what_is_no_file_is_refused_at_once() -> None:
         read_tables(None)
     Path(NAME).unlink()
     Path(NAME).mkdir()
-    with pytest.raises(UsageError, match="is no file"):
+    with pytest.raises(UsageError, match="it is a folder, not a file"):
         read_tables(None)
     Path(NAME).rmdir()
     listening = socket.socket(socket.AF_UNIX)

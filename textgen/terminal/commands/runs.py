@@ -106,7 +106,7 @@ def runs(
 
 def _list(names: Sequence[str], *, as_json: bool, quiet: bool) -> None:
     from textgen.runs.library import find_run, list_runs
-    from textgen.runs.run import runs_folder
+    from textgen.runs.names import runs_folder
     from textgen.runs.summary import summarise
     from textgen.terminal.display.run_tables import format_summaries
 
