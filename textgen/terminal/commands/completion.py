@@ -70,7 +70,9 @@ def complete_label_field(context: typer.Context, incomplete: str) -> list[str]:
 def _labels(context: typer.Context) -> list[tuple[str, list[str]]]:
     from textgen.runs.names import is_run, known_labels, run_folders, runs_folder
 
-    given = context.params.get("run") or next(iter(context.params.get("model") or ()), None)
+    known = context.params
+    several = [*(known.get("model") or ()), *(known.get("arguments") or ())]
+    given = known.get("run") or next(iter(several), None)
     if given is None:
         named = run_folders()[:1]
     else:

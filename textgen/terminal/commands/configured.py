@@ -63,6 +63,9 @@ class ConfiguredCommand(Command):
             found = self._given(ctx, given)
             ctx.meta[META] = found
             ctx.default_map = {name: one.value for name, one in found.items()}
+        if ctx.resilient_parsing and args and args[-1].startswith("-"):
+            # A shell completes the value of this option. Typer would take no argument before it.
+            args = args[:-1]
         return super().parse_args(ctx, args)
 
     def _given(self, ctx: Any, given: Mapping[str, Any]) -> dict[str, Given]:

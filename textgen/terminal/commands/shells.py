@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 import typer
 from typer.completion import get_completion_inspect_parameters
 
-from textgen.errors import UsageError, storage_errors
+from textgen.errors import StorageError, UsageError, storage_errors
 from textgen.terminal.display.help import Group
 from textgen.terminal.output import emit, say
 
@@ -29,7 +29,7 @@ _textgen_completion() {
     local line IFS=$'\\n'
     COMPREPLY=()
     while read -r line; do
-        COMPREPLY+=("$line")
+        [[ -z $line ]] || COMPREPLY+=("$line")
     done < <(env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD="$COMP_CWORD" \\
         _TEXTGEN_COMPLETE=complete_bash "$1" 2> /dev/null)
 }
@@ -110,7 +110,10 @@ def install(shell: Shell) -> Place:
     """
     place = place_of(shell)
     with storage_errors(place.script):
-        place.script.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            place.script.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise StorageError(place.script.parent, "it is a file, not a folder") from error
         place.script.write_text(SCRIPTS[shell], encoding="utf-8")
     if place.start is not None:
         with storage_errors(place.start):
