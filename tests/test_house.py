@@ -41,6 +41,7 @@ LAYERS = (
     "export",
     "workflows",
     "terminal",
+    "llm_plugin",
 )
 # Packages and modules that are imported without JAX.
 WITHOUT_JAX = (
@@ -55,6 +56,7 @@ WITHOUT_JAX = (
     "workflows.inspect",
     "workflows.load",
     "workflows.sample",
+    "llm_plugin",
     "terminal.cli",
     "terminal.repl.start",
 )
