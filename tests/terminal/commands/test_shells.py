@@ -16,7 +16,7 @@ import pytest
 from tests.runs.test_changes import make_run
 from textgen.errors import StorageError, UsageError
 from textgen.terminal.cli import run_command
-from textgen.terminal.commands.shells import SHELLS, chosen_shell, install, place_of
+from textgen.terminal.commands.shells import SHELLS, chosen_shell, install, join_words, place_of
 
 # Set where all shells were installed for the tests: they then fail without one.
 NEEDED = "TEXTGEN_NEEDS_SHELLS"
@@ -157,6 +157,24 @@ def run_as(protocol: str, line: str, home: Path) -> subprocess.CompletedProcess[
     return subprocess.run(
         ["textgen"], env=os.environ | asked, capture_output=True, text=True, timeout=60
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "joined", "before"),
+    [
+        ("textgen sample fo", "textgen sample fo", ""),
+        ("textgen sample --label a = b", "textgen sample --label a=b", "a="),
+        ("textgen sample --label a =", "textgen sample --label a=", "a="),
+        ("textgen classify a = b c = d ", "textgen classify a=b c=d ", ""),
+        ("textgen --label a = ", "textgen --label a= ", ""),
+    ],
+)
+def test_words_that_bash_has_parted_are_joined(words: str, joined: str, before: str) -> None:
+    given = words.split(" ")
+    environment = {"COMP_WORDS": "\n".join(given), "COMP_CWORD": str(len(given) - 1)}
+    assert join_words(environment) == before
+    assert environment["COMP_WORDS"].split("\n") == joined.split(" ")
+    assert environment["COMP_CWORD"] == str(joined.count(" "))
 
 
 def test_whatever_is_wrong_no_error_is_shown(home: Path, tmp_path: Path) -> None:

@@ -37,29 +37,19 @@ def complete_run_or_text(incomplete: str) -> list[str]:
 def complete_labelled_run(incomplete: str) -> list[str]:
     """Return runs, after the label if one is typed, as in LABEL=RUN."""
     label, equals, run = incomplete.rpartition("=")
-    # Bash takes the equals sign for a word of its own, and wants what follows it.
     before = _typed([label])[0] + equals if label else ""
     return [before + name for name in complete_run(run)]
 
 
 def complete_labelled_run_or_text(incomplete: str) -> list[str]:
     """Return runs after a label, and otherwise texts."""
-    words = os.environ.get("COMP_WORDS", "").split()
-    is_after_label = "=" in incomplete or words[-1:] == ["="] or words[-2:] == ["=", incomplete]
-    return complete_labelled_run(incomplete) if is_after_label else complete_text(incomplete)
+    return complete_labelled_run(incomplete) if "=" in incomplete else complete_text(incomplete)
 
 
 def complete_label(context: typer.Context, incomplete: str) -> list[str]:
     """Return the labels of the run that is named before, or of the newest, as in FIELD=VALUE."""
-    labels = [f"{name}={value}" for name, values in _labels(context) for value in values]
-    before, word = "", incomplete
-    if _is_bash() and "=" not in incomplete:
-        # Bash takes the equals sign for a word of its own, and wants what follows it.
-        words = os.environ.get("COMP_WORDS", "").split("\n")
-        if (place := words.index("=") if "=" in words[-2:] else 0) > 0:
-            before = f"{words[place - 1]}="
-            word = before + incomplete
-    return _typed(one.removeprefix(before) for one in labels if one.startswith(word))
+    labels = (f"{name}={value}" for name, values in _labels(context) for value in values)
+    return _typed(one for one in labels if one.startswith(incomplete))
 
 
 def complete_label_field(context: typer.Context, incomplete: str) -> list[str]:
@@ -80,10 +70,6 @@ def _labels(context: typer.Context) -> list[tuple[str, list[str]]]:
     return [label for path in named for label in known_labels(path)]
 
 
-def _is_bash() -> bool:
-    return os.environ.get("_TEXTGEN_COMPLETE", "").endswith("bash")
-
-
 def _typed(names: Iterable[str]) -> list[str]:
     """Return names as they are typed, without those that no line can show.
 
@@ -91,8 +77,9 @@ def _typed(names: Iterable[str]) -> list[str]:
     textgen installed before, evaluates them.
     """
     plain = [name for name in names if name.isprintable()]
-    if os.environ.get("_TEXTGEN_COMPLETE") == "complete_zsh":
+    asks = os.environ.get("_TEXTGEN_COMPLETE", "")
+    if asks.endswith("zsh"):
         return [name for name in plain if re.fullmatch(r"[\w@%+=:,./ -]+", name)]
-    if not _is_bash():
+    if not asks.endswith("bash"):
         return plain
     return [re.sub(r"[^\w@%+=:,./-]", r"\\\g<0>", name) for name in plain]

@@ -6,7 +6,9 @@ that the name of a run or a label cannot run anything, and errors are not shown.
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import MutableMapping
+from contextlib import redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
@@ -196,6 +198,34 @@ def is_completing() -> bool:
 def complete(app: typer.Typer) -> None:
     """Print what a shell offers. Whatever goes wrong, nothing but that is printed."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-    with suppress(Exception, SystemExit):
+    offered = StringIO()
+    with suppress(Exception):
+        before = join_words(os.environ) if os.environ[VARIABLE].endswith("bash") else ""
         get_completion_inspect_parameters()  # lets Typer know the shells
-        app([], prog_name="textgen", standalone_mode=False)
+        with redirect_stdout(offered), suppress(SystemExit):  # that is how Typer ends
+            app([], prog_name="textgen", standalone_mode=False)
+        lines = offered.getvalue().splitlines()
+        emit("".join(f"{line.removeprefix(before)}\n" for line in lines), is_safe=True)
+
+
+def join_words(environment: MutableMapping[str, str]) -> str:
+    """Join the words that bash has parted at an equals sign.
+
+    Args:
+        environment: of this process. Its words, and the index of the one to complete, are replaced.
+
+    Returns:
+        What stands before the part of the last word that bash wants to be completed.
+    """
+    index = int(environment["COMP_CWORD"])
+    words, last = [""], ""
+    for word in environment["COMP_WORDS"].split("\n")[: index + 1]:
+        if word and "=" in (word, last):
+            words[-1] += word
+        else:
+            words.append(word)
+        last = word
+    environment["COMP_WORDS"] = "\n".join(words[1:])
+    environment["COMP_CWORD"] = str(len(words) - 2)
+    label, equals, _ = words[-1].rpartition("=")
+    return label + equals
