@@ -51,6 +51,7 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         "runs",
         "verify",
         "bench",
+        "man",
     }
     for name, command in COMMANDS.items():
         assert command.help, name

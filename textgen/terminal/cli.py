@@ -28,6 +28,7 @@ from textgen.terminal.commands.evaluate import evaluate
 from textgen.terminal.commands.export import export
 from textgen.terminal.commands.gradient import gradient
 from textgen.terminal.commands.inspect import inspect
+from textgen.terminal.commands.man import man
 from textgen.terminal.commands.options import option_name
 from textgen.terminal.commands.plot import plot
 from textgen.terminal.commands.proofread import proofread
@@ -110,6 +111,7 @@ COMMANDS = (
     runs,
     verify,
     bench,
+    man,
 )
 for command in COMMANDS:
     app.command(cls=ConfiguredCommand)(takes_configuration(command))
