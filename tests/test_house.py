@@ -202,6 +202,11 @@ def test_showing_help_imports_no_numpy() -> None:
     assert import_in_a_new_process(["textgen", "textgen.terminal.cli"], {"numpy"}) == ""
 
 
+def test_only_llm_imports_its_plugin_and_the_plugin_no_array() -> None:
+    assert import_in_a_new_process(["textgen", "textgen.terminal.cli"], {"llm"}) == ""
+    assert import_in_a_new_process(["textgen.llm_plugin"], {"numpy"}) == ""
+
+
 def test_only_the_terminal_prints_and_only_it_knows_terminals() -> None:
     wrong = []
     for name, path in MODULES.items():
