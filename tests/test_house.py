@@ -202,9 +202,15 @@ def test_showing_help_imports_no_numpy() -> None:
     assert import_in_a_new_process(["textgen", "textgen.terminal.cli"], {"numpy"}) == ""
 
 
-def test_only_llm_imports_its_plugin_and_the_plugin_no_array() -> None:
+def test_llm_is_imported_by_its_plugin_alone_and_the_plugin_imports_no_model() -> None:
     assert import_in_a_new_process(["textgen", "textgen.terminal.cli"], {"llm"}) == ""
-    assert import_in_a_new_process(["textgen.llm_plugin"], {"numpy"}) == ""
+    models = {"textgen.generation.model", "textgen.runs.run", "typer"}
+    assert import_in_a_new_process(["textgen.llm_plugin"], models) == ""
+
+
+def test_completing_the_name_of_a_run_imports_no_numpy() -> None:
+    modules = ["textgen.terminal.commands.completion", "textgen.runs.names", "textgen.data.shipped"]
+    assert import_in_a_new_process(modules, {"numpy"}) == ""
 
 
 def test_only_the_terminal_prints_and_only_it_knows_terminals() -> None:
