@@ -110,8 +110,8 @@ COMMANDS = (
     info,
     runs,
     verify,
-    bench,
     man,
+    bench,
 )
 for command in COMMANDS:
     app.command(cls=ConfiguredCommand)(takes_configuration(command))
