@@ -34,7 +34,7 @@ TEXTS = frozenset(
 # Switches that it may not set, since they delete, overwrite or open something.
 SWITCHES = frozenset({"delete", "rename", "copy", "force", "no_key"})
 # Options that do not go together: one on the command line leaves out the others of a file.
-APART = ({"minutes", "steps"}, {"prompt", "prompt_file"}, {"find", "text"})
+APART = ({"minutes", "steps"}, {"prompt", "prompt_file"})
 # What a file still gives where a run is resumed: the run has decided the rest.
 WITH_RESUME = frozenset({"keep", "devices", "progress", "as_json", "quiet", "verbose"})
 

@@ -3,7 +3,6 @@
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +80,8 @@ def _tables_of(path: Path, *, is_local: bool, is_needed: bool) -> Iterator[Table
     text = _text_of(path, is_needed=is_needed)
     if text is None:
         return
+    import tomllib  # here, so that commands without such a file start quickly
+
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -1,6 +1,5 @@
 """The command `man`: one page of every command and option."""
 
-import pydoc
 import sys
 from typing import Annotated, Literal
 
@@ -26,6 +25,8 @@ def man(
         form = "text" if sys.stdout.isatty() else "roff"
     page = format_page(context.parent, form)
     if form == "text" and sys.stdout.isatty() and sys.stdin.isatty():
+        import pydoc  # here, so that other commands start quickly
+
         pydoc.pager(page)
     else:
         emit(page)
