@@ -22,7 +22,12 @@ from textgen.errors import (
 from textgen.terminal.commands.bench import bench
 from textgen.terminal.commands.check import check
 from textgen.terminal.commands.classify import classify
-from textgen.terminal.commands.configured import ConfiguredCommand, takes_configuration
+from textgen.terminal.commands.configured import (
+    ConfigFile,
+    ConfiguredCommand,
+    NoConfig,
+    takes_configuration,
+)
 from textgen.terminal.commands.corpora import corpora
 from textgen.terminal.commands.evaluate import evaluate
 from textgen.terminal.commands.export import export
@@ -86,6 +91,8 @@ def options(
     ] = False,
     install_completion: InstallCompletion = False,
     show_completion: ShowCompletion = False,
+    config: ConfigFile = None,
+    no_config: NoConfig = False,
 ) -> None:
     """Declare the options that come before a command."""
 

@@ -12,6 +12,7 @@ from textgen.errors import SettingError, UsageError
 from textgen.terminal.commands.configuration import Given, defaults, options_of
 from textgen.terminal.commands.configuration_file import read_tables
 from textgen.terminal.commands.run_names import path_of
+from textgen.terminal.commands.shells import META as ARGUMENTS
 from textgen.terminal.display.help import Command
 from textgen.terminal.output import say
 
@@ -58,7 +59,7 @@ class ConfiguredCommand(Command):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the files, then the arguments."""
-        if ctx.parent is not None and not ctx.resilient_parsing:
+        if ARGUMENTS in ctx.meta and not ctx.resilient_parsing:
             given = self.make_parser(ctx).parse_args(args=[*args])[0]
             found = self._given(ctx, given)
             ctx.meta[META] = found
@@ -74,7 +75,11 @@ class ConfiguredCommand(Command):
         Raises:
             UsageError: if a file is wrong, or is both named and left out.
         """
-        config, no_config = given.get("config"), given.get("no_config")
+        # Both options may also stand before the command.
+        group = ctx.parent.command
+        before = group.make_parser(ctx.parent).parse_args(args=[*ctx.meta[ARGUMENTS]])[0]
+        config = given.get("config", before.get("config"))
+        no_config = given.get("no_config", before.get("no_config"))
         if "help" in given or (no_config and config is None):
             return {}
         if no_config:
@@ -83,8 +88,7 @@ class ConfiguredCommand(Command):
         if not tables:
             return {}
         commands = {
-            name: options_of(one.callback, one.params)
-            for name, one in ctx.parent.command.commands.items()
+            name: options_of(one.callback, one.params) for name, one in group.commands.items()
         }
         return defaults(tables, commands, ctx.info_name, {*given})
 
