@@ -498,7 +498,7 @@ def test_with_json_an_error_is_a_line_of_json_too(capsys: pytest.CaptureFixture[
 
 
 def test_every_command_that_uses_a_run_takes_it_by_model() -> None:
-    without = {"corpora", "bench", "check"}
+    without = {"corpora", "bench", "check", "man"}
     for name, command in COMMANDS.items():
         options = {option for parameter in command.params for option in parameter.opts}
         assert ("--model" in options) == (name not in without), name
