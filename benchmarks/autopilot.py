@@ -23,7 +23,8 @@ from pathlib import Path
 from textgen.data.tokens import file_sha256
 from textgen.evaluation.protocols import Evaluator, bits_per_character
 from textgen.network.model import create_model
-from textgen.runs.run import VARIABLE, Run
+from textgen.runs.names import VARIABLE
+from textgen.runs.run import Run
 from textgen.runtime.devices import make_mesh
 
 OWN = "its own choice"

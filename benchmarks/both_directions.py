@@ -51,7 +51,7 @@ from textgen.planning.request import Request
 from textgen.restoration.gaps import Gap
 from textgen.restoration.reader import log_probabilities
 from textgen.restoration.restorer import CONTEXT, group_gaps
-from textgen.runs.run import VARIABLE
+from textgen.runs.names import VARIABLE
 from textgen.terminal.display.progress import TrainingDisplay
 from textgen.workflows.load import load_model
 from textgen.workflows.supervise import Supervision

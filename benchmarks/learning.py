@@ -37,7 +37,8 @@ from textgen.evaluation.baselines import ngram_probabilities
 from textgen.evaluation.protocols import bits_per_character
 from textgen.planning.request import Request
 from textgen.runs.library import find_run
-from textgen.runs.run import VARIABLE, Run
+from textgen.runs.names import VARIABLE
+from textgen.runs.run import Run
 from textgen.terminal.display.progress import TrainingDisplay
 from textgen.workflows.evaluate import Result, baseline_results, measure_network
 from textgen.workflows.supervise import Supervision

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from textgen.runs.library import find_run
-from textgen.runs.run import VARIABLE
+from textgen.runs.names import VARIABLE
 from textgen.settings import SamplingSettings
 from textgen.workflows.load import load_model
 from textgen.workflows.sample import Order, engine_of, write_samples

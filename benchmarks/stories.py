@@ -60,7 +60,7 @@ from textgen.generation.generator import Generator
 from textgen.generation.model import Model
 from textgen.generation.next_words import next_words
 from textgen.network.cells import CELLS
-from textgen.runs.run import VARIABLE
+from textgen.runs.names import VARIABLE
 from textgen.settings import SamplingSettings
 from textgen.workflows.gradient import follow_gradients
 from textgen.workflows.load import load_model

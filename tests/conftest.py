@@ -140,12 +140,21 @@ def browser() -> Iterator[Any]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def no_configuration(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty folder in place of that of the user's configuration."""
+    return tmp_path_factory.mktemp("configuration")
+
+
 TEXT = "the quick brown fox jumps over the lazy dog, and the dog sleeps on.\n" * 40
 
 
 @pytest.fixture(autouse=True)
 def own_folder(
-    exchange_programs: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    exchange_programs: None,
+    no_configuration: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Path]:
     """Run each test in an empty folder, in which runs are written to checkpoints/.
 
@@ -154,6 +163,7 @@ def own_folder(
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TEXTGEN_CHECKPOINTS", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(no_configuration))
     before = dict(os.environ)
     yield tmp_path
     os.environ.clear()

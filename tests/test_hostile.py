@@ -24,7 +24,8 @@ from textgen.errors import DamagedError, StorageError, TextgenError
 from textgen.runs.checkpoint import CONFIG, FILES, MANIFEST, MODEL, TRAIN_STATE
 from textgen.runs.files import MAX_JSON_BYTES, encode_json, read_bytes
 from textgen.runs.lock import training_lock
-from textgen.runs.run import RECORD, Run
+from textgen.runs.names import RECORD
+from textgen.runs.run import Run
 from textgen.runs.summary import summarise
 from textgen.runtime.memory import check_memory
 from textgen.terminal.display.run_tables import format_summary

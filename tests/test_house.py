@@ -43,6 +43,7 @@ LAYERS = (
     "workflows",
     "terminal",
     "python",
+    "llm_plugin",
 )
 # Packages and modules that are imported without JAX.
 WITHOUT_JAX = (
@@ -59,6 +60,7 @@ WITHOUT_JAX = (
     "workflows.sample",
     "workflows.training_order",
     "tracking.trackers",
+    "llm_plugin",
     "terminal.cli",
     "terminal.repl.start",
 )
@@ -73,6 +75,8 @@ FILES = (
     "runtime",
     "session.kept_sessions",
     "session.session_file",
+    "terminal.commands.configuration_file",
+    "terminal.commands.shells",
     "terminal.output",
     "terminal.repl.history",
 )
@@ -201,6 +205,17 @@ def test_what_must_start_quickly_does_not_import_jax() -> None:
 
 def test_showing_help_imports_no_numpy() -> None:
     assert import_in_a_new_process(["textgen", "textgen.terminal.cli"], {"numpy"}) == ""
+
+
+def test_llm_is_imported_by_its_plugin_alone_and_the_plugin_imports_no_model() -> None:
+    assert import_in_a_new_process(["textgen", "textgen.terminal.cli"], {"llm"}) == ""
+    models = {"textgen.generation.model", "textgen.runs.run", "typer"}
+    assert import_in_a_new_process(["textgen.llm_plugin"], models) == ""
+
+
+def test_completing_the_name_of_a_run_imports_no_numpy() -> None:
+    modules = ["textgen.terminal.commands.completion", "textgen.runs.names", "textgen.data.shipped"]
+    assert import_in_a_new_process(modules, {"numpy"}) == ""
 
 
 def test_only_the_terminal_prints_and_only_it_knows_terminals() -> None:

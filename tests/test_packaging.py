@@ -30,6 +30,10 @@ def test_a_wheel_holds_the_package_and_the_texts_and_nothing_else(wheel: Path) -
     assert "textgen/py.typed" in names
     for name in TEXTS:
         assert f"textgen/corpora/{shipped_corpus(name).name}" in names
+    entry_points = f"textgen_lstm-{__version__}.dist-info/entry_points.txt"
+    assert (
+        "[llm]\ntextgen = textgen.llm_plugin" in zipfile.ZipFile(wheel).read(entry_points).decode()
+    )
     roots = {name.split("/")[0] for name in names}
     assert roots == {"textgen", f"textgen_lstm-{__version__}.dist-info"}
 

@@ -1,10 +1,19 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from textgen.errors import LockedError, RunNotFoundError, SettingError, UsageError
-from textgen.runs.changes import delete_run, find_own_runs, rename_run
+from textgen.errors import (
+    DamagedError,
+    LockedError,
+    RunNotFoundError,
+    SettingError,
+    StorageError,
+    UsageError,
+)
+from textgen.runs.ancestry import Ancestor
+from textgen.runs.changes import copy_run, delete_run, descendants, find_own_runs, rename_run
 from textgen.runs.library import list_runs
 from textgen.runs.lock import training_lock
 from textgen.runs.run import Run
@@ -41,25 +50,30 @@ def test_a_run_never_takes_the_place_of_something_else(name: str) -> None:
     Path("checkpoints/b").mkdir()
     Path("checkpoints/file").write_text("")
     Path("checkpoints/nowhere").symlink_to("nothing")
-    with pytest.raises(UsageError, match=f"the name '{name}' is taken; choose another, such as"):
-        rename_run(run, name)
+    for change in (rename_run, copy_run):
+        with pytest.raises(UsageError, match=f"the name '{name}' is taken; choose another, such"):
+            change(run, name)
     assert run.exists()
 
 
 @pytest.mark.parametrize("name", ["", "../a", "/tmp/a", ".a", "..", "b/c", "-a"])
 def test_a_new_name_is_a_name_in_the_folder_of_runs(name: str) -> None:
-    with pytest.raises(SettingError):
-        rename_run(Run(make_run(Path("checkpoints/a"))), name)
+    run = Run(make_run(Path("checkpoints/a")))
+    for change in (rename_run, copy_run):
+        with pytest.raises(SettingError):
+            change(run, name)
 
 
-def test_a_run_that_is_trained_is_neither_deleted_nor_renamed() -> None:
+def test_a_run_that_is_trained_is_not_changed() -> None:
     run = Run(make_run(Path("checkpoints/a")))
     with training_lock(run.path):
         with pytest.raises(LockedError, match="is being trained by process"):
             delete_run(run)
-        with pytest.raises(LockedError):
-            rename_run(run, "b")
+        for change in (rename_run, copy_run):
+            with pytest.raises(LockedError):
+                change(run, "b")
     assert run.exists()
+    assert [path.name for path in Path("checkpoints").iterdir()] == ["a"]
 
 
 def test_only_folders_in_the_folder_of_runs_may_be_changed(tmp_path: Path) -> None:
@@ -73,3 +87,62 @@ def test_only_folders_in_the_folder_of_runs_may_be_changed(tmp_path: Path) -> No
         find_own_runs(["a", "none"])
     shutil.rmtree("checkpoints/a")
     assert (tmp_path / "elsewhere/run.json").exists()
+
+
+def test_a_copy_has_the_same_files_and_goes_its_own_way(tiny_run: Path) -> None:
+    (tiny_run / "lock").touch()
+    (tiny_run / ".tmp-1").write_text("left by a write")
+    told: list[int] = []
+    copy = copy_run(Run(tiny_run), "twin", told.append)
+    before, after = (
+        {path.relative_to(run): path.read_bytes() for path in run.rglob("*") if path.is_file()}
+        for run in (tiny_run, copy.path)
+    )
+    for left_out in ("lock", ".tmp-1"):
+        del before[Path(left_out)]
+    assert after == before
+    assert told[-1] == sum(map(len, after.values()))
+    assert not copy.problems()
+    copy.remove(copy.steps())
+    assert Run(tiny_run).steps() == [10, 20]
+
+
+def test_what_is_no_file_is_not_copied_and_leaves_nothing(tiny_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (tiny_run / "checkpoints" / "link").symlink_to(tmp_path / "secret")
+    with pytest.raises(DamagedError, match="link' is damaged: neither a file nor a folder"):
+        copy_run(Run(tiny_run), "twin")
+    assert [path.name for path in Path("checkpoints").iterdir()] == ["fox"]
+
+
+def test_a_copy_that_cannot_be_written_leaves_nothing(
+    tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(StorageError, match="no space left"):
+        copy_run(Run(tiny_run), "twin")
+    assert [path.name for path in Path("checkpoints").iterdir()] == ["fox"]
+
+
+def test_a_deletion_follows_no_link_in_a_run(tmp_path: Path) -> None:
+    run = make_run(Path("checkpoints/a"))
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "kept").write_text("kept")
+    (run / "checkpoints").symlink_to(tmp_path / "outside")
+    delete_run(Run(run))
+    assert not run.exists()
+    assert (tmp_path / "outside" / "kept").read_text() == "kept"
+
+
+def test_the_runs_that_began_from_a_run_are_found(tiny_run: Path) -> None:
+    ancestor = Ancestor(
+        name="fox", step=20, sha256="0" * 64, origin=("fox.txt",), known_ids=9, first_loss=1.0
+    )
+    young = copy_run(Run(tiny_run), "young")
+    young.write_record(replace(young.record(), ancestry=(ancestor,)))
+    make_run(Path("checkpoints/damaged"))
+    assert descendants(Run(tiny_run)) == ["young"]
+    assert descendants(young) == []

@@ -51,6 +51,7 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         "runs",
         "verify",
         "bench",
+        "man",
     }
     for name, command in COMMANDS.items():
         assert command.help, name
@@ -86,6 +87,7 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         ),
         ("train --learning-rate 0", 2, "learning-rate must be a number in (0, 10], got 0.0"),
         ("train --keep 0", 2, "keep must be a whole number of at least 1, got 0"),
+        ("train --resume fox --dry-run", 2, "the plan of an old one is shown by textgen info RUN"),
         ("train --stop-after 0", 2, "stop-after must be"),
         ("train --devices 99 --steps 1", 2, "devices must be at most "),
         ("train --steps 99999999999", 2, "steps must be a whole number in [0, 1000000000]"),
@@ -496,7 +498,7 @@ def test_with_json_an_error_is_a_line_of_json_too(capsys: pytest.CaptureFixture[
 
 
 def test_every_command_that_uses_a_run_takes_it_by_model() -> None:
-    without = {"corpora", "bench", "check"}
+    without = {"corpora", "bench", "check", "man"}
     for name, command in COMMANDS.items():
         options = {option for parameter in command.params for option in parameter.opts}
         assert ("--model" in options) == (name not in without), name

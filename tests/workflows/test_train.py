@@ -4,6 +4,7 @@ import itertools
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from itertools import islice
@@ -140,6 +141,26 @@ def test_a_stop_while_the_machine_is_measured_leaves_nothing_behind(corpus: Path
 
 
 @pytest.mark.slow
+def test_a_dry_run_has_the_plan_of_the_training_and_writes_nothing(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = corpus.parent / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    request = Request(**SIZES)
+    before = sorted(Path().rglob("*"))
+    events = [*start_training([corpus], "dry", request, Supervision(), only_plans=True)]
+    assert sorted(Path().rglob("*")) == before
+    assert "nothing was written" in notes(events[-1:])
+    [dry] = [event for event in events if isinstance(event, Planned)]
+    wet = next(event for event in start(corpus, "dry") if isinstance(event, Planned))
+    assert dry.record.plan == wet.record.plan
+    assert dry.record.config.to_json() == wet.record.config.to_json()
+    assert dry.record.corpus == wet.record.corpus
+    with pytest.raises(RunExistsError):
+        next(start_training([corpus], "dry", request, Supervision(), only_plans=True))
+
+
 def test_a_stop_while_a_further_plan_is_measured_changes_nothing(finished_run: Path) -> None:
     # As if this process had trained it: the lock names the last process that did.
     (finished_run / "lock").write_text(str(os.getpid()))

@@ -1,20 +1,31 @@
-"""Delete and rename runs in the folder of runs."""
+"""Delete, rename and copy runs in the folder of runs."""
 
 import os
 import shlex
 import shutil
-from collections.abc import Sequence
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 
-from textgen.errors import SettingError, UsageError, storage_errors
-from textgen.runs.files import TEMPORARY, sync_folder
-from textgen.runs.library import find_run, free_path, run_path
+from textgen.errors import (
+    DamagedError,
+    RunError,
+    SettingError,
+    UsageError,
+    reading_errors,
+    storage_errors,
+)
+from textgen.runs.files import TEMPORARY, sync_folder, whole_folder
+from textgen.runs.library import find_run, free_path, list_runs, run_path
 from textgen.runs.lock import training_lock
-from textgen.runs.run import Run, runs_folder
+from textgen.runs.names import runs_folder
+from textgen.runs.run import LOCK, Run
+from textgen.storage import sync
 
 
 def find_own_runs(names: Sequence[str]) -> list[Run]:
-    """Find runs that may be deleted or renamed: folders in the folder of runs, each once.
+    """Find runs that may be deleted, renamed or copied: folders in the folder of runs, each once.
 
     Raises:
         RunNotFoundError: if there is no such run.
@@ -27,7 +38,7 @@ def find_own_runs(names: Sequence[str]) -> list[Run]:
         if run.path.parent.resolve() != runs_folder().resolve():
             raise UsageError(
                 f"the run {str(run.path)!r} is not in {str(runs_folder())!r}; only runs there can "
-                "be deleted or renamed"
+                "be deleted, renamed or copied"
             )
     return list(found.values())
 
@@ -69,13 +80,100 @@ def rename_run(run: Run, name: str) -> Run:
         LockedError: if a process trains the run.
         StorageError: if it cannot be renamed.
     """
-    target = run_path(name)
-    if target.parent != runs_folder() or name.startswith("."):
-        raise SettingError("new name", name, "a name without / that does not begin with a dot")
-    if os.path.lexists(target):
-        free = shlex.quote(free_path(target).name)
-        raise UsageError(f"the name {name!r} is taken; choose another, such as {free}")
+    target = _free_target(name)
     with training_lock(run.path), storage_errors(target):
         run.path.rename(target)
         sync_folder(target.parent)
     return Run(target)
+
+
+def copy_run(run: Run, name: str, tell: Callable[[int], None] = lambda _: None) -> Run:
+    """Copy a run, whole or not at all.
+
+    Args:
+        run: a run that `find_own_runs` returned.
+        name: name of the copy.
+        tell: function that is called with the number of bytes that were copied.
+
+    Returns:
+        The copy.
+
+    Raises:
+        SettingError: if the name is not valid for a folder in the folder of runs.
+        UsageError: if a file or folder of that name exists.
+        LockedError: if a process trains the run.
+        DamagedError: if something in the run is neither a file nor a folder, or cannot be read.
+        StorageError: if the copy cannot be written; nothing is left of it.
+    """
+    target, copied = _free_target(name), 0
+    with training_lock(run.path):
+        files = [*_files_of(run.path)]
+        try:
+            with whole_folder(target) as folder:
+                for path in files:
+                    new = folder / path.relative_to(run.path)
+                    new.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, new, follow_symlinks=False)
+                    with open(new, "rb+") as file:
+                        sync(file.fileno())
+                    copied += new.stat().st_size
+                    tell(copied)
+        except FileExistsError as error:
+            raise _taken(target) from error
+    return Run(target)
+
+
+def descendants(run: Run) -> list[str]:
+    """Return the names of the runs in the folder of runs that began from the weights of a run.
+
+    They name it, and hold all that they need themselves. Damaged runs are left out.
+    """
+    found = []
+    for other in list_runs():
+        with suppress(RunError):
+            if run.name in [one.name for one in other.record().ancestry] and other.name != run.name:
+                found.append(other.name)
+    return found
+
+
+def _free_target(name: str) -> Path:
+    """Return the path of a new run of a name in the folder of runs.
+
+    Raises:
+        SettingError: if the name is not valid for a folder there.
+        UsageError: if a file or folder of that name exists.
+    """
+    target = run_path(name)
+    if target.parent != runs_folder() or name.startswith("."):
+        raise SettingError("new name", name, "a name without / that does not begin with a dot")
+    if os.path.lexists(target):
+        raise _taken(target)
+    return target
+
+
+def _taken(target: Path) -> UsageError:
+    free = shlex.quote(free_path(target).name)
+    return UsageError(f"the name {target.name!r} is taken; choose another, such as {free}")
+
+
+def _files_of(folder: Path) -> Iterator[Path]:
+    """Yield the files of a run, without its lock and what interrupted writes left.
+
+    Raises:
+        DamagedError: if something in it is neither a file nor a folder, as a link is, or if it
+            cannot be read.
+    """
+    with reading_errors(folder):
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    for entry in entries:
+        path = Path(entry.path)
+        if entry.name == LOCK or entry.name.startswith(TEMPORARY):
+            continue
+        with reading_errors(path):
+            mode = entry.stat(follow_symlinks=False).st_mode
+        if stat.S_ISDIR(mode):
+            yield from _files_of(path)
+        elif stat.S_ISREG(mode):
+            yield path
+        else:
+            raise DamagedError(path, "neither a file nor a folder")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from textgen.data.sources import is_read_once
 from textgen.errors import RunError, RunExistsError, RunNotFoundError, SettingError
-from textgen.runs.run import CHECKPOINTS, Run, runs_folder
+from textgen.runs.names import run_folders, runs_folder
+from textgen.runs.run import Run
 
 # Longest name of a run, in bytes. Most file systems allow 255; temporary names are a little longer.
 MAX_NAME_BYTES = 200
@@ -16,10 +17,7 @@ MAX_NAME_BYTES = 200
 
 def list_runs() -> list[Run]:
     """List the runs in the folder of runs, the newest first."""
-    folder = runs_folder()
-    paths = folder.iterdir() if folder.is_dir() else iter(())
-    runs = [Run(path) for path in paths if not path.name.startswith(".")]
-    return sorted((run for run in runs if run.exists()), key=_age)
+    return [Run(path) for path in run_folders()]
 
 
 def find_run(name: str | None) -> Run:
@@ -101,11 +99,3 @@ def free_path(path: Path) -> Path:
     while path.with_name(free := f"{path.name}-{number}" if number > 1 else path.name).exists():
         number += 1
     return path.with_name(free)
-
-
-def _age(run: Run) -> tuple[float, str]:
-    """Return a sort key that puts the run with the newest checkpoint first."""
-    folder, touched = run.path / CHECKPOINTS, 0.0
-    with suppress(OSError):  # the run was removed meanwhile
-        touched = (folder if folder.exists() else run.path).stat().st_mtime
-    return -touched, run.name

@@ -36,26 +36,18 @@ from textgen.runs.files import (
     whole_folder,
 )
 from textgen.runs.metrics import add_rows, check_rows, cut_rows, last_step, read_rows
+from textgen.runs.names import CHECKPOINTS, RECORD, is_run, runs_folder
 from textgen.runs.record import RunRecord
 from textgen.runs.trace_index import check_index
 from textgen.storage import sync
 
-RECORD = "run.json"
 TOKENS = "corpus.tokens"
 SUMS = "corpus.sums"
 ORIGINS = "corpus.origins"
 METRICS = "metrics.jsonl"
 LOCK = "lock"
-CHECKPOINTS = "checkpoints"
 # Largest file of origins that is read, in bytes.
 MAX_ORIGINS = 2**32
-# Environment variable that names the folder of runs.
-VARIABLE = "TEXTGEN_CHECKPOINTS"
-
-
-def runs_folder() -> Path:
-    """Return the folder of runs: $TEXTGEN_CHECKPOINTS, or `checkpoints` under the current one."""
-    return Path(os.environ.get(VARIABLE) or "checkpoints")
 
 
 class Run:
@@ -82,7 +74,7 @@ class Run:
 
     def exists(self) -> bool:
         """Return whether there is a run here. False if the disk cannot be read."""
-        return os.path.isfile(self.path / RECORD)
+        return is_run(self.path)
 
     def is_gone(self) -> bool:
         """Return whether it is certain that no run is here. False if the disk cannot be read."""

@@ -53,7 +53,7 @@ class KeptSessions:
         if not saved.turns or saved == self._last:
             return
         data = encode_session(saved)
-        folder = self._folder_of(conversation.model.run)
+        folder = self.folder_of(conversation.model.run)
         make_private_folder(self._folder.parent)
         for each in (self._folder, folder):
             make_private_folder(each)
@@ -75,7 +75,23 @@ class KeptSessions:
 
     def files_of(self, run: Run) -> list[Path]:
         """Return the files of the sessions of a run, the newest first."""
-        return _newest_first(self._folder_of(run))
+        return _newest_first(self.folder_of(run))
+
+    def follow(self, before: Run, after: Run) -> None:
+        """Let the sessions of a run belong to it under its new name or path.
+
+        Nothing is done if it has none, or if there are sessions of the new name.
+
+        Args:
+            before: the run as it was called.
+            after: the run as it is called now.
+
+        Raises:
+            OSError: if their folder cannot be renamed.
+        """
+        old, new = self.folder_of(before), self.folder_of(after)
+        if old.is_dir() and not old.is_symlink() and not os.path.lexists(new):
+            old.rename(new)
 
     def read(self, path: Path) -> tuple[SavedSession, Version | None]:
         """Return the session in a file, and the version of the file.
@@ -110,7 +126,8 @@ class KeptSessions:
         """Return the file of a text; None if it has none."""
         return self._files.get(tree, (None, None))[0]
 
-    def _folder_of(self, run: Run) -> Path:
+    def folder_of(self, run: Run) -> Path:
+        """Return the folder of the sessions of a run, which may be missing."""
         place = os.fsencode(run.path.resolve())
         digest = hashlib.sha256(place).hexdigest()[:8]
         return self._folder / f"{run.name[:LONGEST_NAME]}-{digest}"

@@ -5,6 +5,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+# Folder of the sessions that are saved by themselves, in the folder of the state.
+SESSIONS = "sessions"
+
 
 def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the folder, which may be missing.

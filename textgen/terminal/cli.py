@@ -22,11 +22,18 @@ from textgen.errors import (
 from textgen.terminal.commands.bench import bench
 from textgen.terminal.commands.check import check
 from textgen.terminal.commands.classify import classify
+from textgen.terminal.commands.configured import (
+    ConfigFile,
+    ConfiguredCommand,
+    NoConfig,
+    takes_configuration,
+)
 from textgen.terminal.commands.corpora import corpora
 from textgen.terminal.commands.evaluate import evaluate
 from textgen.terminal.commands.export import export
 from textgen.terminal.commands.gradient import gradient
 from textgen.terminal.commands.inspect import inspect
+from textgen.terminal.commands.man import man
 from textgen.terminal.commands.options import option_name
 from textgen.terminal.commands.plot import plot
 from textgen.terminal.commands.proofread import proofread
@@ -36,9 +43,15 @@ from textgen.terminal.commands.restore import restore
 from textgen.terminal.commands.runs import info, runs, verify
 from textgen.terminal.commands.sample import sample
 from textgen.terminal.commands.score import score
+from textgen.terminal.commands.shells import (
+    InstallCompletion,
+    ShellGroup,
+    ShowCompletion,
+    complete,
+    is_completing,
+)
 from textgen.terminal.commands.trace import trace
 from textgen.terminal.commands.train import train
-from textgen.terminal.display.help import Command, Group
 from textgen.terminal.output import (
     ReaderGoneError,
     emit_json,
@@ -52,7 +65,8 @@ from textgen.terminal.output import (
 EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (StorageError, 5))
 
 app = typer.Typer(
-    cls=Group,
+    cls=ShellGroup,
+    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -75,6 +89,10 @@ def options(
             "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
+    install_completion: InstallCompletion = False,
+    show_completion: ShowCompletion = False,
+    config: ConfigFile = None,
+    no_config: NoConfig = False,
 ) -> None:
     """Declare the options that come before a command."""
 
@@ -99,10 +117,11 @@ COMMANDS = (
     info,
     runs,
     verify,
+    man,
     bench,
 )
 for command in COMMANDS:
-    app.command(cls=Command)(command)
+    app.command(cls=ConfiguredCommand)(takes_configuration(command))
 
 
 def run_command(arguments: list[str]) -> int:
@@ -157,6 +176,9 @@ def run_command(arguments: list[str]) -> int:
 def run_process() -> int:
     """Run the command that the process was started with, and return its exit code."""
     prepare_streams()
+    if is_completing():
+        complete(app)
+        return 0
     code = run_command(sys.argv[1:])
     try:
         sys.stdout.flush()

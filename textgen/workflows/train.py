@@ -3,9 +3,11 @@
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from textgen.data.labels import SplitLabels, label_count, labels_path
 from textgen.data.prepare import PreparedText, prepare_text
@@ -24,8 +26,9 @@ from textgen.runs.checkpoint import ModelConfig
 from textgen.runs.files import encode_json, whole_folder, write_durably
 from textgen.runs.library import new_run_path, run_exists_error
 from textgen.runs.lock import training_lock
+from textgen.runs.names import CHECKPOINTS, RECORD
 from textgen.runs.record import CorpusRecord, RunRecord
-from textgen.runs.run import CHECKPOINTS, ORIGINS, RECORD, SUMS, TOKENS, Run
+from textgen.runs.run import ORIGINS, SUMS, TOKENS, Run
 from textgen.runtime.accelerators import Accelerator, check_computation, find_accelerator
 from textgen.runtime.devices import check_devices, make_mesh, product_speed
 from textgen.settings import Computation, ModelSettings, Precision, TrainingSettings
@@ -60,6 +63,7 @@ def start_training(
     keep_corpus: bool = True,
     is_verbose: bool = False,
     is_measurement: bool = False,
+    only_plans: bool = False,
     started: float | None = None,
 ) -> Iterator[Event]:
     """Train a new run.
@@ -76,10 +80,13 @@ def start_training(
         is_verbose: whether to note each file that is read or passed over.
         is_measurement: whether the run is trained for a measurement, and is not to become the
             newest run, with which commands work by default.
+        only_plans: whether to end with the plan. The text is then read into a temporary folder, and
+            no run is written.
         started: the `time.perf_counter` at which the user's time began; now if None.
 
     Yields:
-        Events: notes, then `Planned` once the run is on the disk, then the events of `supervise`.
+        Events: notes, then `Planned` once the run is on the disk, then the events of `supervise`;
+        a note instead of them if it only plans.
 
     Raises:
         RunExistsError: if a run of that name exists.
@@ -110,7 +117,7 @@ def start_training(
             yield Note(f"{given.name}: the text that ships with textgen")
     path = new_run_path(name, paths[0])
     try:
-        with whole_folder(path) as folder:
+        with _passing_folder() if only_plans else whole_folder(path) as folder:
             prepared, corpus = _read(folder, paths, rules, request, supervision, origin)
             yield Note(prepared.report.summary())
             yield from map(Note, [*prepared.notes, *_listed(prepared) * is_verbose])
@@ -133,18 +140,29 @@ def start_training(
                 is_measurement=is_measurement,
                 ancestry=ancestry,
             )
-            _write(folder, record, prepared, trainer)
+            if not only_plans:
+                _write(folder, record, prepared, trainer)
     except FileExistsError as error:
         raise run_exists_error(path) from error
     run = Run(path)
     yield Planned(run, record, 0, plan.seconds, (prepared.reason, *plan.reasons))
     if ancestry:
         yield Begun(ancestry[-1].name, ancestry[-1].first_loss)
+    if only_plans:
+        yield Note("this is only the plan: nothing was written; leave --dry-run out to train")
+        return
     if trainer.is_over:  # it is a plan without steps
         yield Ended(run, record, 0, True, 0, ancestry[-1].first_loss)
         return
     with training_lock(path):
         yield from supervise(run, record, trainer, supervision)
+
+
+@contextmanager
+def _passing_folder() -> Iterator[Path]:
+    """Make a folder for the text while a plan is made; it is removed afterwards."""
+    with TemporaryDirectory(prefix="textgen-") as folder:
+        yield Path(folder)
 
 
 def _check_request(

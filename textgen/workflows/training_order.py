@@ -32,6 +32,7 @@ class TrainingOrder:
         keep_corpus: whether the run keeps its text.
         is_verbose: whether to note each file that is read or passed over.
         log_to: where to log the training, besides metrics.jsonl.
+        only_plans: whether to end with the plan; see `start_training`.
     """
 
     sources: tuple[Path, ...] = ()
@@ -46,6 +47,7 @@ class TrainingOrder:
     keep_corpus: bool = True
     is_verbose: bool = False
     log_to: tuple[LogTarget, ...] = ()
+    only_plans: bool = False
 
     def events(
         self,
@@ -103,6 +105,7 @@ class TrainingOrder:
                 begin_from=begin,
                 keep_corpus=self.keep_corpus,
                 is_verbose=self.is_verbose,
+                only_plans=self.only_plans,
                 started=started,
             )
         else:

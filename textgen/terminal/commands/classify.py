@@ -11,6 +11,7 @@ from textgen.data.source_rules import SourceRules
 from textgen.errors import UsageError
 from textgen.settings import TEXT_UNKNOWN
 from textgen.terminal.commands.completion import (
+    complete_label_field,
     complete_labelled_run,
     complete_labelled_run_or_text,
 )
@@ -60,6 +61,7 @@ def classify(
             metavar="FIELD",
             help="Tell the value of this label, with one run that was trained with labels. "
             "FIELD=VALUE sets another label, which is left out by default.",
+            autocompletion=complete_label_field,
         ),
     ] = None,
     prior: Annotated[

@@ -6,15 +6,17 @@ Where nothing is offered, shells offer paths.
 import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import typer
 
 
 def complete_run(incomplete: str) -> list[str]:
     """Return the names of the runs that begin with what is typed, the newest first."""
-    from textgen.runs.library import list_runs
+    from textgen.runs.names import run_folders
 
-    return _typed(run.name for run in list_runs() if run.name.startswith(incomplete))
+    names = (path.resolve().name for path in run_folders())
+    return _typed(name for name in names if name.startswith(incomplete))
 
 
 def complete_text(incomplete: str) -> list[str]:
@@ -35,33 +37,49 @@ def complete_run_or_text(incomplete: str) -> list[str]:
 def complete_labelled_run(incomplete: str) -> list[str]:
     """Return runs, after the label if one is typed, as in LABEL=RUN."""
     label, equals, run = incomplete.rpartition("=")
-    # Bash takes the equals sign for a word of its own, and wants what follows it.
     before = _typed([label])[0] + equals if label else ""
     return [before + name for name in complete_run(run)]
 
 
 def complete_labelled_run_or_text(incomplete: str) -> list[str]:
     """Return runs after a label, and otherwise texts."""
-    words = os.environ.get("COMP_WORDS", "").split()
-    is_after_label = "=" in incomplete or words[-1:] == ["="] or words[-2:] == ["=", incomplete]
-    return complete_labelled_run(incomplete) if is_after_label else complete_text(incomplete)
+    return complete_labelled_run(incomplete) if "=" in incomplete else complete_text(incomplete)
 
 
 def complete_label(context: typer.Context, incomplete: str) -> list[str]:
     """Return the labels of the run that is named before, or of the newest, as in FIELD=VALUE."""
-    from textgen.errors import TextgenError
-    from textgen.runs.library import find_run
+    labels = (f"{name}={value}" for name, values in _labels(context) for value in values)
+    return _typed(one for one in labels if one.startswith(incomplete))
 
-    try:
-        given = context.params.get("run") or next(iter(context.params.get("model") or ()), None)
-        fields = find_run(given).record().config.labels
-    except TextgenError:
-        return []
-    typed = [f"{field.name}={value}" for field in fields for value in field.values]
-    return _typed(one for one in typed if one.startswith(incomplete))
+
+def complete_label_field(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the fields of the labels of the run that is named before, or of the newest."""
+    return _typed(name for name, _ in _labels(context) if name.startswith(incomplete))
+
+
+def _labels(context: typer.Context) -> list[tuple[str, list[str]]]:
+    from textgen.runs.names import is_run, known_labels, run_folders, runs_folder
+
+    known = context.params
+    several = [*(known.get("model") or ()), *(known.get("arguments") or ())]
+    given = known.get("run") or next(iter(several), None)
+    if given is None:
+        named = run_folders()[:1]
+    else:
+        named = [path for path in (runs_folder() / given, Path(given)) if is_run(path)][:1]
+    return [label for path in named for label in known_labels(path)]
 
 
 def _typed(names: Iterable[str]) -> list[str]:
-    """Return names as they are typed. Bash inserts words as they are; other shells quote them."""
-    is_bash = os.environ.get("_TEXTGEN_COMPLETE", "").endswith("bash")
-    return [re.sub(r"[^\w@%+=:,./-]", r"\\\g<0>", name) if is_bash else name for name in names]
+    """Return names as they are typed, without those that no line can show.
+
+    Bash inserts words as they are; other shells quote them. Typer's own script for zsh, which
+    textgen installed before, evaluates them.
+    """
+    plain = [name for name in names if name.isprintable()]
+    asks = os.environ.get("_TEXTGEN_COMPLETE", "")
+    if asks.endswith("zsh"):
+        return [name for name in plain if re.fullmatch(r"[\w@%+=:,./ -]+", name)]
+    if not asks.endswith("bash"):
+        return plain
+    return [re.sub(r"[^\w@%+=:,./-]", r"\\\g<0>", name) for name in plain]

@@ -46,7 +46,7 @@ def _problem(error: Exception, named: Mapping[str, Command], command: str | None
     if kind == "NoSuchOption":
         option = getattr(error, "option_name", "")
         close = getattr(error, "possibilities", None)
-        return f"there is no option {option}{_did_you_mean(close)}"
+        return f"there is no option {option}{did_you_mean(close)}"
     if kind == "BadOptionUsage":
         option = getattr(error, "option_name", "")
         return f"{option} takes no value" if "not take" in told else f"{option} needs a value"
@@ -55,10 +55,10 @@ def _problem(error: Exception, named: Mapping[str, Command], command: str | None
         return f"{_shown(parameter)} is missing"
     if kind == "BadParameter" and parameter is not None and command is not None:
         annotation = inspect.signature(named[command]).parameters[parameter.name].annotation
-        return f"{_shown(parameter)} must be {_allowed(annotation)}{_got(error)}"
+        return f"{_shown(parameter)} must be {allowed_values(annotation)}{_got(error)}"
     if unknown := re.match(r"No such command '(.*?)'\.(?: Did you mean (.*)\?)?$", told):
         close = re.findall("'(.*?)'", unknown[2] or "")
-        return f"there is no command {unknown[1]!r}{_did_you_mean(close)}"
+        return f"there is no command {unknown[1]!r}{did_you_mean(close)}"
     if extra := re.match(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)$", told, re.DOTALL):
         return f"too many arguments: {cut(extra[1], MOST_COLUMNS)}"
     return "a command is missing" if told == "Missing command." else told.removesuffix(".")
@@ -70,19 +70,29 @@ def _shown(parameter: Any) -> str:
     return option.lstrip("-") if option.startswith("-") else str(parameter.metavar or option)
 
 
-def _allowed(annotation: Any) -> str:
-    """Return which values a parameter takes, in words.
+def taken_type(annotation: Any) -> Any:
+    """Return the type of the values that a parameter takes, one by one; a `Literal` as it is.
 
-    >>> _allowed(Annotated[int | None, "help"]), _allowed(Literal["a", "b", "c"])
-    ('a whole number', 'one of a, b, c')
+    >>> taken_type(Annotated[list[int] | None, "help"])
+    <class 'int'>
     """
     if get_origin(annotation) in (Annotated, list):
-        return _allowed(get_args(annotation)[0])
+        return taken_type(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
-        return _allowed(next(one for one in get_args(annotation) if one is not type(None)))
-    if get_origin(annotation) is Literal:
-        return f"one of {', '.join(get_args(annotation))}"
-    return ALLOWED.get(annotation, "text")
+        return taken_type(next(one for one in get_args(annotation) if one is not type(None)))
+    return annotation
+
+
+def allowed_values(annotation: Any) -> str:
+    """Return which values a parameter takes, in words.
+
+    >>> allowed_values(Annotated[int | None, "help"]), allowed_values(Literal["a", "b", "c"])
+    ('a whole number', 'one of a, b, c')
+    """
+    kind = taken_type(annotation)
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(get_args(kind))}"
+    return ALLOWED.get(kind, "text")
 
 
 def _got(error: Exception) -> str:
@@ -95,5 +105,6 @@ def _got(error: Exception) -> str:
     return f", got {cut(repr(value), MOST_COLUMNS)}{with_point(str(value))}"
 
 
-def _did_you_mean(names: Sequence[str] | None) -> str:
+def did_you_mean(names: Sequence[str] | None) -> str:
+    """Return the end of a message that names what may be meant; empty if nothing is."""
     return f"; did you mean {' or '.join(names)}?" if names else ""

@@ -1,15 +1,18 @@
-"""The commands `info`, `runs` and `verify`: show runs, check them, delete and rename them."""
+"""The commands `info`, `runs` and `verify`: show runs and check them; delete, rename, copy."""
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from textgen.errors import RunError, UsageError
+from textgen.errors import RunError, RunNotFoundError, UsageError
 from textgen.terminal.commands.completion import complete_run
-from textgen.terminal.commands.options import AsJson, Model, Quiet, RunArgument
+from textgen.terminal.commands.options import AsJson, Model, Progress, Quiet, RunArgument
 from textgen.terminal.commands.run_names import one_run
+from textgen.terminal.display.progress_line import ProgressLine, ProgressMode
 from textgen.terminal.output import columns_of, emit, emit_json, fail, say
 
 if TYPE_CHECKING:
@@ -77,17 +80,24 @@ def runs(
     rename: Annotated[
         bool, typer.Option("--rename", help="Rename a run: textgen runs --rename OLD NEW.")
     ] = False,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Copy a run: textgen runs --copy OLD NEW.")
+    ] = False,
+    progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """List the runs, the newest first; or delete or rename runs."""
+    """List the runs, the newest first; or delete, rename or copy runs."""
     given = [*(names or ()), *(model or ())]
-    if delete and rename:
-        raise UsageError("give --delete or --rename, not both")
+    chosen = {"--delete": delete, "--rename": rename, "--copy": copy}
+    if len(asked := [name for name, is_chosen in chosen.items() if is_chosen]) > 1:
+        raise UsageError(f"give {' or '.join(asked)}, not both")
     if yes and not delete:
         raise UsageError("--yes needs --delete")
     if rename:
         _rename(given, as_json=as_json, quiet=quiet)
+    elif copy:
+        _copy(given, progress, as_json=as_json, quiet=quiet)
     elif delete:
         _delete(given, is_sure=yes, as_json=as_json, quiet=quiet)
     else:
@@ -96,7 +106,7 @@ def runs(
 
 def _list(names: Sequence[str], *, as_json: bool, quiet: bool) -> None:
     from textgen.runs.library import find_run, list_runs
-    from textgen.runs.run import runs_folder
+    from textgen.runs.names import runs_folder
     from textgen.runs.summary import summarise
     from textgen.terminal.display.run_tables import format_summaries
 
@@ -112,7 +122,7 @@ def _list(names: Sequence[str], *, as_json: bool, quiet: bool) -> None:
 
 
 def _delete(names: Sequence[str], *, is_sure: bool, as_json: bool, quiet: bool) -> None:
-    from textgen.runs.changes import delete_run, find_own_runs
+    from textgen.runs.changes import delete_run, descendants, find_own_runs
 
     if not names:
         raise UsageError("name the runs to delete, as in: textgen runs --delete RUN")
@@ -120,12 +130,52 @@ def _delete(names: Sequence[str], *, is_sure: bool, as_json: bool, quiet: bool) 
     if not is_sure and not _is_confirmed(found):
         say("nothing was deleted")
         return
+    newest = _newest()
     for run in found:
+        kept, sessions = _sessions_of(run)
+        young = ", ".join(map(repr, descendants(run)))
         delete_run(run)
         if as_json:
             emit_json("deleted", {"run": run.path.name})
         elif not quiet:
             say(f"deleted the run {run.path.name!r}")
+            if young:
+                say(f"runs that began from its weights stay whole, and still name it: {young}")
+            if kept:
+                say(f"{kept} of it can no longer be continued, in {str(sessions)!r}")
+    if not (as_json or quiet):
+        _say_newest(newest)
+
+
+def _sessions_of(run: "Run") -> tuple[str, Path]:
+    """Return the number of the saved sessions of a run in words, empty if none; and their folder.
+
+    The folder is that of the run as it is named now.
+    """
+    from textgen.session.kept_sessions import KeptSessions
+    from textgen.session.state_folder import SESSIONS, state_folder
+    from textgen.terminal.display.render import format_count
+
+    kept = KeptSessions(state_folder() / SESSIONS)
+    count = len(kept.files_of(run))
+    return format_count(count, "saved session") if count else "", kept.folder_of(run)
+
+
+def _newest() -> str | None:
+    """Return the name of the run that commands use by default; None if there is none."""
+    from textgen.runs.library import find_run
+
+    try:
+        return find_run(None).name
+    except RunNotFoundError:
+        return None
+
+
+def _say_newest(before: str | None) -> None:
+    """Say which run commands use by default, if it is another one than before."""
+    now = _newest()
+    if now != before and now is not None:
+        say(f"the newest run, which commands use by default, is now {now!r}")
 
 
 def _is_confirmed(runs: "Sequence[Run]") -> bool:
@@ -145,16 +195,43 @@ def _is_confirmed(runs: "Sequence[Run]") -> bool:
 
 
 def _rename(names: Sequence[str], *, as_json: bool, quiet: bool) -> None:
-    from textgen.runs.changes import find_own_runs, rename_run
+    from textgen.runs.changes import descendants, find_own_runs, rename_run
+    from textgen.runs.run import Run
+    from textgen.session.kept_sessions import KeptSessions
+    from textgen.session.state_folder import SESSIONS, state_folder
 
     if len(names) != 2:
         raise UsageError("give the old name and the new one: textgen runs --rename OLD NEW")
     [run] = find_own_runs(names[:1])
+    young, before = ", ".join(map(repr, descendants(run))), Run(run.path.resolve())
     renamed = rename_run(run, names[1])
+    with suppress(OSError):  # the sessions stay where they were
+        KeptSessions(state_folder() / SESSIONS).follow(before, renamed)
     if as_json:
         emit_json("renamed", {"run": renamed.path.name, "was": run.path.name})
     elif not quiet:
         say(f"renamed the run {run.path.name!r} to {renamed.path.name!r}")
+        if young:
+            say(f"runs that began from its weights name it {run.path.name!r} as before: {young}")
+
+
+def _copy(names: Sequence[str], progress: ProgressMode, *, as_json: bool, quiet: bool) -> None:
+    from textgen.runs.changes import copy_run, find_own_runs
+    from textgen.terminal.display.render import format_bytes
+
+    if len(names) != 2:
+        raise UsageError("name the run and its copy: textgen runs --copy OLD NEW")
+    [run] = find_own_runs(names[:1])
+    newest, size = _newest(), format_bytes(run.size())
+    with ProgressLine(progress, quiet=quiet or as_json) as line:
+        copy = copy_run(
+            run, names[1], lambda done: line.show(f"copying: {format_bytes(done)} of {size}")
+        )
+    if as_json:
+        emit_json("copied", {"run": copy.path.name, "from": run.path.name})
+    elif not quiet:
+        say(f"copied the run {run.path.name!r} to {copy.path.name!r}")
+        _say_newest(newest)
 
 
 def verify(

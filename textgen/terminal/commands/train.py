@@ -1,6 +1,7 @@
 """The command that trains a network, or continues the training of a run."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -204,6 +205,14 @@ def order_training(
 @takes_options("order", order_training)
 def train(
     order: TrainingOrder,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Show the plan and end. The text is read and the machine is measured as for the "
+            "training itself, but no run is written.",
+        ),
+    ] = False,
     progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -213,6 +222,12 @@ def train(
     Ctrl-C saves and stops. A second Ctrl-C stops at once, without saving. With --json, events are
     printed: the plan, progress, evaluations, checkpoints and the end.
     """
+    if dry_run and order.resume is not None:
+        raise UsageError(
+            "--dry-run plans a new run; the plan of an old one is shown by textgen info RUN"
+        )
+    order = replace(order, only_plans=dry_run)
+
     from textgen.runtime.environment import prepare_jax
 
     prepare_jax()

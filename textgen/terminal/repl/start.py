@@ -18,7 +18,7 @@ from textgen.session.conversation import Conversation
 from textgen.session.file_commands import recall, restore
 from textgen.session.kept_sessions import KeptSessions
 from textgen.session.session_file import SavedSession
-from textgen.session.state_folder import state_folder
+from textgen.session.state_folder import SESSIONS, state_folder
 from textgen.settings import OnUnknown, SamplingSettings
 from textgen.terminal.output import say
 from textgen.terminal.repl.external_editor import edit_text
@@ -66,7 +66,7 @@ def start_repl(model: Model, beginning: Beginning) -> None:
     """
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     keeps = on_terminal or beginning.continues if beginning.keeps is None else beginning.keeps
-    sessions = KeptSessions(state_folder() / "sessions")
+    sessions = KeptSessions(state_folder() / SESSIONS)
     conversation = Conversation(
         model,
         beginning.settings,
