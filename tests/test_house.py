@@ -68,6 +68,7 @@ FILES = (
     "runtime",
     "session.kept_sessions",
     "session.session_file",
+    "storage",
     "terminal.output",
     "terminal.repl.history",
 )
