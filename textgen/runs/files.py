@@ -108,9 +108,11 @@ def check_no_link(folder: Path) -> None:
     """Check that a folder of a run is no link, which could lead to anything of the user's.
 
     Raises:
-        DamagedError: if it is one.
+        DamagedError: if it is one, or the disk cannot be read.
     """
-    if is_link(folder):
+    with reading_errors(folder):
+        found = is_link(folder)
+    if found:
         raise DamagedError(folder, "it is a link; nothing in a run is followed through one")
 
 

@@ -308,9 +308,15 @@ class Run:
         Raises:
             StorageError: if it cannot be written, or the run no longer exists.
         """
-        folder = self.folder(checkpoint.step)
         if self.is_gone():
-            raise StorageError(folder, "the run no longer exists")
+            raise StorageError(self.path, "the run no longer exists")
+        try:
+            self._save(checkpoint)
+        except DamagedError as error:  # training may go on until the disk can be read again
+            raise StorageError(error.path, error.problem) from error
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        folder = self.folder(checkpoint.step)
         with storage_errors(folder):
             saved = folder.exists()
         if not saved:
