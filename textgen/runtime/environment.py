@@ -89,7 +89,7 @@ def _check_xla_flags(environment: MutableMapping[str, str]) -> None:
     if environment.get("XLA_FLAGS", ONE_KERNEL) == ONE_KERNEL:
         return
     tried = subprocess.run(
-        [sys.executable, "-c", READ_OPTIONS],
+        [sys.executable, "-P", "-c", READ_OPTIONS],
         env=dict(environment),
         stderr=subprocess.PIPE,
         encoding="utf-8",

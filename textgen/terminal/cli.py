@@ -47,6 +47,7 @@ from textgen.terminal.output import (
     said_warnings,
     silence_stdout,
 )
+from textgen.terminal.sizes import bound_sizes
 
 # Exit codes of the kinds of errors. All other errors have 1.
 EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (StorageError, 5))
@@ -157,6 +158,7 @@ def run_command(arguments: list[str]) -> int:
 def run_process() -> int:
     """Run the command that the process was started with, and return its exit code."""
     prepare_streams()
+    bound_sizes()
     code = run_command(sys.argv[1:])
     try:
         sys.stdout.flush()

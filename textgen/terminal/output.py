@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TextIO
 
 from textgen.errors import StorageError, TextgenWarning, storage_errors
 from textgen.readable import StreamWrapper, one_line, visible, wrap_lines
+from textgen.terminal.sizes import MOST_COLUMNS, MOST_LINES
 
 # Smallest width of a terminal at which text is wrapped, in columns.
 LEAST_COLUMNS = 20
@@ -39,7 +40,7 @@ def columns_of(stream: TextIO) -> int | None:
         columns = columns or os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
         return None
-    return columns if columns >= LEAST_COLUMNS else None
+    return min(columns, MOST_COLUMNS) if columns >= LEAST_COLUMNS else None
 
 
 def say(message: str) -> None:
@@ -244,17 +245,19 @@ def is_piped(stream: TextIO) -> bool:
 
 
 def terminal_width(least: int = 0) -> int:
-    """Return the width of the terminal in columns; 80 if there is no terminal.
+    """Return the width of the terminal in columns, at most 1,000; 80 if there is no terminal.
 
     Args:
         least: width to return for a terminal that is narrower.
     """
-    return max(shutil.get_terminal_size().columns, least)
+    return max(min(shutil.get_terminal_size().columns, MOST_COLUMNS), least)
 
 
 def terminal_height() -> int | None:
-    """Return the height of the terminal in lines; None if stdout is not a terminal."""
-    return shutil.get_terminal_size().lines if sys.stdout.isatty() else None
+    """Return the height of the terminal in lines, at most 1,000; None if stdout is none."""
+    if not sys.stdout.isatty():
+        return None
+    return min(shutil.get_terminal_size().lines, MOST_LINES)
 
 
 def takes_colours(stream: TextIO) -> bool:
