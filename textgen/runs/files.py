@@ -198,6 +198,8 @@ def whole_folder(target: Path) -> Iterator[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:  # that error is reserved for the target itself
             raise StorageError(target.parent, "it is a file, not a folder") from error
+        except RecursionError as error:
+            raise StorageError(target.parent, "it is nested too deep") from error
     with storage_errors(target):
         _remove_orphans(target.parent)
         temporary, handle = _locked_folder(target)

@@ -42,7 +42,8 @@ def keep_compiled(environment: MutableMapping[str, str] = os.environ) -> None:
     if not chosen or "JAX_COMPILATION_CACHE_DIR" in environment:
         return
     folder = Path(chosen) / _machine()
-    with suppress(OSError):  # if the folder cannot be written, JAX compiles everything again
+    # If the folder cannot be written, or is nested too deep, JAX compiles everything again.
+    with suppress(OSError, RecursionError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _belongs_to_user(folder):
             return

@@ -13,9 +13,14 @@ import sys
 import warnings
 from collections.abc import MutableMapping
 
-from textgen.errors import TextgenWarning, UsageError
+from textgen.errors import TextgenError, TextgenWarning, UsageError
 from textgen.runtime.compile_cache import keep_compiled
 from textgen.runtime.xla_options import ONE_KERNEL, prefer_one_kernel
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits.
+    resource = None  # type: ignore[assignment]
 
 # Beginnings of the names of all variables from which JAX and Flax take settings.
 SETTINGS = ("JAX", "FLAX_", "NNX_", "CHECK_VMA", "EAGER_CONSTANT_FOLDING", "MOCK_NUM_GPU_PROCESSES")
@@ -36,6 +41,8 @@ HEEDED = (
 )
 # Values that JAX takes for "no".
 OFF = ("", "0", "n", "no", "f", "false", "off")
+# Address space that JAX needs, in bytes: with less, it aborts or waits for ever.
+ADDRESS_SPACE = 3 * 2**30
 # Makes XLA read its options, which takes a tenth of a second.
 READ_OPTIONS = "from jaxlib.xla_client import CompileOptions; CompileOptions()"
 
@@ -52,7 +59,9 @@ def prepare_jax(
     Raises:
         UsageError: if JAX is not installed, or JAX or XLA cannot start with these variables; the
             message names them.
+        TextgenError: if this process may have too little memory for JAX.
     """
+    check_address_space()
     _check_xla_flags(environment)
     ignore_settings(environment)
     keep_compiled(environment)
@@ -60,15 +69,35 @@ def prepare_jax(
         prefer_one_kernel(environment)
     try:
         import jax  # noqa: F401
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise UsageError(
             "this needs JAX, Flax and Optax, which are not installed: pip install jax flax optax"
         ) from error
+    except ImportError as error:
+        raise TextgenError(f"JAX cannot be loaded: {error}; look at `ulimit -a`") from error
     except ValueError as error:  # such as: Invalid value "x" for JAX flag jax_logging_level
         found = re.search("jax_[a-z_]+", str(error).lower())
         name = found[0].upper() if found else "its environment variables"
         value = f"={environment[name]}" if name in environment else ""
         raise UsageError(f"JAX cannot start with {name}{value}; change or unset it") from error
+
+
+def check_address_space() -> None:
+    """Check that `ulimit -v` leaves room for JAX, which would otherwise abort or hang.
+
+    It takes much more address space than memory, most of it for the stacks of its threads.
+
+    Raises:
+        TextgenError: if there is less than JAX needs.
+    """
+    if resource is None:
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < ADDRESS_SPACE:
+        raise TextgenError(
+            f"this process may use {limit / 2**30:.1f} GiB of address space, and JAX needs "
+            f"{ADDRESS_SPACE / 2**30:.0f} GiB; raise the limit with `ulimit -v`"
+        )
 
 
 def ignore_settings(environment: MutableMapping[str, str]) -> None:

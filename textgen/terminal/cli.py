@@ -148,6 +148,8 @@ def run_command(arguments: list[str]) -> int:
     except OSError as error:
         where = f"{error.filename!r}: " if error.filename else ""
         return end(f"{where}{reason(error)}", 5 if error.errno == errno.ENOSPC else 1)
+    except RecursionError:
+        return end("a folder or a value is nested too deep, over a thousand levels", 1)
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
