@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from textgen.errors import TextgenError
 from textgen.runtime.compile_cache import FOLDER, keep_compiled
+from textgen.runtime.environment import check_system
 from textgen.terminal.cli import run_command
 
 DEEP = 1500
@@ -58,3 +60,21 @@ def test_little_address_space_is_told_in_one_line(
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "ulimit -v" in done.stderr
+
+
+def test_a_machine_without_dev_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_system()
+    if sys.platform == "linux":
+        with pytest.raises(TextgenError, match="urandom', which is missing; mount /dev"):
+            check_system(tmp_path / "urandom")
+    # Streams that are closed are opened although there is no /dev/null.
+    command = (
+        "import os, sys; os.devnull = '/none'; from textgen.terminal.output import prepare_streams;"
+        "prepare_streams(); print(repr(sys.stdin.read()))"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f'exec {sys.executable} -c "{command}" <&-'], capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("''\n", "")

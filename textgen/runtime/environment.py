@@ -12,6 +12,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import MutableMapping
+from pathlib import Path
 
 from textgen.errors import TextgenError, TextgenWarning, UsageError
 from textgen.runtime.compile_cache import keep_compiled
@@ -21,6 +22,8 @@ try:
     import resource
 except ImportError:  # Windows has no such limits.
     resource = None  # type: ignore[assignment]
+
+HAS_LIMITS: bool = resource is not None
 
 # Beginnings of the names of all variables from which JAX and Flax take settings.
 SETTINGS = ("JAX", "FLAX_", "NNX_", "CHECK_VMA", "EAGER_CONSTANT_FOLDING", "MOCK_NUM_GPU_PROCESSES")
@@ -59,9 +62,9 @@ def prepare_jax(
     Raises:
         UsageError: if JAX is not installed, or JAX or XLA cannot start with these variables; the
             message names them.
-        TextgenError: if this process may have too little memory for JAX.
+        TextgenError: if the system lacks what JAX needs; see `check_system`.
     """
-    check_address_space()
+    check_system()
     _check_xla_flags(environment)
     ignore_settings(environment)
     keep_compiled(environment)
@@ -82,15 +85,20 @@ def prepare_jax(
         raise UsageError(f"JAX cannot start with {name}{value}; change or unset it") from error
 
 
-def check_address_space() -> None:
-    """Check that `ulimit -v` leaves room for JAX, which would otherwise abort or hang.
+def check_system(entropy: Path = Path("/dev/urandom")) -> None:
+    """Check that the system has what JAX needs, which would otherwise fail, abort or hang.
 
     It takes much more address space than memory, most of it for the stacks of its threads.
 
+    Args:
+        entropy: the device that XLA reads random bytes from on Linux.
+
     Raises:
-        TextgenError: if there is less than JAX needs.
+        TextgenError: if the device is missing, or `ulimit -v` leaves too little room.
     """
-    if resource is None:
+    if sys.platform == "linux" and not entropy.exists():
+        raise TextgenError(f"JAX needs {str(entropy)!r}, which is missing; mount /dev")
+    if not HAS_LIMITS:
         return
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit != resource.RLIM_INFINITY and limit < ADDRESS_SPACE:

@@ -19,6 +19,7 @@ from textgen.errors import (
     UsageError,
     reason,
 )
+from textgen.runtime.sizes import bound_sizes
 from textgen.terminal.commands.bench import bench
 from textgen.terminal.commands.check import check
 from textgen.terminal.commands.classify import classify
@@ -47,7 +48,6 @@ from textgen.terminal.output import (
     said_warnings,
     silence_stdout,
 )
-from textgen.terminal.sizes import bound_sizes
 
 # Exit codes of the kinds of errors. All other errors have 1.
 EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (StorageError, 5))

@@ -4,8 +4,8 @@ import sys
 import pytest
 
 from tests.conftest import textgen
+from textgen.runtime.sizes import MOST_COLUMNS, MOST_LINES, bound_sizes
 from textgen.terminal.output import terminal_height, terminal_width
-from textgen.terminal.sizes import MOST_COLUMNS, MOST_LINES, bound_sizes
 
 
 @pytest.mark.parametrize(
