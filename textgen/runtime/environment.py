@@ -134,5 +134,7 @@ def _check_xla_flags(environment: MutableMapping[str, str]) -> None:
     )
     # XLA logs why it ends: `F1126 21:08:02.9 240 flags.cc:234] Unknown flag in XLA_FLAGS: --x`.
     found = re.search(r"^[EF]\d{4} .*?\] (.*)", tried.stderr, re.MULTILINE)
-    if tried.returncode and found:
-        raise UsageError(f"XLA cannot start: {found[1]}; change or unset XLA_FLAGS")
+    # A signal ends the child when XLA aborts; a missing package, which is told later, does not.
+    if tried.returncode < 0 or (tried.returncode and found):
+        why = found[1] if found else "it aborts"
+        raise UsageError(f"XLA cannot start: {why}; change or unset XLA_FLAGS")
