@@ -9,6 +9,7 @@ choice several times, to measure its time only. A row is printed as soon as it i
 """
 
 import argparse
+import hashlib
 import os
 import platform
 import statistics
@@ -20,7 +21,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from textgen.data.tokens import file_sha256
 from textgen.evaluation.protocols import Evaluator, bits_per_character
 from textgen.network.model import create_model
 from textgen.runs.names import VARIABLE
@@ -90,7 +90,8 @@ def main() -> None:
     print(f"versions {versions}")
     print(f"command  python benchmarks/autopilot.py --minutes {arguments.minutes:g}")
     for corpus in arguments.corpora:
-        print(f"\n{corpus.stem}, {len(corpus.read_text()):,} characters, {file_sha256(corpus)}\n")
+        sha256 = hashlib.sha256(corpus.read_bytes()).hexdigest()
+        print(f"\n{corpus.stem}, {len(corpus.read_text()):,} characters, {sha256}\n")
         print("| choice | network | dropout | batch | steps | best | passes | s | nats | bits |")
         print("|---|---|---|---|---|---|---|---|---|---|")
         losses, durations = {}, []

@@ -232,3 +232,23 @@ def test_a_reader_of_one_line_ends_a_sample_without_a_word(tiny_run: Path) -> No
     command = f"{sys.executable} -m textgen sample -q --length 200000 | head -1"
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("name", ["numpy", "typer", "jax", "matplotlib", "rich", "jaxlib"])
+def test_no_module_of_the_current_folder_is_run(
+    tiny_run: Path, own_folder: Path, name: str
+) -> None:
+    (own_folder / f"{name}.py").write_text("open('pwned', 'w').close()\nraise SystemExit(77)\n")
+    for command in (["sample", "--length", "5"], ["--help"]):
+        assert textgen(*command).returncode == 0
+    if name in ("jax", "jaxlib", "matplotlib"):
+        flags = os.environ | {"XLA_FLAGS": "--xla_cpu_enable_fast_math=false"}
+        assert textgen("gradient", "--reach", "3", "--places", "1", env=flags).returncode == 0
+        assert textgen("plot", "--no-baselines", "--output", "a.png").returncode == 0
+    assert not Path("pwned").exists()
+
+
+@pytest.mark.parametrize("name", ["PJRT_NPROC", "NPROC"])
+def test_a_billion_threads_are_not_started(tiny_run: Path, name: str) -> None:
+    many = os.environ | {name: "1000000000"}
+    assert textgen("gradient", "--reach", "3", "--places", "1", env=many).returncode == 0

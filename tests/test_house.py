@@ -75,6 +75,7 @@ FILES = (
     "runtime",
     "session.kept_sessions",
     "session.session_file",
+    "storage",
     "terminal.commands.configuration_file",
     "terminal.commands.shells",
     "terminal.output",

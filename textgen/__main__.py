@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import warnings
+from contextlib import suppress
 
 
 def main() -> None:
@@ -27,5 +28,18 @@ def main() -> None:
     sys.exit(run_process())
 
 
+def _forget_current_folder() -> None:
+    """Take the current folder off the path of modules, unless textgen itself lies there.
+
+    `python -m` puts it first, so that a file with the name of a package would be run.
+    """
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    with suppress(OSError):  # the current folder, or that of textgen, is gone
+        is_first = not sys.flags.safe_path and os.path.samefile(sys.path[0], os.curdir)
+        if is_first and not os.path.samefile(sys.path[0], own):
+            del sys.path[0]
+
+
 if __name__ == "__main__":
+    _forget_current_folder()
     main()

@@ -12,7 +12,8 @@ value, what is allowed, what to do. Any other exception is a bug.
     |-- RunError                    a run or checkpoint that cannot be used
     |   |-- RunNotFoundError
     |   `-- DamagedError            bytes on disk are not the bytes that were written
-    |       `-- UnreadableError     the system cannot read a file of a run
+    |       |-- UnreadableError     the system cannot read a file of a run
+    |       `-- ForeignError        a checkpoint that belongs to another run
     |-- LockedError                 another process trains this run
     |-- StorageError                a file cannot be written: no space, no permission, a bad disk
     |-- DivergedError               the loss is not finite, or far above its best value
@@ -140,6 +141,18 @@ class UnreadableError(DamagedError):
 
     def __str__(self) -> str:
         return f"cannot read {str(self.path)!r}: {self.problem}"
+
+
+class ForeignError(DamagedError):
+    """A checkpoint belongs to another run; `what` differs from the record of its run."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        self.what = what
+        super().__init__(
+            path,
+            f"its {what} is not that of run.json, so that it is a checkpoint of another run; "
+            "put it back where it belongs, or put the run.json of its run beside it",
+        )
 
 
 class LockedError(TextgenError):

@@ -1,4 +1,7 @@
-"""What not every file system has: syncing of folders, and locks.
+"""What not every file system has, syncing of folders and locks; and files that are no links.
+
+A run may come from a stranger. A link in it could lead to any file of the user's, and a pipe never
+ends, so that what is in a run is opened here, and only if it is a regular file.
 
 A network drive, a cloud drive or a FUSE file system may lack either. Training does not need them to
 go well, so that a lack of them is a warning and not an error. A disk that fails is still an error.
@@ -6,9 +9,18 @@ go well, so that a lack of them is a warning and not an error. A disk that fails
 
 import errno
 import os
+import stat
 import warnings
+from io import BufferedReader
+from pathlib import Path
 
-from textgen.errors import TextgenWarning
+from textgen.errors import (
+    DamagedError,
+    StorageError,
+    TextgenWarning,
+    UnreadableError,
+    storage_errors,
+)
 
 try:
     import fcntl
@@ -28,6 +40,67 @@ _UNKNOWN_REQUEST = {
     errno.ENOTTY,
     errno.EOPNOTSUPP,
 }
+
+# What is wrong with a link, a pipe or a folder in the place of a file.
+NOT_REGULAR = "not a regular file"
+# Open no link, never wait for the other end of a pipe, and change no byte on Windows.
+_SAFELY = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+
+
+def is_link(path: Path) -> bool:
+    """Return whether a path is a link, or on Windows a junction."""
+    return path.is_symlink() or getattr(os.path, "isjunction", lambda _: False)(path)
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a regular file to read it, without following a link and without waiting.
+
+    Raises:
+        DamagedError: if it is missing, is not a regular file or cannot be read.
+    """
+    try:
+        handle = _open_regular(path, os.O_RDONLY)
+    except FileNotFoundError as error:
+        raise DamagedError(path, "the file is missing") from error
+    except OSError as error:
+        raise UnreadableError(path, error) from error
+    if handle is None:
+        raise DamagedError(path, NOT_REGULAR)
+    return open(handle, "rb")
+
+
+def open_to_append(path: Path) -> int:
+    """Open a regular file to append to it, and create it if it is missing; no link is followed.
+
+    Returns:
+        Its descriptor.
+
+    Raises:
+        StorageError: if it is not a regular file, or cannot be opened.
+    """
+    with storage_errors(path):
+        handle = _open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    if handle is None:
+        raise StorageError(path, NOT_REGULAR)
+    return handle
+
+
+def _open_regular(path: Path, flags: int) -> int | None:
+    """Return a descriptor; None if the path is no regular file.
+
+    Raises:
+        OSError: if there is no such file, or it cannot be opened.
+    """
+    try:
+        handle = os.open(path, flags | _SAFELY, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            return None
+        raise
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return handle
+    os.close(handle)
+    return None
 
 
 def sync(handle: int) -> None:

@@ -1,4 +1,6 @@
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +134,44 @@ def test_sums_do_not_depend_on_how_a_file_is_written() -> None:
     assert whole.blocks() == pieces.blocks() == b"".join(expected)
     assert whole.sha256 == pieces.sha256 == hashlib.sha256(data).hexdigest()
     assert BlockSums().blocks() == b""
+
+
+# What reads every id of a file after the file was cut short, in a process of its own.
+CUT = """
+import hashlib, os, sys
+from pathlib import Path
+import numpy as np
+from textgen.data import tokens
+tokens.MAX_HELD = int(sys.argv[1])
+path, data = Path("ids"), bytes(range(256)) * 2048
+path.write_bytes(data)
+sums = tokens.BlockSums()
+sums.update(data)
+for blocks in (sums.blocks(), None):
+    path.write_bytes(data)
+    file = tokens.open_tokens(path, len(data), 256, sums.sha256, blocks)
+    file[:10]
+    os.truncate(path, 100)
+    try:
+        print(int(file[:].sum()) == sum(data))
+    except tokens.DamagedError as error:
+        print(error)
+"""
+
+
+def cut_short(tmp_path: Path, most_held: int) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", CUT, str(most_held)], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr  # SIGBUS would end it
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("most_held", [2**28, 0])
+def test_a_file_that_is_cut_short_while_it_is_in_use_ends_no_process(
+    tmp_path: Path, most_held: int
+) -> None:
+    with_sums, without = cut_short(tmp_path, most_held)
+    assert "'ids' is damaged: " in with_sums
+    # What was read whole at the beginning no longer needs the file.
+    assert without == "True" if most_held else "'ids' is damaged: 100 bytes" in without

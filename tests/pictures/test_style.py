@@ -65,3 +65,16 @@ def test_ten_curves_can_be_told_apart() -> None:
     assert len(looks) == 10
     assert len(set(PALETTE)) == len(PALETTE)
     assert marker_of(0) == ""
+
+
+@pytest.mark.slow
+def test_no_file_of_the_current_folder_is_waited_for_or_run(tmp_path: Path) -> None:
+    plain, here = draw(tmp_path), tmp_path / "here"
+    here.mkdir()
+    os.mkfifo(here / "matplotlibrc")
+    (here / "matplotlib").mkdir()
+    assert draw(here, MATPLOTLIBRC="matplotlibrc") == plain
+    (here / "matplotlibrc").unlink()
+    (here / "matplotlibrc").write_text("text.usetex: True\nbackend: module://pwned\n")
+    (here / "pwned.py").write_text("raise SystemExit(77)\n")
+    assert draw(here, MATPLOTLIBRC=str(here), MPLCONFIGDIR=str(here)) == plain

@@ -91,9 +91,60 @@ def test_the_oldest_entries_make_room(tmp_path: Path, monkeypatch: pytest.Monkey
     folder = chosen(dict(environment))
     content = zlib.compress(os.urandom(1000))
     for age in range(5):
-        entry = folder / f"{age}-cache"
+        entry = folder / entry_name(age)
         entry.write_bytes(content)
         os.utime(entry, (10**9 - age, 10**9 - age))
     monkeypatch.setattr(compile_cache, "MAX_BYTES", 3 * len(content))
     chosen(environment)
-    assert sorted(entry.name for entry in folder.iterdir()) == ["0-cache", "1-cache", "2-cache"]
+    assert sorted(entry.name for entry in folder.iterdir()) == [*map(entry_name, range(3))]
+
+
+def entry_name(number: int) -> str:
+    return f"jit_f-{number:064x}-cache"
+
+
+def test_only_regular_files_with_the_names_of_entries_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {FOLDER: str(tmp_path / "cache")}
+    folder = chosen(dict(environment))
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"text")
+    (folder / "thesis.txt").write_bytes(b"text")
+    (folder / "notes-cache").write_bytes(b"text")
+    (folder / entry_name(1)).symlink_to(precious)
+    os.mkfifo(folder / entry_name(2))
+    (folder / entry_name(3)).mkdir()
+    (folder / entry_name(4)).write_bytes(b"torn")
+    before = {entry.name for entry in folder.iterdir()}
+    chosen(environment)
+    assert {entry.name for entry in folder.iterdir()} == before - {entry_name(4)}
+    monkeypatch.setattr(compile_cache, "MAX_BYTES", 0)
+    chosen(environment)
+    assert {entry.name for entry in folder.iterdir()} == before - {entry_name(4)}
+    assert precious.read_bytes() == b"text"
+    assert precious.stat().st_mode & 0o200
+    assert (folder / "thesis.txt").stat().st_mode & 0o200
+
+
+def test_a_link_in_the_place_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    folder = chosen({FOLDER: str(tmp_path / "cache")})
+    folder.rmdir()
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    (private / entry_name(1)).write_bytes(b"text")
+    folder.symlink_to(private)
+    environment = {FOLDER: str(tmp_path / "cache")}
+    keep_compiled(environment)
+    assert "JAX_COMPILATION_CACHE_DIR" not in environment
+    assert (private / entry_name(1)).read_bytes() == b"text"
+
+
+def test_a_folder_that_strangers_could_replace_is_not_used(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    for mode, is_used in ((0o777, False), (0o1777, True), (0o775, True)):
+        shared.chmod(mode)
+        environment = {FOLDER: str(shared / "cache")}
+        keep_compiled(environment)
+        assert ("JAX_COMPILATION_CACHE_DIR" in environment) == is_used

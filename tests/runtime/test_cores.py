@@ -156,3 +156,18 @@ def test_commands_that_multiply_many_rows_set_it_before_numpy_is_imported(comman
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr
+
+
+@pytest.mark.parametrize("name", ["PJRT_NPROC", "NPROC", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"])
+def test_a_number_of_threads_in_the_environment_is_bounded(name: str) -> None:
+    most = 4 * (os.cpu_count() or 1)
+    for given, kept in (
+        ("1", "1"),
+        (str(most), str(most)),
+        ("1000000000", str(most)),
+        ("9" * 5000, str(most)),
+        ("nonsense", "nonsense"),
+    ):
+        environment = {name: given}
+        limit_threads(environment)
+        assert environment[name] == kept

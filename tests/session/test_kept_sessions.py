@@ -138,9 +138,12 @@ def test_no_linked_folder_is_written_to(folder: Path, tmp_path: Path, depth: int
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     linked.symlink_to(elsewhere)
+    (elsewhere / "mine.json").write_text("text")
+    if depth:
+        assert KeptSessions(folder).files_of(MODELS["random-0"].run) == []
     with pytest.raises(NotADirectoryError):
         hold(random_session(), KeptSessions(folder), "abc")
-    assert os.listdir(elsewhere) == []
+    assert os.listdir(elsewhere) == ["mine.json"]
 
 
 def test_a_session_that_cannot_be_saved_leaves_the_last_one_and_no_other_file(

@@ -18,7 +18,8 @@ def test_the_lines_are_ranked_by_their_surprise_in_their_place(
     text = "lf of it.\nthe lazy dog.\nquick\nover the lazy dog.\nfox\nthe lazy dog.\n"
     ids = model.config.vocabulary.encode("x" * 50 + text).astype(np.uint8)
     Path("ids").write_bytes(ids.tobytes())
-    tokens = TokenFile(Path("ids"), ids.dtype, None)
+    with open("ids", "rb") as file:
+        tokens = TokenFile(Path("ids"), file, ids.dtype, None)
     record = model.run.record()
     fields = vars(record.corpus) | {"training_characters": 50, "training_ids": 50}
     corpus = type(record.corpus)(**fields)

@@ -1,7 +1,7 @@
 """The files of a folder, and whether a file has changed."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def files_of(folder: Path, report: ReadReport) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise CorpusError(error.filename or folder, reason_of(error)) from error
 
-    for parent, folders, names in os.walk(folder, onerror=refuse):
+    for parent, folders, names in _walk(folder, refuse):
         for name in folders:
             path = Path(parent, name)
             if path.is_symlink():
@@ -45,6 +45,20 @@ def files_of(folder: Path, report: ReadReport) -> list[Path]:
             else:
                 found.append(path)
     return sorted(found, key=Path.as_posix)
+
+
+def _walk(
+    folder: Path, refuse: Callable[[OSError], None]
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Walk as `os.walk` does, which goes down one level of calls for each level of folders.
+
+    Raises:
+        CorpusError: if the folders are nested too deep.
+    """
+    try:
+        yield from os.walk(folder, onerror=refuse)
+    except RecursionError as error:
+        raise CorpusError(folder, "its folders are nested too deep; name one inside") from error
 
 
 def size_of(paths: Sequence[Path]) -> int | None:

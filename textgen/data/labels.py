@@ -4,6 +4,8 @@ Each document has at most one value of each field. The values of all fields are 
 in the order of the fields and of their values; 0 stands for a value that is left out.
 """
 
+import hashlib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +16,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.tokens import Tokens, file_sha256, positions_of
+from textgen.data.tokens import Tokens, positions_of
 from textgen.errors import DamagedError, UsageError, reading_errors
+from textgen.storage import open_regular
 
 # Largest number of characters of a value.
 LONGEST_VALUE = 100
@@ -259,14 +262,13 @@ def open_labels(path: Path, documents: int, fields: Sequence[LabelField], sha256
         DamagedError: if the file is missing, or has changed since it was written.
     """
     expected = documents * len(fields) * LABEL_DTYPE.itemsize
-    with reading_errors(path):
-        if not path.is_file():
-            raise DamagedError(path, "the file is missing")
-        if (size := path.stat().st_size) != expected:
+    with reading_errors(path), open_regular(path) as file:
+        if (size := os.fstat(file.fileno()).st_size) != expected:
             raise DamagedError(path, f"{size} bytes, expected {expected}")
-        if file_sha256(path) != sha256:
-            raise DamagedError(path, "its SHA-256 differs from the recorded one")
-        labels = np.fromfile(path, LABEL_DTYPE).reshape(documents, len(fields))
+        data = file.read(size)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise DamagedError(path, "its SHA-256 differs from the recorded one")
+    labels = np.frombuffer(data, LABEL_DTYPE).reshape(documents, len(fields))
     if labels.size and labels.max() > label_count(fields):
         raise DamagedError(path, "it holds a label that the run does not have")
     return labels

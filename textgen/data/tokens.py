@@ -3,21 +3,26 @@
 import copy
 import hashlib
 import os
+import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, BinaryIO, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textgen.errors import DamagedError, reading_errors
+from textgen.storage import open_regular
 
 # Bytes of a block, which has a sum of its own. Training on documents in random order touches many
 # blocks at its first steps; smaller blocks make these quick, but their sums longer.
 BLOCK_BYTES = 2**16
 # Length of a SHA-256 in bytes.
 SUM_BYTES = 32
+# Largest file that is held in memory rather than mapped into it, in bytes. A process that reads a
+# part of a map that was cut off from its file is ended by the system.
+MAX_HELD = 2**28
 # Ids that are looked at together by `positions_of`.
 AT_ONCE = 2**22
 
@@ -72,36 +77,57 @@ class BlockSums:
 class _Checker:
     """Compares the blocks of a file with their sums, each once."""
 
-    def __init__(self, path: Path, sums: bytes) -> None:
-        """Open a file; it is closed with the last part of it that is in use.
+    def __init__(
+        self, path: Path, file: BinaryIO, sums: bytes | None, held: NDArray[np.uint8] | None
+    ) -> None:
+        """Keep a file open; it is closed with the last part of it that is in use.
 
         The blocks are read from the file itself, since a disk that fails raises an error then. A
         memory map would end the process.
+
+        Args:
+            path: the file.
+            file: the same, opened.
+            sums: SHA-256 of each block; None if the whole file is checked already.
+            held: memory into which each block is read when it is checked, uint8 [size of the file];
+                None if the file is mapped into memory.
         """
-        self._path, self._sums = path, sums
-        self._handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self._path, self._sums, self._held = path, sums, held
+        self._handle, self._lock = os.dup(file.fileno()), threading.Lock()
         weakref.finalize(self, os.close, self._handle)
-        self._is_checked = np.zeros(len(sums) // SUM_BYTES, bool)
+        self._size = os.fstat(self._handle).st_size
+        self._is_checked = np.zeros(len(sums or b"") // SUM_BYTES, bool)
 
     def check(self, blocks: NDArray[np.integer[Any]]) -> None:
         """Check blocks by their numbers.
 
         Raises:
-            DamagedError: if one is damaged.
+            DamagedError: if one is damaged, or a file that is mapped was cut short.
         """
+        if self._held is None:
+            # Reading a part of a map that the file has no longer would end the process.
+            with reading_errors(self._path):
+                if (size := os.fstat(self._handle).st_size) < self._size:
+                    raise DamagedError(self._path, f"{size} bytes, expected {self._size}")
+        if self._sums is None:
+            return
         for block in blocks[~self._is_checked[blocks]].tolist():
             begin = block * BLOCK_BYTES
-            with reading_errors(self._path):
-                os.lseek(self._handle, begin, os.SEEK_SET)
-                data = os.read(self._handle, BLOCK_BYTES)
-                while len(data) < BLOCK_BYTES and (
-                    more := os.read(self._handle, BLOCK_BYTES - len(data))
-                ):
-                    data += more
+            with reading_errors(self._path), self._lock:
+                data = self._read(begin)
             if hashlib.sha256(data).digest() != self._sums[block * SUM_BYTES :][:SUM_BYTES]:
                 where = f"from byte {begin:,} to {begin + BLOCK_BYTES:,}"
                 raise DamagedError(self._path, f"its SHA-256 differs from the recorded one {where}")
+            if self._held is not None:
+                self._held[begin : begin + len(data)] = np.frombuffer(data, np.uint8)
             self._is_checked[block] = True
+
+    def _read(self, begin: int) -> bytes:
+        os.lseek(self._handle, begin, os.SEEK_SET)
+        data = os.read(self._handle, BLOCK_BYTES)
+        while len(data) < BLOCK_BYTES and (more := os.read(self._handle, BLOCK_BYTES - len(data))):
+            data += more
+        return data
 
 
 class TokenFile:
@@ -111,16 +137,35 @@ class TokenFile:
     size is thus opened at once, and no damaged id is ever returned.
     """
 
-    def __init__(self, path: Path, dtype: np.dtype[np.unsignedinteger], sums: bytes | None) -> None:
-        """Map a file into memory without reading it.
+    def __init__(
+        self,
+        path: Path,
+        file: BinaryIO,
+        dtype: np.dtype[np.unsignedinteger],
+        sums: bytes | None,
+    ) -> None:
+        """Open a file without reading it if it has sums of its blocks.
+
+        A file of ordinary size is held in memory that its blocks fill one by one. A larger one is
+        mapped into memory, and its size is looked at before each use.
 
         Args:
             path: the file.
+            file: the same, opened. It may be closed afterwards.
             dtype: type of an id.
             sums: SHA-256 of each block; None if the whole file is checked already.
         """
-        self._ids: NDArray[np.unsignedinteger] = np.memmap(path, dtype=dtype, mode="r")
-        self._checker = None if sums is None else _Checker(path, sums)
+        size, held = os.fstat(file.fileno()).st_size, None
+        if size > MAX_HELD:
+            self._ids: NDArray[np.unsignedinteger] = np.memmap(file, dtype=dtype, mode="r")
+        elif sums is None:
+            self._ids = np.frombuffer(file.read(size), dtype)
+        else:
+            held = np.empty(size, np.uint8)
+            self._ids = held.view(dtype)
+            self._ids.flags.writeable = False
+        is_whole = sums is None and size <= MAX_HELD
+        self._checker = None if is_whole else _Checker(path, file, sums, held)
         # Index in the file of the first of these ids.
         self._begin = 0
 
@@ -202,7 +247,7 @@ def token_dtype(vocab_size: int) -> np.dtype[np.unsignedinteger]:
 def open_tokens(
     path: Path, characters: int, vocab_size: int, sha256: str, sums: bytes | None = None
 ) -> TokenFile:
-    """Map a token file into memory.
+    """Open a token file, of which no link is followed.
 
     Args:
         path: the file.
@@ -220,14 +265,14 @@ def open_tokens(
     """
     dtype = token_dtype(vocab_size)
     expected = characters * dtype.itemsize
-    with reading_errors(path):
-        if not path.is_file():
-            raise DamagedError(path, "the file is missing")
-        if (size := path.stat().st_size) != expected:
+    with reading_errors(path), open_regular(path) as file:
+        if (size := os.fstat(file.fileno()).st_size) != expected:
             raise DamagedError(path, f"{size} bytes, expected {expected}")
-        if sums is None and file_sha256(path) != sha256:
-            raise DamagedError(path, "its SHA-256 differs from the recorded one")
-        return TokenFile(path, dtype, sums)
+        if sums is None:
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                raise DamagedError(path, "its SHA-256 differs from the recorded one")
+            file.seek(0)
+        return TokenFile(path, file, dtype, sums)
 
 
 def positions_of(tokens: Tokens, token: int) -> NDArray[np.int64]:
@@ -238,9 +283,3 @@ def positions_of(tokens: Tokens, token: int) -> NDArray[np.int64]:
             yield np.flatnonzero(tokens[begin : begin + AT_ONCE] == token) + begin
 
     return np.concatenate([np.zeros(0, np.int64), *find()])
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -31,6 +31,7 @@ from textgen.network.parameters import (
 )
 from textgen.runs.files import (
     MAX_JSON_BYTES,
+    check_no_link,
     decode_json,
     encode_json,
     read_bytes,
@@ -39,6 +40,7 @@ from textgen.runs.files import (
     write_durably,
 )
 from textgen.settings import MAX_STATE_BYTES, CellName, Direction, ModelSettings, check_number
+from textgen.storage import open_regular
 
 # Version of the format that is written. Older ones are read too.
 FORMAT = 3
@@ -85,6 +87,17 @@ class ModelConfig:
             "normalization": self.normalization,
             **({"labels": [field.to_json() for field in self.labels]} if self.labels else {}),
         }
+
+    def difference(self, other: "ModelConfig") -> str:
+        """Return what differs between two models, such as `network`; empty if nothing does."""
+        pairs = {
+            "network": (self.settings, other.settings),
+            "alphabet": (self.vocabulary.characters, other.vocabulary.characters),
+            "first character": (self.start, other.start),
+            "normal form of the text": (self.normalization, other.normalization),
+            "labels": (self.labels, other.labels),
+        }
+        return next((name for name, (mine, theirs) in pairs.items() if mine != theirs), "")
 
     @classmethod
     def from_json(cls, path: Path, content: Mapping[str, Any]) -> "ModelConfig":
@@ -133,6 +146,8 @@ class Checkpoint:
         config: all of the model except its parameters.
         parameters: the arrays of the network, by name.
         train_state: the arrays of the training state, by name; empty if they were not read.
+        run_sum: sum of the record of its run, which tells the run from any other; empty if it was
+            saved by textgen 0.2 or before.
     """
 
     step: int
@@ -141,6 +156,7 @@ class Checkpoint:
     config: ModelConfig
     parameters: Arrays
     train_state: Mapping[str, NDArray[Any]]
+    run_sum: str = ""
 
 
 def check_format(path: Path, content: Mapping[str, Any]) -> None:
@@ -176,6 +192,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, is_described: bool
         "step": checkpoint.step,
         "validation_loss": checkpoint.validation_loss,
         "progress": dict(checkpoint.progress),
+        **({"run": checkpoint.run_sum} if checkpoint.run_sum else {}),
         "files": {
             name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
             for name, data in contents.items()
@@ -219,12 +236,11 @@ def is_described(folder: Path) -> bool:
     """Return whether the model of a checkpoint says what its arrays mean; False if unreadable."""
     path = folder / MODEL
     try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
+        check_no_link(folder)
+        with open_regular(path) as file:
             length = int.from_bytes(file.read(8), "little")
             return b'"__metadata__"' in file.read(min(length, MAX_HEADER_BYTES))
-    except OSError:
+    except (OSError, DamagedError):
         return False
 
 
@@ -235,6 +251,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         DamagedError: if it is missing or damaged, or its step is not that of the folder's name.
     """
     path = folder / MANIFEST
+    check_no_link(folder)
     manifest = read_json(path)
     check_format(path, manifest)
     if manifest.get("step") != step_of(folder):
@@ -248,6 +265,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise DamagedError(path, f"its validation loss is {loss!r}")
     if not isinstance(manifest.get("progress"), dict):
         raise DamagedError(path, "it does not hold the progress of training")
+    if not isinstance(manifest.setdefault("run", ""), str):
+        raise DamagedError(path, "it does not name its run")
     return manifest
 
 
@@ -287,6 +306,7 @@ def read_checkpoint(folder: Path, *, train_state: bool = False) -> Checkpoint:
         config,
         parameters,
         state,
+        manifest["run"],
     )
 
 
@@ -297,6 +317,16 @@ def verify_checkpoint(folder: Path) -> None:
         DamagedError: at the first problem.
     """
     read_checkpoint(folder, train_state=True)
+    check_files(folder)
+
+
+def check_files(folder: Path) -> None:
+    """Check that the folder of a checkpoint holds no other files, and is no link.
+
+    Raises:
+        DamagedError: if it does, or is one.
+    """
+    check_no_link(folder)
     with reading_errors(folder):
         extra = {path.name for path in folder.iterdir()} - {*FILES, MANIFEST}
     if extra:

@@ -7,14 +7,13 @@ import os
 import re
 import secrets
 import shutil
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from textgen.errors import DamagedError, StorageError, UnreadableError, storage_errors
-from textgen.storage import HAS_LOCKS, lock, sync
+from textgen.errors import DamagedError, StorageError, reading_errors, storage_errors
+from textgen.storage import HAS_LOCKS, is_link, lock, open_regular, sync
 
 # What can be written into a file.
 Buffer = bytes | memoryview
@@ -98,22 +97,35 @@ def read_bytes(path: Path, most: int) -> bytes:
     Raises:
         DamagedError: if it is missing, is not a regular file, is too large or cannot be read.
     """
-    # A run may come from a stranger: a link could lead to any file, and a FIFO never ends.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        with open(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise DamagedError(path, "not a regular file")
-            if status.st_size > most:
-                raise DamagedError(path, f"{status.st_size} bytes, at most {most} are expected")
-            return file.read(status.st_size)
-    except FileNotFoundError as error:
-        raise DamagedError(path, "the file is missing") from error
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise DamagedError(path, "not a regular file") from error
-        raise UnreadableError(path, error) from error
+    with reading_errors(path), open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise DamagedError(path, f"{size} bytes, at most {most} are expected")
+        return file.read(size)
+
+
+def check_no_link(folder: Path) -> None:
+    """Check that a folder of a run is no link, which could lead to anything of the user's.
+
+    Raises:
+        DamagedError: if it is one, or the disk cannot be read.
+    """
+    with reading_errors(folder):
+        found = is_link(folder)
+    if found:
+        raise DamagedError(folder, "it is a link; nothing in a run is followed through one")
+
+
+def remove_whole(path: Path) -> None:
+    """Remove a folder with all that is in it, or a file; of a link only the link itself.
+
+    Raises:
+        OSError: if it cannot be removed.
+    """
+    if path.is_dir() and not is_link(path):
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def read_sha256(path: Path, most: int) -> str:
@@ -186,6 +198,8 @@ def whole_folder(target: Path) -> Iterator[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:  # that error is reserved for the target itself
             raise StorageError(target.parent, "it is a file, not a folder") from error
+        except RecursionError as error:
+            raise StorageError(target.parent, "it is nested too deep") from error
     with storage_errors(target):
         _remove_orphans(target.parent)
         temporary, handle = _locked_folder(target)
@@ -232,7 +246,7 @@ def _remove_orphans(folder: Path) -> None:
     """Remove the temporary folders of processes that were killed while they filled them."""
     for path in folder.glob(f"{TEMPORARY}*") if HAS_LOCKS else ():
         with suppress(OSError):  # a running process holds its lock, or it no longer exists
-            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 if lock(handle, wait=False):
                     shutil.rmtree(path, ignore_errors=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 from textgen.errors import DamagedError, reading_errors, storage_errors
 from textgen.runs.files import parse_json, replace_file
+from textgen.storage import open_regular, open_to_append
 
 # Longest line that is read at once, in bytes: many times the length of a row.
 MAX_ROW_BYTES = 2**16
@@ -29,7 +30,7 @@ def add_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         StorageError: if they cannot be written.
     """
     data = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    with storage_errors(path), path.open("ab", buffering=0) as file:
+    with storage_errors(path), os.fdopen(open_to_append(path), "ab", buffering=0) as file:
         before = file.seek(0, os.SEEK_END)
         try:
             while data:
@@ -95,16 +96,16 @@ def last_step(path: Path) -> int:
 
 def _read(path: Path) -> Iterator[dict[str, Any] | None]:
     """Yield each row, and None for each line that is not a row."""
-    with reading_errors(path):
-        if path.is_file():
-            with path.open("rb") as file:
-                for line in iter(lambda: file.readline(MAX_ROW_BYTES), b""):
-                    yield _parse(line)
+    if not os.path.lexists(path):
+        return
+    with reading_errors(path), open_regular(path) as file:
+        for line in iter(lambda: file.readline(MAX_ROW_BYTES), b""):
+            yield _parse(line)
 
 
 def _last_line(path: Path) -> bytes:
     """Return the end of a file from its last line on; empty if the file is."""
-    with reading_errors(path), path.open("rb") as file:
+    with reading_errors(path), open_regular(path) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - MAX_ROW_BYTES, 0))
         return (file.read().splitlines(keepends=True) or [b""])[-1]

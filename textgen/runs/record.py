@@ -1,5 +1,7 @@
 """The content of run.json: the text of a run, its model and its plans."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -177,6 +179,16 @@ class RunRecord:
             return ""
         # The unknown character has the first id, and is not among the characters.
         return self.config.vocabulary.characters[self.ancestry[-1].known_ids - 1 :].replace(END, "")
+
+    @property
+    def sum(self) -> str:
+        """SHA-256 of what never changes in a run and tells it from any other, in hexadecimal.
+
+        Each checkpoint holds it, so that one of another run is noticed.
+        """
+        corpus, first = self.corpus, self.plans[0]
+        parts = [self.created, corpus.sha256, corpus.tokens_sha256, first.seed]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a dictionary that JSON can hold."""

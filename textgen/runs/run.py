@@ -8,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,30 @@ import numpy as np
 from textgen.data.labels import SplitLabels, labels_path, open_labels
 from textgen.data.origins import Origins
 from textgen.data.tokens import BLOCK_BYTES, SUM_BYTES, TokenFile, open_tokens, token_dtype
-from textgen.errors import DamagedError, RunError, StorageError, UnreadableError, storage_errors
+from textgen.errors import (
+    DamagedError,
+    ForeignError,
+    RunError,
+    StorageError,
+    UnreadableError,
+    storage_errors,
+)
 from textgen.runs.checkpoint import (
     Checkpoint,
+    check_files,
     is_described,
     read_checkpoint,
     read_manifest,
     step_folder,
-    verify_checkpoint,
     write_checkpoint,
 )
 from textgen.runs.files import (
     TEMPORARY,
+    check_no_link,
     encode_json,
     read_bytes,
     read_json,
+    remove_whole,
     replace_file,
     sync_folder,
     whole_folder,
@@ -39,7 +49,7 @@ from textgen.runs.metrics import add_rows, check_rows, cut_rows, last_step, read
 from textgen.runs.names import CHECKPOINTS, RECORD, is_run, runs_folder
 from textgen.runs.record import RunRecord
 from textgen.runs.trace_index import check_index
-from textgen.storage import sync
+from textgen.storage import open_regular, sync
 
 TOKENS = "corpus.tokens"
 SUMS = "corpus.sums"
@@ -172,11 +182,16 @@ class Run:
         """List the steps of the checkpoints, in order.
 
         Raises:
-            DamagedError: if their folder cannot be read.
+            DamagedError: if their folder cannot be read, or is a link.
         """
-        folder = self.path / CHECKPOINTS
+        folder = self._checkpoints()
         try:
-            names = [entry.name for entry in os.scandir(folder) if entry.is_dir()]
+            # A link is listed, so that it is found to be damaged, and then set aside.
+            names = [
+                entry.name
+                for entry in os.scandir(folder)
+                if entry.is_dir(follow_symlinks=False) or entry.is_symlink()
+            ]
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -185,8 +200,46 @@ class Run:
         return sorted(step for step in found if step_folder(step) in names)
 
     def folder(self, step: int) -> Path:
-        """Return the folder of the checkpoint of a step."""
-        return self.path / CHECKPOINTS / step_folder(step)
+        """Return the folder of the checkpoint of a step.
+
+        Raises:
+            DamagedError: if the folder of all checkpoints is a link.
+        """
+        return self._checkpoints() / step_folder(step)
+
+    def _checkpoints(self) -> Path:
+        """Return the folder of all checkpoints, through which every path to one goes.
+
+        The folder of the run itself may be a link, since its user has named it.
+
+        Raises:
+            DamagedError: if it is a link, which could lead to the checkpoints of another run.
+        """
+        folder = self.path / CHECKPOINTS
+        check_no_link(folder)
+        return folder
+
+    def manifest(self, step: int, run_sum: str | None = None) -> dict[str, Any]:
+        """Read the manifest of a checkpoint.
+
+        Args:
+            step: its step.
+            run_sum: sum of the record of this run; None to read it.
+
+        Raises:
+            ForeignError: if it belongs to another run.
+            DamagedError: if it is damaged.
+        """
+        folder = self.folder(step)
+        manifest = read_manifest(folder)
+        _check_sum(folder, manifest["run"], self._sum() if run_sum is None else run_sum)
+        return manifest
+
+    def _sum(self) -> str:
+        """Return the sum of the record; empty if the record is damaged, which others report."""
+        with suppress(DamagedError):
+            return self.record().sum
+        return ""
 
     def validation_losses(self, *, damaged: bool = False) -> dict[int, float]:
         """Return the validation loss of each checkpoint at which it was measured, by step.
@@ -200,10 +253,10 @@ class Run:
         Raises:
             DamagedError: if a manifest is damaged and `damaged` is false.
         """
-        losses = {}
+        losses, run_sum = {}, self._sum()
         for step in self.steps():
             try:
-                loss = read_manifest(self.folder(step))["validation_loss"]
+                loss = self.manifest(step, run_sum)["validation_loss"]
             except DamagedError:
                 if self.folder(step).exists() and not damaged:
                     raise
@@ -219,7 +272,7 @@ class Run:
             DamagedError: if its manifest is damaged.
         """
         steps = self.steps()
-        return dict(read_manifest(self.folder(steps[-1]))["progress"]) if steps else {}
+        return dict(self.manifest(steps[-1])["progress"]) if steps else {}
 
     def best_step(self, *, damaged: bool = False) -> int:
         """Return the step of the lowest validation loss, or the latest step if none was measured.
@@ -247,9 +300,15 @@ class Run:
         Raises:
             StorageError: if it cannot be written, or the run no longer exists.
         """
-        folder = self.folder(checkpoint.step)
         if self.is_gone():
-            raise StorageError(folder, "the run no longer exists")
+            raise StorageError(self.path, "the run no longer exists")
+        try:
+            self._save(checkpoint)
+        except DamagedError as error:  # training may go on until the disk can be read again
+            raise StorageError(error.path, error.problem) from error
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        folder = self.folder(checkpoint.step)
         with storage_errors(folder):
             saved = folder.exists()
         if not saved:
@@ -257,15 +316,22 @@ class Run:
             # what refers to a model by its checksum finds it.
             steps = self.steps()
             described = not steps or is_described(self.folder(steps[-1]))
-            write_checkpoint(folder, checkpoint, is_described=described)
+            bound = replace(checkpoint, run_sum=self._sum())
+            write_checkpoint(folder, bound, is_described=described)
 
     def load(self, step: int, *, train_state: bool = False) -> Checkpoint:
         """Read a checkpoint.
 
         Raises:
+            ForeignError: if it belongs to another run.
             DamagedError: if anything in it is damaged.
         """
-        return read_checkpoint(self.folder(step), train_state=train_state)
+        record, folder = self.record(), self.folder(step)
+        checkpoint = read_checkpoint(folder, train_state=train_state)
+        _check_sum(folder, checkpoint.run_sum, record.sum)
+        if what := checkpoint.config.difference(record.config):
+            raise ForeignError(folder, what)
+        return checkpoint
 
     def prune(self, keep: int, also: Collection[int] = ()) -> None:
         """Remove all checkpoints except the newest, the best and some others.
@@ -295,7 +361,7 @@ class Run:
             temporary = folder.with_name(f"{TEMPORARY}{folder.name}")
             with storage_errors(folder):
                 folder.rename(temporary)
-                shutil.rmtree(temporary)
+                remove_whole(temporary)
 
     def set_aside(self, step: int) -> None:
         """Rename a damaged checkpoint, so that its step can be saved again.
@@ -304,7 +370,7 @@ class Run:
             StorageError: if it cannot be renamed.
         """
         folder, number = self.folder(step), 1
-        while (aside := folder.with_name(f"damaged-{folder.name}-{number}")).exists():
+        while os.path.lexists(aside := folder.with_name(f"damaged-{folder.name}-{number}")):
             number += 1
         with storage_errors(folder):
             folder.rename(aside)
@@ -314,13 +380,13 @@ class Run:
         """Remove the temporary files and folders that interrupted writes left.
 
         Raises:
+            DamagedError: if the folder of checkpoints is a link.
             StorageError: if one cannot be removed.
         """
-        for folder in (self.path, self.path / CHECKPOINTS):
+        for folder in (self.path, self._checkpoints()):
             for path in folder.glob(f"{TEMPORARY}*"):
                 with storage_errors(path):
-                    is_folder = path.is_dir() and not path.is_symlink()
-                    shutil.rmtree(path) if is_folder else path.unlink()
+                    remove_whole(path)
 
     def add_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows to metrics.jsonl: all of them, or none if that fails.
@@ -352,7 +418,11 @@ class Run:
         Single numbers in metrics.jsonl have no checksum. The losses of the checkpoints that are
         left are compared with theirs.
         """
-        found = []
+        found, record = [], None
+        try:
+            steps = self.steps()
+        except DamagedError as error:
+            return [error]
         try:
             record = self.record()
             if record.corpus.kept:
@@ -360,7 +430,7 @@ class Run:
                 self.open_labels(record)
                 self.origins(record)
                 check_index(self.path)
-            if not self.steps() and last_step(self.path / METRICS) > record.plan.checkpoint_every:
+            if not steps and last_step(self.path / METRICS) > record.plan.checkpoint_every:
                 raise DamagedError(self.path, "it was trained, but has no checkpoint left")
         except DamagedError as error:
             found.append(error)
@@ -370,13 +440,27 @@ class Run:
             check_rows(self.path / METRICS, bits)
         except DamagedError as error:
             found.append(error)
-        for step in self.steps():
+        for step in steps:
             try:
-                verify_checkpoint(self.folder(step))
+                check_files(self.folder(step))
+                if record is None:
+                    read_checkpoint(self.folder(step), train_state=True)
+                else:
+                    self.load(step, train_state=True)
             except DamagedError as error:
                 if self.folder(step).exists():  # else its trainer removed it meanwhile
                     found.append(error)
         return found
+
+
+def _check_sum(folder: Path, found: str, run_sum: str) -> None:
+    """Check that a checkpoint belongs to a run, if both sums are known.
+
+    Raises:
+        ForeignError: if it does not.
+    """
+    if found and run_sum and found != run_sum:
+        raise ForeignError(folder, "sum of the run")
 
 
 def write_derived_run(
@@ -397,13 +481,16 @@ def write_derived_run(
 
     Raises:
         FileExistsError: if there is anything at the path.
-        StorageError: if the run cannot be written, or the text cannot be read.
+        DamagedError: if the text cannot be read.
+        StorageError: if the run cannot be written.
     """
     with whole_folder(path) as folder:
-        for file in sorted(origin.path.glob(f"{Path(TOKENS).stem}.*")):
-            shutil.copyfile(file, folder / file.name)
-            with open(folder / file.name, "rb+") as copy:
-                sync(copy.fileno())
+        for file in (TOKENS, SUMS, ORIGINS, labels_path(Path(TOKENS)).name):
+            if os.path.lexists(origin.path / file):
+                with open_regular(origin.path / file) as source, open(folder / file, "xb") as copy:
+                    shutil.copyfileobj(source, copy)
+                    copy.flush()
+                    sync(copy.fileno())
         run = Run(folder)
         run.write_record(record)
         run.save(checkpoint)

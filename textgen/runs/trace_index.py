@@ -1,6 +1,7 @@
 """The file of a run with the index of its training text, which is made when it is first needed."""
 
 import hashlib
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 
 from textgen.data.sorted_entries import STEPS, Ids, sort_entries, step_for
 from textgen.data.text_index import TextIndex
+from textgen.data.tokens import MAX_HELD
 from textgen.errors import DamagedError, StorageError, reading_errors
 from textgen.runs.files import decode_json, encode_json, replace_file
+from textgen.storage import open_regular
 
 NAME = "trace.index"
 VERSION = 1
@@ -62,7 +65,7 @@ def check_index(folder: Path) -> None:
         DamagedError: if it is damaged.
     """
     path = folder / NAME
-    if path.exists():
+    if os.path.lexists(path):
         _read(path, {})
 
 
@@ -77,13 +80,18 @@ def _read(path: Path, expected: dict[str, Any]) -> tuple[int, NDArray[np.uint32]
         DamagedError: if it is missing or damaged, or says something else.
     """
     with reading_errors(path):
-        if not path.is_file() or path.is_symlink():
-            raise DamagedError(path, "it is no file")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             header = decode_json(path, file.read(HEADER_BYTES).rstrip(b" "))
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = os.fstat(file.fileno()).st_size - HEADER_BYTES
+            if size <= MAX_HELD:
+                # A memory map would end the process if the file were cut short meanwhile.
+                entries = np.frombuffer(file.read(size // 4 * 4), "<u4")
+                digest = hashlib.sha256(entries.data).hexdigest()
+            else:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                entries = np.memmap(file, "<u4", "r", HEADER_BYTES, (size // 4,))
         step, ids = header.get("step"), header.get("ids")
-        count = (path.stat().st_size - HEADER_BYTES) // 4
+        count = len(entries)
         if any(header.get(name) != value for name, value in expected.items()):
             raise DamagedError(path, "it belongs to another text")
         if digest != header.get("entries"):
@@ -92,7 +100,7 @@ def _read(path: Path, expected: dict[str, Any]) -> tuple[int, NDArray[np.uint32]
             raise DamagedError(path, "its header does not fit")
         if -(-ids // step) != count:
             raise DamagedError(path, "its header does not fit the file")
-        return step, np.memmap(path, "<u4", "r", HEADER_BYTES, (count,))
+        return step, entries
 
 
 def _write(path: Path, header: dict[str, Any], entries: NDArray[np.uint32]) -> None:

@@ -7,6 +7,10 @@ from pathlib import Path
 
 # Environment variables with the number of threads of XLA and of NumPy's matrix products.
 THREADS = ("PJRT_NPROC", "OPENBLAS_NUM_THREADS")
+# Others that they read. XLA fails without a word if it cannot start so many threads.
+OTHER_THREADS = ("NPROC", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+# Most threads that a variable may ask for, for each core of the machine.
+MOST_THREADS = 4
 
 
 def available_cores(root: Path = Path("/")) -> int:
@@ -28,9 +32,15 @@ def limit_threads(environment: MutableMapping[str, str] = os.environ) -> None:
     share of their time that a container has.
 
     Args:
-        environment: the environment variables of this process. Those that are set already are kept.
+        environment: the environment variables of this process. Those that are set already are kept,
+            unless they ask for many times the cores of this machine.
     """
     cores = available_cores()
+    most = MOST_THREADS * (os.cpu_count() or 1)
+    for name in (*THREADS, *OTHER_THREADS):
+        digits = environment.get(name, "").strip().lstrip("+0")
+        if digits.isdecimal() and (len(digits) > len(str(most)) or int(digits) > most):
+            environment[name] = str(most)
     if cores < _cores_of_process():
         for name in THREADS:
             environment.setdefault(name, str(cores))

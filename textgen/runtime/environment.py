@@ -12,10 +12,18 @@ import subprocess
 import sys
 import warnings
 from collections.abc import MutableMapping
+from pathlib import Path
 
-from textgen.errors import TextgenWarning, UsageError
+from textgen.errors import TextgenError, TextgenWarning, UsageError
 from textgen.runtime.compile_cache import keep_compiled
 from textgen.runtime.xla_options import ONE_KERNEL, prefer_one_kernel
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits.
+    resource = None  # type: ignore[assignment]
+
+HAS_LIMITS: bool = resource is not None
 
 # Beginnings of the names of all variables from which JAX and Flax take settings.
 SETTINGS = ("JAX", "FLAX_", "NNX_", "CHECK_VMA", "EAGER_CONSTANT_FOLDING", "MOCK_NUM_GPU_PROCESSES")
@@ -36,6 +44,8 @@ HEEDED = (
 )
 # Values that JAX takes for "no".
 OFF = ("", "0", "n", "no", "f", "false", "off")
+# Address space that JAX needs, in bytes: with less, it aborts or waits for ever.
+ADDRESS_SPACE = 3 * 2**30
 # Makes XLA read its options, which takes a tenth of a second.
 READ_OPTIONS = "from jaxlib.xla_client import CompileOptions; CompileOptions()"
 
@@ -52,7 +62,9 @@ def prepare_jax(
     Raises:
         UsageError: if JAX is not installed, or JAX or XLA cannot start with these variables; the
             message names them.
+        TextgenError: if the system lacks what JAX needs; see `check_system`.
     """
+    check_system()
     _check_xla_flags(environment)
     ignore_settings(environment)
     keep_compiled(environment)
@@ -60,15 +72,40 @@ def prepare_jax(
         prefer_one_kernel(environment)
     try:
         import jax  # noqa: F401
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise UsageError(
             "this needs JAX, Flax and Optax, which are not installed: pip install jax flax optax"
         ) from error
+    except ImportError as error:
+        raise TextgenError(f"JAX cannot be loaded: {error}; look at `ulimit -a`") from error
     except ValueError as error:  # such as: Invalid value "x" for JAX flag jax_logging_level
         found = re.search("jax_[a-z_]+", str(error).lower())
         name = found[0].upper() if found else "its environment variables"
         value = f"={environment[name]}" if name in environment else ""
         raise UsageError(f"JAX cannot start with {name}{value}; change or unset it") from error
+
+
+def check_system(entropy: Path = Path("/dev/urandom")) -> None:
+    """Check that the system has what JAX needs, which would otherwise fail, abort or hang.
+
+    It takes much more address space than memory, most of it for the stacks of its threads.
+
+    Args:
+        entropy: the device that XLA reads random bytes from on Linux.
+
+    Raises:
+        TextgenError: if the device is missing, or `ulimit -v` leaves too little room.
+    """
+    if sys.platform == "linux" and not entropy.exists():
+        raise TextgenError(f"JAX needs {str(entropy)!r}, which is missing; mount /dev")
+    if not HAS_LIMITS:
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < ADDRESS_SPACE:
+        raise TextgenError(
+            f"this process may use {limit / 2**30:.1f} GiB of address space, and JAX needs "
+            f"{ADDRESS_SPACE / 2**30:.0f} GiB; raise the limit with `ulimit -v`"
+        )
 
 
 def ignore_settings(environment: MutableMapping[str, str]) -> None:
@@ -89,7 +126,7 @@ def _check_xla_flags(environment: MutableMapping[str, str]) -> None:
     if environment.get("XLA_FLAGS", ONE_KERNEL) == ONE_KERNEL:
         return
     tried = subprocess.run(
-        [sys.executable, "-c", READ_OPTIONS],
+        [sys.executable, "-P", "-c", READ_OPTIONS],
         env=dict(environment),
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -97,5 +134,7 @@ def _check_xla_flags(environment: MutableMapping[str, str]) -> None:
     )
     # XLA logs why it ends: `F1126 21:08:02.9 240 flags.cc:234] Unknown flag in XLA_FLAGS: --x`.
     found = re.search(r"^[EF]\d{4} .*?\] (.*)", tried.stderr, re.MULTILINE)
-    if tried.returncode and found:
-        raise UsageError(f"XLA cannot start: {found[1]}; change or unset XLA_FLAGS")
+    # A signal ends the child when XLA aborts; a missing package, which is told later, does not.
+    if tried.returncode < 0 or (tried.returncode and found):
+        why = found[1] if found else "it aborts"
+        raise UsageError(f"XLA cannot start: {why}; change or unset XLA_FLAGS")

@@ -15,6 +15,7 @@ from textgen.session.conversation import Conversation
 from textgen.session.session_file import SavedSession, encode_session, read_session
 from textgen.session.state_folder import make_private_folder
 from textgen.session.turn_tree import Tree
+from textgen.storage import is_link
 
 # Number of sessions of a run that are kept.
 MOST_KEPT = 10
@@ -57,7 +58,7 @@ class KeptSessions:
         make_private_folder(self._folder.parent)
         for each in (self._folder, folder):
             make_private_folder(each)
-            if each.is_symlink():
+            if is_link(each):
                 raise NotADirectoryError(errno.ENOTDIR, "it is a link", str(each))
         path, version = self._files.get(tree, (None, None))
         # Another session may have gone on with this one. It has the file now.
@@ -144,6 +145,8 @@ def _version(path: Path) -> Version | None:
 def _newest_first(folder: Path) -> list[Path]:
     found: list[tuple[int, Path]] = []
     with suppress(OSError):
+        if is_link(folder):  # it leads to files that are not ours to list or to remove
+            return []
         for path in folder.iterdir():
             status = path.lstat()
             if path.suffix == ".json" and stat.S_ISREG(status.st_mode):

@@ -19,6 +19,7 @@ from textgen.errors import (
     UsageError,
     reason,
 )
+from textgen.runtime.sizes import bound_sizes
 from textgen.terminal.commands.bench import bench
 from textgen.terminal.commands.check import check
 from textgen.terminal.commands.classify import classify
@@ -166,6 +167,8 @@ def run_command(arguments: list[str]) -> int:
     except OSError as error:
         where = f"{error.filename!r}: " if error.filename else ""
         return end(f"{where}{reason(error)}", 5 if error.errno == errno.ENOSPC else 1)
+    except RecursionError:
+        return end("a folder or a value is nested too deep, over a thousand levels", 1)
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -176,6 +179,7 @@ def run_command(arguments: list[str]) -> int:
 def run_process() -> int:
     """Run the command that the process was started with, and return its exit code."""
     prepare_streams()
+    bound_sizes()
     if is_completing():
         complete(app)
         return 0

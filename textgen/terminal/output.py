@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TextIO
 
 from textgen.errors import StorageError, TextgenWarning, storage_errors
 from textgen.readable import StreamWrapper, one_line, visible, wrap_lines
+from textgen.runtime.sizes import MOST_COLUMNS, MOST_LINES
 
 # Smallest width of a terminal at which text is wrapped, in columns.
 LEAST_COLUMNS = 20
@@ -39,7 +40,7 @@ def columns_of(stream: TextIO) -> int | None:
         columns = columns or os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
         return None
-    return columns if columns >= LEAST_COLUMNS else None
+    return min(columns, MOST_COLUMNS) if columns >= LEAST_COLUMNS else None
 
 
 def say(message: str) -> None:
@@ -52,7 +53,7 @@ def say(message: str) -> None:
         with Foot.out_of_the_way():
             print(wrap_lines(text, columns) if columns else text, file=sys.stderr, flush=True)
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        os.dup2(_open_null(), sys.stderr.fileno())
 
 
 def fail(message: str) -> None:
@@ -220,12 +221,20 @@ class Writer:
         emit(self._wrapper.flush(), is_safe=True)
 
 
+def _open_null() -> int:
+    """Open a file that holds nothing and takes everything, and return its descriptor."""
+    try:
+        return os.open(os.devnull, os.O_RDWR)
+    except FileNotFoundError:  # a machine without /dev
+        return os.memfd_create("null")
+
+
 def prepare_streams() -> None:
     """Let the streams take any character, whatever the locale is; open the closed ones."""
     # These files stay open as long as the process lives.
-    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    sys.stdin = sys.stdin or open(_open_null())  # noqa: SIM115
+    sys.stdout = sys.stdout or open(_open_null(), "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(_open_null(), "w")  # noqa: SIM115
     for stream, errors in (
         (sys.stdin, "surrogateescape"),
         (sys.stdout, "surrogateescape"),
@@ -244,17 +253,19 @@ def is_piped(stream: TextIO) -> bool:
 
 
 def terminal_width(least: int = 0) -> int:
-    """Return the width of the terminal in columns; 80 if there is no terminal.
+    """Return the width of the terminal in columns, at most 1,000; 80 if there is no terminal.
 
     Args:
         least: width to return for a terminal that is narrower.
     """
-    return max(shutil.get_terminal_size().columns, least)
+    return max(min(shutil.get_terminal_size().columns, MOST_COLUMNS), least)
 
 
 def terminal_height() -> int | None:
-    """Return the height of the terminal in lines; None if stdout is not a terminal."""
-    return shutil.get_terminal_size().lines if sys.stdout.isatty() else None
+    """Return the height of the terminal in lines, at most 1,000; None if stdout is none."""
+    if not sys.stdout.isatty():
+        return None
+    return min(shutil.get_terminal_size().lines, MOST_LINES)
 
 
 def takes_colours(stream: TextIO) -> bool:
@@ -285,4 +296,4 @@ def is_plain() -> bool:
 
 def silence_stdout() -> None:
     """Redirect stdout to nowhere, so that Python does not flush it to a reader that is gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(_open_null(), sys.stdout.fileno())

@@ -6,7 +6,7 @@ from contextlib import suppress
 from textgen.data.labels import typed_labels
 from textgen.errors import DamagedError, RunError, UsageError
 from textgen.generation.model import Model
-from textgen.runs.checkpoint import MODEL, read_manifest
+from textgen.runs.checkpoint import MODEL
 from textgen.runs.library import find_run, list_runs
 from textgen.runs.run import Run
 
@@ -26,7 +26,7 @@ def load_model(name: str | None) -> Model:
         step = run.best_step()
         try:
             checkpoint = run.load(step)
-            sha256 = read_manifest(run.folder(step))["files"][MODEL]["sha256"]
+            sha256 = run.manifest(step)["files"][MODEL]["sha256"]
         except DamagedError:
             if run.folder(step).exists():
                 raise

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from textgen.errors import DamagedError, DivergedError, StorageError
-from textgen.runs.checkpoint import MANIFEST, TRAIN_STATE, Checkpoint, read_manifest
+from textgen.errors import DamagedError, DivergedError, ForeignError, StorageError
+from textgen.runs.checkpoint import MANIFEST, TRAIN_STATE, Checkpoint
 from textgen.runs.run import Run
 from textgen.settings import TrainingSettings
 from textgen.training.loop import Progress, Trainer
@@ -24,6 +24,10 @@ def newest_sound(run: Run) -> tuple[Checkpoint | None, dict[int, DamagedError]]:
 
     An older checkpoint counts as damaged only if its manifest cannot be read, because its loss is
     then unknown.
+
+    Raises:
+        ForeignError: if one belongs to another run. Nothing is then changed, since perhaps not the
+            checkpoint is in the wrong place, but run.json.
     """
     newest, damaged = None, dict[int, DamagedError]()
     for step in reversed(run.steps()):
@@ -31,7 +35,9 @@ def newest_sound(run: Run) -> tuple[Checkpoint | None, dict[int, DamagedError]]:
             if newest is None:
                 newest = run.load(step, train_state=True)
             else:
-                read_manifest(run.folder(step))
+                run.manifest(step)
+        except ForeignError:
+            raise
         except DamagedError as error:
             damaged[step] = error
     return newest, damaged
