@@ -160,12 +160,7 @@ class Run:
         Raises:
             DamagedError: if the file is missing or damaged.
         """
-        corpus, fields = record.corpus, record.config.labels
-        if corpus.labels_sha256 is None:
-            return None
-        path = labels_path(tokens or self.path / TOKENS)
-        labels = open_labels(path, corpus.documents, fields, corpus.labels_sha256)
-        return SplitLabels(*np.split(labels, [corpus.training_documents]))
+        return labels_of(tokens or self.path / TOKENS, record.corpus, record.config.labels)
 
     def size(self) -> int:
         """Return the size of all files of the run in bytes, without files removed meanwhile."""
@@ -385,6 +380,16 @@ class Run:
                 if self.folder(step).exists():  # else its trainer removed it meanwhile
                     found.append(error)
         return found
+
+
+def labels_of(
+    tokens: Path, corpus: CorpusRecord, fields: Sequence[LabelField]
+) -> SplitLabels | None:
+    """Read the labels beside a file of ids; see `Run.open_labels`."""
+    if corpus.labels_sha256 is None:
+        return None
+    labels = open_labels(labels_path(tokens), corpus.documents, fields, corpus.labels_sha256)
+    return SplitLabels(*np.split(labels, [corpus.training_documents]))
 
 
 def write_derived_run(

@@ -10,7 +10,6 @@ JAX itself can wait for a lost process for ever.
 """
 
 import json
-import os
 import socket
 import threading
 import time
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from textgen.errors import LostProcessError, UsageError
+from textgen.runtime.cores import available_cores
 
 # Seconds between two signs of life, and without one after which a process is lost.
 BEAT_SECONDS, LOST_SECONDS = 2.0, 20.0
@@ -62,6 +62,7 @@ class Together:
         names: name of the host of each process.
         when_lost: function that is called, in a thread, with the message when another process is
             lost; it is to end this one.
+        asked: function that returns the number of the signal that asked this process to end, or 0.
     """
 
     def __init__(self, process: int, count: int, store: Any) -> None:
@@ -74,8 +75,8 @@ class Together:
         """
         self.process, self.count, self._store = process, count, store
         self.when_lost: Callable[[str], None] = lambda message: None
+        self.asked: Callable[[], int] = lambda: 0
         self.names: Sequence[str] = ()
-        self.signal = 0
         self._calls, self._gathered = 0, 0
         self._begun: float | None = None
         self._longest: dict[str, float | None] = {}
@@ -108,6 +109,19 @@ class Together:
         self._set(f"{place}/{self.process}", value)
         return [self._get(f"{place}/{process}") for process in range(self.count)]
 
+    def agree(self, problem: str) -> None:
+        """Tell all processes whether this one can go on; all call this at the same place.
+
+        Args:
+            problem: why it cannot; empty if it can.
+
+        Raises:
+            UsageError: if one cannot; the message names it.
+        """
+        for process, found in enumerate(self.gather(problem)):
+            if found:
+                raise UsageError(f"{self.names[process]}: {found}")
+
     def say(self, name: str, **values: Any) -> None:
         """Tell the others what is computed next. Only process 0 calls this."""
         self._set(f"call/{self._calls}", [name, values])
@@ -127,7 +141,7 @@ class Together:
 
     def requested(self) -> int:
         """Return the number of the signal that asked any process to end; 0 if none was."""
-        return max([self.signal, *(sign.signal for sign in self._signs.values())])
+        return max([self.asked(), *(sign.signal for sign in self._signs.values())])
 
     def end(self, code: int) -> None:
         """Tell the others that all is over, and wait a little until they have heard it."""
@@ -175,7 +189,7 @@ class Together:
         while not self._over.wait(BEAT_SECONDS):
             count += 1
             try:
-                self._set(f"sign/{self.process}", [count, self._calls, self.signal])
+                self._set(f"sign/{self.process}", [count, self._calls, self.asked()])
                 found = self._dir("sign/")
             except Exception:
                 # The store is with process 0.
@@ -253,7 +267,9 @@ def process_count() -> int:
     return 1 if _current is None else _current.count
 
 
-def meet(coordinator: str, process: int, count: int, seconds: int) -> Together:
+def meet(
+    coordinator: str, process: int, count: int, seconds: int, devices: int | None, facts: Any
+) -> Together:
     """Start JAX in several processes, and meet the others.
 
     Args:
@@ -261,9 +277,11 @@ def meet(coordinator: str, process: int, count: int, seconds: int) -> Together:
         process: number of this process, in [0, count).
         count: number of processes.
         seconds: longest time to wait for process 0.
+        devices: number of cores that all use together; None for all. It does not limit accelerators.
+        facts: what must be the same in all processes, by name, as JSON can hold it.
 
     Raises:
-        UsageError: if the processes do not meet in time.
+        UsageError: if the processes do not meet in time, or differ.
     """
     global _current
     import jax
@@ -290,4 +308,16 @@ def meet(coordinator: str, process: int, count: int, seconds: int) -> Together:
             f"{seconds} seconds ({found}); check the address, or give --hosts none to train alone"
         ) from error
     _current = Together(process, count, distributed.global_state.client)
+    own = available_cores() if devices is None else max(devices // count, 1)
+    jax.config.update("jax_num_cpu_devices", own)
+    # All start their devices at the same time, since each waits for those of the others.
+    present = len(jax.local_devices())
+    facts = {**facts, "number of devices": present}
+    for other, found in enumerate(_current.gather(facts)):
+        for name, value in facts.items():
+            if found.get(name) != value and process == 0:
+                raise UsageError(
+                    f"{_current.names[other]} differs from {_current.names[0]} in its {name}: "
+                    f"{found.get(name)!r}, not {value!r}; make them the same"
+                )
     return _current
