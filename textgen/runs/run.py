@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from textgen.data.labels import SplitLabels, labels_path, open_labels
+from textgen.data.labels import LabelField, SplitLabels, labels_path, open_labels
 from textgen.data.origins import Origins
 from textgen.data.tokens import BLOCK_BYTES, SUM_BYTES, TokenFile, open_tokens, token_dtype
 from textgen.errors import DamagedError, RunError, StorageError, UnreadableError, storage_errors
@@ -36,7 +36,7 @@ from textgen.runs.files import (
     whole_folder,
 )
 from textgen.runs.metrics import add_rows, check_rows, cut_rows, last_step, read_rows
-from textgen.runs.record import RunRecord
+from textgen.runs.record import CorpusRecord, RunRecord
 from textgen.runs.trace_index import check_index
 from textgen.storage import sync
 

@@ -3,7 +3,7 @@
 import os
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -77,7 +77,10 @@ def make_mesh(devices: int | None, batch_size: int) -> Mesh:
     present = present_devices()
     if devices is None:
         usable = range(processes, min(len(present), batch_size) + 1, processes)
-        devices = max(n for n in usable if batch_size % n == 0)
+        devices = max((n for n in usable if batch_size % n == 0), default=0)
+        if not devices:
+            allowed = f"a multiple of the {processes} processes"
+            raise SettingError("batch_size", batch_size, allowed)
     if devices > len(present):
         raise SettingError("devices", devices, f"at most {len(present)}, the number available")
     # Each process brings the same number of devices, one after the other.
@@ -111,11 +114,14 @@ def place_all(tree: Any, shardings: Any) -> Any:
 
     def place(array: Any, sharding: NamedSharding) -> jax.Array:
         if sharding.is_fully_addressable:
-            return jax.device_put(array, sharding)
+            return cast(jax.Array, jax.device_put(array, sharding))
         if isinstance(array, jax.Array) and array.sharding == sharding:
             return array
         whole = np.asarray(array)
-        return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
+        made: jax.Array = jax.make_array_from_callback(
+            whole.shape, sharding, lambda index: whole[index]
+        )
+        return made
 
     if isinstance(shardings, NamedSharding):
         shardings = jax.tree.map(lambda _: shardings, tree)
@@ -138,9 +144,19 @@ def to_host(tree: Any) -> Any:
     return jax.tree.map(copy, tree)
 
 
-def share_from_first(tree: Any) -> Any:
-    """Return the arrays that process 0 has, in all processes; they call this at the same time."""
-    return multihost_utils.broadcast_one_to_all(to_host(tree))
+def _zeros_like(array: Any) -> NDArray[Any]:
+    return np.zeros(array.shape, array.dtype)
+
+
+def share_from_first(tree: Any, *, is_first: bool) -> Any:
+    """Return the arrays that process 0 has, in all processes; they call this at the same time.
+
+    Args:
+        tree: the arrays; in other processes any of the same shapes and types.
+        is_first: whether this is process 0.
+    """
+    own = jax.tree.map(np.asarray if is_first else _zeros_like, tree)
+    return multihost_utils.broadcast_one_to_all(own, is_source=is_first)
 
 
 def is_accelerated(mesh: Mesh) -> bool:

@@ -5,20 +5,22 @@ it says what, and the others do the same. So every process makes the same comput
 order, which the collectives of JAX need. What is said goes through the key-value store of JAX's
 coordinator, which lives in process 0.
 
-A thread in each process gives a sign of life every two seconds and watches those of the others, since
-JAX itself can wait for a lost process for ever.
+A thread in each process gives a sign of life every two seconds and watches those of the others,
+since JAX itself can wait for a lost process for ever.
 """
 
 import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from textgen.errors import LostProcessError, UsageError
 from textgen.runtime.cores import available_cores
+from textgen.runtime.hosts import Hosts
 
 # Seconds between two signs of life, and without one after which a process is lost.
 BEAT_SECONDS, LOST_SECONDS = 2.0, 20.0
@@ -27,6 +29,8 @@ BEAT_SECONDS, LOST_SECONDS = 2.0, 20.0
 STUCK_TIMES, STUCK_SECONDS, FIRST_SECONDS = 10, 40.0, 900.0
 # How long a process waits for a word of the others before it looks whether one of them is lost.
 LISTEN_MILLISECONDS = 2000
+# How long process 0 stays when the others are about to end, so that JAX does not miss it there.
+LEAVING_SECONDS = 0.5
 # Heartbeats of JAX itself end processes without a word, so they are to be slower than ours.
 JAX_HEARTBEAT_SECONDS = 3600
 
@@ -150,6 +154,7 @@ class Together:
             deadline = time.monotonic() + 2 * BEAT_SECONDS
             while time.monotonic() < deadline and len(self._dir("bye/")) < self.count - 1:
                 time.sleep(0.02)
+            time.sleep(LEAVING_SECONDS)
         else:
             self._set(f"bye/{self.process}", code)
         self._over.set()
@@ -267,17 +272,26 @@ def process_count() -> int:
     return 1 if _current is None else _current.count
 
 
-def meet(
-    coordinator: str, process: int, count: int, seconds: int, devices: int | None, facts: Any
-) -> Together:
+@contextmanager
+def _silent_output() -> Iterator[None]:
+    """Drop what is written to standard output: Gloo greets there."""
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def meet(hosts: Hosts, seconds: int, devices: int | None, facts: Mapping[str, Any]) -> Together:
     """Start JAX in several processes, and meet the others.
 
     Args:
-        coordinator: address and port of process 0.
-        process: number of this process, in [0, count).
-        count: number of processes.
+        hosts: the processes.
         seconds: longest time to wait for process 0.
-        devices: number of cores that all use together; None for all. It does not limit accelerators.
+        devices: number of cores that all use together; None for all. Accelerators are all used.
         facts: what must be the same in all processes, by name, as JSON can hold it.
 
     Raises:
@@ -294,24 +308,25 @@ def meet(
     jax.config.update("jax_check_proxy_envs", False)
     try:
         jax.distributed.initialize(
-            coordinator,
-            count,
-            process,
-            cluster_detection_method="deactivate",
+            **hosts.arguments(),
             initialization_timeout=seconds,
             heartbeat_timeout_seconds=JAX_HEARTBEAT_SECONDS,
         )
     except RuntimeError as error:
         found = str(error).splitlines()[0]
         raise UsageError(
-            f"process {process} of {count} did not meet process 0 at {coordinator} within "
-            f"{seconds} seconds ({found}); check the address, or give --hosts none to train alone"
+            f"process {hosts.process_id} of {hosts.num_processes} did not meet process 0 at "
+            f"{hosts.coordinator} within {seconds} seconds ({found}); check the address, or give "
+            "--hosts none to train alone"
         ) from error
-    _current = Together(process, count, distributed.global_state.client)
+    state = distributed.global_state
+    process, count = state.process_id, state.num_processes
+    _current = Together(process, count, state.client)
     own = available_cores() if devices is None else max(devices // count, 1)
     jax.config.update("jax_num_cpu_devices", own)
     # All start their devices at the same time, since each waits for those of the others.
-    present = len(jax.local_devices())
+    with _silent_output():
+        present = len(jax.local_devices())
     facts = {**facts, "number of devices": present}
     for other, found in enumerate(_current.gather(facts)):
         for name, value in facts.items():

@@ -211,7 +211,7 @@ class Trainer:
         """Continue from another state."""
         with self._all_do("restore"):
             if self._together is not None:
-                state = share_from_first(state)
+                state = share_from_first(state, is_first=self._together.leads)
             self.state = place(state, self._mesh)
         self.progress = progress
 
@@ -419,7 +419,7 @@ class Trainer:
         return losses.tolist(), norms.tolist()
 
     def _divide(self, rows: NDArray[Any]) -> Any:
-        """Return the batches [K, B, ...] of which this process has made its own rows [K, b, ...]."""
+        """Return the whole of batches whose own rows [K, b, ...] this process has made."""
         if self._together is None:
             return rows
         sharding = NamedSharding(self._mesh, PartitionSpec(None, DATA))

@@ -13,6 +13,15 @@ from textgen.errors import UsageError
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS, Request
 from textgen.settings import check_number
 from textgen.terminal.commands.completion import complete_run, complete_text
+from textgen.terminal.commands.hosts import (
+    CorpusPlace,
+    HostsMode,
+    HostsTimeout,
+    find,
+    guard,
+    is_follower,
+    join,
+)
 from textgen.terminal.commands.options import AsJson, Progress, Quiet, offers, option_name
 from textgen.terminal.commands.run_names import path_of, refuse_empty_names
 from textgen.terminal.commands.source_options import (
@@ -109,6 +118,9 @@ def train(
         ),
     ] = None,
     skip_broken: SkipBroken = False,
+    hosts: HostsMode = "auto",
+    hosts_timeout: HostsTimeout = 300,
+    corpus_place: CorpusPlace = "shared",
     verbose: Annotated[
         bool,
         typer.Option("--verbose", help="List the files that are read, and those that are not."),
@@ -172,20 +184,36 @@ def train(
 
     from textgen.runtime.environment import prepare_jax
 
+    processes = find(hosts)
+    if processes is not None and is_follower(processes):
+        raise typer.Exit(guard(processes))
     prepare_jax()
+    together = join(processes, hosts_timeout, request.asked.get("devices"))
     with starting(progress, quiet=quiet or as_json):
         from textgen.terminal.display.event_lines import EventLines
         from textgen.terminal.display.progress import TrainingDisplay
-        from textgen.terminal.signals import noted_signals
+        from textgen.terminal.signals import exit_code_after, noted_signals
         from textgen.workflows.begin_from import BeginFrom
         from textgen.workflows.resume import resume_training
         from textgen.workflows.supervise import Supervision
         from textgen.workflows.train import start_training
 
+    if together is not None and not together.leads:
+        from textgen.workflows.hosts import follow
+
+        with noted_signals() as ending:
+            together.asked = lambda: ending.signal or 0
+            raise typer.Exit(follow(together, corpus_place))
+
     is_silent = quiet or (as_json and progress == "auto")
     with noted_signals() as ending, TrainingDisplay(progress, quiet=is_silent) as display:
         ending.when_requested = display.say_stopping
         lines = EventLines() if as_json else None
+        if together is not None:
+            together.asked = lambda: ending.signal or 0
+
+        def should_stop() -> bool:
+            return ending.requested() or bool(together and together.requested())
 
         def show(event: "Event") -> None:
             display.show(event)
@@ -195,9 +223,10 @@ def train(
         supervision = Supervision(
             keep=keep,
             stop_after=stop_after,
-            should_stop=ending.requested,
+            should_stop=should_stop,
             tell=show,
             interruptible=ending.interruptible,
+            together=together,
         )
         if resume is None:
             begin = None
@@ -229,4 +258,7 @@ def train(
                 show(event)
         except KeyboardInterrupt:
             say("stopped before the first step: nothing was changed")
-    raise typer.Exit(ending.exit_code)
+    exit_code = ending.exit_code
+    if not exit_code and together is not None and (number := together.requested()):
+        exit_code = exit_code_after(number)
+    raise typer.Exit(exit_code)
