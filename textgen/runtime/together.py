@@ -10,6 +10,7 @@ since JAX itself can wait for a lost process for ever.
 """
 
 import json
+import os
 import socket
 import threading
 import time
