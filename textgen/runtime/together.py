@@ -10,12 +10,10 @@ since JAX itself can wait for a lost process for ever.
 """
 
 import json
-import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -86,12 +84,13 @@ class Together:
         self._begun: float | None = None
         self._longest: dict[str, float | None] = {}
         self._current = ""
-        self._signs: dict[int, _Sign] = {}
+        begun = time.monotonic()
+        self._signs = {number: _Sign(-1, begun) for number in range(count)}
         self._lost: str | None = None
         self._over = threading.Event()
         self.names = self.gather(f"{socket.gethostname()} (process {process})")
-        self._watch = threading.Thread(target=self._watch_others, daemon=True)
-        self._watch.start()
+        for work in (self._give_signs, self._watch_others):
+            threading.Thread(target=work, daemon=True).start()
 
     @property
     def leads(self) -> bool:
@@ -190,7 +189,8 @@ class Together:
     def _dir(self, key: str) -> Mapping[str, Any]:
         return {name: json.loads(value) for name, value in self._store.key_value_dir_get(key)}
 
-    def _watch_others(self) -> None:
+    def _give_signs(self) -> None:
+        """Give signs of life and read those of the others; waits for ever if process 0 hangs."""
         count = 0
         while not self._over.wait(BEAT_SECONDS):
             count += 1
@@ -198,15 +198,15 @@ class Together:
                 self._set(f"sign/{self.process}", [count, self._calls, self.asked()])
                 found = self._dir("sign/")
             except Exception:
-                # The store is with process 0.
-                found = {}
-            now = time.monotonic()
+                continue  # the store is with process 0, which gives no sign then
             for process in range(self.count):
                 given = found.get(f"sign/{process}", [0, 0, 0])
-                sign = self._signs.setdefault(process, _Sign(-1, now))
-                if given[0] > sign.count:
-                    self._signs[process] = _Sign(given[0], now, *given[1:])
-            message = self._find_lost(now)
+                if given[0] > self._signs[process].count:
+                    self._signs[process] = _Sign(given[0], time.monotonic(), *given[1:])
+
+    def _watch_others(self) -> None:
+        while not self._over.wait(BEAT_SECONDS):
+            message = self._find_lost(time.monotonic())
             if message is not None and not self._over.is_set():
                 self._lost = message
                 self.when_lost(message)
@@ -215,7 +215,7 @@ class Together:
     def _find_lost(self, now: float) -> str | None:
         silent = [
             process
-            for process, sign in self._signs.items()
+            for process, sign in sorted(self._signs.items())
             if now - sign.seen > LOST_SECONDS and process != self.process
         ]
         if silent:
@@ -273,19 +273,6 @@ def process_count() -> int:
     return 1 if _current is None else _current.count
 
 
-@contextmanager
-def _silent_output() -> Iterator[None]:
-    """Drop what is written to standard output: Gloo greets there."""
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nowhere)
-
-
 def meet(hosts: Hosts, seconds: int, devices: int | None, facts: Mapping[str, Any]) -> Together:
     """Start JAX in several processes, and meet the others.
 
@@ -326,8 +313,7 @@ def meet(hosts: Hosts, seconds: int, devices: int | None, facts: Mapping[str, An
     own = available_cores() if devices is None else max(devices // count, 1)
     jax.config.update("jax_num_cpu_devices", own)
     # All start their devices at the same time, since each waits for those of the others.
-    with _silent_output():
-        present = len(jax.local_devices())
+    present = len(jax.local_devices())
     facts = {**facts, "number of devices": present}
     for other, found in enumerate(_current.gather(facts)):
         for name, value in facts.items():

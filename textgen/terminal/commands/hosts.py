@@ -73,6 +73,7 @@ def guard(hosts: "Hosts", arguments: Sequence[str] = sys.argv[1:]) -> int:
         [sys.executable, "-m", "textgen", *arguments],
         env=environment,
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
         text=True,
@@ -122,11 +123,21 @@ def join(
     }
     if hosts.process_id == 0:
         say(hosts.reason)
+        _keep_output_clean()
     together = meet(hosts, timeout, devices, facts)
     together.when_lost = leave_lost
     if GUARDED in os.environ:
         threading.Thread(target=_leave_with_guard, daemon=True).start()
     return together
+
+
+def _keep_output_clean() -> None:
+    """Let only Python write to standard output: Gloo greets there, from C++."""
+    sys.stdout.flush()
+    sys.stdout = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors="replace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
 
 
 def leave_lost(message: str) -> None:
