@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -194,11 +195,10 @@ class Together:
         count = 0
         while not self._over.wait(BEAT_SECONDS):
             count += 1
-            try:
+            found: Mapping[str, Any] = {}
+            with suppress(Exception):  # the store is with process 0, which then gives no sign
                 self._set(f"sign/{self.process}", [count, self._calls, self.asked()])
                 found = self._dir("sign/")
-            except Exception:
-                continue  # the store is with process 0, which gives no sign then
             for process in range(self.count):
                 given = found.get(f"sign/{process}", [0, 0, 0])
                 if given[0] > self._signs[process].count:

@@ -1,6 +1,7 @@
 """The command that trains a network, or continues the training of a run."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 from textgen.data.formats.decoding import Normalization
 from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
-from textgen.errors import UsageError
+from textgen.errors import RunNotFoundError, UsageError
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS, Request
 from textgen.settings import check_number
 from textgen.terminal.commands.completion import complete_run, complete_text
@@ -47,6 +48,20 @@ if TYPE_CHECKING:
 STARTED = time.perf_counter()
 
 
+def _is_there(run: str | None, resume: str | None) -> bool:
+    """Return whether there is a run to go on with."""
+    if resume is not None:
+        raise UsageError("--resume and --resume-or-start contradict each other; give one of them")
+    if run is None:
+        raise UsageError("--resume-or-start needs the name of the run: --run NAME")
+    from textgen.runs.library import find_run
+
+    with suppress(RunNotFoundError):
+        find_run(run)
+        return True
+    return False
+
+
 @offers(MODEL_OPTIONS, TRAINING_OPTIONS, after="steps")
 def train(
     corpus: Annotated[
@@ -80,6 +95,14 @@ def train(
             autocompletion=complete_run,
         ),
     ] = None,
+    resume_or_start: Annotated[
+        bool,
+        typer.Option(
+            "--resume-or-start",
+            help="Continue the run of --run if there is one, else start it, so that the same "
+            "command can be given again after any end.",
+        ),
+    ] = False,
     from_run: Annotated[
         str | None,
         typer.Option(
@@ -143,6 +166,7 @@ def train(
             "give --from or --resume, not both: --from begins a new run, --resume continues an old "
             "one"
         )
+    goes_on = resume_or_start and _is_there(run, resume)
     request = Request(minutes=minutes, steps=steps, has_weights=from_run is not None, **asked)
     check_number("keep", keep, 1, whole=True)
     if stop_after is not None:
@@ -169,7 +193,10 @@ def train(
         drop_repeats=drop_repeats,
         seed=request.asked.get("seed", 0),
     )
-    if resume is not None:
+    if goes_on:
+        # The plan of the run holds what the command asks for.
+        resume, minutes, steps, request = run, None, None, Request()
+    elif resume is not None:
         # A run that is trained further gets a new plan, which has its own patience.
         is_further = steps is not None or minutes is not None
         kept = {"devices", "patience"} if is_further else {"devices"}
