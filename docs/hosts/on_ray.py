@@ -29,7 +29,8 @@ def train(command: list[str], coordinator: str, num_processes: int, process_id: 
 def main(num_processes: int, command: list[str]) -> int:
     """Run a command on each of some nodes; return the highest exit code."""
     ray.init()
-    # A process on each node, with all cores that Ray counts there. For GPUs add "GPU": 8.
+    # A process on each node, with all cores that Ray counts there. For GPUs add "GPU": 8 to the
+    # bundles and "num_gpus": 8 to the options.
     cores = min(node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"])
     bundles = [{"CPU": cores}] * num_processes
     group = placement_group(bundles, strategy="STRICT_SPREAD")
