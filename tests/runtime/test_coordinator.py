@@ -1,21 +1,13 @@
-"""What keeps processes from meeting is found out in time."""
+"""Proxies on the way to the coordinator are avoided, by the rules of gRPC."""
 
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
-from textgen.errors import TextgenError, UsageError
-from textgen.runtime.coordinator import (
-    avoid_proxy,
-    check_port,
-    split_address,
-    wait_for_coordinator,
-)
+from textgen.runtime.coordinator import avoid_proxy, split_address
 from textgen.runtime.hosts import Hosts
 
 PROXY = "http://proxy:3128"
@@ -99,60 +91,6 @@ def test_jax_starts_although_there_is_a_proxy_that_never_answers(
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "met\n", done.stderr
-
-
-def test_a_port_in_use_is_told_by_process_0(listener: tuple[socket.socket, int]) -> None:
-    _, port = listener
-    with pytest.raises(UsageError, match=f"the port {port} of the coordinator is in use"):
-        check_port(hosts_at(f"127.0.0.1:{port}", 0))
-    check_port(hosts_at(f"127.0.0.1:{port}", 1))
-    check_port(hosts_at(None))
-
-
-def test_a_port_can_be_used_again_at_once() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port)), server.accept()[0] as ended:
-            ended.shutdown(socket.SHUT_RDWR)  # the side of the server waits in TIME_WAIT
-    check_port(hosts_at(f"127.0.0.1:{port}", 0))
-
-
-def test_an_address_of_another_host_cannot_be_listened_at() -> None:
-    # 203.0.113.0/24 is for documentation (RFC 5737).
-    with pytest.raises(UsageError, match=r"process 0 cannot listen at 203\.0\.113\.7:1025"):
-        check_port(hosts_at("a:1025", 0, bind="203.0.113.7:1025"))
-
-
-def test_a_coordinator_that_answers_is_not_waited_for(
-    listener: tuple[socket.socket, int],
-) -> None:
-    begun = time.monotonic()
-    wait_for_coordinator(hosts_at(f"127.0.0.1:{listener[1]}"), 60)
-    wait_for_coordinator(hosts_at("nowhere.invalid:1", 0), 60)
-    wait_for_coordinator(hosts_at(None), 60)
-    assert time.monotonic() - begun < 10
-
-
-def test_a_coordinator_that_comes_later_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("textgen.runtime.coordinator.PAUSE", 0.01)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    servers = list[socket.socket]()
-    later = threading.Timer(0.1, lambda: servers.append(socket.create_server(("127.0.0.1", port))))
-    later.start()
-    wait_for_coordinator(hosts_at(f"127.0.0.1:{port}"), 30)
-    later.join()
-    servers[0].close()
-
-
-def test_a_coordinator_that_does_not_come_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("textgen.runtime.coordinator.PAUSE", 0.01)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with pytest.raises(TextgenError, match=r"did not answer within 0\.03 s: its host is there"):
-        wait_for_coordinator(hosts_at(f"127.0.0.1:{port}"), 0.03)
-    with pytest.raises(TextgenError, match=r"nowhere\.invalid:1 did not answer .* not known here"):
-        wait_for_coordinator(hosts_at("nowhere.invalid:1"), 0)
 
 
 def test_addresses_are_split_at_their_port() -> None:
