@@ -271,6 +271,7 @@ def held_against(
 
 def print_tables(device: Device, numbers: Sequence[int], batch: Batch) -> None:
     """Print the time of a step and what it is made of, and where each network stops scaling."""
+    numbers = [number for number in numbers if number <= batch.size]
     print(f"\n{device.name}, {batch.size} sequences of {batch.length} characters a step\n")
     print("| network | devices | step, ms | of which exchange | characters/s | efficiency |")
     print("|---|---|---|---|---|---|")
@@ -291,6 +292,20 @@ def print_tables(device: Device, numbers: Sequence[int], batch: Batch) -> None:
         print(f"| {network} | {most} | {'; '.join(needed)} |")
 
 
+def positive(text: str) -> int:
+    """Return a whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def measurement(text: str) -> tuple[int, float]:
+    """Return a number of processes and the seconds for a step, from a text such as 2=0.5."""
+    number, _, seconds = text.partition("=")
+    return positive(number), float(seconds)
+
+
 NETWORKS = (Network(2, 512), Network(3, 1024), Network(4, 2048))
 
 
@@ -299,11 +314,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--batch", type=int, default=512, help="sequences in a step of all GPUs")
-    parser.add_argument("--length", type=int, default=64, help="characters in a sequence")
+    parser.add_argument(
+        "--batch", type=positive, default=512, help="sequences in a step of all GPUs"
+    )
+    parser.add_argument("--length", type=positive, default=64, help="characters in a sequence")
     parser.add_argument(
         "--measured",
         nargs="+",
+        type=measurement,
         default=[],
         metavar="N=SECONDS",
         help="seconds for a step of 2x512 with N processes on this machine; that of 1 is needed",
@@ -312,8 +330,7 @@ def main() -> None:
     print_tables(h200(), (1, 2, 4, 8, 16, 32, 64), Batch(asked.batch, asked.length))
     print_tables(cpu_host(), (1, 2, 4, 8, 16), Batch(64, 128))
     if asked.measured:
-        words = (word.split("=") for word in asked.measured)
-        measured = {int(number): float(seconds) for number, seconds in words}
+        measured = dict(asked.measured)
         if 1 not in measured:
             parser.error("--measured needs 1=SECONDS, from which the others are predicted")
         print("\n| processes here | predicted, s | measured, s | measured / predicted |")

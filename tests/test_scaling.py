@@ -167,3 +167,22 @@ def test_the_program_prints_its_tables() -> None:
     missing = subprocess.run([*command[:3], "2=0.5"], capture_output=True, encoding="utf-8")
     assert missing.returncode == 2
     assert "--measured needs 1=SECONDS" in missing.stderr
+
+
+def test_measurements_are_read() -> None:
+    import scaling
+
+    assert scaling.measurement("4=0.25") == (4, 0.25)
+    for wrong in ("4", "0=1", "x=1", "2=x"):
+        with pytest.raises(ValueError):
+            scaling.measurement(wrong)
+
+
+def test_a_batch_is_shared_by_no_more_devices_than_it_has_sequences(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import scaling
+
+    scaling.print_tables(scaling.cpu_host(), (1, 2, 4), scaling.Batch(2, 8))
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| 2x512 |")]
+    assert [line.split("|")[2].strip() for line in lines] == ["1", "2", "2"]
