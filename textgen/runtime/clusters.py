@@ -257,7 +257,7 @@ def whole(environment: Environment, name: str, least: int, most: int | None = No
     if name not in environment:
         raise UsageError(f"{name} is not set, although other variables of its launcher are")
     text = environment[name].strip()
-    number = int(text) if text.isascii() and text.isdecimal() else -1
+    number = int(text) if text.isdecimal() else -1
     if number < least or (most is not None and number > most):
         limit = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise SettingError(name, environment[name], f"a whole number {limit}")

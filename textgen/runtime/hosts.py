@@ -168,7 +168,7 @@ def _coordinator(environment: Environment, cluster: Cluster) -> str | None:
         return None
     if environment.get(PORT) and not (given and port):
         return joined(host.strip("[]"), whole(environment, PORT, 1, 65535))
-    if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+    if not (port.isdecimal() and 0 < int(port) < 65536):
         raise SettingError(ADDRESS, given, "HOST:PORT, with a port from 1 to 65535")
     return f"{host}:{port}"
 
@@ -182,7 +182,7 @@ def _local_devices(environment: Environment, cluster: Cluster) -> tuple[int, ...
     listed = environment.get("JAX_LOCAL_DEVICE_IDS")
     if listed:
         words = [word.strip() for word in listed.split(",")]
-        if not all(word.isascii() and word.isdecimal() for word in words):
+        if not all(word.isdecimal() for word in words):
             raise SettingError("JAX_LOCAL_DEVICE_IDS", listed, "whole numbers with commas between")
         return tuple(map(int, words))
     index, size = cluster.local_id, cluster.local_size
