@@ -14,6 +14,7 @@ value, what is allowed, what to do. Any other exception is a bug.
     |   `-- DamagedError            bytes on disk are not the bytes that were written
     |       |-- UnreadableError     the system cannot read a file of a run
     |       `-- ForeignError        a checkpoint that belongs to another run
+    |-- LostProcessError            another process of the same training died or hangs
     |-- LockedError                 another process trains this run
     |-- StorageError                a file cannot be written: no space, no permission, a bad disk
     |-- DivergedError               the loss is not finite, or far above its best value
@@ -106,6 +107,14 @@ class CorpusError(TextgenError):
 
     def __str__(self) -> str:
         return f"{self.what} {str(self.path)!r}: {self.problem}"
+
+
+class LostProcessError(TextgenError):
+    """Another process of the same training died, hangs or cannot be reached."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"{problem}; start the same command again to go on")
 
 
 class RunError(TextgenError):

@@ -1,7 +1,8 @@
 """Batches of documents whose order is drawn anew each epoch, a pure function of seed and step."""
 
+from copy import copy
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,8 +86,15 @@ class DocumentStreams:
         spacing = max(self.windows // batch_size, 1)
         begin = int(np.random.default_rng(seed).integers(self.windows))
         self._begins = begin + spacing * np.arange(batch_size)
+        self._rows, self._readers = slice(None), batch_size
         # Readers are in at most two epochs at once, unless there are more readers than windows.
         self._epoch = lru_cache(maxsize=4)(self._make_epoch)
+
+    def part(self, begin: int, end: int) -> Self:
+        """Return the readers from number `begin` to `end` alone; see `Streams.part`."""
+        part = copy(self)
+        part._begins, part._rows = self._begins[begin:end], slice(begin, end)
+        return part
 
     def batch(self, step: int) -> Batch:
         """Return batch number `step`, counted from 0."""
@@ -110,7 +118,7 @@ class DocumentStreams:
             ids[rows] *= index <= offsets[-1]
             if labels is not None and epoch_labels is not None:
                 labels[rows] = np.where(is_end[..., None], 0, epoch_labels[document])
-        resets = random_resets(self._seed, step, len(self._begins), self._reset_rate)
+        resets = random_resets(self._seed, step, self._readers, self._reset_rate)[self._rows]
         resets |= (windows == 0) | (step == 0)
         read = None if labels is None else inputs_of(labels, self._length)
         return Batch(inputs_of(ids, self._length), ids[:, 1 : self._length + 1], resets, read)

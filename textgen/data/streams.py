@@ -1,6 +1,7 @@
 """Batches of contiguous text, each a pure function of the seed and the step."""
 
-from typing import NamedTuple
+from copy import copy
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +90,13 @@ class Streams:
         spacing = max(self.windows // batch_size, 1)
         begin = int(np.random.default_rng(seed).integers(self.windows))
         self._begins = begin + spacing * np.arange(batch_size)
+        self._rows, self._readers = slice(None), batch_size
+
+    def part(self, begin: int, end: int) -> Self:
+        """Return the readers from number `begin` to `end` alone; their batches have those rows."""
+        part = copy(self)
+        part._begins, part._rows = self._begins[begin:end], slice(begin, end)
+        return part
 
     def batch(self, step: int) -> Batch:
         """Return batch number `step`, counted from 0."""
@@ -100,7 +108,7 @@ class Streams:
         resets = (
             (windows == 0)
             | (step == 0)
-            | random_resets(self._seed, step, len(self._begins), self._reset_rate)
+            | random_resets(self._seed, step, self._readers, self._reset_rate)[self._rows]
         )
         return Batch(inputs_of(ids, self._length), ids[:, 1 : self._length + 1], resets)
 
@@ -109,4 +117,4 @@ class Streams:
         distinct, indices = np.unique(rounds, return_inverse=True)
         random = (np.random.default_rng([self._seed, number]) for number in distinct.tolist())
         offsets = [int(source.integers(self._remainder + 1)) for source in random]
-        return np.array(offsets)[indices]
+        return np.array(offsets, np.int64)[indices]

@@ -13,7 +13,7 @@ from textgen.data.labels import PlacedLabels
 from textgen.data.tokens import Tokens
 from textgen.data.vocabulary import UNKNOWN_ID
 from textgen.network.model import Apply, Parameters, zero_states
-from textgen.runtime.devices import DATA, replicated
+from textgen.runtime.devices import DATA, place_all, replicated
 from textgen.settings import ModelSettings
 from textgen.training.loss import cross_entropy
 
@@ -89,7 +89,7 @@ class MissingEvaluator:
     def _measure(
         self, parameters: Parameters, tokens: Tokens, begins: Any, labels: PlacedLabels | None
     ) -> Iterator[Missing]:
-        parameters = jax.device_put(parameters, replicated(self._mesh))
+        parameters = place_all(parameters, replicated(self._mesh))
         rows = -(-AT_ONCE // self._mesh.size) * self._mesh.size
         total, characters = np.zeros(2), 0
         for at in range(0, len(begins), rows):

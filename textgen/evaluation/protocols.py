@@ -21,7 +21,7 @@ from textgen.data.labels import PlacedLabels
 from textgen.data.tokens import Tokens
 from textgen.network.inference import States
 from textgen.network.model import Apply, Parameters, zero_states
-from textgen.runtime.devices import DATA, replicated, shared
+from textgen.runtime.devices import DATA, place_all, replicated, shared
 from textgen.settings import LearningSettings, ModelSettings
 from textgen.training.loss import prediction_losses
 from textgen.training.online import SEGMENTS_AT_ONCE, Learner, OnlineTraining
@@ -178,8 +178,8 @@ class Evaluator:
             first: index of the first id of each row whose next id is scored, int [B].
             ends: end of the range of these indices, int [B].
         """
-        states = jax.device_put(zero_states(self._settings, len(first)), shared(self._mesh))
-        parameters = jax.device_put(parameters, replicated(self._mesh))
+        states = place_all(zero_states(self._settings, len(first)), shared(self._mesh))
+        parameters = place_all(parameters, replicated(self._mesh))
         nats, count = 0.0, 0
         for at in range(0, int(np.max(ends - begins)), CHUNK):
             indices = (begins + at)[:, None] + np.arange(CHUNK)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from textgen.data.labels import SplitLabels, labels_path, open_labels
+from textgen.data.labels import LabelField, SplitLabels, labels_path, open_labels
 from textgen.data.origins import Origins
 from textgen.data.tokens import BLOCK_BYTES, SUM_BYTES, TokenFile, open_tokens, token_dtype
 from textgen.errors import (
@@ -47,7 +47,7 @@ from textgen.runs.files import (
 )
 from textgen.runs.metrics import add_rows, check_rows, cut_rows, last_step, read_rows
 from textgen.runs.names import CHECKPOINTS, RECORD, is_run, runs_folder
-from textgen.runs.record import RunRecord
+from textgen.runs.record import CorpusRecord, RunRecord
 from textgen.runs.trace_index import check_index
 from textgen.storage import open_regular, sync
 
@@ -162,12 +162,7 @@ class Run:
         Raises:
             DamagedError: if the file is missing or damaged.
         """
-        corpus, fields = record.corpus, record.config.labels
-        if corpus.labels_sha256 is None:
-            return None
-        path = labels_path(tokens or self.path / TOKENS)
-        labels = open_labels(path, corpus.documents, fields, corpus.labels_sha256)
-        return SplitLabels(*np.split(labels, [corpus.training_documents]))
+        return labels_of(tokens or self.path / TOKENS, record.corpus, record.config.labels)
 
     def size(self) -> int:
         """Return the size of all files of the run in bytes, without files removed meanwhile."""
@@ -461,6 +456,16 @@ def _check_sum(folder: Path, found: str, run_sum: str) -> None:
     """
     if found and run_sum and found != run_sum:
         raise ForeignError(folder, "sum of the run")
+
+
+def labels_of(
+    tokens: Path, corpus: CorpusRecord, fields: Sequence[LabelField]
+) -> SplitLabels | None:
+    """Read the labels beside a file of ids; see `Run.open_labels`."""
+    if corpus.labels_sha256 is None:
+        return None
+    labels = open_labels(labels_path(tokens), corpus.documents, fields, corpus.labels_sha256)
+    return SplitLabels(*np.split(labels, [corpus.training_documents]))
 
 
 def write_derived_run(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from textgen.errors import SettingError
 from textgen.runtime.devices import make_mesh, present_devices
+from textgen.runtime.together import process_count
 from textgen.settings import Backend, Precision
 
 # Least compute capability of NVIDIA GPUs that multiply numbers of bfloat16: that of Ampere.
@@ -30,7 +31,9 @@ class Accelerator:
 
 def find_accelerator() -> Accelerator | None:
     """Return what is known about the accelerators that JAX uses; None if it uses a CPU."""
-    make_mesh(None, 1)  # if JAX has not started yet, it starts with a device for each core
+    make_mesh(
+        None, process_count()
+    )  # if JAX has not started yet, it starts with a device for each core
     device = present_devices()[0]
     if device.platform == "cpu":
         return None

@@ -3,14 +3,18 @@
 import os
 import time
 from contextlib import suppress
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from numpy.typing import NDArray
 
 from textgen.errors import SettingError, UsageError
 from textgen.runtime.cores import available_cores
+from textgen.runtime.together import process_count
 from textgen.settings import Precision
 
 # Name of the only axis of the mesh.
@@ -43,7 +47,8 @@ def check_devices(devices: int) -> None:
         SettingError: if it has fewer.
     """
     with suppress(RuntimeError):  # if JAX is running already
-        jax.config.update("jax_num_cpu_devices", min(devices, available_cores()))
+        own = -(-devices // process_count())
+        jax.config.update("jax_num_cpu_devices", min(own, available_cores()))
     present = len(present_devices())
     if devices > present:
         raise SettingError("devices", devices, f"at most {present}, the number available")
@@ -63,17 +68,30 @@ def make_mesh(devices: int | None, batch_size: int) -> Mesh:
     Raises:
         SettingError: if there are fewer devices than asked for.
     """
+    processes = process_count()
+    if devices is not None and devices % processes:
+        raise SettingError("devices", devices, f"a multiple of the {processes} processes")
+    own = available_cores() if devices is None else devices // processes
     with suppress(RuntimeError):  # if JAX is running already, use the devices it has
-        jax.config.update("jax_num_cpu_devices", devices or available_cores())
+        jax.config.update("jax_num_cpu_devices", own)
     present = present_devices()
     if devices is None:
-        usable = range(1, min(len(present), batch_size) + 1)
-        devices = max(n for n in usable if batch_size % n == 0)
+        usable = range(processes, min(len(present), batch_size) + 1, processes)
+        devices = max((n for n in usable if batch_size % n == 0), default=0)
+        if not devices:
+            allowed = f"a multiple of the {processes} processes"
+            raise SettingError("batch_size", batch_size, allowed)
     if devices > len(present):
         raise SettingError("devices", devices, f"at most {len(present)}, the number available")
-    return jax.make_mesh(
-        (devices,), (DATA,), axis_types=(AxisType.Auto,), devices=present[:devices]
-    )
+    # Each process brings the same number of devices, one after the other.
+    chosen = [
+        device
+        for process in range(processes)
+        for device in [one for one in present if one.process_index == process][
+            : devices // processes
+        ]
+    ]
+    return jax.make_mesh((devices,), (DATA,), axis_types=(AxisType.Auto,), devices=chosen)
 
 
 def shared(mesh: Mesh) -> NamedSharding:
@@ -84,6 +102,61 @@ def shared(mesh: Mesh) -> NamedSharding:
 def replicated(mesh: Mesh) -> NamedSharding:
     """Return the sharding that gives every device the whole array."""
     return NamedSharding(mesh, PartitionSpec())
+
+
+def place_all(tree: Any, shardings: Any) -> Any:
+    """Copy arrays to devices, also to those of other processes, which have the same arrays.
+
+    Args:
+        tree: the arrays.
+        shardings: how they are divided: a tree like that of the arrays, or one for all of them.
+    """
+
+    def place(array: Any, sharding: NamedSharding) -> jax.Array:
+        if sharding.is_fully_addressable:
+            return cast(jax.Array, jax.device_put(array, sharding))
+        if isinstance(array, jax.Array) and array.sharding == sharding:
+            return array
+        whole = np.asarray(array)
+        made: jax.Array = jax.make_array_from_callback(
+            whole.shape, sharding, lambda index: whole[index]
+        )
+        return made
+
+    if isinstance(shardings, NamedSharding):
+        shardings = jax.tree.map(lambda _: shardings, tree)
+    return jax.tree.map(place, tree, shardings)
+
+
+def to_host(tree: Any) -> Any:
+    """Copy whole arrays from the devices, also from those of other processes.
+
+    Where arrays are divided among processes, all of them call this at the same time.
+    """
+
+    def copy(array: Any) -> NDArray[Any]:
+        if not isinstance(array, jax.Array) or array.is_fully_addressable:
+            return np.array(array)
+        if array.is_fully_replicated:
+            return np.array(array.addressable_data(0))
+        return np.asarray(multihost_utils.process_allgather(array, tiled=True))
+
+    return jax.tree.map(copy, tree)
+
+
+def _zeros_like(array: Any) -> NDArray[Any]:
+    return np.zeros(array.shape, array.dtype)
+
+
+def share_from_first(tree: Any, *, is_first: bool) -> Any:
+    """Return the arrays that process 0 has, in all processes; they call this at the same time.
+
+    Args:
+        tree: the arrays; in other processes any of the same shapes and types.
+        is_first: whether this is process 0.
+    """
+    own = jax.tree.map(np.asarray if is_first else _zeros_like, tree)
+    return multihost_utils.broadcast_one_to_all(own, is_source=is_first)
 
 
 def is_accelerated(mesh: Mesh) -> bool:
@@ -103,7 +176,7 @@ def product_speed(mesh: Mesh, repeats: int = 16, precision: Precision = "float32
     size, source = 8192 if is_accelerated(mesh) else 1024, np.random.default_rng(0)
     left = source.standard_normal((mesh.size * size, size), np.float32)
     right = source.standard_normal((size, size), np.float32) / np.float32(size**0.5)
-    operands = jax.device_put(left, shared(mesh)), jax.device_put(right, replicated(mesh))
+    operands = place_all((left, right), (shared(mesh), replicated(mesh)))
     if precision == "bfloat16":
         operands = operands[0].astype(jnp.bfloat16), operands[1].astype(jnp.bfloat16)
     multiply = jax.jit(lambda a, b: jax.lax.fori_loop(0, repeats, lambda _, c: c @ b, a))

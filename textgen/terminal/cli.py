@@ -1,6 +1,7 @@
 """The list of commands, and the exit code of each kind of error."""
 
 import errno
+import os
 import sys
 from contextlib import suppress
 from itertools import takewhile
@@ -11,6 +12,7 @@ import typer
 from textgen import __version__
 from textgen.errors import (
     CorpusError,
+    LostProcessError,
     RunError,
     SettingError,
     StorageError,
@@ -33,6 +35,7 @@ from textgen.terminal.commands.corpora import corpora
 from textgen.terminal.commands.evaluate import evaluate
 from textgen.terminal.commands.export import export
 from textgen.terminal.commands.gradient import gradient
+from textgen.terminal.commands.hosts import LOST
 from textgen.terminal.commands.inspect import inspect
 from textgen.terminal.commands.man import man
 from textgen.terminal.commands.options import option_name
@@ -63,7 +66,13 @@ from textgen.terminal.output import (
 )
 
 # Exit codes of the kinds of errors. All other errors have 1.
-EXIT_CODES = ((UsageError, 2), (CorpusError, 3), (RunError, 4), (StorageError, 5))
+EXIT_CODES = (
+    (UsageError, 2),
+    (CorpusError, 3),
+    (RunError, 4),
+    (StorageError, 5),
+    (LostProcessError, LOST),
+)
 
 app = typer.Typer(
     cls=ShellGroup,
@@ -192,4 +201,17 @@ def run_process() -> int:
         fail(f"cannot write standard output: {reason(error)}")
         code = 5
         silence_stdout()
+    _end_together(code)
     return code
+
+
+def _end_together(code: int) -> None:
+    """Tell the other processes of a training that this one ends, if there are any."""
+    together = sys.modules.get("textgen.runtime.together")
+    current = together and together.current()
+    if current:
+        current.end(code)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # JAX would wait for the others once more.
+        os._exit(code)

@@ -297,3 +297,12 @@ def is_plain() -> bool:
 def silence_stdout() -> None:
     """Redirect stdout to nowhere, so that Python does not flush it to a reader that is gone."""
     os.dup2(_open_null(), sys.stdout.fileno())
+
+
+def keep_output_clean() -> None:
+    """Let only Python write to standard output: Gloo greets there, from C++."""
+    sys.stdout.flush()
+    sys.stdout = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors="replace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)

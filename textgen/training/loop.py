@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from textgen.data.document_streams import DocumentStreams
@@ -18,8 +20,9 @@ from textgen.data.tokens import Tokens
 from textgen.errors import DivergedError
 from textgen.network.model import Parameters, create_model
 from textgen.planning.machine import Pace
-from textgen.runtime.devices import is_accelerated, make_mesh
+from textgen.runtime.devices import DATA, is_accelerated, make_mesh, share_from_first, to_host
 from textgen.runtime.memory import check_memory
+from textgen.runtime.together import Call, Together
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.gaps import LOOKAHEAD
 from textgen.training.optimizer import learning_rates
@@ -159,6 +162,7 @@ class Trainer:
         end_id: int | None = None,
         labels: Labels | None = None,
         old: Tokens | None = None,
+        together: Together | None = None,
     ) -> None:
         """Create the network and its optimizer, with parameters from the plan's seed.
 
@@ -172,11 +176,14 @@ class Trainer:
             labels: ids of the labels of each document, int [D, K]; None if they have none.
             old: ids of the old text that a share of each batch reads, unsigned [K]; None if the
                 plan has no such share.
+            together: the processes that train the network; None for this one alone. What the
+                trainer of process 0 does with the devices, it tells the others.
 
         Raises:
             SettingError: if the network or a batch cannot fit into memory, or there are fewer
                 devices than the plan uses.
         """
+        self._together = together
         # The mesh comes first: it decides how many devices JAX starts with.
         self._mesh = make_mesh(plan.devices, plan.batch_size)
         check_memory(model, plan)
@@ -189,7 +196,7 @@ class Trainer:
         self._at_once = steps_per_call(model, plan, on_cpu=not is_accelerated(self._mesh))
         self._rates: dict[int, NDArray[np.float32]] = {}
         self.progress = Progress(step=plan.first_step)
-        self.restore(self.fresh_state(parameters), self.progress)
+        self.state = place(self.fresh_state(parameters), self._mesh)
 
     def fresh_state(self, parameters: Parameters) -> TrainState:
         """Return the state with these parameters, before any step."""
@@ -202,20 +209,35 @@ class Trainer:
 
     def restore(self, state: TrainState, progress: Progress) -> None:
         """Continue from another state."""
-        self.state = place(state, self._mesh)
+        with self._all_do("restore"):
+            if self._together is not None:
+                state = share_from_first(state, is_first=self._together.leads)
+            self.state = place(state, self._mesh)
         self.progress = progress
+
+    def arrays(self) -> TrainState:
+        """Return a copy of the state as arrays of NumPy."""
+        with self._all_do("arrays"):
+            return cast(TrainState, to_host(self.state))
 
     def adopt(self, plan: TrainingSettings) -> None:
         """Take a plan with other steps, intervals and reset rate; nothing is compiled again."""
+        with self._all_do("adopt", plan=plan.to_json()):
+            pass
         self.plan, self._rates = plan, {}
         self._streams = self._open_streams()
 
     def _open_streams(self) -> Readers:
         rows = self.plan.batch_size - self.plan.old_rows
-        own = self._streams_of(self._training, rows, self._labels)
-        if self._old is None:
-            return own
-        return MixedStreams(own, self._streams_of(self._old, self.plan.old_rows, None))
+        streams: Readers = self._streams_of(self._training, rows, self._labels)
+        if self._old is not None:
+            old = self._streams_of(self._old, self.plan.old_rows, None)
+            streams = MixedStreams(streams, old, rows)
+        if self._together is None:
+            return streams
+        own = self.plan.batch_size // self._together.count
+        begin = own * self._together.process
+        return streams.part(begin, begin + own)
 
     def _streams_of(self, tokens: Tokens, rows: int, labels: Labels | None) -> Readers:
         plan = self.plan
@@ -233,7 +255,31 @@ class Trainer:
 
     def evaluate(self) -> float:
         """Return the loss of the parameters on the validation text, in nats per character."""
-        return self._validation_loss(self.state.parameters)
+        with self._all_do("evaluate"):
+            return self._validation_loss(self.state.parameters)
+
+    @contextmanager
+    def _all_do(self, name: str, **values: Any) -> Iterator[None]:
+        """Let all processes do what this one does in the context; see `follow`."""
+        if self._together is None:
+            yield
+            return
+        if self._together.leads:
+            self._together.say(name, **values)
+        with self._together.working(name):
+            yield
+
+    def follow(self, call: Call) -> None:
+        """Do what the trainer of process 0 does. Its values are those of the method's `_all_do`."""
+        values = call.values
+        if call.name == "restore":
+            self.restore(self.state, self.progress)
+        elif call.name == "adopt":
+            self.adopt(TrainingSettings.from_json(values["plan"]))
+        elif call.name == "advance":
+            self.advance(values["step"], np.array(values["rates"], np.float32))
+        else:
+            {"arrays": self.arrays, "evaluate": self.evaluate}[call.name]()
 
     def measure(
         self, seconds: float, most_steps: int, begin: Callable[[str], None] = lambda _: None
@@ -250,7 +296,7 @@ class Trainer:
             The pace. The time to start is that of compiling, the first step and the first
             evaluation.
         """
-        saved = jax.tree.map(np.array, self.state), self.progress
+        saved = self.arrays(), self.progress
         begin("compiling the training step")
         first = self._seconds_per_step(1)
         begin("compiling the evaluation")
@@ -353,6 +399,10 @@ class Trainer:
         Returns:
             The losses, and the norms of the gradients, of the K steps.
         """
+        with self._all_do("advance", step=step, rates=rates.tolist()):
+            return self._advance(step, rates)
+
+    def _advance(self, step: int, rates: NDArray[np.float32]) -> tuple[list[float], list[float]]:
         count = len(rates)
         # The compiled code takes a fixed number of batches. The last one is repeated to fill up;
         # the repetitions are not trained on.
@@ -360,13 +410,20 @@ class Trainer:
         steps = (step + indices).astype(np.int32)
         batches = [self._streams.batch(number) for number in steps[:count].tolist()]
         inputs, targets, resets, labels = (
-            None if column[0] is None else np.stack([column[index] for index in indices])
+            None if column[0] is None else self._divide(np.stack([column[i] for i in indices]))
             for column in zip(*batches, strict=True)
         )
         stacked = Batch(inputs, targets, resets, steps, rates[indices], labels)
         self.state, measures = self._steps(self.state, np.int32(count), stacked)
-        losses, norms = np.asarray(measures)[:count].T
+        losses, norms = to_host(measures)[:count].T
         return losses.tolist(), norms.tolist()
+
+    def _divide(self, rows: NDArray[Any]) -> Any:
+        """Return the whole of batches whose own rows [K, b, ...] this process has made."""
+        if self._together is None:
+            return rows
+        sharding = NamedSharding(self._mesh, PartitionSpec(None, DATA))
+        return jax.make_array_from_process_local_data(sharding, rows)
 
 
 def _seconds_of(work: Callable[[], object]) -> float:

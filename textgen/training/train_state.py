@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from textgen.network.inference import States
 from textgen.network.model import Parameters, zero_states
 from textgen.network.parameters import parameter_shapes
-from textgen.runtime.devices import replicated, shared
+from textgen.runtime.devices import place_all, replicated, shared
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.optimizer import make_optimizer
 
@@ -44,8 +44,7 @@ def fresh_state(model: ModelSettings, plan: TrainingSettings, parameters: Parame
 
 def place(state: TrainState, mesh: Mesh) -> TrainState:
     """Copy a state to the devices. A training step consumes the arrays of the copy."""
-    placed = jax.device_put(jax.tree.map(np.array, state), shardings_of(state, mesh))
-    return cast(TrainState, placed)
+    return cast(TrainState, place_all(jax.tree.map(np.array, state), shardings_of(state, mesh)))
 
 
 def state_shardings(model: ModelSettings, plan: TrainingSettings, mesh: Mesh) -> TrainState:

@@ -19,9 +19,11 @@ from textgen.runs.record import RunRecord
 from textgen.runs.run import TOKENS, Run
 from textgen.runtime.accelerators import find_accelerator
 from textgen.runtime.devices import check_devices, make_mesh
+from textgen.runtime.together import Together
 from textgen.settings import TrainingSettings
 from textgen.training.loop import Trainer
 from textgen.workflows.events import Ended, Event, Note, Planned
+from textgen.workflows.hosts import place_of
 from textgen.workflows.recover import newest_sound, progress_of, restore
 from textgen.workflows.supervise import (
     Supervision,
@@ -100,7 +102,9 @@ def resume_training(
         if damaged and not checkpoint:
             warning = "no undamaged checkpoint is left; training starts again at step 0"
             yield Note(warning, grave=True)
-        trainer = yield from _trainer_for(run, record, devices, first_step=step * finished)
+        trainer = yield from _trainer_for(
+            run, record, devices, supervision.together, first_step=step * finished
+        )
         if checkpoint:
             restore(run, trainer, checkpoint)
         seconds, reasons = None, tuple[str, ...]()
@@ -153,7 +157,11 @@ def _describe_finished(run: Run, record: RunRecord, step: int) -> str:
 
 
 def _trainer_for(
-    run: Run, record: RunRecord, devices: int | None, first_step: int
+    run: Run,
+    record: RunRecord,
+    devices: int | None,
+    together: Together | None,
+    first_step: int,
 ) -> Generator[Note, None, Trainer]:
     """Make the trainer that resumes a run, and note what differs from its earlier training.
 
@@ -161,6 +169,7 @@ def _trainer_for(
         run: the run.
         record: the record of the run.
         devices: number of devices that share a batch; None for that of the plan, if possible.
+        together: the processes that train the network; None for this one alone.
         first_step: the step after which a new plan begins; 0 to keep the plan in force.
     """
     plan = record.plan
@@ -188,7 +197,9 @@ def _trainer_for(
     training, validation, old_text = record.corpus.parts(tokens)
     config = record.config
     end_id = config.vocabulary.end_id
-    return make_trainer(config.settings, plan, training, validation, end_id, labels, old_text)
+    text = training, validation, end_id, labels, old_text
+    place = place_of(run.path, record.corpus, config.vocabulary, config.labels)
+    return make_trainer(config.settings, plan, *text, together=together, place=place)
 
 
 def _text_of(run: Run, record: RunRecord) -> tuple[TokenFile, SplitLabels | None]:

@@ -1,7 +1,7 @@
 """Supervise training for new and resumed runs: report, evaluate, save, roll back and stop."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -11,7 +11,7 @@ import numpy as np
 
 from textgen.data.labels import PlacedLabels, SplitLabels
 from textgen.data.tokens import Tokens
-from textgen.errors import DivergedError, SettingError, StorageError
+from textgen.errors import DivergedError, SettingError, StorageError, TextgenError
 from textgen.evaluation.missing import MissingEvaluator
 from textgen.evaluation.protocols import Evaluator, bits_per_character
 from textgen.network.model import Parameters, network_function
@@ -23,6 +23,7 @@ from textgen.runs.metrics import SAMPLE, VALIDATION
 from textgen.runs.record import RunRecord
 from textgen.runs.run import Run
 from textgen.runtime.devices import make_mesh
+from textgen.runtime.together import Together
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.loop import Report, Trainer
 from textgen.training.train_state import state_arrays
@@ -39,6 +40,11 @@ MEASURED_SHARE = 0.05
 USUAL_SPEED, USUAL_SECONDS_TO_COMPILE = 150e9, 4.0
 
 
+# The training part, the validation part, the id of the end symbol, the labels and the old text, as
+# `make_trainer` takes them.
+TrainerText = tuple[Tokens, Tokens, int | None, SplitLabels | None, Tokens | None]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Supervision:
     """When to stop training, and which checkpoints to keep.
@@ -52,6 +58,7 @@ class Supervision:
             made.
         interruptible: function that returns a context for work that may wait for long, outside of
             JAX. There a request to stop raises a KeyboardInterrupt at once.
+        together: the processes that train the network; None for this one alone.
     """
 
     keep: int = 3
@@ -59,6 +66,7 @@ class Supervision:
     should_stop: Callable[[], bool] = lambda: False
     tell: Callable[[Working], None] = lambda _: None
     interruptible: Callable[[], AbstractContextManager[None]] = nullcontext
+    together: Together | None = None
 
     def check(self) -> None:
         """Stop if asked to. Call this only while there is nothing to save.
@@ -170,6 +178,9 @@ def make_trainer(
     end_id: int | None = None,
     labels: SplitLabels | None = None,
     old: Tokens | None = None,
+    *,
+    together: Together | None = None,
+    place: Mapping[str, Any] | None = None,
 ) -> Trainer:
     """Make the trainer of a plan. It evaluates on a part of the validation text.
 
@@ -181,11 +192,15 @@ def make_trainer(
         end_id: id of the end symbol if the text is made of documents.
         labels: labels of the documents; None if they have none.
         old: ids of the old text that a share of each batch reads; None if there is none.
+        together: the processes that train the network; None for this one alone.
+        place: where the others find the text, if this process leads them.
 
     Raises:
         SettingError: if the network or a batch cannot fit into memory, or there are fewer devices
             than the plan uses.
     """
+    if together is not None and together.leads:
+        together.say("trainer", model=model.to_json(), plan=plan.to_json(), text=place)
     mesh = make_mesh(plan.devices, plan.batch_size)
     kind = MissingEvaluator if model.direction == "both" else Evaluator
     evaluator = kind(network_function(model), model, mesh)
@@ -197,7 +212,16 @@ def make_trainer(
     def validation_loss(parameters: Parameters) -> float:
         return evaluator.part(parameters, validation, placed)
 
-    return Trainer(model, plan, training, validation_loss, end_id, of_training, old)
+    text = training, validation_loss, end_id, of_training, old
+    if together is None:
+        return Trainer(model, plan, *text)
+    try:
+        trainer = Trainer(model, plan, *text, together)
+    except TextgenError as error:
+        together.agree(str(error))
+        raise
+    together.agree("")
+    return trainer
 
 
 def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -> Pace:
@@ -235,7 +259,7 @@ def checkpoint_of(trainer: Trainer, config: ModelConfig, loss: float | None) -> 
         config: the model that it trains.
         loss: validation loss of its parameters, in nats per character; None if not measured.
     """
-    state, step = trainer.state, trainer.progress.step
+    state, step = trainer.arrays(), trainer.progress.step
     parameters = {name: np.asarray(array) for name, array in state.parameters.items()}
     return Checkpoint(
         step=step,

@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from textgen.data.labels import SplitLabels, label_count, labels_path
+from textgen.data.labels import label_count, labels_path
 from textgen.data.prepare import PreparedText, prepare_text
 from textgen.data.shipped import find_corpus, shipped_corpus
 from textgen.data.sources import STANDARD_INPUT, check_source, is_read_once
 from textgen.data.text_rules import TextRules
-from textgen.data.tokens import Tokens, open_tokens
+from textgen.data.tokens import open_tokens
 from textgen.errors import UsageError
 from textgen.planning.accelerated import check_backend
 from textgen.planning.choices import TextSize
@@ -30,22 +31,21 @@ from textgen.runs.names import CHECKPOINTS, RECORD
 from textgen.runs.record import CorpusRecord, RunRecord
 from textgen.runs.run import ORIGINS, SUMS, TOKENS, Run
 from textgen.runtime.accelerators import Accelerator, check_computation, find_accelerator
-from textgen.runtime.devices import check_devices, make_mesh, product_speed
+from textgen.runtime.devices import check_devices, make_mesh
 from textgen.settings import Computation, ModelSettings, Precision, TrainingSettings
 from textgen.training.loop import Trainer
 from textgen.workflows.begin_from import BeginFrom, Origin, save_beginning
 from textgen.workflows.events import Begun, Ended, Event, Note, Planned, reading_work
+from textgen.workflows.hosts import place_of, share_speed
 from textgen.workflows.supervise import (
     Supervision,
+    TrainerText,
     installed_versions,
     make_trainer,
     measure_pace,
     supervise,
 )
 
-# The training part, the validation part, the id of the end symbol, the labels and the old text, as
-# `make_trainer` takes them.
-TrainerText = tuple[Tokens, Tokens, int | None, SplitLabels | None, Tokens | None]
 # Largest total length of all paths, in characters. The record of a run holds each path.
 MAX_PATHS_LENGTH = 2**20
 # Most files that were passed over and are named in the record of a run.
@@ -121,9 +121,10 @@ def start_training(
             prepared, corpus = _read(folder, paths, rules, request, supervision, origin)
             yield Note(prepared.report.summary())
             yield from map(Note, [*prepared.notes, *_listed(prepared) * is_verbose])
-            machine = _ThisMachine(
-                _text_of(folder, prepared, corpus), request, supervision, started
-            )
+            fields = prepared.labels.fields if prepared.labels else ()
+            place = place_of(folder, corpus, prepared.vocabulary, fields)
+            text = _text_of(folder, prepared, corpus)
+            machine = _ThisMachine(text, place, request, supervision, started)
             plan = make_plan(request, _size_of(prepared), machine)
             trainer = machine.trainer_of(plan.training)
             config = _config_of(prepared, rules, trainer, origin)
@@ -278,11 +279,12 @@ class _ThisMachine:
     def __init__(
         self,
         text: TrainerText,
+        place: dict[str, Any],
         request: Request,
         supervision: Supervision,
         started: float,
     ) -> None:
-        self._text = text
+        self._text, self._place = text, place
         self._request, self._supervision, self._started = request, supervision, started
         # The trainers of the network that was measured last, by how they compute it.
         self._trainers: dict[Computation, Trainer] = {}
@@ -298,13 +300,14 @@ class _ThisMachine:
 
     def product_speed(self, devices: int, precision: Precision) -> float:
         self._supervision.begin("measuring: timing matrix products")
-        return product_speed(make_mesh(devices, devices), repeats=4, precision=precision)
+        return share_speed(self._supervision.together, devices, precision)
 
     def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
         if any(trainer.model != model for trainer in self._trainers.values()):
             # Their memory is freed before another network is made.
             self._trainers.clear()
-        trainer = make_trainer(model, draft, *self._text)
+        together = self._supervision.together
+        trainer = make_trainer(model, draft, *self._text, together=together, place=self._place)
         self._trainers[draft.computation] = trainer
         if not draft.steps:
             return Pace(seconds_per_step=1.0, seconds_per_evaluation=0.0, seconds_to_start=0.0)

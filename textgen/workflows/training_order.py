@@ -12,6 +12,7 @@ from textgen.planning.request import Request
 from textgen.tracking.trackers import LogTarget, open_trackers
 
 if TYPE_CHECKING:
+    from textgen.runtime.together import Together
     from textgen.workflows.events import Event, Working
 
 
@@ -55,6 +56,7 @@ class TrainingOrder:
         should_stop: Callable[[], bool] = lambda: False,
         tell: "Callable[[Working], None]" = lambda _: None,
         interruptible: Callable[[], AbstractContextManager[None]] = nullcontext,
+        together: "Together | None" = None,
         started: float | None = None,
     ) -> "Iterator[Event]":
         """Train.
@@ -63,6 +65,7 @@ class TrainingOrder:
             should_stop: see `Supervision`.
             tell: see `Supervision`.
             interruptible: see `Supervision`.
+            together: see `Supervision`.
             started: the `time.perf_counter` at which the user's time began; now if None.
 
         Yields:
@@ -90,6 +93,7 @@ class TrainingOrder:
             should_stop=should_stop,
             tell=tell_and_log,
             interruptible=interruptible,
+            together=together,
         )
         request = self.request
         if self.resume is None:

@@ -1,19 +1,29 @@
 """The command that trains a network, or continues the training of a run."""
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from textgen.data.formats.decoding import Normalization
 from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
-from textgen.errors import UsageError
+from textgen.errors import RunNotFoundError, UsageError
 from textgen.planning.request import MODEL_OPTIONS, TRAINING_OPTIONS, Request
 from textgen.settings import check_number
 from textgen.terminal.commands.completion import complete_run, complete_text
+from textgen.terminal.commands.hosts import (
+    CorpusPlace,
+    HostsMode,
+    HostsTimeout,
+    find,
+    guard,
+    is_follower,
+    join,
+)
 from textgen.terminal.commands.options import (
     AsJson,
     Progress,
@@ -36,16 +46,31 @@ from textgen.terminal.commands.source_options import (
     Validation,
     share_or_file,
 )
-from textgen.terminal.display.progress_line import starting
+from textgen.terminal.display.progress_line import ProgressMode, starting
 from textgen.terminal.output import say
 from textgen.tracking.trackers import check_target
 from textgen.workflows.training_order import TrainingOrder
 
 if TYPE_CHECKING:
+    from textgen.runtime.together import Together
     from textgen.workflows.events import Event
 
 # Time at which the command started, without the start of Python itself.
 STARTED = time.perf_counter()
+
+
+def _is_there(run: str | None, resume: str | None) -> bool:
+    """Return whether there is a run to go on with."""
+    if resume is not None:
+        raise UsageError("--resume and --resume-or-start contradict each other; give one of them")
+    if run is None:
+        raise UsageError("--resume-or-start needs the name of the run: --run NAME")
+    from textgen.runs.library import find_run
+
+    with suppress(RunNotFoundError):
+        find_run(run)
+        return True
+    return False
 
 
 @offers(MODEL_OPTIONS, TRAINING_OPTIONS, after="steps")
@@ -81,6 +106,14 @@ def order_training(
             autocompletion=complete_run,
         ),
     ] = None,
+    resume_or_start: Annotated[
+        bool,
+        typer.Option(
+            "--resume-or-start",
+            help="Continue the run of --run if there is one, else start it, so that the same "
+            "command can be given again after any end.",
+        ),
+    ] = False,
     from_run: Annotated[
         str | None,
         typer.Option(
@@ -147,6 +180,7 @@ def order_training(
             "give --from or --resume, not both: --from begins a new run, --resume continues an old "
             "one"
         )
+    goes_on = resume_or_start and _is_there(run, resume)
     request = Request(minutes=minutes, steps=steps, has_weights=from_run is not None, **asked)
     check_number("keep", keep, 1, whole=True)
     if stop_after is not None:
@@ -173,7 +207,10 @@ def order_training(
         drop_repeats=drop_repeats,
         seed=request.asked.get("seed", 0),
     )
-    if resume is not None:
+    if goes_on:
+        # The plan of the run holds what the command asks for.
+        resume, minutes, steps, request = run, None, None, Request()
+    elif resume is not None:
         # A run that is trained further gets a new plan, which has its own patience.
         is_further = steps is not None or minutes is not None
         kept = {"devices", "patience"} if is_further else {"devices"}
@@ -213,6 +250,9 @@ def train(
             "training itself, but no run is written.",
         ),
     ] = False,
+    hosts: HostsMode = "auto",
+    hosts_timeout: HostsTimeout = 300,
+    corpus_place: CorpusPlace = "shared",
     progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -230,18 +270,51 @@ def train(
 
     from textgen.runtime.environment import prepare_jax
 
+    processes = find(hosts)
+    if processes is not None and is_follower(processes):
+        raise typer.Exit(guard(processes))
     prepare_jax()
+    together = join(processes, hosts_timeout, order.request.asked.get("devices"))
+    if together is not None and not together.leads:
+        raise typer.Exit(_follow(together, corpus_place))
+    raise typer.Exit(_train(order, together, progress, as_json=as_json, quiet=quiet))
+
+
+def _follow(together: "Together", where: Literal["shared", "local"]) -> int:
+    """Do what process 0 says, and return the exit code."""
+    from textgen.terminal.signals import noted_signals
+    from textgen.workflows.hosts import follow
+
+    with noted_signals() as ending:
+        together.asked = lambda: ending.signal or 0
+        return follow(together, where)
+
+
+def _train(
+    order: TrainingOrder,
+    together: "Together | None",
+    progress: ProgressMode,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Train, show what happens, and return the exit code."""
     with starting(progress, quiet=quiet or as_json):
         import textgen.workflows.resume
         import textgen.workflows.train  # noqa: F401
         from textgen.terminal.display.event_lines import EventLines
         from textgen.terminal.display.progress import TrainingDisplay
-        from textgen.terminal.signals import noted_signals
+        from textgen.terminal.signals import exit_code_after, noted_signals
 
     is_silent = quiet or (as_json and progress == "auto")
     with noted_signals() as ending, TrainingDisplay(progress, quiet=is_silent) as display:
         ending.when_requested = display.say_stopping
         lines = EventLines() if as_json else None
+        if together is not None:
+            together.asked = lambda: ending.signal or 0
+
+        def should_stop() -> bool:
+            return ending.requested() or bool(together and together.requested())
 
         def show(event: "Event") -> None:
             display.show(event)
@@ -249,9 +322,10 @@ def train(
                 lines.show(event)
 
         events = order.events(
-            should_stop=ending.requested,
+            should_stop=should_stop,
             tell=show,
             interruptible=ending.interruptible,
+            together=together,
             started=STARTED,
         )
         try:
@@ -259,4 +333,6 @@ def train(
                 show(event)
         except KeyboardInterrupt:
             say("stopped before the first step: nothing was changed")
-    raise typer.Exit(ending.exit_code)
+    if not ending.exit_code and together is not None and (number := together.requested()):
+        return exit_code_after(number)
+    return ending.exit_code

@@ -1,0 +1,215 @@
+"""Training with several real processes on this machine."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from textgen.runs.run import Run
+
+pytestmark = pytest.mark.slow
+
+NETWORK = ["--hidden-size", "16", "--num-layers", "1", "--batch-size", "8", "--devices", "2"]
+STEPS = ["--steps", "60", "--eval-every", "20", "--checkpoint-every", "20"]
+# Exit code when another process is lost.
+LOST = 75
+# Longest time for processes to come to an end, in seconds.
+SECONDS = 150
+
+
+class Processes:
+    """The processes of one training.
+
+    Attributes:
+        started: the processes, the first of which leads.
+    """
+
+    def __init__(
+        self, count: int, folder: Path, arguments: Sequence[str], own: Sequence[str]
+    ) -> None:
+        """Start processes.
+
+        Args:
+            count: number of processes.
+            folder: where they are started.
+            arguments: of `textgen train`.
+            own: further arguments of the last process alone.
+        """
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.started = [
+            subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "textgen", "train", *arguments),
+                    *(own if number == count - 1 else ()),
+                ],
+                cwd=folder,
+                env=os.environ
+                | {
+                    "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}",
+                    "JAX_NUM_PROCESSES": str(count),
+                    "JAX_PROCESS_ID": str(number),
+                },
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for number in range(count)
+        ]
+
+    def ended(self) -> list[tuple[int, str, str]]:
+        """Wait for the end of all; return the exit code, the output and the errors of each."""
+        results = []
+        for process in self.started:
+            output, errors = process.communicate(timeout=SECONDS)
+            results.append((process.returncode, output, errors))
+        return results
+
+    def wait_for(self, reached: Callable[[], bool]) -> None:
+        """Wait until something is reached."""
+        deadline = time.monotonic() + SECONDS
+        while not reached():
+            assert all(process.poll() is None for process in self.started), self.ended()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Processes]]:
+    """Return a function that starts processes; those that are left are killed at the end."""
+    made = list[Processes]()
+
+    def start(*arguments: str, count: int = 2, own: Sequence[str] = ()) -> Processes:
+        made.append(Processes(count, tmp_path, arguments, own))
+        return made[-1]
+
+    yield start
+    for processes in made:
+        for process in processes.started:
+            process.kill()
+            process.communicate()
+
+
+def checkpoints(run: Path) -> dict[str, bytes]:
+    """Return the arrays of all checkpoints of a run."""
+    return {
+        str(path.relative_to(run)): path.read_bytes() for path in run.rglob("step-*/*.safetensors")
+    }
+
+
+def has_step(run: Path, step: int) -> bool:
+    try:
+        return any(one >= step for one in Run(run).steps())
+    except Exception:
+        return False
+
+
+def test_two_processes_train_as_one_does_to_the_last_bit(
+    start: Callable[..., Processes], tmp_path: Path
+) -> None:
+    runs = tmp_path / "checkpoints"
+    (tmp_path / "text.txt").write_text("the quick brown fox jumps over the lazy dog\n" * 100)
+    one = start("text.txt", *NETWORK, *STEPS, "--run", "one", "--hosts", "none", count=1)
+    ((code, _, errors),) = one.ended()
+    assert code == 0, errors
+    # Stopped after 30 steps and gone on with by the same command.
+    command = ["text.txt", *NETWORK, *STEPS, "--run", "two", "--resume-or-start"]
+    for more in (["--stop-after", "30"], []):
+        for code, output, errors in start(*command, *more).ended():
+            assert code == 0, errors
+            assert output == ""
+    of_one, of_two = checkpoints(runs / "one"), checkpoints(runs / "two")
+    for step in (40, 60):
+        for name in ("model", "train_state"):
+            path = f"checkpoints/step-{step:08}/{name}.safetensors"
+            assert of_one[path] == of_two[path]
+    losses = [
+        [row.get("validation_bits_per_character") for row in Run(runs / name).metrics()]
+        for name in ("one", "two")
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_a_signal_to_one_stops_and_saves_all(
+    start: Callable[..., Processes], tmp_path: Path
+) -> None:
+    processes = start(
+        "names",
+        *NETWORK,
+        "--steps",
+        "100000",
+        "--eval-every",
+        "50",
+        "--checkpoint-every",
+        "50",
+        "--run",
+        "r",
+    )
+    run = tmp_path / "checkpoints" / "r"
+    processes.wait_for(lambda: has_step(run, 50))
+    processes.started[1].send_signal(signal.SIGTERM)
+    (code, _, errors), (other, _, said) = processes.ended()
+    assert (code, other) == (143, 143)
+    assert "stopped and saved at step" in errors
+    assert said == ""
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_killed_process_ends_the_others_in_one_line(
+    victim: int, start: Callable[..., Processes], tmp_path: Path
+) -> None:
+    processes = start(
+        "names",
+        *NETWORK,
+        "--steps",
+        "100000",
+        "--eval-every",
+        "50",
+        "--checkpoint-every",
+        "50",
+        "--run",
+        "r",
+    )
+    run = tmp_path / "checkpoints" / "r"
+    processes.wait_for(lambda: has_step(run, 50))
+    # With its guard the process that it guards goes too.
+    processes.started[victim].kill()
+    code, _, errors = processes.ended()[1 - victim]
+    assert code == LOST
+    last = errors.strip().splitlines()[-1]
+    assert last.startswith("textgen: ")
+    assert f"process {victim}" in last
+    assert "start the same command again" in last
+    assert "Traceback" not in errors
+    assert Run(run).problems() == []
+
+
+def test_what_differs_is_named_and_nobody_trains(
+    start: Callable[..., Processes], tmp_path: Path
+) -> None:
+    processes = start("names", *NETWORK, *STEPS, "--run", "r", own=["--seed", "1"])
+    (code, _, errors), (other, _, said) = processes.ended()
+    assert (code, other, said) == (2, 2, "")
+    last = errors.strip().splitlines()[-1]
+    assert "(process 1) differs from" in last
+    assert "in its options" in last
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_followers_say_nothing_and_output_is_json(
+    start: Callable[..., Processes], tmp_path: Path
+) -> None:
+    (code, output, _), (other, nothing, said) = start(
+        "names", *NETWORK, *STEPS, "--run", "r", "--json"
+    ).ended()
+    assert (code, other, nothing, said) == (0, 0, "", "")
+    events = [json.loads(line) for line in output.splitlines()]
+    assert [event["type"] for event in events].count("done") == 1, output

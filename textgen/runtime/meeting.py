@@ -1,0 +1,211 @@
+"""A meeting of all processes before JAX starts in them.
+
+If process 0 does not answer, another process does not come, or two have the same number, JAX aborts
+the process with a long message that nobody can catch. So the processes meet first, at the port that
+JAX's coordinator takes over afterwards. What keeps them from meeting is one error, the same in all
+that have come. The module does not import JAX.
+"""
+
+import errno
+import json
+import selectors
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from textgen.errors import TextgenError, UsageError
+from textgen.runtime.coordinator import split_address
+from textgen.runtime.hosts import Hosts
+
+# Seconds between attempts to reach process 0.
+PAUSE = 0.5
+# Largest message of a process, in bytes. Whatever else connects to the port is not listened to.
+MAX_BYTES = 4096
+# What a process says of itself.
+Said = Mapping[str, Any]
+
+
+def meet(hosts: Hosts, timeout: float, version: str) -> None:
+    """Wait until all processes have come; all of them call this before JAX starts.
+
+    On Cloud TPU JAX knows the others by itself, and there is no meeting.
+
+    Args:
+        hosts: the processes that train together, as this one sees them.
+        timeout: how long to wait, in seconds.
+        version: version of textgen, which must be the same in all.
+
+    Raises:
+        UsageError: if the port is in use, or the processes do not fit each other.
+        TextgenError: if a process does not come in time; the message says which.
+    """
+    if hosts.coordinator is None:
+        return
+    own = {
+        "textgen": version,
+        "process": hosts.process_id,
+        "processes": hosts.num_processes,
+        "host": socket.gethostname(),
+    }
+    end = time.monotonic() + timeout
+    if hosts.process_id == 0:
+        _receive(hosts, own, end, timeout)
+    else:
+        _report(hosts, own, end, timeout)
+
+
+def _receive(hosts: Hosts, own: Said, end: float, timeout: float) -> None:
+    """Let the other processes come to this one, and tell them all how it ended."""
+    answer = {"problem": f"process 0 on {own['host']} was stopped", "is_usage": False}
+    with _listen(hosts) as server, selectors.DefaultSelector() as selector:
+        selector.register(server, selectors.EVENT_READ)
+        try:
+            _gather(hosts, own, server, selector, end, timeout)
+            answer["problem"] = ""
+        except TextgenError as error:
+            answer = {"problem": str(error), "is_usage": isinstance(error, UsageError)}
+            raise
+        finally:
+            for key in [*selector.get_map().values()]:
+                if isinstance(key.fileobj, socket.socket) and key.fileobj is not server:
+                    _answer(key.fileobj, json.dumps(answer))
+
+
+def _gather(
+    hosts: Hosts,
+    own: Said,
+    server: socket.socket,
+    selector: selectors.BaseSelector,
+    end: float,
+    timeout: float,
+) -> None:
+    """Wait until all processes have come and said who they are."""
+    come: dict[int, tuple[socket.socket, Said]] = {}
+    expected = range(1, hosts.num_processes or 1)
+    while len(come) < len(expected):
+        for key, _ in selector.select(max(0.0, end - time.monotonic())):
+            assert isinstance(key.fileobj, socket.socket)
+            if key.fileobj is server:
+                connection, _ = server.accept()
+                connection.setblocking(False)
+                selector.register(connection, selectors.EVENT_READ)
+                continue
+            said = _heard(key.fileobj)
+            if said is not None:
+                process = _checked(said, own, {number: one for number, (_, one) in come.items()})
+                come[process] = key.fileobj, said
+                continue
+            # It has gone, such as a process that a launcher starts once more, or is none of ours.
+            come = {number: one for number, one in come.items() if one[0] is not key.fileobj}
+            selector.unregister(key.fileobj)
+            key.fileobj.close()
+        if len(come) < len(expected) and time.monotonic() > end:
+            missing = [str(process) for process in expected if process not in come]
+            what = "process" if len(missing) == 1 else "processes"
+            raise TextgenError(
+                f"{what} {', '.join(missing)} of {hosts.num_processes} did not come within "
+                f"{timeout:g} s; look at their output, or give a longer --hosts-timeout"
+            )
+
+
+def _heard(connection: socket.socket) -> Said | None:
+    """Return what a process says; None if it has gone, or is none of ours."""
+    try:
+        said = json.loads(connection.recv(MAX_BYTES))
+    except (OSError, ValueError):
+        return None
+    is_ours = isinstance(said, dict) and said.keys() == {"textgen", "process", "processes", "host"}
+    return said if is_ours and isinstance(said["process"], int) else None
+
+
+def _checked(said: Said, own: Said, others: Mapping[int, Said]) -> int:
+    """Return the number of a process.
+
+    Raises:
+        UsageError: if it does not fit process 0, or another one has its number.
+    """
+    process = int(said["process"])
+    for what, noun in (("textgen", "the version of textgen"), ("processes", "their number")):
+        if said[what] != own[what]:
+            raise UsageError(
+                f"{noun} is {said[what]} on {said['host']} (process {process}), but {own[what]} on "
+                f"{own['host']} (process 0); it must be the same"
+            )
+    other = own if process == 0 else others.get(process)
+    if other is not None:
+        raise UsageError(
+            f"two processes have the number {process}, on {other['host']} and on {said['host']}; "
+            "each must have its own"
+        )
+    return process
+
+
+def _report(hosts: Hosts, own: Said, end: float, timeout: float) -> None:
+    """Come to process 0, and wait for its answer."""
+    lost = f"process 0 at {hosts.coordinator} ended before all processes had come"
+    with _reach(hosts, end, timeout) as connection:
+        # Process 0 can have started later, and its time ends later.
+        connection.settimeout(max(0.0, end - time.monotonic()) + timeout + 10)
+        try:
+            connection.sendall(json.dumps(own).encode())
+            answer = json.loads(connection.makefile(encoding="utf-8").read(MAX_BYTES))
+        except (OSError, ValueError) as error:
+            raise TextgenError(lost) from error
+    if answer["problem"]:
+        raise (UsageError if answer["is_usage"] else TextgenError)(answer["problem"])
+
+
+def _answer(connection: socket.socket, text: str) -> None:
+    with connection:
+        try:
+            connection.settimeout(PAUSE)
+            connection.sendall(text.encode())
+        except OSError:
+            return  # it has gone, which the watch over all processes will notice
+
+
+def _listen(hosts: Hosts) -> socket.socket:
+    """Return a socket that listens where JAX's coordinator will."""
+    host, port = split_address(hosts.bind_address or hosts.coordinator or "")
+    address = host if hosts.bind_address else ""
+    both = not address and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both or ":" in address else socket.AF_INET
+    try:
+        return socket.create_server((address, port), family=family, dualstack_ipv6=both)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(
+                f"the port {port} of the coordinator is in use on this host; set "
+                "JAX_COORDINATOR_PORT to a free port, the same in all processes"
+            ) from error
+        raise UsageError(
+            f"process 0 cannot listen at {hosts.bind_address or port}: {error.strerror or error}"
+        ) from error
+
+
+def _reach(hosts: Hosts, end: float, timeout: float) -> socket.socket:
+    """Return a connection to process 0, as soon as it listens."""
+    host, port = split_address(hosts.coordinator or "")
+    while True:
+        try:
+            return socket.create_connection((host, port), max(PAUSE, end - time.monotonic()))
+        except OSError as error:
+            if time.monotonic() + PAUSE > end:
+                raise TextgenError(
+                    f"the coordinator {hosts.coordinator} did not answer within {timeout:g} s: "
+                    f"{_why(error)}"
+                ) from error
+        time.sleep(PAUSE)
+
+
+def _why(error: OSError) -> str:
+    """Return what may keep a connection from being made, and what to do."""
+    if isinstance(error, socket.gaierror):
+        return "its name is not known here; set JAX_COORDINATOR_ADDRESS to one that is"
+    if isinstance(error, ConnectionRefusedError):
+        return (
+            "its host is there, but nothing listens; process 0 has not started, or runs on another "
+            "host, which JAX_COORDINATOR_ADDRESS can name"
+        )
+    return "nothing came back; check the address, and firewalls between the hosts"

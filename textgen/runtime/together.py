@@ -1,0 +1,327 @@
+"""Several processes that train one network: who leads, what is said, and who is lost.
+
+Process 0 leads. It alone decides and writes; before it computes anything with the devices of all,
+it says what, and the others do the same. So every process makes the same computations in the same
+order, which the collectives of JAX need. What is said goes through the key-value store of JAX's
+coordinator, which lives in process 0.
+
+A thread in each process gives a sign of life every two seconds and watches those of the others,
+since JAX itself can wait for a lost process for ever.
+"""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from textgen.errors import LostProcessError, UsageError
+from textgen.runtime.cores import available_cores
+from textgen.runtime.hosts import Hosts
+
+# Seconds between two signs of life, and without one after which a process is lost.
+BEAT_SECONDS, LOST_SECONDS = 2.0, 20.0
+# A computation is stuck when it takes this many times the longest one before, and at least the
+# seconds. The first of a kind is compiled, which may take long.
+STUCK_TIMES, STUCK_SECONDS, FIRST_SECONDS = 10, 40.0, 900.0
+# How long a process waits for a word of the others before it looks whether one of them is lost.
+LISTEN_MILLISECONDS = 2000
+# How long process 0 stays when the others are about to end, so that JAX does not miss it there.
+LEAVING_SECONDS = 0.5
+# Heartbeats of JAX itself end processes without a word, so they are to be slower than ours.
+JAX_HEARTBEAT_SECONDS = 3600
+
+
+class Call(NamedTuple):
+    """What all processes are to compute.
+
+    Attributes:
+        name: of the computation.
+        values: what it depends on, as JSON can hold it.
+    """
+
+    name: str
+    values: dict[str, Any]
+
+
+@dataclass
+class _Sign:
+    """The last sign of life of a process, and when it changed, by the clock of this one."""
+
+    count: int
+    seen: float
+    calls: int = 0
+    signal: int = 0
+
+
+class Together:
+    """The processes that train one network, seen from one of them.
+
+    Attributes:
+        process: number of this process, in [0, count).
+        count: number of processes.
+        names: name of the host of each process.
+        when_lost: function that is called, in a thread, with the message when another process is
+            lost; it is to end this one.
+        asked: function that returns the number of the signal that asked this process to end, or 0.
+    """
+
+    def __init__(self, process: int, count: int, store: Any) -> None:
+        """Meet the other processes.
+
+        Args:
+            process: number of this process.
+            count: number of processes.
+            store: key-value store that all of them share, as JAX's coordinator has it.
+        """
+        self.process, self.count, self._store = process, count, store
+        self.when_lost: Callable[[str], None] = lambda message: None
+        self.asked: Callable[[], int] = lambda: 0
+        self.names: Sequence[str] = ()
+        self._calls, self._gathered = 0, 0
+        self._begun: float | None = None
+        self._longest: dict[str, float | None] = {}
+        self._current = ""
+        begun = time.monotonic()
+        self._signs = {number: _Sign(-1, begun) for number in range(count)}
+        self._lost: str | None = None
+        self._over = threading.Event()
+        self.names = self.gather(f"{socket.gethostname()} (process {process})")
+        for work in (self._give_signs, self._watch_others):
+            threading.Thread(target=work, daemon=True).start()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process leads."""
+        return self.process == 0
+
+    def gather(self, value: Any) -> list[Any]:
+        """Give a value to all processes, and return those of all, in their order.
+
+        All processes call this at the same place.
+
+        Args:
+            value: any value that JSON can hold.
+
+        Raises:
+            LostProcessError: if a process does not give its value.
+        """
+        self._gathered += 1
+        place = f"gathered/{self._gathered}"
+        self._set(f"{place}/{self.process}", value)
+        return [self._get(f"{place}/{process}") for process in range(self.count)]
+
+    def agree(self, problem: str) -> None:
+        """Tell all processes whether this one can go on; all call this at the same place.
+
+        Args:
+            problem: why it cannot; empty if it can.
+
+        Raises:
+            UsageError: if one cannot; the message names it.
+        """
+        for process, found in enumerate(self.gather(problem)):
+            if found:
+                raise UsageError(f"{self.names[process]}: {found}")
+
+    def say(self, name: str, **values: Any) -> None:
+        """Tell the others what is computed next. Only process 0 calls this."""
+        self._set(f"call/{self._calls}", [name, values])
+        if self._calls >= 100:
+            self._store.key_value_delete(f"call/{self._calls - 100}")
+        self._calls += 1
+
+    def hear(self) -> Call:
+        """Wait for what process 0 says next."""
+        name, values = self._get(f"call/{self._calls}", patient=True)
+        self._calls += 1
+        return Call(name, values)
+
+    def working(self, name: str) -> "_Work":
+        """Return a context for a computation with the devices of all, which may get stuck."""
+        return _Work(self, name)
+
+    def requested(self) -> int:
+        """Return the number of the signal that asked any process to end; 0 if none was."""
+        return max([self.asked(), *(sign.signal for sign in self._signs.values())])
+
+    def end(self, code: int) -> None:
+        """Tell the others that all is over, and wait a little until they have heard it."""
+        if self.leads:
+            self.say("end", code=code)
+            deadline = time.monotonic() + 2 * BEAT_SECONDS
+            while time.monotonic() < deadline and len(self._dir("bye/")) < self.count - 1:
+                time.sleep(0.02)
+            time.sleep(LEAVING_SECONDS)
+        else:
+            self._set(f"bye/{self.process}", code)
+        self._over.set()
+
+    def explain(self, error: BaseException) -> LostProcessError:
+        """Return the error that names who is lost, after a computation failed.
+
+        The others notice a lost process at once, but who it was only when its signs of life stop.
+        """
+        deadline = time.monotonic() + LOST_SECONDS + 3 * BEAT_SECONDS
+        while self._lost is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        message = self._lost or f"the processes lost touch: {str(error).splitlines()[0]}"
+        return LostProcessError(message)
+
+    def _set(self, key: str, value: Any) -> None:
+        self._store.key_value_set(key, json.dumps(value), allow_overwrite=True)
+
+    def _get(self, key: str, *, patient: bool = False) -> Any:
+        begun = time.monotonic()
+        while True:
+            try:
+                return json.loads(self._store.blocking_key_value_get(key, LISTEN_MILLISECONDS))
+            except Exception as error:
+                if "DEADLINE_EXCEEDED" not in str(error):
+                    raise self.explain(error) from error
+            if self._lost is not None:
+                raise LostProcessError(self._lost)
+            if not patient and time.monotonic() - begun > FIRST_SECONDS:
+                raise LostProcessError(f"no process has set {key} for {FIRST_SECONDS:.0f} seconds")
+
+    def _dir(self, key: str) -> Mapping[str, Any]:
+        return {name: json.loads(value) for name, value in self._store.key_value_dir_get(key)}
+
+    def _give_signs(self) -> None:
+        """Give signs of life and read those of the others; waits for ever if process 0 hangs."""
+        count = 0
+        while not self._over.wait(BEAT_SECONDS):
+            count += 1
+            found: Mapping[str, Any] = {}
+            with suppress(Exception):  # the store is with process 0, which then gives no sign
+                self._set(f"sign/{self.process}", [count, self._calls, self.asked()])
+                found = self._dir("sign/")
+            for process in range(self.count):
+                given = found.get(f"sign/{process}", [0, 0, 0])
+                if given[0] > self._signs[process].count:
+                    self._signs[process] = _Sign(given[0], time.monotonic(), *given[1:])
+
+    def _watch_others(self) -> None:
+        while not self._over.wait(BEAT_SECONDS):
+            message = self._find_lost(time.monotonic())
+            if message is not None and not self._over.is_set():
+                self._lost = message
+                self.when_lost(message)
+                return
+
+    def _find_lost(self, now: float) -> str | None:
+        silent = [
+            process
+            for process, sign in sorted(self._signs.items())
+            if now - sign.seen > LOST_SECONDS and process != self.process
+        ]
+        if silent:
+            # Without process 0 nobody is heard.
+            who = self.names[0 if 0 in silent else silent[0]]
+            return f"{who} has given no sign of life for {LOST_SECONDS:.0f} seconds"
+        begun = self._begun
+        if begun is None:
+            return None
+        longest = self._longest.get(self._current)
+        limit = FIRST_SECONDS
+        if longest is not None:
+            limit = max(STUCK_TIMES * longest, STUCK_SECONDS)
+        if now - begun <= limit:
+            return None
+        most = max(sign.calls for sign in self._signs.values())
+        behind = [self.names[k] for k, sign in sorted(self._signs.items()) if sign.calls < most]
+        where = f"; {', '.join(behind)} did not begin it" if behind else ""
+        return f"a computation of all processes has taken {now - begun:.0f} seconds{where}"
+
+
+class _Work:
+    """A computation with the devices of all processes."""
+
+    def __init__(self, together: Together, name: str) -> None:
+        self._together, self._name = together, name
+
+    def __enter__(self) -> None:
+        self._together._current, self._together._begun = self._name, time.monotonic()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        together = self._together
+        assert together._begun is not None
+        took, together._begun = time.monotonic() - together._begun, None
+        if error is None:
+            # The first one was compiled, so that the second one sets the measure.
+            is_first = self._name not in together._longest
+            before = together._longest.get(self._name)
+            together._longest[self._name] = None if is_first else max(before or 0.0, took)
+        elif isinstance(error, RuntimeError):
+            raise together.explain(error) from error
+
+
+# The processes that this one trains with; None if it trains alone.
+_current: Together | None = None
+
+
+def current() -> Together | None:
+    """Return the processes that this one trains with; None if it trains alone."""
+    return _current
+
+
+def process_count() -> int:
+    """Return the number of processes that train together."""
+    return 1 if _current is None else _current.count
+
+
+def begin_together(
+    hosts: Hosts, seconds: int, devices: int | None, facts: Mapping[str, Any]
+) -> Together:
+    """Start JAX in several processes, which have met, and compare them.
+
+    Args:
+        hosts: the processes.
+        seconds: longest time to wait for process 0.
+        devices: number of cores that all use together; None for all. Accelerators are all used.
+        facts: what must be the same in all processes, by name, as JSON can hold it.
+
+    Raises:
+        UsageError: if the processes do not meet in time, or differ.
+    """
+    global _current
+    import jax
+    from jax._src import distributed  # the store has no public name yet
+
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    # It would take SIGTERM, and its own heartbeats would end the others without a word.
+    jax.config.update("jax_enable_preemption_service", False)
+    jax.config.update("jax_enable_recoverability", True)
+    jax.config.update("jax_check_proxy_envs", False)
+    try:
+        jax.distributed.initialize(
+            **hosts.arguments(),
+            initialization_timeout=seconds,
+            heartbeat_timeout_seconds=JAX_HEARTBEAT_SECONDS,
+        )
+    except RuntimeError as error:
+        found = str(error).splitlines()[0]
+        raise UsageError(
+            f"process {hosts.process_id} of {hosts.num_processes} did not meet process 0 at "
+            f"{hosts.coordinator} within {seconds} seconds ({found}); check the address, or give "
+            "--hosts none to train alone"
+        ) from error
+    state = distributed.global_state
+    process, count = state.process_id, state.num_processes
+    _current = Together(process, count, state.client)
+    own = available_cores() if devices is None else max(devices // count, 1)
+    jax.config.update("jax_num_cpu_devices", own)
+    # All start their devices at the same time, since each waits for those of the others.
+    present = len(jax.local_devices())
+    facts = {**facts, "number of devices": present}
+    for other, found in enumerate(_current.gather(facts)):
+        for name, value in facts.items():
+            if found.get(name) != value and process == 0:
+                raise UsageError(
+                    f"{_current.names[other]} differs from {_current.names[0]} in its {name}: "
+                    f"{found.get(name)!r}, not {value!r}; make them the same"
+                )
+    return _current

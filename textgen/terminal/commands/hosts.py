@@ -1,0 +1,154 @@
+"""Join the processes of one training: find them, meet them, and guard those that follow."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from textgen.terminal.output import Foot, fail, keep_output_clean, say
+
+if TYPE_CHECKING:
+    from textgen.runtime.hosts import Hosts
+    from textgen.runtime.together import Together
+
+HostsMode = Annotated[
+    Literal["auto", "none"],
+    typer.Option(
+        help="auto trains with all processes that Slurm, Kubernetes, Open MPI, SkyPilot or "
+        "JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID tell of; none trains alone."
+    ),
+]
+HostsTimeout = Annotated[
+    int, typer.Option(metavar="SECONDS", help="Longest time to wait until all processes meet.")
+]
+CorpusPlace = Annotated[
+    Literal["shared", "local"],
+    typer.Option(
+        "--corpus",
+        help="Where several hosts read the text: in the run's folder, which they share, or each "
+        "in its own copy at the same path.",
+    ),
+]
+# Variable with the number of the guarding process, in the process that it guards.
+GUARDED = "TEXTGEN_GUARDED_BY"
+# Exit code when another process is lost: the same command may succeed later (EX_TEMPFAIL).
+LOST = 75
+# Exit code of a process that JAX ended since process 0 is gone.
+ABORTED = -signal.SIGABRT
+# Lines of a guarded process that are kept to explain its end.
+KEPT_LINES = 40
+
+
+def find(mode: str) -> "Hosts | None":
+    """Return the processes that train together; None if this one trains alone."""
+    if mode == "none":
+        return None
+    from textgen.runtime.hosts import find_hosts
+
+    return find_hosts()
+
+
+def is_follower(hosts: "Hosts | None") -> bool:
+    """Return whether this process follows process 0 and has no guard yet."""
+    return bool(hosts and hosts.process_id) and GUARDED not in os.environ
+
+
+def guard(hosts: "Hosts", arguments: Sequence[str] = sys.argv[1:]) -> int:
+    """Run the command in another process and return its exit code.
+
+    When process 0 is gone, JAX ends the others at once, with many lines of its own. The guard says
+    it in one.
+    """
+    environment = {**os.environ, GUARDED: str(os.getpid())}
+    # In a session of its own it gets each signal once, from its guard.
+    child = subprocess.Popen(
+        [sys.executable, "-m", "textgen", *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+        errors="replace",
+    )
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda number, _: child.send_signal(number))
+    assert child.stderr is not None
+    said, own = deque[str](maxlen=KEPT_LINES), list[str]()
+    for line in child.stderr:
+        (own if line.startswith("textgen: ") else said).append(line.rstrip("\n"))
+    code = child.wait()
+    where = f"process {hosts.process_id}"
+    if code == ABORTED:
+        fail(
+            f"{where}: process 0 at {hosts.coordinator} is gone; start the same command again to "
+            "go on"
+        )
+        return LOST
+    for line in own:
+        fail(f"{where}: {line.removeprefix('textgen: ')}")
+    if code < 0 or (code == 1 and not own):
+        fail("\n".join(said) or f"{where} ended by signal {-code}")
+    return 128 - code if code < 0 else code
+
+
+def join(
+    hosts: "Hosts | None",
+    timeout: int,
+    devices: int | None,
+    arguments: Sequence[str] = sys.argv[1:],
+) -> "Together | None":
+    """Meet the other processes; None if this one trains alone.
+
+    Raises:
+        UsageError: if they do not meet in time, or differ in what must be the same.
+    """
+    if hosts is None:
+        return None
+    from textgen.runtime.coordinator import avoid_proxy
+    from textgen.runtime.meeting import meet
+    from textgen.runtime.together import begin_together
+
+    facts: dict[str, Any] = {
+        "version of textgen": version("textgen-lstm"),
+        "version of JAX": version("jax"),
+        "options": [*arguments],
+    }
+    if hosts.process_id == 0:
+        say(hosts.reason)
+        keep_output_clean()
+    told = avoid_proxy(os.environ, hosts)
+    if told is not None and hosts.process_id == 0:
+        say(told)
+    meet(hosts, timeout, facts["version of textgen"])
+    together = begin_together(hosts, timeout, devices, facts)
+    together.when_lost = leave_lost
+    if GUARDED in os.environ:
+        threading.Thread(target=_leave_with_guard, daemon=True).start()
+    return together
+
+
+def leave_lost(message: str) -> None:
+    """End this process at once, since another one is lost."""
+    from textgen.errors import LostProcessError
+
+    if sys.stderr.isatty():
+        Foot.erase_at_once()
+    os.write(2, f"textgen: {LostProcessError(message)}\n".encode())
+    os._exit(LOST)
+
+
+def _leave_with_guard() -> None:
+    parent = int(os.environ[GUARDED])
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(LOST)
