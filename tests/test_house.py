@@ -39,6 +39,7 @@ LAYERS = (
     "pictures",
     "session",
     "export",
+    "serve",
     "workflows",
     "terminal",
 )

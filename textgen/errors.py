@@ -16,6 +16,7 @@ value, what is allowed, what to do. Any other exception is a bug.
     |-- LockedError                 another process trains this run
     |-- StorageError                a file cannot be written: no space, no permission, a bad disk
     |-- DivergedError               the loss is not finite, or far above its best value
+    |-- QueueFullError              a server has too many texts to write already
     |-- ThresholdError              a text fits a run worse than was allowed
     `-- CopiedError                 more of a text stands in the training text than was allowed
 """
@@ -176,6 +177,17 @@ class DivergedError(TextgenError):
         super().__init__(
             f"the loss became {loss:.4g} nats per character at step {step}{halved}; "
             "train again with a lower --learning-rate"
+        )
+
+
+class QueueFullError(TextgenError):
+    """A server has too many texts to write already; `retry_after` is an estimate in seconds."""
+
+    def __init__(self, waiting: int, retry_after: int) -> None:
+        self.waiting, self.retry_after = waiting, retry_after
+        super().__init__(
+            f"{waiting:,} texts are waiting already; try again in {retry_after:,} "
+            f"{'second' if retry_after == 1 else 'seconds'}"
         )
 
 
