@@ -1,0 +1,137 @@
+"""Answers with texts: whole, or as a stream of events while they are written."""
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from textgen.errors import TextgenError
+from textgen.serve.http.asked import Asked
+from textgen.serve.http.choice import News
+from textgen.serve.http.errors import error_object, refused
+from textgen.serve.http.forms import Form, joined
+from textgen.serve.http.job import Job
+from textgen.serve.http.texts import Texts
+
+DONE = b"data: [DONE]\n\n"
+# Headers of an answer that say with which seed it was written, and what the run read instead of
+# characters that it does not know.
+SEED, REPLACED = "Textgen-Seed", "Textgen-Replaced"
+# Most replaced characters that a header names.
+MOST_REPLACED = 50
+
+
+def answer_head(form: Form, name: str, model: str, asked: Asked, step: int) -> dict[str, Any]:
+    """Return the fields that each answer, and each event of a stream, begins with."""
+    return {
+        "id": form.prefix + secrets.token_hex(12),
+        "object": name,
+        "created": int(time.time()),
+        "model": model,
+        "system_fingerprint": f"step-{step}",
+        "seed": asked.seed,
+    }
+
+
+def answer_headers(asked: Asked, replaced: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of an answer. They are ASCII, whatever the characters are."""
+    headers = {SEED: str(asked.seed)}
+    if replaced:
+        headers[REPLACED] = json.dumps(dict([*replaced.items()][:MOST_REPLACED]))
+    return headers
+
+
+async def whole_answer(job: Job, texts: Texts, form: Form) -> Response:
+    """Wait for all texts and return them.
+
+    Raises:
+        TextgenError: if one cannot be written.
+    """
+    asked = job.asked
+    news: list[list[News]] = [[] for _ in texts.choices]
+    async for choice, new in texts.news():
+        news[choice.index].append(new)
+    choices = []
+    for begin in range(0, len(texts.choices), asked.drawn):
+        drawn = texts.choices[begin : begin + asked.drawn]
+        best = sorted(drawn, key=lambda choice: -choice.mean_logprob)
+        for choice in best[: asked.count] if asked.drawn > asked.count else drawn:
+            whole = joined(news[choice.index])
+            choice.index = len(choices)
+            choices.append(form.choice(choice, whole, asked.top))
+    head = answer_head(form, form.whole, job.model.name, asked, job.model.step)
+    content = head | {"choices": choices, "usage": texts.usage()}
+    return JSONResponse(content, headers=answer_headers(asked, job.replaced))
+
+
+class EventStream(Response):
+    """An answer that is sent while it is written, as server-sent events.
+
+    It ends when all texts have ended, or when the client is gone.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, job: Job, texts: Texts, form: Form) -> None:
+        headers = answer_headers(job.asked, job.replaced)
+        # A proxy should pass on each event at once.
+        headers |= {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(headers=headers)
+        del self.headers["content-length"]
+        self._job, self._texts, self._form = job, texts, form
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer."""
+        sending = asyncio.create_task(self._send(send))
+        leaving = asyncio.create_task(wait_until_gone(receive))
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+        finally:
+            self._texts.close()
+            await cancelled(sending, leaving)
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        async for event in self._events():
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _events(self) -> AsyncIterator[bytes]:
+        job, form, asked = self._job, self._form, self._job.asked
+        head = answer_head(form, form.chunk, job.model.name, asked, job.model.step)
+        usage = {"usage": None} if asked.has_usage else {}
+        try:
+            async for choice, news in self._texts.news():
+                delta = form.delta(choice, news, asked.top)
+                yield event_of(head | {"choices": [delta]} | usage)
+        except TextgenError as error:
+            yield event_of(error_object(refused(error)))
+            return
+        if asked.has_usage:
+            yield event_of(head | {"choices": [], "usage": self._texts.usage()})
+        yield DONE
+
+
+def event_of(content: Mapping[str, Any]) -> bytes:
+    """Return one event of a stream."""
+    return b"data: %b\n\n" % json.dumps(content, separators=(",", ":")).encode()
+
+
+async def wait_until_gone(receive: Receive) -> None:
+    """Wait until the client has closed its connection. The whole request must have been read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def cancelled(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and wait until they have ended. What they raise is dropped."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
