@@ -56,14 +56,13 @@ async def whole_answer(job: Job, texts: Texts, form: Form) -> Response:
     news: list[list[News]] = [[] for _ in texts.choices]
     async for choice, new in texts.news():
         news[choice.index].append(new)
-    choices = []
+    choices = list[dict[str, Any]]()
     for begin in range(0, len(texts.choices), asked.drawn):
         drawn = texts.choices[begin : begin + asked.drawn]
         best = sorted(drawn, key=lambda choice: -choice.mean_logprob)
         for choice in best[: asked.count] if asked.drawn > asked.count else drawn:
             whole = joined(news[choice.index])
-            choice.index = len(choices)
-            choices.append(form.choice(choice, whole, asked.top))
+            choices.append(form.choice(len(choices), whole, choice.reason, asked.top))
     head = answer_head(form, form.whole, job.model.name, asked, job.model.step)
     content = head | {"choices": choices, "usage": texts.usage()}
     return JSONResponse(content, headers=answer_headers(asked, job.replaced))
@@ -109,7 +108,7 @@ class EventStream(Response):
         usage = {"usage": None} if asked.has_usage else {}
         try:
             async for choice, news in self._texts.news():
-                delta = form.delta(choice, news, asked.top)
+                delta = form.delta(choice.index, news, choice.reason, asked.top)
                 yield event_of(head | {"choices": [delta]} | usage)
         except TextgenError as error:
             yield event_of(error_object(refused(error)))

@@ -106,7 +106,7 @@ def read_chat(body: dict[str, Any], limits: Limits) -> Asked:
         UsageError: if one is wrong, or unknown.
     """
     fields = Fields(body)
-    prompt = _messages(fields.take("messages"))
+    prompt = read_chat_prompt(fields.take("messages"))
     wants_top = fields.flag("logprobs")
     top = fields.whole("top_logprobs", default=0, low=0, high=MAX_TOP)
     count = fields.whole("n", "num_samples", default=1, low=1, high=MAX_TEXTS)
@@ -137,7 +137,9 @@ def _read_common(fields: Fields, limits: Limits, *, names: tuple[str, ...], **re
         )
     for name in PENALTIES:
         fields.refuse(name, f"{name} must be 0 here; use repetition_penalty instead", (0,))
-    length = fields.whole(*names, default=min(LENGTH, limits.max_length), low=0, high=limits.max_length)
+    length = fields.whole(
+        *names, default=min(LENGTH, limits.max_length), low=0, high=limits.max_length
+    )
     asked = Asked(
         model=_text(fields, "model"),
         settings=_settings(fields),
@@ -181,7 +183,12 @@ def _is_id(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _messages(given: Any) -> str:
+def read_chat_prompt(given: Any) -> str:
+    """Return the messages of a chat as one text.
+
+    Raises:
+        UsageError: if they are none.
+    """
     if not isinstance(given, list) or not given:
         raise SettingError("messages", shown(given), "a list of at least one message")
     return "\n".join(map(_content, given))
@@ -191,9 +198,10 @@ def _content(message: Any) -> str:
     content = message.get("content") if isinstance(message, dict) else message
     parts = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
     texts = [part.get("text") if isinstance(part, dict) else None for part in parts]
-    if not isinstance(message, dict) or not all(isinstance(text, str) for text in texts):
+    found = [text for text in texts if isinstance(text, str)]
+    if not isinstance(message, dict) or len(found) < len(texts):
         raise RefusedError("the content of a message must be text", param="messages")
-    return "".join(texts)
+    return "".join(found)
 
 
 def _settings(fields: Fields) -> SamplingSettings:

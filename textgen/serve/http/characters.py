@@ -1,4 +1,4 @@
-"""Characters as the tokens of a client: their ids, and the start of a text as a token of its own."""
+"""Characters as tokens of a client: their ids, and a token for the symbol between two texts."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from textgen.data.vocabulary import END, Vocabulary
 from textgen.serve.http.asked import Prompt
 from textgen.serve.http.errors import RefusedError
 from textgen.serve.http.fields import shown
-from textgen.serve.scheduler import ServedModel
+from textgen.serve.served_model import ServedModel
 from textgen.settings import OnUnknown
 
 # How clients write the symbol between two texts, which has no character.

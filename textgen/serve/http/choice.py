@@ -10,8 +10,6 @@ from textgen.serve.order import Likely, Part
 
 # What stands for the logarithm of a probability of 0, which JSON cannot hold.
 IMPOSSIBLE = -9999.0
-# Why a text ends, as clients know it: all other reasons are `stop`.
-CUT_SHORT = ("length", "cut")
 
 
 class Place(NamedTuple):
@@ -81,13 +79,6 @@ class Choice:
             self.reason = part.finish
         self._offset += len(text)
         return News(text, offset, tuple(places) if self._is_scored else ())
-
-    @property
-    def finish(self) -> str | None:
-        """Why the text ends, in a word that clients know; None if it does not."""
-        if self.reason is None:
-            return None
-        return "length" if self.reason in CUT_SHORT else "stop"
 
     @property
     def mean_logprob(self) -> float:

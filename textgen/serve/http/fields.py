@@ -25,7 +25,9 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise RefusedError("the body has too many brackets within brackets") from None
     except ValueError as error:  # no JSON, no UTF-8, or a number of thousands of digits
         problem = str(error).partition(":")[0] if body.strip() else "it is empty"
-        raise RefusedError(f"the body must be a JSON object, and cannot be read: {problem}") from None
+        raise RefusedError(
+            f"the body must be a JSON object, and cannot be read: {problem}"
+        ) from None
     if not isinstance(found, dict):
         raise RefusedError(f"the body must be a JSON object, got {_kind(found)}")
     return found

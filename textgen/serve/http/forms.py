@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from textgen.serve.http.choice import Choice, News, chat_logprobs, completion_logprobs
+from textgen.serve.http.choice import News, chat_logprobs, completion_logprobs
 
 
 class Form(Protocol):
@@ -19,17 +19,18 @@ class Form(Protocol):
     whole: str
     chunk: str
 
-    def choice(self, choice: Choice, news: News, top: int | None) -> dict[str, Any]:
+    def choice(self, index: int, news: News, reason: str | None, top: int | None) -> dict[str, Any]:
         """Return a whole text.
 
         Args:
-            choice: the text.
+            index: its number.
             news: all of it.
+            reason: why it ends; None if it does not.
             top: log-probabilities at each position; None for none.
         """
         ...
 
-    def delta(self, choice: Choice, news: News, top: int | None) -> dict[str, Any]:
+    def delta(self, index: int, news: News, reason: str | None, top: int | None) -> dict[str, Any]:
         """Return a part of a text in a stream; the arguments are those of `choice`."""
         ...
 
@@ -39,14 +40,14 @@ class CompletionForm:
 
     prefix, whole, chunk = "cmpl-", "text_completion", "text_completion"
 
-    def choice(self, choice: Choice, news: News, top: int | None) -> dict[str, Any]:
+    def choice(self, index: int, news: News, reason: str | None, top: int | None) -> dict[str, Any]:
         """Return a whole text."""
         logprobs = None if top is None else completion_logprobs(news)
-        return {"index": choice.index, "text": news.text, "logprobs": logprobs} | _ending(choice)
+        return {"index": index, "text": news.text, "logprobs": logprobs} | _ending(reason)
 
-    def delta(self, choice: Choice, news: News, top: int | None) -> dict[str, Any]:
+    def delta(self, index: int, news: News, reason: str | None, top: int | None) -> dict[str, Any]:
         """Return a part of a text, which has the form of a whole one."""
-        return self.choice(choice, news, top)
+        return self.choice(index, news, reason, top)
 
 
 class ChatForm:
@@ -54,31 +55,40 @@ class ChatForm:
 
     prefix, whole, chunk = "chatcmpl-", "chat.completion", "chat.completion.chunk"
 
-    def choice(self, choice: Choice, news: News, top: int | None) -> dict[str, Any]:
+    def choice(self, index: int, news: News, reason: str | None, top: int | None) -> dict[str, Any]:
         """Return a whole text as a message."""
         message = {"role": "assistant", "content": news.text, "refusal": None}
-        return self._described("message", message, choice, news, top)
+        return self._described("message", message, index, news, reason, top)
 
-    def delta(self, choice: Choice, news: News, top: int | None) -> dict[str, Any]:
+    def delta(self, index: int, news: News, reason: str | None, top: int | None) -> dict[str, Any]:
         """Return a part of a message; the first one says who speaks."""
         delta = {"content": news.text}
         if not news.offset:
             delta = {"role": "assistant"} | delta
-        return self._described("delta", delta, choice, news, top)
+        return self._described("delta", delta, index, news, reason, top)
 
     def _described(
-        self, name: str, message: dict[str, Any], choice: Choice, news: News, top: int | None
+        self,
+        name: str,
+        message: dict[str, Any],
+        index: int,
+        news: News,
+        reason: str | None,
+        top: int | None,
     ) -> dict[str, Any]:
         logprobs = None if top is None else chat_logprobs(news.places, top)
-        return {"index": choice.index, name: message, "logprobs": logprobs} | _ending(choice)
+        return {"index": index, name: message, "logprobs": logprobs} | _ending(reason)
 
 
+# Why a text ends, as clients know it: all other reasons are `stop`.
+CUT_SHORT = ("length", "cut")
 COMPLETION, CHAT = CompletionForm(), ChatForm()
 
 
-def _ending(choice: Choice) -> dict[str, str | None]:
+def _ending(reason: str | None) -> dict[str, str | None]:
     # Clients know two reasons; the second field has the word of textgen.
-    return {"finish_reason": choice.finish, "stop_reason": choice.reason}
+    known = "length" if reason in CUT_SHORT else "stop"
+    return {"finish_reason": reason and known, "stop_reason": reason}
 
 
 def joined(news: Sequence[News]) -> News:

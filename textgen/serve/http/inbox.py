@@ -11,7 +11,7 @@ from textgen.serve.order import Part
 class Arrival(NamedTuple):
     """A part of one of the texts of a request, or why it cannot be written."""
 
-    index: int
+    number: int
     part: Part | Exception
 
 

@@ -89,7 +89,7 @@ def make_job(asked: Asked, model: ServedModel, limits: Limits) -> Job:
                 param="logit_bias",
             )
     _check_logprobs(asked, reads)
-    replaced = {}
+    replaced = dict[str, str]()
     if asked.on_unknown == "nearest":
         for prompt in asked.prompts:
             if isinstance(prompt, str):

@@ -62,7 +62,11 @@ class PatientProtocol(H11Protocol):
             self.conn.receive_data(b"")
             self.handle_events()
         else:
-            is_begun, cycle.response_started, cycle.disconnected = cycle.response_started, True, True
+            is_begun, cycle.response_started, cycle.disconnected = (
+                cycle.response_started,
+                True,
+                True,
+            )
             cycle.message_event.set()
             if is_begun:
                 self.transport.abort()

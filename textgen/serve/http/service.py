@@ -44,10 +44,11 @@ class Service:
         names = self.names
         if name is None and len(names) == 1:
             (name,) = names
-        if name in self.scheduler.models:
-            return self.scheduler.models[name]
-        if name in self.fillers:
-            return self.fillers[name]
+        served: ServedModel | Filler | None = None
+        if name is not None:
+            served = self.scheduler.models.get(name) or self.fillers.get(name)
+        if served is not None:
+            return served
         what = "name a model" if name is None else f"the model {name!r} is not served"
         raise RefusedError(
             f"{what}; served: {', '.join(names)}",
@@ -86,7 +87,8 @@ class Service:
         key = (model.name, model.step)
         if key not in self._pages:
             making = asyncio.to_thread(self.make_page, model.name)
-            self._pages.clear()
+            for older in [one for one in self._pages if one[0] == model.name]:
+                del self._pages[older]
             self._pages[key] = asyncio.ensure_future(making)
         try:
             return await asyncio.shield(self._pages[key])
