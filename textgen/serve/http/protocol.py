@@ -59,8 +59,8 @@ class PatientProtocol(H11Protocol):
         """Take note that the client sends nothing more."""
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
-            self.conn.receive_data(b"")
-            self.handle_events()
+            if self.conn.trailing_data[0]:
+                self._refuse(400, MALFORMED)
         else:
             is_begun, cycle.response_started, cycle.disconnected = (
                 cycle.response_started,
