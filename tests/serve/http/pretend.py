@@ -63,7 +63,8 @@ class PretendScheduler(Scheduler):
                 if not order.is_continued:
                     generator.read_start()
                 prompt = self._likely(generator, order.prompt, order) if order.scores_prompt else ()
-                generator.feed_tokens(order.prompt)
+                if not order.scores_prompt:
+                    generator.feed_tokens(order.prompt)
                 read, finish = len(order.prompt), None
                 shadow = generator.fork()
                 for piece in generator.pieces(order.length, order.settings):
@@ -91,10 +92,13 @@ class PretendScheduler(Scheduler):
     def _likely(self, generator, tokens, order: Order) -> tuple[Likely, ...]:
         found = []
         for token in np.asarray(tokens).tolist():
-            bits = generator.fork().score_tokens(np.array([token], np.int32))
+            every = [
+                float(-generator.fork().score_tokens(np.array([one], np.int32))[0] * np.log(2))
+                for one in range(len(generator.vocabulary))
+            ]
+            best = np.argsort(-np.array(every))[: order.top].tolist()
             generator.feed_tokens(np.array([token], np.int32))
-            logprob = float(-bits[0] * np.log(2))
-            found.append(Likely(token, logprob, ((token, logprob),) * min(order.top or 0, 1)))
+            found.append(Likely(token, every[token], tuple((one, every[one]) for one in best)))
         return tuple(found)
 
     def close(self, seconds: float) -> None:
