@@ -99,7 +99,11 @@ def make_app(
             Exception: _fail,
         },
     )
-    app.state.service, app.state.errors, app.state.paths = service, Counter(), [*paths]
+    app.state.service, app.state.errors, app.state.paths = (
+        service,
+        Counter(),
+        [path.replace("{name:path}", "ID") for path in paths],
+    )
     return app
 
 

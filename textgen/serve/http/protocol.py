@@ -15,6 +15,8 @@ from textgen.serve.http.limits import (
     STALL_SECONDS,
 )
 
+# Seconds for which the rest of a refused request is read.
+LINGER_SECONDS = 1.0
 MALFORMED = (
     f"this is no request that HTTP allows, or its first line and headers have more than "
     f"{MAX_HEAD_BYTES:,} bytes"
@@ -35,6 +37,7 @@ class PatientProtocol(H11Protocol):
         super().__init__(*arguments, **keywords)
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
+        self._is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a new connection, unless there are too many."""
@@ -51,14 +54,18 @@ class PatientProtocol(H11Protocol):
                 timer.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes of a request."""
+        """Take bytes of a request. What follows a request that was refused is dropped."""
+        if self._is_refused:
+            return
         super().data_received(data)
         self._watch_head()
 
     def eof_received(self) -> None:
         """Take note that the client sends nothing more."""
         cycle = self.cycle
-        if cycle is None or cycle.response_complete:
+        if self._is_refused:
+            self.transport.close()
+        elif cycle is None or cycle.response_complete:
             if self.conn.trailing_data[0]:
                 self._refuse(400, MALFORMED)
         else:
@@ -72,6 +79,7 @@ class PatientProtocol(H11Protocol):
                 self.transport.abort()
             else:
                 self._refuse(400, HALF_CLOSED)
+                self.transport.close()
 
     def pause_writing(self) -> None:
         """Take note that the client takes less than it is sent."""
@@ -89,7 +97,7 @@ class PatientProtocol(H11Protocol):
         self._refuse(400, MALFORMED)
 
     def _watch_head(self) -> None:
-        is_waiting = self.conn.their_state is h11.IDLE and not self.transport.is_closing()
+        is_waiting = self.conn.their_state is h11.IDLE and not self._is_refused
         if is_waiting and self._head_timer is None:
             self._head_timer = self.loop.call_later(HEAD_SECONDS, self._refuse, 408, TOO_SLOW)
         elif not is_waiting and self._head_timer is not None:
@@ -97,9 +105,14 @@ class PatientProtocol(H11Protocol):
             self._head_timer = None
 
     def _refuse(self, status: int, message: str) -> None:
-        """Answer a request that did not arrive, as far as it can still be answered; then close."""
-        if self.transport.is_closing():
+        """Answer a request that did not arrive, as far as it can still be answered; then close.
+
+        What the client still sends is read for a moment. Otherwise the system would take the answer
+        back.
+        """
+        if self.transport.is_closing() or self._is_refused:
             return
+        self._is_refused = True
         body = json.dumps(error_object(RefusedError(message, status=status))).encode()
         headers = [
             (b"content-type", b"application/json"),
@@ -111,4 +124,5 @@ class PatientProtocol(H11Protocol):
             head = h11.Response(status_code=status, headers=headers, reason=reason)
             for event in (head, h11.Data(data=body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        self.transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.transport.abort)
