@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from textgen.errors import TextgenError
@@ -16,6 +16,7 @@ from textgen.serve.http.choice import News
 from textgen.serve.http.errors import error_object, refused
 from textgen.serve.http.forms import Form, joined
 from textgen.serve.http.job import Job
+from textgen.serve.http.reply import JsonReply
 from textgen.serve.http.texts import Texts
 
 DONE = b"data: [DONE]\n\n"
@@ -65,7 +66,7 @@ async def whole_answer(job: Job, texts: Texts, form: Form) -> Response:
             choices.append(form.choice(len(choices), whole, choice.reason, asked.top))
     head = answer_head(form, form.whole, job.model.name, asked, job.model.step)
     content = head | {"choices": choices, "usage": texts.usage()}
-    return JSONResponse(content, headers=answer_headers(asked, job.replaced))
+    return JsonReply(content, headers=answer_headers(asked, job.replaced))
 
 
 class EventStream(Response):

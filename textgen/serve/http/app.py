@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from textgen.errors import TextgenError
@@ -38,6 +38,7 @@ from textgen.serve.http.job import make_job
 from textgen.serve.http.keys import Keys
 from textgen.serve.http.limits import BODY_SECONDS, Limits
 from textgen.serve.http.metrics import metrics_text
+from textgen.serve.http.reply import JsonReply
 from textgen.serve.http.service import Service
 from textgen.serve.http.texts import Texts
 from textgen.serve.served_model import ServedModel
@@ -156,7 +157,7 @@ async def _filled(service: Service, filler: Filler, asked: Asked, form: Form) ->
         "total_tokens": read + written,
     }
     if not asked.is_streamed:
-        return JSONResponse(head | {"choices": choices, "usage": usage}, headers=headers)
+        return JsonReply(head | {"choices": choices, "usage": usage}, headers=headers)
     events = [event_of(head | {"choices": [choice]}) for choice in choices]
     if asked.has_usage:
         events.append(event_of(head | {"choices": [], "usage": usage}))
@@ -166,12 +167,12 @@ async def _filled(service: Service, filler: Filler, asked: Asked, form: Form) ->
 async def _models(request: Request) -> Response:
     service: Service = request.app.state.service
     listed = [_described(service.find(name), service) for name in service.names]
-    return JSONResponse({"object": "list", "data": listed})
+    return JsonReply({"object": "list", "data": listed})
 
 
 async def _model(request: Request) -> Response:
     service: Service = request.app.state.service
-    return JSONResponse(_described(service.find(request.path_params["name"]), service))
+    return JsonReply(_described(service.find(request.path_params["name"]), service))
 
 
 def _described(model: ServedModel | Filler, service: Service) -> dict[str, Any]:
@@ -193,23 +194,23 @@ def _described(model: ServedModel | Filler, service: Service) -> dict[str, Any]:
 async def _tokenize(request: Request) -> Response:
     service, body = request.app.state.service, await _body(request)
     found = await _beside(body, lambda: tokens.tokenize(parse_object(body), service))
-    return JSONResponse(found)
+    return JsonReply(found)
 
 
 async def _detokenize(request: Request) -> Response:
     service, body = request.app.state.service, await _body(request)
     found = await _beside(body, lambda: tokens.detokenize(parse_object(body), service))
-    return JSONResponse(found)
+    return JsonReply(found)
 
 
 async def _tokenizer_info(request: Request) -> Response:
     service: Service = request.app.state.service
     model = service.find_forward(request.query_params.get("model"))
-    return JSONResponse(tokens.tokenizer_info(model, service.limits))
+    return JsonReply(tokens.tokenizer_info(model, service.limits))
 
 
 async def _health(request: Request) -> Response:
-    return JSONResponse({"status": "ok"})
+    return JsonReply({"status": "ok"})
 
 
 async def _metrics(request: Request) -> Response:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.responses import JSONResponse
-
 from textgen.errors import RunError, SettingError, TextgenError, UnknownCharacterError, UsageError
+from textgen.serve.http.reply import JsonReply
 
 # Longest message, in characters: a request may hold a long value.
 LONGEST = 1000
@@ -68,7 +67,7 @@ def error_object(error: RefusedError) -> dict[str, Any]:
     return {"error": {"message": message, "type": kind, "param": error.param, "code": error.code}}
 
 
-def error_response(error: TextgenError) -> JSONResponse:
+def error_response(error: TextgenError) -> JsonReply:
     """Return the answer to a request that could not be carried out."""
     told = refused(error)
-    return JSONResponse(error_object(told), told.status, told.headers)
+    return JsonReply(error_object(told), told.status, told.headers)
