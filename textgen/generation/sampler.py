@@ -43,6 +43,7 @@ class Knobs(NamedTuple):
         words: the words that may be written.
         script: the beginnings of lines.
         copies: the training text, of which no long run may be copied.
+        bias: float32 [V], what is added to the logits before anything else.
     """
 
     filters: dict[str, Array]
@@ -53,6 +54,7 @@ class Knobs(NamedTuple):
     words: WordTable | None
     script: Script | None
     copies: CopyTable | None
+    bias: Array | None = None
 
 
 class Control(NamedTuple):
@@ -89,6 +91,8 @@ def draw(
         An id, int32; 0 if no character is permitted.
     """
     xp = logits.__array_namespace__()
+    if knobs.bias is not None:
+        logits = logits + knobs.bias
     permitted = knobs.permitted
     if knobs.words is not None:
         permitted = permitted & knobs.words.permitted(control.node)
