@@ -100,16 +100,17 @@ class Writing:
         self._drawn = Drawn.nothing()
         self._given = 0
 
-    def take(self, drawn: "Drawn", standing: Standing, *, is_last: bool) -> Piece:
+    def take(self, drawn: "Drawn", standing: Standing | None, *, is_last: bool) -> Piece:
         """Take the characters that the engine drew, and give out those that belong to the text.
 
         Args:
             drawn: the characters.
-            standing: the state of the network and of the drawing after them.
+            standing: the state of the network and of the drawing after them. None if the engine
+                wrote further, which only the last characters of a text permit.
             is_last: whether the text has reached its length.
         """
         before, standing_before = len(self._drawn.tokens), self.standing
-        self.standing = standing
+        self.standing = standing or standing_before
         vocabulary = self._sampler.vocabulary
         is_stop = np.isin(drawn.tokens, [UNKNOWN_ID, vocabulary.end_id or UNKNOWN_ID])
         stop = int(np.argmax(is_stop)) if is_stop.any() else None
@@ -127,7 +128,7 @@ class Writing:
         begin, self._given = self._given, self._given + len(text)
         nats = float(self._drawn.nats[begin : self._given].sum())
         self._given += finish == "end"
-        if self._given == len(self._drawn.tokens) and stop is None:
+        if self._given == len(self._drawn.tokens) and stop is None and standing is not None:
             self._begin_again(self._given, standing)
         elif self._given >= before:
             self._begin_again(before, standing_before)

@@ -33,7 +33,7 @@ class Read(NamedTuple):
     """What a piece has read of a text.
 
     Attributes:
-        count: number of characters.
+        length: number of characters.
         states: state of each layer after them, members float32 [H].
         logprobs: natural logarithm of the probability of each of them, float32 [T]; empty if it was
             not asked for.
@@ -42,7 +42,7 @@ class Read(NamedTuple):
         top_logprobs: the logarithms of their probabilities, float32 [T, K].
     """
 
-    count: int
+    length: int
     states: States
     logprobs: NDArray[np.float32]
     top: NDArray[np.int32]
@@ -86,6 +86,11 @@ class Reader:
             with self._pace.measured((kind, rows), longest):
                 done += _read_piece(weights, chosen, rows, longest, is_scored=is_scored)
         return done
+
+    def is_ready(self, weights: Weights, *, is_scored: bool) -> bool:
+        """Return whether texts can be read; if not, compile the loop in the background."""
+        kind = ("read", weights.settings, is_scored)
+        return bool(self._loops.split(kind, 1, partial(self.compile_rows, weights, is_scored)))
 
     def prepare(self, weights: Weights, rows: int, *, is_scored: bool = False) -> None:
         """Compile a loop in the background."""
@@ -131,20 +136,21 @@ def _read_piece(
     placed = weights.on(mesh, is_transposed=rows == 1 and not is_scored)
     after, *scores = loop(placed, np.int32(count), tokens, counts, stacked)
     after = jax.tree.map(np.asarray, after)
-    none = np.zeros((rows, 0, 0), np.float32)
-    logprobs, top, top_logprobs = (
-        map(np.asarray, scores) if is_scored else (none[..., 0], none, none)
-    )
+    logprobs, top, top_logprobs = map(np.asarray, scores or _no_scores(rows))
     return [
         Read(
-            length := int(counts[row]),
+            int(length),
             jax.tree.map(lambda member, row=row: member[row], after),
             logprobs[row, :length],
             top[row, :length],
             top_logprobs[row, :length],
         )
-        for row in range(len(texts))
+        for row, length in enumerate(counts[: len(texts)])
     ]
+
+
+def _no_scores(rows: int) -> tuple[NDArray[Any], ...]:
+    return np.zeros((rows, 0)), np.zeros((rows, 0, 0), np.int32), np.zeros((rows, 0, 0))
 
 
 @cache

@@ -14,9 +14,10 @@ from textgen.data.labels import AskedLabels, label_shares
 from textgen.data.text_rules import DocumentUnit
 from textgen.errors import RunError
 from textgen.generation.constraints import FREE, Script, WordTable
+from textgen.generation.jax_engine import sampling_mesh
 from textgen.generation.model import Model
 from textgen.generation.sampler import Knobs, Sampler
-from textgen.serve.weights import Weights
+from textgen.serve.weights import Placed, Weights
 from textgen.settings import OnUnknown, SamplingSettings
 
 Key = TypeVar("Key")
@@ -100,7 +101,7 @@ class ServedModel:
             others = [*self._samplers.values()]
         # Without the lock: a table of a large text takes seconds.
         made = Sampler(settings, self.vocabulary, self._model.training_tokens, others)
-        made.knobs = in_few_shapes(made.knobs)
+        made.knobs = _on_device(in_few_shapes(made.knobs))
         with self._lock:
             self._samplers[settings] = made
             self._forget_other_copies(settings.max_copy)
@@ -151,6 +152,14 @@ def in_few_shapes(knobs: Knobs) -> Knobs:
         tokens = _filled(script.tokens, _power(len(script.tokens), SMALLEST_SCRIPT), FREE)
         script = Script(tokens, script.newline, script.last)
     return knobs._replace(words=words, script=script)
+
+
+def _on_device(knobs: Knobs) -> Knobs:
+    """Return settings whose table of the training text, if there is one, is on a device."""
+    if knobs.copies is None:
+        return knobs
+    one = Placed(knobs.copies.bits).on(sampling_mesh(many=False))
+    return knobs._replace(copies=knobs.copies._replace(bits=one))
 
 
 def _power(size: int, smallest: int) -> int:

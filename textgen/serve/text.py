@@ -1,7 +1,8 @@
 """A text that was ordered: what of its prompt is read, what of it is written and delivered."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +29,12 @@ class Text:
         weights: weights that it is read and written with, to its end.
         sampler: its settings.
         knobs: its settings as arrays, with its own bias of the logits.
-        tokens: ids of all that is read: the start of a text, unless it is continued, and the prompt.
+        tokens: ids of all that is read: the start of a text, unless it is continued, and the
+            prompt.
         states: state of each layer after the characters that were read, or given out if they are
             reported.
         is_cancelled: whether nobody waits for it any longer.
+        has_failed: whether it has ended with an exception.
         finish: why it has ended; None if it has not.
         seconds: time from the order to the first part; None before that.
     """
@@ -58,10 +61,11 @@ class Text:
         prompt = np.asarray(order.prompt, np.int32)
         self.tokens = prompt if order.is_continued else np.concatenate([start, prompt])
         self.states = weights.zero_states()
-        self.is_cancelled = False
+        self.is_cancelled = self.has_failed = False
         self.finish: Ending | None = None
         self.seconds: float | None = None
         self._deliver, self._begun = deliver, time.monotonic()
+        self._digest = blake2b(self.tokens.tobytes()).digest()
         self._is_read = self._written = 0
         self._known = 0  # characters that were not read anew
         self._prompt_likely: list[Likely] = []
@@ -78,6 +82,21 @@ class Text:
     def unread(self) -> NDArray[np.int32]:
         """The ids that are still to be read."""
         return self.tokens[self._is_read :]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is delivered."""
+        return self.finish is not None or self.has_failed
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the whole prompt was read."""
+        return self._is_read == len(self.tokens)
+
+    @property
+    def reading(self) -> Hashable:
+        """Tells what is still to be read: texts for which this is equal are read together."""
+        return self._digest, self._is_read, self.scores_prompt
 
     @property
     def remaining(self) -> int:
@@ -108,7 +127,7 @@ class Text:
 
     def take_read(self, read: Read) -> None:
         """Take what was read of the text."""
-        begin, self._is_read = self._is_read, self._is_read + read.count
+        begin, self._is_read = self._is_read, self._is_read + read.length
         self.states = read.states
         if self.scores_prompt:
             top = self.order.top or 0
@@ -117,14 +136,12 @@ class Text:
             self._prompt_likely += likely[is_start:]
 
     def begin(self) -> None:
-        """Begin to write after the prompt. A text without a length ends here."""
+        """Begin to write after the prompt."""
         order, recent = self.order, self.tokens[-MAX_WINDOW:]
         state = GenerationState(
             self.states, recent, len(self.tokens), order.seed, order.sample, position=0
         )
         self._writing = Writing(state, self.sampler)
-        if not order.length:
-            self.deliver("", (), "length")
 
     def draw(self, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the random numbers and the temperatures of the next characters, float32 [T]."""
@@ -133,31 +150,25 @@ class Text:
         temperatures = temperatures_between(self._schedule, self._written, end, length)
         return self._writing.draws.take(count), temperatures
 
-    def take_written(self, drawn: Drawn, standing: Standing) -> tuple[str, NDArray[np.int32]]:
+    def take_written(
+        self, drawn: Drawn, standing: Standing
+    ) -> tuple[str, NDArray[np.int32], Ending | None]:
         """Take what was drawn.
 
         Args:
             drawn: the characters.
-            standing: the state after them.
+            standing: the state after them; None if the loop wrote further than the length.
 
         Returns:
-            The characters that belong to the text, and their ids. `ending` then says whether the
-            text has ended.
+            The characters that belong to the text, their ids, and why the text ends with them;
+            None if it does not.
         """
         assert self._writing is not None
         self._written += len(drawn.tokens)
         piece = self._writing.take(drawn, standing, is_last=self._written >= self.order.length)
-        self._ending = piece.finish
         tokens = self.sampler.vocabulary.encode(piece.text) if piece.text else drawn.tokens[:0]
         self._given.append(tokens)
-        return piece.text, tokens
-
-    @property
-    def ending(self) -> Ending | None:
-        """Why the text ends with what was taken last; None if it does not."""
-        return self._ending
-
-    _ending: Ending | None = None
+        return piece.text, tokens, piece.finish
 
     def deliver(self, text: str, likely: Iterable[Likely], finish: Ending | None) -> bool:
         """Deliver a part, unless there is nothing to tell.
@@ -174,13 +185,23 @@ class Text:
             self.seconds = time.monotonic() - self._begun
             part = part._replace(prompt_likely=tuple(self._prompt_likely), read=self.read_anew)
             self._prompt_likely = []
-        self._deliver(part)
+        self._tell(part)
         return is_first
 
     def fail(self, error: Exception) -> None:
         """Deliver what went wrong."""
-        self.is_cancelled = True
-        self._deliver(error)
+        self.has_failed = True
+        self._tell(error)
+
+    def cut(self) -> None:
+        """End before the end."""
+        self.deliver("", (), "cut")
+
+    def _tell(self, part: Part | Exception) -> None:
+        try:
+            self._deliver(part)
+        except Exception:  # a fault of the client ends its own text and no other
+            self.is_cancelled = True
 
     def last_state(self) -> tuple[NDArray[np.int32], States, NDArray[np.int32]]:
         """Return the ids of the whole text; a state near its end; and the ids after that state."""
