@@ -6,8 +6,9 @@ kind.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 
 import jax
@@ -38,6 +39,9 @@ class Loops:
         # For each kind of loop and number of rows: True if it is ready, False while it is
         # compiled, or why it cannot be.
         self._states: dict[tuple[Hashable, int], bool | Exception] = {}
+        # What is to be compiled: first what texts wait for, then what may be needed later.
+        self._urgent: deque[Callable[[], None]] = deque()
+        self._later: deque[Callable[[], None]] = deque()
 
     def split(self, kind: Hashable, count: int, compile_rows: Callable[[int], None]) -> list[int]:
         """Return the sizes of the loops that take some rows now, one after the other.
@@ -61,17 +65,29 @@ class Loops:
         if found:
             return [wanted]
         if found is None:
-            self.prepare(kind, wanted, compile_rows)
+            self.prepare(kind, wanted, compile_rows, is_urgent=True)
         ready = [rows for rows in ROWS if self._states.get((kind, rows)) is True]
         if larger := [rows for rows in ready if rows > count]:
             return larger[:1]
         return [ready[-1]] * min(-(-count // ready[-1]), MOST_CALLS) if ready else []
 
-    def prepare(self, kind: Hashable, rows: int, compile_rows: Callable[[int], None]) -> None:
-        """Compile a loop in the background, unless it is there."""
+    def prepare(
+        self,
+        kind: Hashable,
+        rows: int,
+        compile_rows: Callable[[int], None],
+        *,
+        is_urgent: bool = False,
+    ) -> Future[None] | None:
+        """Compile a loop in the background, unless it is there; an urgent one comes first.
+
+        Returns:
+            What is done when as many loops are compiled as were asked for up to now; None if
+            nothing is left to do for this one.
+        """
         key = kind, rows
         if key in self._states:
-            return
+            return None
         if len(self._states) >= MOST_LOOPS:
             jax.clear_caches()
             self._states.clear()
@@ -86,12 +102,16 @@ class Loops:
                 self._states[key] = True
             self._wake()
 
-        self._background.submit(compile_one)
+        (self._urgent if is_urgent else self._later).append(compile_one)
+        return self._background.submit(self._compile_next)
 
-    def compile_now(self, kind: Hashable, rows: int, compile_rows: Callable[[int], None]) -> None:
-        """Compile a loop and wait for it."""
-        compile_rows(rows)
-        self._states[kind, rows] = True
+    def _compile_next(self) -> None:
+        """Compile what is the most urgent; this is called once for each loop."""
+        try:
+            compile_one = self._urgent.popleft()
+        except IndexError:
+            compile_one = self._later.popleft()
+        compile_one()
 
 
 class Pace:

@@ -1,6 +1,7 @@
 """Compiled loops that read texts side by side, and report what the model expected of them."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -92,10 +93,10 @@ class Reader:
         kind = ("read", weights.settings, is_scored)
         return bool(self._loops.split(kind, 1, partial(self.compile_rows, weights, is_scored)))
 
-    def prepare(self, weights: Weights, rows: int, *, is_scored: bool = False) -> None:
-        """Compile a loop in the background."""
-        kind = ("read", weights.settings, is_scored)
-        self._loops.prepare(kind, rows, partial(self.compile_rows, weights, is_scored))
+    def prepare(self, weights: Weights, rows: int) -> Future[None] | None:
+        """Compile a loop in the background; see `Loops.prepare`."""
+        kind = ("read", weights.settings, False)
+        return self._loops.prepare(kind, rows, partial(self.compile_rows, weights, False))
 
     def compile_rows(self, weights: Weights, is_scored: bool, rows: int) -> None:
         """Compile the loop for a number of rows: read nothing with it."""

@@ -1,6 +1,9 @@
 """Rounds: in each of them every text that runs is read or written for a few milliseconds."""
 
+import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +14,10 @@ from textgen.generation.writing import Drawn
 from textgen.serve.figures import Counts
 from textgen.serve.kept_states import KeptStates
 from textgen.serve.loops import Loops, Pace
-from textgen.serve.order import Ending, Likely
+from textgen.serve.order import Ending, Likely, Order
 from textgen.serve.reading import Reader
+from textgen.serve.served_model import ServedModel
 from textgen.serve.text import Text, likely_of
-from textgen.serve.weights import Weights
 from textgen.serve.writing_rows import Group, kind_of
 
 # Time that a round should take: for few texts short, so that a new one begins soon, and longer for
@@ -53,6 +56,10 @@ class Rounds:
     def add(self, text: Text) -> None:
         """Let a text run, from a kept state if there is one."""
         self.running.append(text)
+        if not text.is_cancelled:
+            self._guarded([text], partial(self._admit, text))
+
+    def _admit(self, text: Text) -> None:
         kept = None
         if not text.scores_prompt:
             kept = self.kept.find(text.weights.network, text.tokens)
@@ -61,10 +68,16 @@ class Rounds:
             text.skip(kept.length, kept.recurrent, kept.rest)
         self._begin_if_read([text])
 
-    def prepare(self, weights: Weights, rows: Sequence[int]) -> None:
-        """Compile what reads texts, in the background."""
-        for size in rows:
-            self._reader.prepare(weights, size)
+    def prepare(self, model: ServedModel, rows: Sequence[int]) -> list[Future[None]]:
+        """Compile what texts without controls need, in the background; see `Loops.prepare`."""
+        order = Order(model=model.name, prompt=np.zeros(0, np.int32))
+        weights, sampler = model.weights({}), model.sampler(order.settings)
+        text = Text(order, lambda _: None, weights, sampler, model.start)
+        text.begin()
+        group = Group(text, self._loops, self._pace)
+        prepared = [self._reader.prepare(weights, size) for size in rows]
+        prepared += [group.prepare(size) for size in rows]
+        return [future for future in prepared if future is not None]
 
     def step(self) -> bool:
         """Read or write a piece of every text that runs.
@@ -79,9 +92,9 @@ class Rounds:
         seconds = ROUND_SECONDS + ROUND_SECONDS_PER_TEXT * len(self.running)
         seconds = max(min(seconds, LONGEST_ROUND) / calls, SHORTEST_PIECE)
         for texts in reading.values():
-            self._guarded(texts, lambda texts=texts: self._read(texts, seconds))
+            self._guarded(texts, partial(self._read, texts, seconds))
         for group in [*self._groups.values()]:
-            self._guarded(group.texts, lambda group=group: self._write(group, seconds))
+            self._guarded(group.texts, partial(self._write, group, seconds))
         self._drop_ended()
         return before != (self._counts.read, self._counts.written, len(self.running))
 
@@ -162,6 +175,8 @@ class Rounds:
         while rest:
             rows = [(tokens, text.states) for text, tokens in rest]
             pieces = self._reader.read(rest[0][0].weights, rows, seconds, is_scored=True)
+            if not pieces:  # its loop is compiled again, after too many others were
+                time.sleep(SHORTEST_PIECE)
             for (text, tokens), piece in zip(rest, pieces, strict=False):
                 top = text.order.top or 0
                 likely[id(text)] += likely_of(tokens[: piece.length], piece, top)
@@ -190,7 +205,8 @@ class Rounds:
         ended = [text for text in self.running if text.is_over]
         if not ended:
             return
-        self._counts.finished.update(text.finish or "error" for text in ended)
+        for text in ended:
+            self._counts.ended(text.finish or "error", text.age)
         self.running = [text for text in self.running if not text.is_over]
         for kind, group in [*self._groups.items()]:
             group.texts = [text for text in group.texts if not text.is_over]

@@ -84,6 +84,11 @@ class Text:
         return self.tokens[self._is_read :]
 
     @property
+    def age(self) -> float:
+        """Seconds since the order."""
+        return time.monotonic() - self._begun
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing more is delivered."""
         return self.finish is not None or self.has_failed
@@ -151,7 +156,7 @@ class Text:
         return self._writing.draws.take(count), temperatures
 
     def take_written(
-        self, drawn: Drawn, standing: Standing
+        self, drawn: Drawn, standing: Standing | None
     ) -> tuple[str, NDArray[np.int32], Ending | None]:
         """Take what was drawn.
 
@@ -182,7 +187,7 @@ class Text:
         is_first = self.seconds is None
         part = Part(text, tuple(likely), finish=finish)
         if is_first:
-            self.seconds = time.monotonic() - self._begun
+            self.seconds = self.age
             part = part._replace(prompt_likely=tuple(self._prompt_likely), read=self.read_anew)
             self._prompt_likely = []
         self._tell(part)

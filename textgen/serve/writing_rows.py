@@ -1,6 +1,7 @@
 """Texts that are written side by side, each with its own settings, by one compiled loop."""
 
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import jax
@@ -69,6 +70,10 @@ class Group:
                 written = batch.write(count)
             for text, drawn, standing in written:
                 take(text, drawn, standing)
+
+    def prepare(self, rows: int) -> Future[None] | None:
+        """Compile the loop for a number of rows in the background; see `Loops.prepare`."""
+        return self._loops.prepare(self._kind, rows, self.compile_rows)
 
     def compile_rows(self, rows: int) -> None:
         """Compile the loop for a number of rows: write nothing with it."""
