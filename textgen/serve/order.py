@@ -44,7 +44,7 @@ class Order:
 
     model: str
     prompt: NDArray[np.int32]
-    settings: SamplingSettings = SamplingSettings()
+    settings: SamplingSettings = field(default_factory=SamplingSettings)
     length: int = 500
     seed: int = 0
     sample: int = 0
