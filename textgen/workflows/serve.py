@@ -12,11 +12,12 @@ from pathlib import Path
 from textgen.data.formats.decoding import normalized
 from textgen.errors import UsageError
 from textgen.extras import missing_extra
+from textgen.generation.engine import LARGEST_OF_A_CORE
 from textgen.generation.model import Model
 from textgen.restoration import gaps
+from textgen.runtime.environment import prepare_jax
 from textgen.serve.figures import Figures
 from textgen.serve.http.limits import Limits
-from textgen.serve.scheduler import Scheduler
 from textgen.workflows.export import PageOrder, make_page
 from textgen.workflows.load import load_model
 from textgen.workflows.restore import Restored, RestoreOrder, restore_pieces
@@ -112,6 +113,11 @@ def serving(order: ServeOrder, tell: Callable[[str], None] = lambda _: None) -> 
             )
         tell("loading the runs")
         models = _load(order.runs)
+        tell("starting JAX and compiling the networks")
+        sizes = [model.config.settings.hidden_size for model in models]
+        prepare_jax(one_kernel=max(sizes) <= LARGEST_OF_A_CORE)
+        from textgen.serve.scheduler import Scheduler  # only here: it imports JAX
+
         scheduler = Scheduler(
             [model for model in models if _is_forward(model)],
             sessions=order.sessions,
@@ -126,7 +132,6 @@ def serving(order: ServeOrder, tell: Callable[[str], None] = lambda _: None) -> 
             make_page=_page_maker(models, has_text=is_local) if order.has_page else None,
         )
         app = make_app(service, keys=keys, origins=order.origins, is_local=is_local)
-        tell("starting JAX and compiling the networks")
         scheduler.start()
         server = HttpServer(app, listener)
         server.start()

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.serve.http.pretend import PretendScheduler as Scheduler
 from textgen.generation.model import Model
 from textgen.serve.http.app import make_app
 from textgen.serve.http.filler import Filler
 from textgen.serve.http.limits import Limits
 from textgen.serve.http.server import HttpServer, address_of, listen
 from textgen.serve.http.service import Service
+from textgen.serve.scheduler import Scheduler
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from tests.serve.http.servers import Served, served, wait_until
+from tests.serve.http.servers import Served, post, served, wait_until
 from textgen.generation.model import Model
 from textgen.serve.http.filler import Filler, Gap
 from textgen.serve.http.limits import Limits
@@ -283,8 +283,12 @@ def test_paths_and_methods_that_do_not_exist_are_errors_too(fox: Served) -> None
 
 
 def test_a_body_that_is_too_large_is_refused(fox: Served) -> None:
-    found = fox.ask("/v1/completions", b"x" * (3 * 2**20))
-    assert (found.status, found.error) == (413, "the body has more than 2,097,152 bytes")
+    for size in (2**21 + 1, 10**8):
+        found = fox.ask("/v1/completions", bytes(size))
+        assert (found.status, found.error) == (413, "the body has more than 2,097,152 bytes")
+    assert fox.ask("/v1/completions", bytes(2**21)).status == 400
+    asks_first = post(bytes(2**21 + 1), b"Expect: 100-continue", b"Connection: close")[:200]
+    assert fox.send(asks_first).startswith(b"HTTP/1.1 413")
 
 
 def test_health_and_figures_can_be_asked_for(fox: Served) -> None:

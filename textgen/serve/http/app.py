@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -41,10 +41,14 @@ from textgen.serve.http.metrics import metrics_text
 from textgen.serve.http.reply import JsonReply
 from textgen.serve.http.service import Service
 from textgen.serve.http.texts import Texts
-from textgen.serve.served_model import ServedModel
+
+if TYPE_CHECKING:  # it imports JAX
+    from textgen.serve.served_model import ServedModel
 
 # Bodies of more bytes are parsed in a thread, so that other requests go on.
 LARGE_BODY = 32 * 1024
+# Most bytes of a body that is too large which are read before the client is told so.
+MOST_DROPPED = 2**28
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Headers of an answer that scripts of allowed web pages may read.
 EXPOSED = (SEED, REPLACED, "Retry-After")
@@ -175,7 +179,7 @@ async def _model(request: Request) -> Response:
     return JsonReply(_described(service.find(request.path_params["name"]), service))
 
 
-def _described(model: ServedModel | Filler, service: Service) -> dict[str, Any]:
+def _described(model: "ServedModel | Filler", service: Service) -> dict[str, Any]:
     described: dict[str, Any] = {
         "id": model.name,
         "object": "model",
@@ -185,7 +189,7 @@ def _described(model: ServedModel | Filler, service: Service) -> dict[str, Any]:
         "max_model_len": service.limits.max_prompt,
         "direction": "both" if isinstance(model, Filler) else "forward",
     }
-    if isinstance(model, ServedModel):
+    if not isinstance(model, Filler):
         described["labels"] = {field.name: list(field.values) for field in model.labels}
         described["documents"] = model.documents
     return described
@@ -236,23 +240,28 @@ async def _body(request: Request) -> bytes:
         RefusedError: if it is too large, or arrives too slowly.
     """
     most = request.app.state.service.limits.max_body
-    too_large = RefusedError(f"the body has more than {most:,} bytes", status=413)
-    given = request.headers.get("content-length", "")
-    if given.isdigit() and int(given) > most:
-        raise too_large
-    body = bytearray()
+    given = request.headers.get("content-length", "0")
+    is_known = given.isdigit() and int(given) > most
+    body, size = bytearray(), 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > most:
-                    raise too_large
+            # A client that asks whether to go on is answered at once. Any other one first sends all
+            # of its body, and only then reads the answer.
+            if not (is_known and "expect" in request.headers):
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size <= most:
+                        body += chunk
+                    elif size > MOST_DROPPED:
+                        break
     except TimeoutError:
         raise RefusedError(
             f"the body did not arrive within {BODY_SECONDS:g} seconds",
             status=408,
             headers={"Connection": "close"},
         ) from None
+    if is_known or size > most:
+        raise RefusedError(f"the body has more than {most:,} bytes", status=413)
     return bytes(body)
 
 

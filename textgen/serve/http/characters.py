@@ -1,7 +1,7 @@
 """Characters as tokens of a client: their ids, and a token for the symbol between two texts."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,10 @@ from textgen.data.vocabulary import END, Vocabulary
 from textgen.serve.http.asked import Prompt
 from textgen.serve.http.errors import RefusedError
 from textgen.serve.http.fields import shown
-from textgen.serve.served_model import ServedModel
 from textgen.settings import OnUnknown
+
+if TYPE_CHECKING:  # it imports JAX
+    from textgen.serve.served_model import ServedModel
 
 # How clients write the symbol between two texts, which has no character.
 BOUNDARY = "<|endoftext|>"
@@ -37,7 +39,7 @@ class Read(NamedTuple):
     has_boundary: bool
 
 
-def read_prompt(model: ServedModel, prompt: Prompt, on_unknown: OnUnknown) -> Read:
+def read_prompt(model: "ServedModel", prompt: Prompt, on_unknown: OnUnknown) -> Read:
     """Turn a prompt into ids.
 
     Raises:

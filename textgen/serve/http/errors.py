@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from textgen.errors import RunError, SettingError, TextgenError, UnknownCharacterError, UsageError
+from textgen.errors import (
+    ClosingError,
+    RunError,
+    SettingError,
+    TextgenError,
+    UnknownCharacterError,
+    UsageError,
+)
 from textgen.serve.http.reply import JsonReply
 
 # Longest message, in characters: a request may hold a long value.
@@ -46,6 +53,8 @@ def refused(error: TextgenError) -> RefusedError:
     if seconds is not None:
         headers = {"Retry-After": str(max(1, round(seconds)))}
         return RefusedError(message, status=429, code="queue_full", headers=headers)
+    if isinstance(error, ClosingError):
+        return RefusedError(message, status=503, code="closing")
     if isinstance(error, SettingError):
         return RefusedError(message, param=error.name)
     if isinstance(error, UnknownCharacterError):

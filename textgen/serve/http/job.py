@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textgen.data.labels import AskedLabels, label_shares, typed_labels
 from textgen.data.replaced import find_replaced
@@ -10,7 +11,9 @@ from textgen.serve.http.characters import Read, read_prompt
 from textgen.serve.http.errors import RefusedError
 from textgen.serve.http.limits import MAX_LOGPROBS, Limits
 from textgen.serve.order import Order
-from textgen.serve.served_model import ServedModel
+
+if TYPE_CHECKING:  # it imports JAX
+    from textgen.serve.served_model import ServedModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +29,7 @@ class Job:
     """
 
     asked: Asked
-    model: ServedModel
+    model: "ServedModel"
     reads: tuple[Read, ...]
     labels: AskedLabels
     replaced: Mapping[str, str]
@@ -62,7 +65,7 @@ class Job:
                 )
 
 
-def make_job(asked: Asked, model: ServedModel, limits: Limits) -> Job:
+def make_job(asked: Asked, model: "ServedModel", limits: Limits) -> Job:
     """Fit a request to a served run.
 
     Raises:

@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from textgen.serve.http.errors import RefusedError
 from textgen.serve.http.filler import Filler, Gap
 from textgen.serve.http.limits import Limits
-from textgen.serve.scheduler import Scheduler
-from textgen.serve.served_model import ServedModel
+
+if TYPE_CHECKING:  # these import JAX
+    from textgen.serve.scheduler import Scheduler
+    from textgen.serve.served_model import ServedModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +25,7 @@ class Service:
         make_page: makes the page of a run, given its id; None if there are no pages.
     """
 
-    scheduler: Scheduler
+    scheduler: "Scheduler"
     fillers: Mapping[str, Filler] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     make_page: Callable[[str], bytes] | None = None
@@ -35,7 +38,7 @@ class Service:
         """Ids of all served runs."""
         return [*self.scheduler.models, *self.fillers]
 
-    def find(self, name: str | None) -> ServedModel | Filler:
+    def find(self, name: str | None) -> "ServedModel | Filler":
         """Return a served run. It need not be named if it is the only one.
 
         Raises:
@@ -57,7 +60,7 @@ class Service:
             code=None if name is None else "model_not_found",
         )
 
-    def find_forward(self, name: str | None) -> ServedModel:
+    def find_forward(self, name: str | None) -> "ServedModel":
         """Return a served run that reads forward.
 
         Raises:
@@ -77,7 +80,7 @@ class Service:
         async with self._filling:
             return [await asyncio.to_thread(filler.fill, gap) for gap in gaps]
 
-    async def page(self, model: ServedModel) -> bytes:
+    async def page(self, model: "ServedModel") -> bytes:
         """Return the page of a run, which is made once for each of its checkpoints.
 
         Raises:

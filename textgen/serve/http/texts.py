@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from textgen.serve.http.choice import Choice, News
 from textgen.serve.http.inbox import Arrival, Inbox
 from textgen.serve.http.job import Job
 from textgen.serve.order import Part
-from textgen.serve.scheduler import Scheduler, Ticket
+
+if TYPE_CHECKING:  # it imports JAX
+    from textgen.serve.scheduler import Scheduler, Ticket
 
 # Seconds between two parts of a text that is sent while it is written. Shorter parts are joined.
 SENDING_SECONDS = 0.02
@@ -20,7 +23,7 @@ class Texts:
         choices: the texts.
     """
 
-    def __init__(self, job: Job, scheduler: Scheduler, seconds: float, *, is_eager: bool) -> None:
+    def __init__(self, job: Job, scheduler: "Scheduler", seconds: float, *, is_eager: bool) -> None:
         """Order the texts; call this in the event loop.
 
         Args:
@@ -46,7 +49,7 @@ class Texts:
             )
             for index in range(job.count)
         ]
-        self._tickets = list[Ticket]()
+        self._tickets = list["Ticket"]()
         try:
             for index, order in enumerate(job.orders()):
                 self._tickets.append(scheduler.submit(order, self._inbox.slot(index)))

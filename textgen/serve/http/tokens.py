@@ -1,6 +1,6 @@
 """What evaluation harnesses ask of a tokenizer. Here, a token is a character."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textgen.errors import SettingError
 from textgen.serve.http.asked import read_chat_prompt
@@ -9,8 +9,10 @@ from textgen.serve.http.errors import RefusedError
 from textgen.serve.http.fields import Fields, shown
 from textgen.serve.http.limits import Limits
 from textgen.serve.http.service import Service
-from textgen.serve.served_model import ServedModel
 from textgen.settings import TEXT_UNKNOWN
+
+if TYPE_CHECKING:  # it imports JAX
+    from textgen.serve.served_model import ServedModel
 
 # How the messages of a chat become a text, as a template of Jinja.
 CHAT_TEMPLATE = (
@@ -75,7 +77,7 @@ def detokenize(body: dict[str, Any], service: Service) -> dict[str, Any]:
     return {"prompt": text, "model": model.name}
 
 
-def tokenizer_info(model: ServedModel, limits: Limits) -> dict[str, Any]:
+def tokenizer_info(model: "ServedModel", limits: Limits) -> dict[str, Any]:
     """Return what a harness wants to know of a tokenizer."""
     return {
         "tokenizer_class": "characters",
