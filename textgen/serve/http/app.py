@@ -241,7 +241,7 @@ async def _body(request: Request) -> bytes:
     """
     most = request.app.state.service.limits.max_body
     given = request.headers.get("content-length", "0")
-    is_known = given.isdigit() and int(given) > most
+    is_known = given.isascii() and given.isdigit() and int(given[:20]) > most
     body, size = bytearray(), 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
