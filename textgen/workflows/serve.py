@@ -36,8 +36,8 @@ except ModuleNotFoundError as missing:
 
 # Seconds that texts have to end when the server is stopped; the rest of them is cut.
 CLOSING_SECONDS = 2.5
-# A prompt for an example, if the run knows its characters.
-EXAMPLE = "The "
+# Prompts for an example, of which the first is taken whose characters the run knows.
+EXAMPLES = ("The ", "the ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,8 +207,8 @@ def _page_maker(models: Sequence[Model], *, has_text: bool) -> Callable[[str], b
 def _example(url: str, model: Model, *, has_key: bool) -> str:
     """Return a command that asks for a text."""
     vocabulary = model.config.vocabulary
-    known = all(character in vocabulary for character in EXAMPLE)
-    content = {"model": model.name, "prompt": EXAMPLE if known else vocabulary.alphabet[-1]}
+    known = [one for one in EXAMPLES if all(character in vocabulary for character in one)]
+    content = {"model": model.name, "prompt": (*known, vocabulary.alphabet[-1])[0]}
     if not _is_forward(model):
         content["suffix"] = content["prompt"]
     key = ' -H "Authorization: Bearer $KEY"' if has_key else ""

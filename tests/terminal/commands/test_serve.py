@@ -133,9 +133,8 @@ def test_a_port_that_is_taken_is_named(tiny_run: Path, capsys: pytest.CaptureFix
 def test_a_missing_extra_is_named_with_how_to_install_it(tiny_run: Path, own_folder: Path) -> None:
     (own_folder / "uvicorn.py").write_text("raise ModuleNotFoundError(name='uvicorn')")
     command = [sys.executable, "-m", "textgen", "serve", "fox", "--port", "0"]
-    environment = os.environ | {"PYTHONPATH": f"{own_folder}{os.pathsep}{os.getcwd()}"}
     paths = [str(own_folder), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment["PYTHONPATH"] = os.pathsep.join(paths)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "textgen serve needs the extra serve" in done.stderr
