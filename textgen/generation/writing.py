@@ -112,7 +112,9 @@ class Writing:
         before, standing_before = len(self._drawn.tokens), self.standing
         self.standing = standing or standing_before
         vocabulary = self._sampler.vocabulary
-        is_stop = np.isin(drawn.tokens, [UNKNOWN_ID, vocabulary.end_id or UNKNOWN_ID])
+        is_stop = drawn.tokens == UNKNOWN_ID
+        if vocabulary.end_id is not None:
+            is_stop |= drawn.tokens == vocabulary.end_id
         stop = int(np.argmax(is_stop)) if is_stop.any() else None
         has_ended = stop is not None and int(drawn.tokens[stop]) != UNKNOWN_ID
         written = drawn.tokens[:stop]
@@ -208,9 +210,13 @@ class Drawn(NamedTuple):
 
     def after(self, count: int) -> "Drawn":
         """Return all but the first characters."""
+        if count == len(self.tokens):
+            return self.nothing()
         tokens, nats, uniforms, temperatures = (array[count:] for array in self)
         return Drawn(tokens, nats, uniforms, temperatures)  # type: ignore[arg-type]
 
     def followed_by(self, other: "Drawn") -> "Drawn":
         """Return these characters and some that follow them."""
+        if not len(self.tokens):
+            return other
         return Drawn(*map(np.concatenate, zip(self, other, strict=True)))  # type: ignore[arg-type]

@@ -23,12 +23,12 @@ from textgen.serve.writing_rows import Group, kind_of
 # Time that a round should take: for few texts short, so that a new one begins soon, and longer for
 # many, so that what is done once a piece for each text does not count. At most a text that was
 # cancelled keeps its place for two rounds.
-ROUND_SECONDS, ROUND_SECONDS_PER_TEXT, LONGEST_ROUND = 0.008, 0.0003, 0.02
+ROUND_SECONDS, ROUND_SECONDS_PER_TEXT, LONGEST_ROUND = 0.008, 0.0003, 0.03
 # Shortest time of a piece. Many kinds of texts at once make a round longer.
 SHORTEST_PIECE = 0.001
 
-# What was written of a text in a round: its characters, their ids and why it ends.
-Given = tuple[Text, str, NDArray[np.int32], Ending | None]
+# What was written of a text in a round: its characters, and why it ends.
+Given = tuple[Text, str, Ending | None]
 
 
 class Rounds:
@@ -75,8 +75,8 @@ class Rounds:
         text = Text(order, lambda _: None, weights, sampler, model.start)
         text.begin()
         group = Group(text, self._loops, self._pace)
-        prepared = [self._reader.prepare(weights, size) for size in rows]
-        prepared += [group.prepare(size) for size in rows]
+        loops = partial(self._reader.prepare, weights), group.prepare
+        prepared = [prepare(size) for size in rows for prepare in loops]
         return [future for future in prepared if future is not None]
 
     def step(self) -> bool:
@@ -158,9 +158,13 @@ class Rounds:
                 return
             seconds /= 2
         group.write(seconds, take)
-        scored = [(text, tokens) for text, _, tokens, _ in given if text.order.top is not None]
+        scored = [
+            (text, text.sampler.vocabulary.encode(characters))
+            for text, characters, _ in given
+            if text.order.top is not None
+        ]
         likely = self._score(scored, seconds)
-        for text, characters, _, finish in given:
+        for text, characters, finish in given:
             self._counts.written += len(characters)
             self._tell(text, characters, likely.get(id(text), ()), finish)
             if finish is not None:

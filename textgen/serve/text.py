@@ -69,7 +69,7 @@ class Text:
         self._is_read = self._written = 0
         self._known = 0  # characters that were not read anew
         self._prompt_likely: list[Likely] = []
-        self._given: list[NDArray[np.int32]] = []
+        self._given: list[str] = []
         self._writing: Writing | None = None
         self._schedule = order.settings.schedule
 
@@ -155,9 +155,7 @@ class Text:
         temperatures = temperatures_between(self._schedule, self._written, end, length)
         return self._writing.draws.take(count), temperatures
 
-    def take_written(
-        self, drawn: Drawn, standing: Standing | None
-    ) -> tuple[str, NDArray[np.int32], Ending | None]:
+    def take_written(self, drawn: Drawn, standing: Standing | None) -> tuple[str, Ending | None]:
         """Take what was drawn.
 
         Args:
@@ -165,15 +163,13 @@ class Text:
             standing: the state after them; None if the loop wrote further than the length.
 
         Returns:
-            The characters that belong to the text, their ids, and why the text ends with them;
-            None if it does not.
+            The characters that belong to the text, and why it ends with them; None if it does not.
         """
         assert self._writing is not None
         self._written += len(drawn.tokens)
         piece = self._writing.take(drawn, standing, is_last=self._written >= self.order.length)
-        tokens = self.sampler.vocabulary.encode(piece.text) if piece.text else drawn.tokens[:0]
-        self._given.append(tokens)
-        return piece.text, tokens, piece.finish
+        self._given.append(piece.text)
+        return piece.text, piece.finish
 
     def deliver(self, text: str, likely: Iterable[Likely], finish: Ending | None) -> bool:
         """Deliver a part, unless there is nothing to tell.
@@ -211,7 +207,8 @@ class Text:
     def last_state(self) -> tuple[NDArray[np.int32], States, NDArray[np.int32]]:
         """Return the ids of the whole text; a state near its end; and the ids after that state."""
         assert self._writing is not None
-        tokens = np.concatenate([self.tokens, *self._given])
+        given_out = self.sampler.vocabulary.encode("".join(self._given))
+        tokens = np.concatenate([self.tokens, given_out])
         if self.order.top is not None:
             return tokens, self.states, tokens[:0]
         given = self._writing.given

@@ -1,6 +1,6 @@
 """Texts that are written side by side, each with its own settings, by one compiled loop."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -66,9 +66,11 @@ class Group:
             pace = self._kind, batch.rows
             count = self._pace.count(pace, seconds / len(sizes), batch.size)
             count = min(count, max(text.remaining for text in batch.texts))
+            batch.draw(count)
+            # Only the loop is measured: what is done once a piece does not depend on its length.
             with self._pace.measured(pace, count):
-                written = batch.write(count)
-            for text, drawn, standing in written:
+                tokens = batch.run(count)
+            for text, drawn, standing in batch.written(tokens):
                 take(text, drawn, standing)
 
     def prepare(self, rows: int) -> Future[None] | None:
@@ -118,15 +120,17 @@ class _Batch:
         shape = (rows, self.size)
         self._uniforms, self._temperatures = np.zeros(shape, np.float32), np.ones(shape, np.float32)
 
-    def write(self, count: int) -> list[tuple[Text, Drawn, Standing | None]]:
-        """Write `count` characters of each text."""
+    def draw(self, count: int) -> None:
+        """Draw the random numbers for `count` characters of each text."""
         for row, text in enumerate(self.texts):
             own = min(count, text.remaining)
             self._uniforms[row, :own], self._temperatures[row, :own] = text.draw(own)
-        tokens = self.run(count)
+
+    def written(self, tokens: NDArray[np.int32]) -> Iterator[tuple[Text, Drawn, Standing | None]]:
+        """Yield each text, what was drawn of it, and the state after that."""
+        count = tokens.shape[1]
         leaves, structure = jax.tree.flatten(self._standings)
         nats = np.zeros(count, np.float32)
-        written: list[tuple[Text, Drawn, Standing | None]] = []
         for row, text in enumerate(self.texts):
             own = min(count, text.remaining)
             # The next piece overwrites the numbers.
@@ -135,8 +139,7 @@ class _Batch:
             standing = None
             if own == count:
                 standing = jax.tree.unflatten(structure, [leaf[row] for leaf in leaves])
-            written.append((text, drawn, standing))
-        return written
+            yield text, drawn, standing
 
     @standard_numerics()
     def run(self, count: int) -> NDArray[np.int32]:
