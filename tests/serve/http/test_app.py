@@ -219,6 +219,19 @@ def test_the_requests_of_lm_evaluation_harness_are_answered_as_it_reads_them(
     assert only_read["usage"]["completion_tokens"] == 0
 
 
+def test_the_symbol_of_the_end_counts_among_the_log_probabilities(labelled_run: Path) -> None:
+    with served([load_model("kinds")]) as server:
+        label = {"kind": "low", "language": "one"}
+        asked = {"temperature": 0, "logprobs": 1, "echo": True, "label": label}
+        told = server.complete(prompt="ab.", max_tokens=1, **asked).json["choices"][0]
+        assert (told["text"], told["stop_reason"]) == ("ab.", "end")
+        # A harness leaves out the last token, which it takes for one that was written.
+        assert told["logprobs"]["tokens"] == ["a", "b", ".", "<|endoftext|>"]
+        found = told["logprobs"]["token_logprobs"][-1]
+        assert told["logprobs"]["top_logprobs"][-1] == {"<|endoftext|>": found}
+        assert -0.7 < found < 0
+
+
 def test_the_queue_is_limited_and_says_when_to_try_again(model: Model) -> None:
     with served([model], limits=Limits(max_running=1, max_waiting=2)) as server:
         found = server.complete(prompt="the ", n=10, max_tokens=2000)

@@ -48,17 +48,18 @@ class Choice:
         written: number of characters that were written.
         read: number of characters of its prompt that were read anew.
         reason: why it ends; None if it does not.
-        nats: sum of the log-probabilities of what was written, as far as they were asked for.
     """
 
     def __init__(
         self, index: int, vocabulary: Vocabulary, read: Read, *, echoes: bool, is_scored: bool
     ) -> None:
-        self.index, self.written, self.read, self.nats = index, 0, 0, 0.0
+        self.index, self.written, self.read = index, 0, 0
         self.reason: str | None = None
         self._vocabulary, self._prompt = vocabulary, read
         self._echoes, self._is_scored = echoes, is_scored
         self._offset, self._has_begun = 0, False
+        # Sum and number of the log-probabilities of what was written.
+        self._nats, self._scored = 0.0, 0
 
     def take(self, parts: Sequence[Part]) -> News:
         """Take parts of the text and return what is new."""
@@ -74,7 +75,8 @@ class Choice:
                     places += map(self._place, part.prompt_likely)
             text += part.text
             self.written += len(part.text)
-            self.nats += sum(one.logprob for one in part.likely)
+            self._nats += sum(one.logprob for one in part.likely)
+            self._scored += len(part.likely)
             places += map(self._place, part.likely)
             self.reason = part.finish
         self._offset += len(text)
@@ -83,7 +85,7 @@ class Choice:
     @property
     def mean_logprob(self) -> float:
         """Mean of the log-probabilities of what was written; the lowest for an empty text."""
-        return self.nats / self.written if self.written else -math.inf
+        return self._nats / self._scored if self._scored else -math.inf
 
     def _place(self, likely: Likely) -> Place:
         def told(token: int, logprob: float) -> tuple[str, float]:
