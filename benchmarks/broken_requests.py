@@ -90,6 +90,8 @@ REQUESTS = st.builds(Asked, st.sampled_from(PATHS), HEADERS, BODIES)
 
 
 class Told(NamedTuple):
+    """An answer: its status and its body."""
+
     status: int
     body: bytes
 

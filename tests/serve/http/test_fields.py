@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from broken_requests import REQUESTS, Asked, check, send
 from hypothesis import HealthCheck, given, settings
 
-from broken_requests import REQUESTS, Asked, check, send
 from tests.serve.http.servers import Scheduler
 from textgen.errors import UsageError
 from textgen.serve.http.app import make_app
