@@ -134,7 +134,8 @@ async def _texts(request: Request, read: Read, form: Form) -> Response:
             param="suffix",
         )
     job = await _beside(body, lambda: make_job(asked, model, limits))
-    texts = Texts(job, service.scheduler, limits.max_seconds, is_eager=asked.is_streamed)
+    pace = service.pace if asked.is_streamed else None
+    texts = Texts(job, service.scheduler, limits.max_seconds, pace)
     if asked.is_streamed:
         return EventStream(job, texts, form)
     try:

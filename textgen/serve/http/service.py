@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textgen.serve.http.errors import RefusedError
 from textgen.serve.http.filler import Filler, Gap
 from textgen.serve.http.limits import Limits
+from textgen.serve.http.texts import Pace
 
 if TYPE_CHECKING:  # these import JAX
     from textgen.serve.scheduler import Scheduler
@@ -22,12 +23,14 @@ class Service:
         scheduler: what writes with the runs that read forward.
         fillers: the runs that read in both directions, by id.
         limits: what a request may cost.
+        pace: how often parts of a text are sent.
         make_page: makes the page of a run, given its id; None if there are no pages.
     """
 
     scheduler: "Scheduler"
     fillers: Mapping[str, Filler] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    pace: Pace = field(default_factory=Pace)
     make_page: Callable[[str], bytes] | None = None
     _pages: dict[tuple[str, int], "asyncio.Future[bytes]"] = field(default_factory=dict)
     # One gap is filled at a time.

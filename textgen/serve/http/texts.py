@@ -12,8 +12,26 @@ from textgen.serve.order import Part
 if TYPE_CHECKING:  # it imports JAX
     from textgen.serve.scheduler import Scheduler, Ticket
 
-# Seconds between two parts of a text that is sent while it is written. Shorter parts are joined.
-SENDING_SECONDS = 0.02
+# Seconds between two parts of a text that is sent while it is written; shorter parts are joined.
+# For each text that is sent at the same time it is longer, up to a limit, since each part costs the
+# time in which others could be written.
+SENDING_SECONDS, SENDING_SECONDS_EACH, LONGEST_SENDING_SECONDS = 0.02, 0.001, 0.25
+
+
+class Pace:
+    """How often parts of texts are sent: the more texts there are, the less often.
+
+    Attributes:
+        texts: number of texts that are sent while they are written.
+    """
+
+    def __init__(self) -> None:
+        self.texts = 0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds between two parts of a text."""
+        return min(SENDING_SECONDS + self.texts * SENDING_SECONDS_EACH, LONGEST_SENDING_SECONDS)
 
 
 class Texts:
@@ -23,21 +41,23 @@ class Texts:
         choices: the texts.
     """
 
-    def __init__(self, job: Job, scheduler: "Scheduler", seconds: float, *, is_eager: bool) -> None:
+    def __init__(
+        self, job: Job, scheduler: "Scheduler", seconds: float, pace: Pace | None = None
+    ) -> None:
         """Order the texts; call this in the event loop.
 
         Args:
             job: the request.
             scheduler: what writes.
             seconds: time after which the texts are cut.
-            is_eager: whether each part of a text is wanted at once.
+            pace: how often parts of a text are sent; None if only whole texts are.
 
         Raises:
             TextgenError: if one of them cannot be ordered; none of them is written then.
         """
-        asked, self._job, self._is_eager = job.asked, job, is_eager
+        asked, self._job, self._pace = job.asked, job, pace
         self._end = asyncio.get_running_loop().time() + seconds
-        self._inbox = Inbox(job.count, is_eager=is_eager)
+        self._inbox = Inbox(job.count, is_eager=pace is not None)
         self._open = set(range(job.count))
         self.choices = [
             Choice(
@@ -50,6 +70,9 @@ class Texts:
             for index in range(job.count)
         ]
         self._tickets = list["Ticket"]()
+        self._sent = job.count if pace is not None else 0
+        if pace is not None:
+            pace.texts += self._sent
         try:
             for index, order in enumerate(job.orders()):
                 self._tickets.append(scheduler.submit(order, self._inbox.slot(index)))
@@ -62,6 +85,9 @@ class Texts:
         for index, ticket in enumerate(self._tickets):
             if index in self._open:
                 ticket.cancel()
+        if self._pace is not None:
+            self._pace.texts -= self._sent
+            self._sent = 0
 
     async def news(self) -> AsyncIterator[tuple[Choice, News]]:
         """Yield what is new of the texts, until all of them have ended or the time is over.
@@ -74,22 +100,19 @@ class Texts:
             try:
                 async with asyncio.timeout_at(self._end):
                     arrived = await self._inbox.take()
-                    pause = SENDING_SECONDS
             except TimeoutError:
                 arrived = self._inbox.taken()
                 self.close()
                 late = Part("", finish="cut")
                 arrived += [Arrival(index, late) for index in sorted(self._open)]
-                pause = 0
             sent = loop.time()
             for index, parts in _by_text(arrived).items():
                 if parts[-1].finish is not None:
                     self._open.discard(index)
                 choice = self.choices[index]
                 yield choice, choice.take(parts)
-            rest = sent + pause - loop.time()
-            if self._open and self._is_eager and rest > 0:
-                await asyncio.sleep(rest)
+            if self._open and self._pace is not None:
+                await asyncio.sleep(sent + self._pace.seconds - loop.time())
 
     def usage(self) -> dict[str, object]:
         """Return the numbers of characters as clients count tokens."""
