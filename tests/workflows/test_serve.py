@@ -1,6 +1,7 @@
 """Serving from start to end: a run of each direction, and the page."""
 
 import json
+import shutil
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -59,3 +60,21 @@ def test_the_example_has_characters_that_the_run_knows(tiny_run: Path) -> None:
         assert server.example == (
             f"""curl {server.url}/v1/completions -d '{{"model": "fox", "prompt": "the "}}'"""
         )
+
+
+@pytest.mark.slow
+def test_a_run_that_vanishes_is_served_from_memory_and_its_page_is_an_error(
+    tiny_run: Path,
+) -> None:
+    asked = {"prompt": "the ", "max_tokens": 9, "seed": 1}
+    with serving(ServeOrder(runs=["fox"], port=0)) as server:
+        url = f"{server.url}/v1/completions"
+        before = json.loads(ask(url, asked))["choices"]
+        shutil.rmtree(tiny_run)
+        assert json.loads(ask(url, asked))["choices"] == before
+        page = json.loads(ask(server.url))["error"]
+        assert (page["type"], page["code"]) == ("server_error", "run_unusable")
+        assert json.loads(ask(f"{server.url}/v1/models"))["data"][0]["id"] == "fox"
+        copies = json.loads(ask(url, asked | {"max_copy": 10}))
+        assert "error" in copies
+        assert json.loads(ask(url, asked))["choices"] == before
