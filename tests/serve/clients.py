@@ -10,7 +10,7 @@ from textgen.serve.scheduler import Scheduler
 from textgen.settings import SamplingSettings
 
 # Longest time that a test waits for a text, in seconds.
-PATIENCE = 120
+PATIENCE = 60
 
 
 class Answer:
