@@ -70,15 +70,15 @@ def test_a_text_is_what_sample_writes_whatever_is_written_beside_it(scheduler: S
 
 
 def test_texts_join_and_leave_between_pieces(scheduler: Scheduler) -> None:
-    long = Answer(scheduler, length=20_000, seed=5).begun()
+    long = Answer(scheduler, length=10**9, seed=5).begun()
     for number in range(8):
         short = Answer(scheduler, prompt="ab", length=10 + number, seed=number)
         assert short.text == sample(MODEL, "ab", 10 + number, SamplingSettings(), seed=number).text
         assert not long.is_over
     assert len(long.parts) > 8
     long.ticket.cancel()
-    written = long.text
-    assert written == sample(MODEL, "", len(written), SamplingSettings(), seed=5).text
+    alone = sample(MODEL, "", min(len(long.text), 5000), SamplingSettings(), seed=5)
+    assert long.text[:5000] == alone.text
 
 
 def test_a_cancelled_text_frees_its_place(own: Any) -> None:
@@ -234,7 +234,8 @@ def test_closing_finishes_texts_or_cuts_them(own: Any) -> None:
     closing.join()
     assert 0.4 < time.monotonic() - begun < 4
     assert (short.finish, long.finish) == ("length", "cut")
-    assert long.text.startswith(sample(MODEL, "", 500, SamplingSettings()).text)
+    alone = sample(MODEL, "", min(len(long.text), 500), SamplingSettings())
+    assert long.text[:500] == alone.text
 
 
 def test_a_fault_ends_the_texts_it_belongs_to_and_no_others(
