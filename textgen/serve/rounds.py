@@ -68,6 +68,11 @@ class Rounds:
             text.skip(kept.length, kept.recurrent, kept.rest)
         self._begin_if_read([text])
 
+    @property
+    def places(self) -> int:
+        """The number of texts that run and have not ended."""
+        return sum(not text.is_over for text in self.running)
+
     def prepare(self, model: ServedModel, rows: Sequence[int]) -> list[Future[None]]:
         """Compile what texts without controls need, in the background; see `Loops.prepare`."""
         order = Order(model=model.name, prompt=np.zeros(0, np.int32))
@@ -98,8 +103,9 @@ class Rounds:
         self._drop_ended()
         return before != (self._counts.read, self._counts.written, len(self.running))
 
-    def cut_all(self) -> None:
-        """End all texts that run."""
+    def cut_all(self, waiting: Iterable[Text]) -> None:
+        """End all texts that run, and some that wait."""
+        self.running += waiting
         for text in self.running:
             text.is_cancelled = True
         self._end_cancelled()
@@ -111,6 +117,7 @@ class Rounds:
         except Exception as error:
             for text in texts:
                 if not text.is_over:
+                    self._counts.ended("error", text.age)
                     text.fail(error)
 
     def _read(self, texts: Sequence[Text], seconds: float) -> None:
@@ -208,21 +215,20 @@ class Rounds:
     def _tell(
         self, text: Text, characters: str, likely: Iterable[Likely], finish: Ending | None
     ) -> None:
+        if finish is not None:  # counted before a client knows of it
+            self._counts.ended(finish, text.age)
         if text.deliver(characters, likely, finish):
             self._counts.first_part(text.seconds or 0.0)
 
     def _end_cancelled(self) -> None:
         for text in self.running:
             if text.is_cancelled and not text.is_over:
-                text.cut()
+                self._tell(text, "", (), "cut")
         self._drop_ended()
 
     def _drop_ended(self) -> None:
-        ended = [text for text in self.running if text.is_over]
-        if not ended:
+        if self.places == len(self.running):
             return
-        for text in ended:
-            self._counts.ended(text.finish or "error", text.age)
         self.running = [text for text in self.running if not text.is_over]
         for kind, group in [*self._groups.items()]:
             group.texts = [text for text in group.texts if not text.is_over]

@@ -22,7 +22,7 @@ FOLLOW_SECONDS = 2.0
 # Number of loops that are compiled at the same time.
 COMPILERS = 2
 # Longest time that the thread sleeps while it waits for a compiler.
-NAP_SECONDS = 0.05
+NAP_SECONDS = 0.02
 # Longest time after which a client is told to try again, in seconds.
 LONGEST_RETRY = 60
 
@@ -167,7 +167,7 @@ class Scheduler:
 
     def figures(self) -> Figures:
         """Return what was done since the start."""
-        running, waiting = len(self._rounds.running), len(self._waiting) + self._preparing
+        running, waiting = self._rounds.places, len(self._waiting) + self._preparing
         return self._counts.figures(running, waiting, len(self._rounds.kept))
 
     def _check_room(self) -> None:
@@ -175,7 +175,7 @@ class Scheduler:
         if self._is_closing.is_set():
             raise ClosingError
         waiting = len(self._waiting) + self._preparing
-        if waiting + len(self._rounds.running) >= self._max_running + self._max_waiting:
+        if waiting + self._rounds.places >= self._max_running + self._max_waiting:
             seconds = self._counts.text_seconds * (waiting + 1) / self._max_running
             raise QueueFullError(waiting, min(max(ceil(seconds), 1), LONGEST_RETRY))
 
@@ -200,7 +200,7 @@ class Scheduler:
             for text in admitted:
                 rounds.add(text)
             if self._deadline is not None and time.monotonic() > self._deadline:
-                self._cut()
+                rounds.cut_all(self._waiting)
                 return
             is_working |= rounds.step()
 
@@ -212,12 +212,6 @@ class Scheduler:
         while self._waiting and len(self._rounds.running) + len(admitted) < self._max_running:
             admitted.append(self._waiting.popleft())
         return admitted
-
-    def _cut(self) -> None:
-        """End all texts before their end."""
-        self._rounds.cut_all()
-        while self._waiting:
-            self._waiting.popleft().cut()
 
     def _follow(self) -> None:
         """Take up better checkpoints until the scheduler is closed."""

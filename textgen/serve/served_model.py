@@ -143,8 +143,9 @@ def in_few_shapes(knobs: Knobs) -> Knobs:
     A loop is compiled for each shape, and each text may have a list of words of its own.
     """
     words, script = knobs.words, knobs.script
-    if words is not None:
-        size = _power(len(words.base), SMALLEST_WORDS)
+    size = _power(len(words.base), SMALLEST_WORDS) if words is not None else 0
+    # A table that is shared has its size already.
+    if words is not None and size > len(words.base):
         base, is_word = _filled(words.base, size, 0), _filled(words.is_word, size, False)
         # What was added is the follower of no node.
         words = WordTable(base, _filled(words.owner, size, -1), is_word, words.breaks)
@@ -155,8 +156,11 @@ def in_few_shapes(knobs: Knobs) -> Knobs:
 
 
 def _on_device(knobs: Knobs) -> Knobs:
-    """Return settings whose table of the training text, if there is one, is on a device."""
-    if knobs.copies is None:
+    """Return settings whose table of the training text, if there is one, is on a device.
+
+    A table that is shared is there already.
+    """
+    if knobs.copies is None or not isinstance(knobs.copies.bits, np.ndarray):
         return knobs
     one = Placed(knobs.copies.bits).on(sampling_mesh(many=False))
     return knobs._replace(copies=knobs.copies._replace(bits=one))

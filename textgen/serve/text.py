@@ -194,10 +194,6 @@ class Text:
         self.has_failed = True
         self._tell(error)
 
-    def cut(self) -> None:
-        """End before the end."""
-        self.deliver("", (), "cut")
-
     def _tell(self, part: Part | Exception) -> None:
         try:
             self._deliver(part)

@@ -18,7 +18,7 @@ from textgen.serve.text import Text
 from textgen.serve.weights import Placed, Weights, mesh_for
 
 # Most characters that a piece writes of all rows together, and of one row.
-MOST_WRITTEN, MOST_OF_A_ROW = 2**13, 2**10
+MOST_WRITTEN, MOST_OF_A_ROW = 2**14, 2**10
 # Parts of the settings that the rows of a loop share.
 SHARED_PARTS = ("ends", "words", "copies")
 
