@@ -232,6 +232,12 @@ def test_the_symbol_of_the_end_counts_among_the_log_probabilities(labelled_run: 
         assert -0.7 < found < 0
 
 
+def test_a_stream_that_cannot_begin_is_an_error_like_any_other(fox: Served) -> None:
+    for asked in ({"only": "\u4e2d"}, {"words": ["\u4e2d"]}, {"top_p": 2}):
+        whole, stream = fox.complete(**asked), fox.complete(**asked, stream=True)
+        assert (stream.status, stream.error) == (400, whole.error)
+
+
 def test_the_queue_is_limited_and_says_when_to_try_again(model: Model) -> None:
     with served([model], limits=Limits(max_running=1, max_waiting=2)) as server:
         found = server.complete(prompt="the ", n=10, max_tokens=2000)

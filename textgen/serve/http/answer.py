@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from textgen.errors import TextgenError
 from textgen.serve.http.asked import Asked
 from textgen.serve.http.choice import News
-from textgen.serve.http.errors import error_object, refused
+from textgen.serve.http.errors import error_object, error_response, refused
 from textgen.serve.http.forms import Form, joined
 from textgen.serve.http.job import Job
 from textgen.serve.http.reply import JsonReply
@@ -72,7 +72,8 @@ async def whole_answer(job: Job, texts: Texts, form: Form) -> Response:
 class EventStream(Response):
     """An answer that is sent while it is written, as server-sent events.
 
-    It ends when all texts have ended, or when the client is gone.
+    It ends when all texts have ended, or when the client is gone. What is wrong before anything was
+    written is answered as any other error, and later in an event of its own.
     """
 
     media_type = "text/event-stream"
@@ -87,7 +88,7 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer."""
-        sending = asyncio.create_task(self._send(send))
+        sending = asyncio.create_task(self._send(scope, receive, send))
         leaving = asyncio.create_task(wait_until_gone(receive))
         try:
             await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -97,9 +98,20 @@ class EventStream(Response):
             self._texts.close()
             await cancelled(sending, leaving)
 
-    async def _send(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        async for event in self._events():
+    async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        has_begun = False
+        try:
+            async for event in self._events():
+                if not has_begun:
+                    has_begun = True
+                    await send(start)
+                await send({"type": "http.response.body", "body": event, "more_body": True})
+        except TextgenError as error:
+            if not has_begun:
+                await error_response(error)(scope, receive, send)
+                return
+            event = event_of(error_object(refused(error)))
             await send({"type": "http.response.body", "body": event, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -107,13 +119,9 @@ class EventStream(Response):
         job, form, asked = self._job, self._form, self._job.asked
         head = answer_head(form, form.chunk, job.model.name, asked, job.model.step)
         usage = {"usage": None} if asked.has_usage else {}
-        try:
-            async for choice, news in self._texts.news():
-                delta = form.delta(choice.index, news, choice.reason, asked.top)
-                yield event_of(head | {"choices": [delta]} | usage)
-        except TextgenError as error:
-            yield event_of(error_object(refused(error)))
-            return
+        async for choice, news in self._texts.news():
+            delta = form.delta(choice.index, news, choice.reason, asked.top)
+            yield event_of(head | {"choices": [delta]} | usage)
         if asked.has_usage:
             yield event_of(head | {"choices": [], "usage": self._texts.usage()})
         yield DONE

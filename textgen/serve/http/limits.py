@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from textgen.settings import MAX_LENGTH, Settings, check_number, option
 
-# Most texts of one request: prompts times texts for each of them.
+# Most texts of one request, prompts times texts for each of them; and most that can be written at
+# the same time.
 MAX_TEXTS = 256
 # Most log-probabilities of one request. Each of them takes about a hundred bytes.
 MAX_LOGPROBS = 200_000
@@ -55,5 +56,5 @@ class Limits(Settings):
         check_number("max_prompt", self.max_prompt, 1, MAX_LENGTH, whole=True)
         check_number("max_length", self.max_length, 1, MAX_LENGTH, whole=True)
         check_number("max_seconds", self.max_seconds, 0, MOST, open_low=True)
-        check_number("max_running", self.max_running, 1, 4096, whole=True)
+        check_number("max_running", self.max_running, 1, MAX_TEXTS, whole=True)
         check_number("max_waiting", self.max_waiting, 0, MOST, whole=True)
