@@ -35,7 +35,7 @@ except ModuleNotFoundError as missing:
     raise missing_extra("textgen serve", "serve", missing) from missing
 
 # Seconds that texts have to end when the server is stopped; the rest of them is cut.
-CLOSING_SECONDS = 2.5
+CLOSING_SECONDS = 2.0
 # Prompts for an example, of which the first is taken whose characters the run knows.
 EXAMPLES = ("The ", "the ")
 

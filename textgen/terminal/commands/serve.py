@@ -1,5 +1,6 @@
 """The command `serve`: let other programs use runs, over HTTP."""
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -87,7 +88,7 @@ def serve(
     check_number("port", port, 0, 65535, whole=True)
     check_number("sessions", sessions, 0, MOST_SESSIONS, whole=True)
 
-    from textgen.terminal.signals import noted_signals
+    from textgen.terminal.signals import leave_at_once, noted_signals
     from textgen.workflows.serve import ServeOrder, serving
 
     order = ServeOrder(
@@ -123,7 +124,10 @@ def serve(
             emit_json("served", {"texts": count, **_counts(figures)})
         if not quiet:
             say(f"served {count:,} texts, {figures.written:,} characters written")
-    raise typer.Exit(ending.exit_code)
+    sys.stdout.flush()
+    assert ending.signal is not None
+    # The interpreter would wait for a network that is compiled in a thread, which can take long.
+    leave_at_once(ending.signal)
 
 
 def _describe(figures: "Figures") -> str:
