@@ -32,6 +32,7 @@ def test_a_run_of_both_directions_fills_gaps_beside_one_that_writes(
         gap = {"model": "two-ways", "prompt": "the quick br", "suffix": "wn fox jumps"}
         found = json.loads(ask(url, gap | {"max_tokens": 1, "temperature": 0}))
         assert found["choices"][0]["text"] == "o"
+        assert 1 <= len(json.loads(ask(url, gap))["choices"][0]["text"]) <= 10
         wide = {"max_tokens": 8, "n": 3, "temperature": 0.9, "seed": 2}
         drawn = json.loads(ask(url, gap | wide))["choices"]
         assert len(drawn) == 3

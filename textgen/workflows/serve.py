@@ -185,7 +185,7 @@ def fill_gap(model: Model, gap: Gap) -> list[str]:
     order = RestoreOrder(
         num=asked.count, temperature=temperature, seed=asked.seed, settings=asked.settings
     )
-    missing = gaps.Gap(1, min(gap.longest, gaps.LONGEST_GAP))
+    missing = gaps.Gap(1, gap.longest)
     before, after = normalized(gap.before, form), normalized(gap.after, form)
     pieces = [piece for piece in (before, missing, after) if piece]
     restored, *_ = restore_pieces(model, pieces, order)

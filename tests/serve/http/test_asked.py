@@ -31,6 +31,11 @@ def test_a_shorter_limit_is_the_default_length() -> None:
         read_completion({"max_tokens": 10**12}, limits)
 
 
+def test_a_gap_is_shorter_unless_its_length_is_given() -> None:
+    assert read(suffix="a").length == 10
+    assert read(suffix="a", max_tokens=20).length == 20
+
+
 @pytest.mark.parametrize(
     ("prompt", "prompts"),
     [

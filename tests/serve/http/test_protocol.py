@@ -110,7 +110,7 @@ def test_a_head_and_a_body_that_do_not_arrive_are_not_waited_for(
     patient: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
-    monkeypatch.setattr("textgen.serve.http.app.BODY_SECONDS", 0.2)
+    monkeypatch.setattr("textgen.serve.http.receiving.BODY_SECONDS", 0.2)
     for begun in (b"", b"POST /v1/completions HT"):
         assert error_of(patient.send(begun)) == (408, protocol.TOO_SLOW)
     half = post(b"{}").replace(b"Length: 2", b"Length: 20")

@@ -16,6 +16,7 @@ from textgen.serve.http.choice import News
 from textgen.serve.http.errors import error_object, error_response, refused
 from textgen.serve.http.forms import Form, joined
 from textgen.serve.http.job import Job
+from textgen.serve.http.receiving import cancelled, wait_until_gone
 from textgen.serve.http.reply import JsonReply
 from textgen.serve.http.texts import Texts
 
@@ -130,16 +131,3 @@ class EventStream(Response):
 def event_of(content: Mapping[str, Any]) -> bytes:
     """Return one event of a stream."""
     return b"data: %b\n\n" % json.dumps(content, separators=(",", ":")).encode()
-
-
-async def wait_until_gone(receive: Receive) -> None:
-    """Wait until the client has closed its connection. The whole request must have been read."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def cancelled(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks and wait until they have ended. What they raise is dropped."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

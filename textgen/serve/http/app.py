@@ -1,9 +1,8 @@
 """The paths of the server, as an ASGI application."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,9 +21,7 @@ from textgen.serve.http.answer import (
     EventStream,
     answer_head,
     answer_headers,
-    cancelled,
     event_of,
-    wait_until_gone,
     whole_answer,
 )
 from textgen.serve.http.asked import Asked, read_chat, read_completion
@@ -36,8 +33,9 @@ from textgen.serve.http.forms import CHAT, COMPLETION, Form
 from textgen.serve.http.gate import Gate
 from textgen.serve.http.job import make_job
 from textgen.serve.http.keys import Keys
-from textgen.serve.http.limits import BODY_SECONDS, Limits
+from textgen.serve.http.limits import Limits
 from textgen.serve.http.metrics import metrics_text
+from textgen.serve.http.receiving import beside, body_of, while_connected
 from textgen.serve.http.reply import JsonReply
 from textgen.serve.http.service import Service
 from textgen.serve.http.texts import Texts
@@ -45,17 +43,12 @@ from textgen.serve.http.texts import Texts
 if TYPE_CHECKING:  # it imports JAX
     from textgen.serve.served_model import ServedModel
 
-# Bodies of more bytes are parsed in a thread, so that other requests go on.
-LARGE_BODY = 32 * 1024
-# Most bytes of a body that is too large which are read before the client is told so.
-MOST_DROPPED = 2**28
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Headers of an answer that scripts of allowed web pages may read.
 EXPOSED = (SEED, REPLACED, "Retry-After")
 # What the page of a run allows is in the page. This forbids to show it inside of another page.
 PAGE_POLICY = "frame-ancestors 'none'"
 
-Result = TypeVar("Result")
 Read = Callable[[dict[str, Any], Limits], Asked]
 
 
@@ -122,24 +115,24 @@ async def _chat(request: Request) -> Response:
 
 async def _texts(request: Request, read: Read, form: Form) -> Response:
     service: Service = request.app.state.service
-    limits, body = service.limits, await _body(request)
-    asked = await _beside(body, lambda: read(parse_object(body), limits))
+    limits, body = service.limits, await body_of(request)
+    asked = await beside(body, lambda: read(parse_object(body), limits))
     model = service.find(asked.model)
     if isinstance(model, Filler):
-        return await _while_connected(request, _filled(service, model, asked, form))
+        return await while_connected(request, _filled(service, model, asked, form))
     if asked.suffix is not None:
         raise RefusedError(
             f"the run {model.name!r} reads forward alone, and suffix needs one that reads in both "
             "directions; train it with --direction both",
             param="suffix",
         )
-    job = await _beside(body, lambda: make_job(asked, model, limits))
+    job = await beside(body, lambda: make_job(asked, model, limits))
     pace = service.pace if asked.is_streamed else None
     texts = Texts(job, service.scheduler, limits.max_seconds, pace)
     if asked.is_streamed:
         return EventStream(job, texts, form)
     try:
-        return await _while_connected(request, whole_answer(job, texts, form))
+        return await while_connected(request, whole_answer(job, texts, form))
     finally:
         texts.close()
 
@@ -197,14 +190,14 @@ def _described(model: "ServedModel | Filler", service: Service) -> dict[str, Any
 
 
 async def _tokenize(request: Request) -> Response:
-    service, body = request.app.state.service, await _body(request)
-    found = await _beside(body, lambda: tokens.tokenize(parse_object(body), service))
+    service, body = request.app.state.service, await body_of(request)
+    found = await beside(body, lambda: tokens.tokenize(parse_object(body), service))
     return JsonReply(found)
 
 
 async def _detokenize(request: Request) -> Response:
-    service, body = request.app.state.service, await _body(request)
-    found = await _beside(body, lambda: tokens.detokenize(parse_object(body), service))
+    service, body = request.app.state.service, await body_of(request)
+    found = await beside(body, lambda: tokens.detokenize(parse_object(body), service))
     return JsonReply(found)
 
 
@@ -232,60 +225,6 @@ async def _page(request: Request) -> Response:
     name = request.query_params.get("model") or service.names[0]
     page = await service.page(service.find_forward(name))
     return HTMLResponse(page, headers={"Content-Security-Policy": PAGE_POLICY})
-
-
-async def _body(request: Request) -> bytes:
-    """Return the body of a request.
-
-    Raises:
-        RefusedError: if it is too large, or arrives too slowly.
-    """
-    most = request.app.state.service.limits.max_body
-    given = request.headers.get("content-length", "0")
-    is_known = given.isascii() and given.isdigit() and int(given[:20]) > most
-    body, size = bytearray(), 0
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            # A client that asks whether to go on is answered at once. Any other one first sends all
-            # of its body, and only then reads the answer.
-            if not (is_known and "expect" in request.headers):
-                async for chunk in request.stream():
-                    size += len(chunk)
-                    if size <= most:
-                        body += chunk
-                    elif size > MOST_DROPPED:
-                        break
-    except TimeoutError:
-        raise RefusedError(
-            f"the body did not arrive within {BODY_SECONDS:g} seconds",
-            status=408,
-            headers={"Connection": "close"},
-        ) from None
-    if is_known or size > most:
-        raise RefusedError(f"the body has more than {most:,} bytes", status=413)
-    return bytes(body)
-
-
-async def _beside(body: bytes, work: Callable[[], Result]) -> Result:
-    """Do work on a body, in a thread if it may take long."""
-    return await asyncio.to_thread(work) if len(body) > LARGE_BODY else work()
-
-
-async def _while_connected(request: Request, work: Coroutine[Any, Any, Response]) -> Response:
-    """Return what work returns, or stop it when the client is gone.
-
-    Raises:
-        ClientDisconnect: if the client is gone.
-    """
-    working = asyncio.create_task(work)
-    leaving = asyncio.create_task(wait_until_gone(request.receive))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        return working.result()
-    finally:
-        await cancelled(working, leaving)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

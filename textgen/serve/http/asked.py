@@ -11,6 +11,7 @@ from typing import Any, get_args
 from textgen.data.labels import AskedLabels
 from textgen.errors import SettingError
 from textgen.generation.generator import LENGTH
+from textgen.restoration.gaps import LONGEST_UNKNOWN
 from textgen.serve.http.errors import RefusedError
 from textgen.serve.http.fields import Fields, shown
 from textgen.serve.http.limits import MAX_TEXTS, MAX_TOP, Limits
@@ -137,9 +138,9 @@ def _read_common(fields: Fields, limits: Limits, *, names: tuple[str, ...], **re
         )
     for name in PENALTIES:
         fields.refuse(name, f"{name} must be 0 here; use repetition_penalty instead", (0,))
-    length = fields.whole(
-        *names, default=min(LENGTH, limits.max_length), low=0, high=limits.max_length
-    )
+    usual = LENGTH if read.get("suffix") is None else LONGEST_UNKNOWN
+    most = limits.max_length
+    length = fields.whole(*names, default=min(usual, most), low=0, high=most)
     asked = Asked(
         model=_text(fields, "model"),
         settings=_settings(fields),

@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from textgen.restoration.gaps import LONGEST_GAP
 from textgen.serve.http.asked import Asked
 from textgen.serve.http.errors import RefusedError
 from textgen.serve.http.limits import Limits
-
-# Longest gap, in characters, and the one of a request that does not say it.
-LONGEST, USUAL = 200, 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +65,9 @@ def gaps_of(asked: Asked, name: str, limits: Limits) -> list[Gap]:
     for param, is_given in refused.items():
         if is_given:
             raise RefusedError(f"{param} cannot be used with suffix; leave it out", param=param)
-    if not 1 <= asked.length <= LONGEST:
+    if not 1 <= asked.length <= LONGEST_GAP:
         raise RefusedError(
-            f"max_tokens must be in [1, {LONGEST}] with suffix, got {asked.length}",
+            f"max_tokens must be in [1, {LONGEST_GAP}] with suffix, got {asked.length}",
             param="max_tokens",
         )
     gaps = []
