@@ -282,6 +282,11 @@ def test_labels_and_limited_copies_are_those_of_sample(labelled_run: Path, own: 
     for labels, answer in zip(asked, answers, strict=True):
         assert answer.text == sample(model.labelled(labels), "", 60, settings, seed=3).text
         assert answer.finish == "end"
+        # The symbol of the end was read too, but is not a part of what a client sends again.
+        text = answer.text + "a"
+        then = Answer(scheduler, prompt=text, length=60, labels=labels, seed=4)
+        assert then.text == sample(model.labelled(labels), text, 60, settings, seed=4).text
+        assert then.parts[0].read == 1
     limited = sample(model, "", 200, SamplingSettings(max_copy=3), seed=3)
     assert (copying.text, copying.finish) == (limited.text, limited.finish_reason)
     with pytest.raises(UsageError, match="kind has no value 'middle'"):
