@@ -11,6 +11,7 @@ import platform
 import statistics
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,6 +113,32 @@ def served(scheduler: object, model: Model, texts: int, length: int) -> Load:
     return Load(texts * length / (time.perf_counter() - begun), sorted(first))
 
 
+def cancelling(scheduler: object, model: Model, texts: int) -> float:
+    """Return the 95th percentile of the time until a cancelled text has ended, in seconds."""
+    from textgen.serve.order import Order, Part
+    from textgen.serve.scheduler import Scheduler
+
+    assert isinstance(scheduler, Scheduler)
+    ended = [threading.Event() for _ in range(texts)]
+
+    def deliver(number: int, part: Part | Exception) -> None:
+        if isinstance(part, Exception) or part.finish:
+            ended[number].set()
+
+    prompt, tickets = model.config.vocabulary.encode("ONCE"), []
+    for number in range(texts):
+        order = Order(model=model.name, prompt=prompt, length=10**9, sample=number)
+        tickets.append(scheduler.submit(order, partial(deliver, number)))
+    time.sleep(1)
+    seconds = []
+    for ticket, event in zip(tickets, ended, strict=True):
+        begun = time.perf_counter()
+        ticket.cancel()
+        event.wait()
+        seconds.append(time.perf_counter() - begun)
+    return sorted(seconds)[len(seconds) * 95 // 100]
+
+
 def main() -> None:
     """Measure both shapes and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -127,8 +154,11 @@ def main() -> None:
     from textgen.serve.scheduler import Scheduler
 
     print(f"Python {platform.python_version()}, jax {jax.__version__}, {platform.machine()}\n")
-    print("| network | texts | characters/s | of `sample`, 64 | first p50, ms | first p95, ms |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| network | texts | characters/s | of `sample`, 64 | first p50, ms | first p95, ms | "
+        "cancel p95, ms |"
+    )
+    print("|---|---|---|---|---|---|---|")
     for hidden_size in given.sizes:
         model = random_model(hidden_size)
         scheduler = Scheduler([model])
@@ -146,13 +176,14 @@ def main() -> None:
                 length = max(int(speeds[texts] * given.seconds / texts), 50)
                 loads[texts].append(served(scheduler, model, texts, length))
         reference = statistics.median(references)
-        print(f"| {model.name} | `sample`, 64 | {reference:,.0f} | | | |")
+        print(f"| {model.name} | `sample`, 64 | {reference:,.0f} | | | | |")
         for texts, turns in loads.items():
             speed = statistics.median(load.speed for load in turns)
             p50, p95 = (statistics.median(load.percentile(p) for load in turns) for p in (50, 95))
             print(
                 f"| {model.name} | {texts} | {speed:,.0f} | {speed / reference:.0%} | "
-                f"{p50 * 1000:.0f} | {p95 * 1000:.0f} |",
+                f"{p50 * 1000:.0f} | {p95 * 1000:.0f} | "
+                f"{cancelling(scheduler, model, texts) * 1000:.0f} |",
                 flush=True,
             )
         scheduler.close(0)

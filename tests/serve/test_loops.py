@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from textgen.serve.loops import FIRST_COUNT, MOST_CALLS, ROWS, Loops, Pace
+from textgen.serve.loops import FIRST_COUNT, LEAST_COUNT, MOST_CALLS, ROWS, Loops, Pace
 
 
 class Later:
@@ -95,5 +95,6 @@ def test_a_piece_is_as_long_as_the_last_ones_permit(monkeypatch: pytest.MonkeyPa
     # The call takes 2 ms, so that 8 ms are left for characters of 0.01 ms.
     assert counts[-1] == pytest.approx(800, rel=0.02)
     assert pace.count("loop", 0.01, 100) == 100
-    assert pace.count("loop", 0, 100) == 1
+    assert pace.count("loop", 0, 100) == LEAST_COUNT
+    assert pace.count("loop", 0, 1) == 1
     assert pace.count("other", 0.01, 10**6) == FIRST_COUNT

@@ -16,6 +16,7 @@ from textgen.runs.run import Run
 from textgen.serve import scheduler as scheduler_module
 from textgen.serve.order import Order, Part
 from textgen.serve.scheduler import Scheduler
+from textgen.serve.served_model import ServedModel
 from textgen.serve.text import Text
 from textgen.settings import SamplingSettings
 
@@ -130,14 +131,18 @@ def test_without_room_for_states_the_whole_prompt_is_read(own: Any) -> None:
     assert scheduler.figures().kept == scheduler.figures().hits == 0
 
 
-def test_a_text_that_stopped_goes_on_from_its_end(own: Any) -> None:
-    scheduler, settings = own(), SamplingSettings(stop=("d",), temperature=1)
-    first = Answer(scheduler, prompt="ab", length=400, settings=settings, seed=2)
-    assert first.finish == "stop"
-    text = "ab" + first.text
-    then = Answer(scheduler, prompt=text + "d", length=50, seed=4)
-    assert then.text == sample(MODEL, text + "d", 50, SamplingSettings(), seed=4).text
-    assert then.parts[0].read == 1
+def test_a_text_that_ended_within_a_piece_goes_on_from_its_end(own: Any) -> None:
+    scheduler, settings = own(), SamplingSettings(stop=("d",), temperature=2)
+    for seed in range(6):
+        # The loop writes on after a stop, and after the length of the shorter of two texts.
+        beside = Answer(scheduler, length=200, seed=100 + seed)
+        stopped = Answer(scheduler, prompt="ab", length=400, settings=settings, seed=seed)
+        short = Answer(scheduler, prompt="f", length=11, seed=seed)
+        assert (beside.finish, stopped.finish, short.finish) == ("length", "stop", "length")
+        for text in ("ab" + stopped.text + "d", "f" + short.text + "d"):
+            then = Answer(scheduler, prompt=text, length=50, seed=seed)
+            assert then.text == sample(MODEL, text, 50, SamplingSettings(), seed=seed).text
+            assert then.parts[0].read == 1
 
 
 def test_the_log_probabilities_are_those_of_the_model(scheduler: Scheduler) -> None:
@@ -277,6 +282,11 @@ def test_labels_and_limited_copies_are_those_of_sample(labelled_run: Path, own: 
     for labels, answer in zip(asked, answers, strict=True):
         assert answer.text == sample(model.labelled(labels), "", 60, settings, seed=3).text
         assert answer.finish == "end"
+        # The symbol of the end was read too, but is not a part of what a client sends again.
+        text = answer.text + "a"
+        then = Answer(scheduler, prompt=text, length=60, labels=labels, seed=4)
+        assert then.text == sample(model.labelled(labels), text, 60, settings, seed=4).text
+        assert then.parts[0].read == 1
     limited = sample(model, "", 200, SamplingSettings(max_copy=3), seed=3)
     assert (copying.text, copying.finish) == (limited.text, limited.finish_reason)
     with pytest.raises(UsageError, match="kind has no value 'middle'"):
@@ -289,10 +299,13 @@ def test_a_better_checkpoint_is_taken_up_but_never_within_a_text(
     run = Run(tiny_run)
     first, best = Model.of(run, run.load(10), "1" * 64), Model.best_of(run)
     assert best.step == 20
+    is_saved, follow = threading.Event(), ServedModel.follow
     monkeypatch.setattr(scheduler_module, "FOLLOW_SECONDS", 0.1)
+    monkeypatch.setattr(ServedModel, "follow", lambda self: is_saved.is_set() and follow(self))
     scheduler = own(first, follow=True)
     served = scheduler.models["fox"]
     long = Answer(scheduler, length=3000, seed=1)
+    is_saved.set()
     while served.step == 10:
         time.sleep(0.01)
     assert served.step == 20

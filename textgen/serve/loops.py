@@ -21,6 +21,8 @@ MOST_LOOPS = 256
 MOST_CALLS = 8
 # First guess of the characters in a piece.
 FIRST_COUNT = 16
+# Fewest characters in a piece, so that what is done once a piece does not count too much.
+LEAST_COUNT = 4
 # Share of the last measurement in the expected time of a character.
 MEMORY = 0.3
 
@@ -131,7 +133,7 @@ class Pace:
         """
         expected = self._seconds.get(loop)
         fitting = FIRST_COUNT if expected is None else int(seconds / expected)
-        return max(1, min(fitting, most))
+        return min(max(fitting, LEAST_COUNT), most)
 
     @contextmanager
     def measured(self, loop: Hashable, count: int) -> Iterator[None]:
