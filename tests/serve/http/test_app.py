@@ -110,6 +110,16 @@ def test_openai_gets_log_probabilities_with_offsets(client: openai.OpenAI, model
         assert logprob <= max(top.values())
 
 
+def test_offsets_of_a_stream_go_on_from_one_part_to_the_next(fox: Served) -> None:
+    asked = {"prompt": "the ", "max_tokens": 300, "seed": 5, "logprobs": 0, "echo": True}
+    parts = [event["choices"][0]["logprobs"] for event in fox.complete(**asked, stream=True).events]
+    (whole,) = fox.complete(**asked).json["choices"]
+    assert len(parts) > 1
+    for name in ("tokens", "text_offset"):
+        assert sum((part[name] for part in parts), []) == whole["logprobs"][name]
+    assert whole["logprobs"]["text_offset"] == [*range(304)]
+
+
 def test_openai_chats_with_messages_joined_by_newlines(client: openai.OpenAI, model: Model) -> None:
     messages = [{"role": "system", "content": "the"}, {"role": "user", "content": "dog "}]
     common = {"model": "fox", "messages": messages, "max_tokens": 9, "seed": 5}
