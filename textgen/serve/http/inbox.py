@@ -14,6 +14,11 @@ class Arrival(NamedTuple):
     number: int
     part: Part | Exception
 
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing more comes of the text."""
+        return isinstance(self.part, Exception) or self.part.finish is not None
+
 
 class Inbox:
     """The parts of the texts of one request, in the order in which they were written.
@@ -43,11 +48,10 @@ class Inbox:
         return deliver
 
     def _put(self, arrival: Arrival) -> None:
-        part = arrival.part
-        is_error = isinstance(part, Exception)
+        is_error = isinstance(arrival.part, Exception)
         with self._lock:
             self._arrived.append(arrival)
-            self._open -= is_error or part.finish is not None  # type: ignore[union-attr]
+            self._open -= arrival.is_last
             wakes = self._is_eager or is_error or self._open <= 0
             wakes, self._is_woken = wakes and not self._is_woken, wakes or self._is_woken
         if wakes and not self._loop.is_closed():

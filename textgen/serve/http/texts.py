@@ -102,6 +102,7 @@ class Texts:
                     arrived = await self._inbox.take()
             except TimeoutError:
                 arrived = self._inbox.taken()
+                self._open -= {arrival.number for arrival in arrived if arrival.is_last}
                 self.close()
                 late = Part("", finish="cut")
                 arrived += [Arrival(index, late) for index in sorted(self._open)]
