@@ -36,10 +36,13 @@ def listen(host: str, port: int) -> socket.socket:
     """
     where = f"port {port} of {host}"
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
     except (OSError, UnicodeError) as error:
         raise UsageError(f"host must be an address of this machine, got {host!r}") from error
-    listener = socket.socket(family, kind)
+    # With the protocol, asyncio sends each part at once; otherwise the system waits for a full packet.
+    listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
