@@ -41,7 +41,8 @@ def listen(host: str, port: int) -> socket.socket:
         )[0]
     except (OSError, UnicodeError) as error:
         raise UsageError(f"host must be an address of this machine, got {host!r}") from error
-    # With the protocol, asyncio sends each part at once; otherwise the system waits for a full packet.
+    family, kind, protocol, _, address = found[0]
+    # Only if it knows the protocol does asyncio send small parts at once.
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
