@@ -36,9 +36,7 @@ def listen(host: str, port: int) -> socket.socket:
     """
     where = f"port {port} of {host}"
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
-        )[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise UsageError(f"host must be an address of this machine, got {host!r}") from error
     family, kind, protocol, _, address = found[0]
