@@ -237,6 +237,8 @@ def test_closing_finishes_texts_or_cuts_them(own: Any) -> None:
     with pytest.raises(ClosingError):
         Answer(scheduler, length=1)
     closing.join()
+    with pytest.raises(ClosingError):
+        Answer(scheduler, length=1, settings=SamplingSettings(words=("abc",))).whole()
     assert 0.4 < time.monotonic() - begun < 4
     assert (short.finish, long.finish) == ("length", "cut")
     alone = sample(MODEL, "", min(len(long.text), 500), SamplingSettings())

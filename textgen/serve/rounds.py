@@ -157,20 +157,18 @@ class Rounds:
         def take(text: Text, drawn: Drawn, standing: Standing | None) -> None:
             given.append((text, *text.take_written(drawn, standing)))
 
-        texts = group.texts
-        if any(text.order.top is not None for text in texts):
+        first = group.texts[0]
+        if is_reported := first.order.top is not None:
             # Nothing is written before it can be scored, which a compiler may delay.
-            weights = texts[0].weights
-            if not self._reader.is_ready(weights, is_scored=True):
+            if not self._reader.is_ready(first.weights, is_scored=True):
                 return
             seconds /= 2
         group.write(seconds, take)
-        scored = [
-            (text, text.sampler.vocabulary.encode(characters))
-            for text, characters, _ in given
-            if text.order.top is not None
-        ]
-        likely = self._score(scored, seconds)
+        likely: dict[int, list[Likely]] = {}
+        if is_reported:
+            encode = first.sampler.vocabulary.encode
+            scored = [(text, encode(characters)) for text, characters, _ in given]
+            likely = self._score(scored, seconds)
         for text, characters, finish in given:
             self._counts.written += len(characters)
             self._tell(text, characters, likely.get(id(text), ()), finish)
