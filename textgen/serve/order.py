@@ -101,7 +101,8 @@ class Part(NamedTuple):
 
     Attributes:
         text: the characters.
-        likely: what the model expected in the place of each of them, if `top` was given.
+        likely: what the model expected in the place of each of them, if `top` was given. The symbol
+            of the end follows, if the text ends by it.
         prompt_likely: the same for the prompt; only in the first part, if it was asked for.
         finish: why the text ends with this part; None if it does not.
         read: number of characters of the prompt that were read anew; the others were known from a

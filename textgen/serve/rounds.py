@@ -169,11 +169,23 @@ class Rounds:
             encode = first.sampler.vocabulary.encode
             scored = [(text, encode(characters)) for text, characters, _ in given]
             likely = self._score(scored, seconds)
+            ended = [text for text, _, finish in given if finish == "end"]
+            for key, found in self._score_ends(ended, seconds).items():
+                likely[key] += found
         for text, characters, finish in given:
             self._counts.written += len(characters)
             self._tell(text, characters, likely.get(id(text), ()), finish)
             if finish is not None:
                 self.kept.keep(text.weights.network, *text.last_state())
+
+    def _score_ends(self, ended: Sequence[Text], seconds: float) -> dict[int, list[Likely]]:
+        """Return what the model expected of the symbol after texts; their states are kept."""
+        texts = [(text, text.states) for text in ended]
+        symbol = [np.array([text.sampler.vocabulary.end_id], np.int32) for text, _ in texts]
+        likely = self._score([*zip([text for text, _ in texts], symbol, strict=True)], seconds)
+        for text, states in texts:
+            text.states = states
+        return likely
 
     def _score(
         self, given: Sequence[tuple[Text, NDArray[np.int32]]], seconds: float

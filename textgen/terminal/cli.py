@@ -36,6 +36,7 @@ from textgen.terminal.commands.restore import restore
 from textgen.terminal.commands.runs import info, runs, verify
 from textgen.terminal.commands.sample import sample
 from textgen.terminal.commands.score import score
+from textgen.terminal.commands.serve import serve
 from textgen.terminal.commands.trace import trace
 from textgen.terminal.commands.train import train
 from textgen.terminal.display.help import Command, Group
@@ -96,6 +97,7 @@ COMMANDS = (
     restore,
     proofread,
     export,
+    serve,
     info,
     runs,
     verify,
