@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from textgen.serve.loops import FIRST_COUNT, LEAST_COUNT, MOST_CALLS, ROWS, Loops, Pace
+from textgen.serve.loops import FIRST_COUNT, LEAST_COUNT, MOST_CALLS, MOST_LOOPS, ROWS, Loops, Pace
 
 
 class Later:
@@ -71,6 +71,24 @@ def test_what_cannot_be_compiled_is_told_to_the_texts_and_tried_again() -> None:
     assert loops.split("a", 2, build) == []
     later.work()
     assert loops.split("a", 2, build) == [4]
+
+
+def test_too_many_loops_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    cleared = list[None]()
+    monkeypatch.setattr("jax.clear_caches", lambda: cleared.append(None))
+    loops, later, compiled, build = made()
+    for number in range(MOST_LOOPS):
+        assert loops.split(number, 1, build) == []
+        later.work()
+    assert loops.split(0, 1, build) == [1]
+    assert not cleared
+    assert loops.split("one more", 1, build) == []
+    later.work()
+    assert len(cleared) == 1
+    assert loops.split("one more", 1, build) == [1]
+    assert loops.split(0, 1, build) == []
+    later.work()
+    assert (loops.split(0, 1, build), len(compiled)) == ([1], MOST_LOOPS + 2)
 
 
 def test_the_scheduler_is_woken_when_a_loop_is_ready() -> None:

@@ -237,6 +237,8 @@ def test_closing_finishes_texts_or_cuts_them(own: Any) -> None:
     with pytest.raises(ClosingError):
         Answer(scheduler, length=1)
     closing.join()
+    with pytest.raises(ClosingError):
+        Answer(scheduler, length=1, settings=SamplingSettings(words=("abc",))).whole()
     assert 0.4 < time.monotonic() - begun < 4
     assert (short.finish, long.finish) == ("length", "cut")
     alone = sample(MODEL, "", min(len(long.text), 500), SamplingSettings())
@@ -284,9 +286,13 @@ def test_labels_and_limited_copies_are_those_of_sample(labelled_run: Path, own: 
         assert answer.finish == "end"
         # The symbol of the end was read too, but is not a part of what a client sends again.
         text = answer.text + "a"
-        then = Answer(scheduler, prompt=text, length=60, labels=labels, seed=4)
-        assert then.text == sample(model.labelled(labels), text, 60, settings, seed=4).text
+        then = Answer(scheduler, prompt=text, length=60, labels=labels, seed=4, top=0)
+        alone = session(model.labelled(labels), text, seed=4)
+        nats = alone.fork().score(then.text) * np.log(2)
+        assert then.text == alone.generate(60, settings).text
         assert then.parts[0].read == 1
+        logprobs = [place.logprob for place in then.likely[: len(nats)]]
+        np.testing.assert_allclose(logprobs, -nats, atol=1e-4)
     limited = sample(model, "", 200, SamplingSettings(max_copy=3), seed=3)
     assert (copying.text, copying.finish) == (limited.text, limited.finish_reason)
     with pytest.raises(UsageError, match="kind has no value 'middle'"):

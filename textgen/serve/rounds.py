@@ -157,23 +157,21 @@ class Rounds:
         def take(text: Text, drawn: Drawn, standing: Standing | None) -> None:
             given.append((text, *text.take_written(drawn, standing)))
 
-        texts = group.texts
-        if any(text.order.top is not None for text in texts):
+        first = group.texts[0]
+        if is_reported := first.order.top is not None:
             # Nothing is written before it can be scored, which a compiler may delay.
-            weights = texts[0].weights
-            if not self._reader.is_ready(weights, is_scored=True):
+            if not self._reader.is_ready(first.weights, is_scored=True):
                 return
             seconds /= 2
         group.write(seconds, take)
-        scored = [
-            (text, text.sampler.vocabulary.encode(characters))
-            for text, characters, _ in given
-            if text.order.top is not None
-        ]
-        likely = self._score(scored, seconds)
-        ended = [text for text, _, finish in given if finish == "end"]
-        for key, found in self._score_ends(ended, seconds).items():
-            likely[key] += found
+        likely: dict[int, list[Likely]] = {}
+        if is_reported:
+            encode = first.sampler.vocabulary.encode
+            scored = [(text, encode(characters)) for text, characters, _ in given]
+            likely = self._score(scored, seconds)
+            ended = [text for text, _, finish in given if finish == "end"]
+            for key, found in self._score_ends(ended, seconds).items():
+                likely[key] += found
         for text, characters, finish in given:
             self._counts.written += len(characters)
             self._tell(text, characters, likely.get(id(text), ()), finish)
@@ -182,7 +180,7 @@ class Rounds:
 
     def _score_ends(self, ended: Sequence[Text], seconds: float) -> dict[int, list[Likely]]:
         """Return what the model expected of the symbol after texts; their states are kept."""
-        texts = [(text, text.states) for text in ended if text.order.top is not None]
+        texts = [(text, text.states) for text in ended]
         symbol = [np.array([text.sampler.vocabulary.end_id], np.int32) for text, _ in texts]
         likely = self._score([*zip([text for text, _ in texts], symbol, strict=True)], seconds)
         for text, states in texts:

@@ -92,6 +92,7 @@ class Scheduler:
         self._waiting: deque[Text] = deque()
         self._preparing = 0
         self._deadline: float | None = None
+        self._has_ended = False
         self._follows, self._is_closing = follow, threading.Event()
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
         self._follower = threading.Thread(target=self._follow, name="follower", daemon=True)
@@ -111,7 +112,7 @@ class Scheduler:
 
         Args:
             order: what to write.
-            deliver: is called on the thread of the scheduler with each part of the text. Its last
+            deliver: is called on a thread of the scheduler with each part of the text. Its last
                 call has a part that says why the text ends, or an exception.
 
         Raises:
@@ -132,6 +133,8 @@ class Scheduler:
             sampler = model.sampler(order.settings)
             text = Text(order, deliver, weights, sampler, model.start)
             with self._changed:
+                if self._has_ended:
+                    raise ClosingError
                 ticket.text, text.is_cancelled = text, ticket.is_cancelled
                 self._waiting.append(text)
                 self._changed.notify()
@@ -184,6 +187,16 @@ class Scheduler:
             self._changed.notify()
 
     def _run(self) -> None:
+        """Work until the scheduler is closed, and cut what is left then."""
+        try:
+            self._work()
+        finally:
+            with self._changed:
+                self._has_ended = True
+            self._rounds.cut_all(self._waiting)
+            self._waiting.clear()
+
+    def _work(self) -> None:
         """Do round after round until the scheduler is closed."""
         rounds, is_working = self._rounds, True
         while True:
@@ -200,7 +213,6 @@ class Scheduler:
             for text in admitted:
                 rounds.add(text)
             if self._deadline is not None and time.monotonic() > self._deadline:
-                rounds.cut_all(self._waiting)
                 return
             is_working |= rounds.step()
 

@@ -17,7 +17,7 @@ from textgen.serve.reading import Read
 from textgen.serve.weights import Weights
 from textgen.settings import MAX_WINDOW
 
-# Takes the parts of a text, or what went wrong. It is called on the scheduler's thread.
+# Takes the parts of a text, or what went wrong. It is called on a thread of the scheduler.
 Deliver = Callable[[Part | Exception], None]
 
 

@@ -29,11 +29,19 @@ Take = Callable[[Text, Drawn, Standing | None], None]
 def kind_of(text: Text) -> Hashable:
     """Tell what texts must have in common to be rows of one loop.
 
-    The weights and the large tables are the same, and the other settings have the same shapes.
+    The weights and the large tables are the same, and the other settings have the same shapes. What
+    is reported has to be read as well, so that texts with a report are rows of loops of their own.
     """
     shared = tuple(id(getattr(text.knobs, part)) for part in ("words", "copies"))
     leaves, structure = jax.tree.flatten((text.knobs, text.standing))
-    return id(text.weights), shared, structure, tuple(np.shape(leaf) for leaf in leaves)
+    is_reported = text.order.top is not None
+    return (
+        id(text.weights),
+        is_reported,
+        shared,
+        structure,
+        tuple(np.shape(leaf) for leaf in leaves),
+    )
 
 
 class Group:
