@@ -114,7 +114,7 @@ def served(
     **options: Any,
 ) -> Iterator[Served]:
     """Serve models as long as the context lasts."""
-    limits = limits or Limits()
+    limits = limits or Limits(max_running=4)  # so that loops for few texts are compiled
     scheduler = Scheduler(
         models, max_running=limits.max_running, max_waiting=limits.max_waiting, sessions=8
     )

@@ -159,7 +159,9 @@ def test_llm_uses_a_run_as_one_of_its_models(fox: Served, model: Model, own_fold
     (own_folder / "extra-openai-models.yaml").write_text(
         f"- model_id: fox\n  model_name: fox\n  api_base: {fox.url}/v1\n  completion: true\n"
     )
-    environment = os.environ | {"LLM_USER_PATH": str(own_folder), "OPENAI_API_KEY": "none"}
+    # Without other plugins, so that llm reaches the run over HTTP alone.
+    settings = {"LLM_USER_PATH": str(own_folder), "LLM_LOAD_PLUGINS": ""}
+    environment = os.environ | settings | {"OPENAI_API_KEY": "none"}
     command = [sys.executable, "-m", "llm", "-m", "fox", "the ", "-o", "max_tokens", "20"]
     done = subprocess.run(
         [*command, "-o", "seed", "5"], env=environment, capture_output=True, timeout=60, text=True

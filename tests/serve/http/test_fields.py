@@ -22,7 +22,7 @@ from textgen.workflows.load import load_model
 
 @pytest.fixture(scope="module")
 def app(tiny_run_source: Path) -> Iterator[Any]:
-    scheduler = Scheduler([load_model(str(tiny_run_source))])
+    scheduler = Scheduler([load_model(str(tiny_run_source))], max_running=4)
     scheduler.start()
     yield make_app(Service(scheduler=scheduler, limits=Limits(max_length=40, max_prompt=200)))
     scheduler.close(0)

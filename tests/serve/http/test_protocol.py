@@ -21,7 +21,7 @@ STREAM = json.dumps({"prompt": "the ", "max_tokens": 10**6, "stream": True}).enc
 def patient(tiny_run_source: Path):  # type: ignore[no-untyped-def]
     """Serve the tiny run with texts of any length."""
     model = load_model(str(tiny_run_source))
-    with served([model], limits=Limits(max_length=10**6)) as server:
+    with served([model], limits=Limits(max_length=10**6, max_running=4)) as server:
         yield server
 
 
