@@ -166,7 +166,7 @@ class Scheduler:
         if self._thread.is_alive():
             self._thread.join()
         for executor in (self._preparer, self._compiler):
-            executor.shutdown(wait=False, cancel_futures=True)
+            executor.shutdown(cancel_futures=True)  # what is being compiled now is waited for
 
     def figures(self) -> Figures:
         """Return what was done since the start."""
