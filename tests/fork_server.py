@@ -7,11 +7,13 @@ its own folder, environment, streams and exit code.
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -98,6 +100,7 @@ def _run(connection: socket.socket, prepare: object) -> None:
     sys.stdin, sys.stdout, sys.stderr = (
         os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww")
     )
+    threading.Thread(target=_end_with_client, args=[connection], daemon=True).start()
     sys.argv[1:] = prepare(request["arguments"])  # type: ignore[operator]
     code: object = 1
     try:
@@ -110,3 +113,10 @@ def _run(connection: socket.socket, prepare: object) -> None:
         connection.sendall(str(code).encode())
         connection.close()
         os._exit(0)
+
+
+def _end_with_client(connection: socket.socket) -> None:
+    """Tell this process to end when its client is gone, as a signal would that the client got."""
+    with suppress(OSError):
+        connection.recv(1)
+        os.kill(os.getpid(), signal.SIGTERM)

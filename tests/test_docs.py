@@ -136,6 +136,8 @@ def run_page(page: Path, folder: Path, server: Path) -> subprocess.CompletedProc
     typed, script = folder / "typed.txt", folder / "page.sh"
     typed.write_text(TYPED, encoding="utf-8")
     parts = ["trap 'echo \"failed: $BASH_COMMAND\" >&2' ERR"]
+    # A server in the background ends with its page, also where a command of the page fails.
+    parts.append("trap 'jobs -p | xargs -r kill 2> /dev/null || true' EXIT")
     for block in blocks_of(page):
         lines = [line for line in block.splitlines() if not line.startswith(SETTING_UP)]
         parts += ["{", "true", *lines, f"}} < {shlex.quote(str(typed))}"]

@@ -18,6 +18,8 @@ value, what is allowed, what to do. Any other exception is a bug.
     |-- LockedError                 another process trains this run
     |-- StorageError                a file cannot be written: no space, no permission, a bad disk
     |-- DivergedError               the loss is not finite, or far above its best value
+    |-- QueueFullError              a server has too many texts to write already
+    |-- ClosingError                a server takes no more texts
     |-- ThresholdError              a text fits a run worse than was allowed
     `-- CopiedError                 more of a text stands in the training text than was allowed
 """
@@ -199,6 +201,24 @@ class DivergedError(TextgenError):
             f"the loss became {loss:.4g} nats per character at step {step}{halved}; "
             "train again with a lower --learning-rate"
         )
+
+
+class QueueFullError(TextgenError):
+    """A server has too many texts to write already; `retry_after` is an estimate in seconds."""
+
+    def __init__(self, waiting: int, retry_after: int) -> None:
+        self.waiting, self.retry_after = waiting, retry_after
+        super().__init__(
+            f"{waiting:,} texts are waiting already; try again in {retry_after:,} "
+            f"{'second' if retry_after == 1 else 'seconds'}"
+        )
+
+
+class ClosingError(TextgenError):
+    """A server takes no more texts, since it is about to end."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is about to end and takes no more texts; start it again")
 
 
 class ThresholdError(TextgenError):

@@ -16,15 +16,13 @@ from textgen.generation import jax_engine
 from textgen.generation.engine import Engine, Standing, Written, choose_engine
 from textgen.generation.filters import softmax
 from textgen.generation.generator import (
-    GenerationState,
     Generator,
     Sample,
-    _Drawn,
-    _Writing,
     write_side_by_side,
 )
 from textgen.generation.jax_engine import JaxEngine
 from textgen.generation.numpy_engine import NumpyEngine
+from textgen.generation.writing import Drawn, GenerationState, Writing
 from textgen.network.parameters import parameter_shapes
 from textgen.runs.checkpoint import read_checkpoint
 from textgen.settings import ModelSettings, SamplingSettings
@@ -218,11 +216,13 @@ def test_impossible_lengths_and_samples_are_refused_by_name() -> None:
 def test_what_is_held_back_for_ever_is_forgotten_as_it_is_given_out() -> None:
     # The last two characters may always be the beginning of the stop text.
     settings = SamplingSettings(only="e", stop=("eef",))
-    writing = _Writing(session := generator(), session.sampler(settings))
+    session = generator()
+    session.read_start()
+    writing = Writing(session.settle(), session.sampler(settings))
     for _ in range(50):
         tokens = np.full(8, VOCABULARY.encode("e")[0], np.int32)
         numbers = np.zeros(8, np.float32)
-        drawn = _Drawn(tokens, numbers, numbers, numbers + 1)
+        drawn = Drawn(tokens, numbers, numbers, numbers + 1)
         written = session.engine.write(
             [writing.standing],
             numbers[None],
@@ -231,7 +231,8 @@ def test_what_is_held_back_for_ever_is_forgotten_as_it_is_given_out() -> None:
             is_scored=False,
         )
         writing.take(drawn, written.standings[0], is_last=False)
-    assert len(writing._drawn.tokens) <= 10
+    session.follow(writing.given)
+    assert len(writing.given.drawn.tokens) <= 10
     fed = generator()
     fed.feed("\n" + "e" * 398, continues=True)
     assert session.settle().characters == fed.settle().characters

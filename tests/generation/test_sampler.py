@@ -132,10 +132,24 @@ def test_lately_used_are_the_last_characters_of_the_window(window: int) -> None:
         assert drawn == set(range(1, 9)) - lately
 
 
+def test_a_bias_changes_the_odds_by_its_exponential() -> None:
+    prepared = sampler()
+    logits, control = np.zeros(9, np.float32), begun(prepared, "")
+    bias = np.zeros(9, np.float32)
+    bias[3] = np.log(7)  # 7 of 14, since 7 other characters have 1 each
+    knobs = prepared.knobs._replace(bias=bias)
+    uniforms = (np.arange(1400) + 0.5) / 1400
+    drawn = [int(draw(logits, np.float32(u), np.float32(1), control, knobs)) for u in uniforms]
+    assert drawn.count(3) == 700
+    # A forbidden character stays forbidden.
+    knobs = knobs._replace(permitted=np.arange(9) == 5)
+    assert int(draw(logits, np.float32(0.5), np.float32(1), control, knobs)) == 5
+
+
 def test_what_is_off_costs_nothing() -> None:
     prepared = sampler()
     knobs, control = prepared.knobs, begun(prepared, "ab")
-    assert knobs._replace(permitted=None) == ({}, *[None] * 7)
+    assert knobs._replace(permitted=None) == ({}, *[None] * 8)
     assert control == Control(np.int32(2), None, None, None, None)
     assert sampler(repetition_penalty=2).begin(VOCABULARY.encode("b")).last_used.tolist() == [  # type: ignore[union-attr]
         *[NEVER] * 2,

@@ -35,6 +35,7 @@ def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -
         "train",
         "sample",
         "export",
+        "serve",
         "repl",
         "score",
         "classify",

@@ -181,10 +181,12 @@ class Script(NamedTuple):
     Attributes:
         tokens: int32 [S], the ids that must be written; FREE stands for the rest of a line.
         newline: id of the newline.
+        last: int32, index of the rest of the last line. What follows it is never used.
     """
 
     tokens: Array
     newline: Array
+    last: Array
 
     def required(self, index: Array) -> Array:
         """Return the id that must be written at an index of the script, or FREE for any."""
@@ -192,13 +194,13 @@ class Script(NamedTuple):
 
     def is_last(self, index: Array) -> Array:
         """Return whether the last line has begun."""
-        return index >= self.tokens.shape[0] - 1
+        return index >= self.last
 
     def advance(self, index: Array, token: Array) -> Array:
         """Return the index after a permitted character."""
         xp = self.tokens.__array_namespace__()
         moves = (self.tokens[index] != FREE) | (token == self.newline)
-        after = xp.minimum(index + xp.where(moves, 1, 0), self.tokens.shape[0] - 1)
+        after = xp.minimum(index + xp.where(moves, 1, 0), self.last)
         return xp.astype(after, np.int32)
 
 
@@ -215,4 +217,4 @@ def make_script(starts: Collection[Iterable[int]], newline: int) -> Script:
     row = [FREE]
     for start in starts:
         row += [*start, FREE]
-    return Script(np.array(row, np.int32), np.int32(newline))
+    return Script(np.array(row, np.int32), np.int32(newline), np.int32(len(row) - 1))

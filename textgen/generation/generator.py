@@ -7,9 +7,8 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import NamedTuple, Self
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,21 +17,20 @@ from textgen.data.formats.decoding import Normalization, normalized
 from textgen.data.labels import AskedLabels, LabelField, LabelShares, label_shares
 from textgen.data.replaced import describe_replaced, find_replaced
 from textgen.data.tokens import Tokens
-from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
+from textgen.data.vocabulary import Vocabulary
 from textgen.errors import SettingError, TextgenWarning
-from textgen.generation.endings import EndFinder, FinishReason
-from textgen.generation.engine import Engine, Standing
-from textgen.generation.filters import Draws, temperatures_between
+from textgen.generation.endings import FinishReason
+from textgen.generation.engine import Engine
+from textgen.generation.filters import temperatures_between
 from textgen.generation.learning import SETTINGS as LEARNING
 from textgen.generation.learning import Learnt, Lesson, TextLearner
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.generation.sampler import Sampler
-from textgen.network.inference import States
+from textgen.generation.writing import Drawn, GenerationState, Given, Piece, Writing
 from textgen.network.parameters import Arrays
 from textgen.settings import (
     MAX_LENGTH,
     MAX_SEED,
-    MAX_WINDOW,
     PROMPT_UNKNOWN,
     TEXT_UNKNOWN,
     LearningSettings,
@@ -53,65 +51,8 @@ LENGTH = 500
 SETTINGS = SamplingSettings()
 
 
-@dataclass(frozen=True)
-class GenerationState:
-    """The state of a generator: with the model and the settings, it decides what is written next.
-
-    Attributes:
-        recurrent: state of every layer, members float32 [H].
-        recent: ids of the last characters read or written, int32 [R] with R at most MAX_WINDOW.
-            Penalties and constraints look back on them.
-        characters: number of characters read or written so far.
-        seed: seed of the draws.
-        sample: index of the sample.
-        position: number of draws made in this sample.
-        labels: shares of the labels with which the next character is written.
-    """
-
-    recurrent: States
-    recent: NDArray[np.int32]
-    characters: int
-    seed: int
-    sample: int
-    position: int
-    labels: LabelShares = field(default_factory=dict)
-
-    def after(self, recurrent: States, tokens: NDArray[np.int32], draws: int) -> "GenerationState":
-        """Return the state after more characters.
-
-        Args:
-            recurrent: state of every layer after them.
-            tokens: their ids, int32 [T].
-            draws: how many of them were drawn.
-        """
-        recent = np.concatenate([self.recent, tokens[-MAX_WINDOW:]])[-MAX_WINDOW:]
-        return replace(
-            self,
-            recurrent=recurrent,
-            recent=recent,
-            characters=self.characters + len(tokens),
-            position=self.position + draws,
-        )
-
-
 # Returns for labels that are asked for their shares, the engine that reads and the one that writes.
 Relabel = Callable[[AskedLabels], tuple[LabelShares, NumpyEngine, Engine]]
-
-
-class Piece(NamedTuple):
-    """A part of a text as it is written.
-
-    Attributes:
-        text: the characters.
-        nats: their total surprise under the model, before any filter; 0 if it was not asked for.
-        finish: why the text ends with this piece; None if it does not.
-        redrawn: how often the whole text was drawn before.
-    """
-
-    text: str
-    nats: float
-    finish: FinishReason | None
-    redrawn: int = 0
 
 
 @dataclass(frozen=True)
@@ -209,6 +150,13 @@ class Generator:
         if self._unsettled is not None:
             self.state = self._unsettled()
         return self._state
+
+    def follow(self, given: Given) -> None:
+        """Take over what was given out of the text that this generator writes."""
+        if len(given.drawn.tokens):
+            self._unsettled = lambda: given.settle(self.engine)
+        else:
+            self.state = given.state
 
     @property
     def state(self) -> GenerationState:
@@ -453,125 +401,6 @@ class Generator:
         return self.vocabulary.encode_start(self._start)
 
 
-class _Writing:
-    """A text that is being written: what was drawn, and how much of it was given out."""
-
-    def __init__(self, generator: Generator, sampler: Sampler) -> None:
-        generator.read_start()
-        state = generator.settle()
-        self.draws = Draws(state.seed, state.sample, state.position)
-        self.standing = Standing(state.recurrent, sampler.begin(state.recent))
-        self.is_over = False
-        self._generator, self._sampler = generator, sampler
-        last = generator.vocabulary.decode(state.recent[-1:])
-        is_mid_line = not last.endswith(("\n", END))
-        self._ends = EndFinder(sampler.settings, is_mid_line=is_mid_line)
-        # A point at which everything drawn was given out. After it come the characters drawn since,
-        # and the number of them that were given out.
-        self._base = (state, self.standing)
-        self._drawn = _Drawn.nothing()
-        self._given = 0
-
-    def take(self, drawn: "_Drawn", standing: Standing, *, is_last: bool) -> Piece:
-        """Take the characters that the engine drew, and give out those that belong to the text.
-
-        Args:
-            drawn: the characters.
-            standing: the state of the network and of the drawing after them.
-            is_last: whether the text has reached its length.
-        """
-        before, standing_before = len(self._drawn.tokens), self.standing
-        self.standing = standing
-        vocabulary = self._generator.vocabulary
-        is_stop = np.isin(drawn.tokens, [UNKNOWN_ID, vocabulary.end_id or UNKNOWN_ID])
-        stop = int(np.argmax(is_stop)) if is_stop.any() else None
-        has_ended = stop is not None and int(drawn.tokens[stop]) != UNKNOWN_ID
-        written = drawn.tokens[:stop]
-        if stop is not None:
-            # The end symbol is read, so that the next text begins after it.
-            drawn = drawn.first(stop + has_ended)
-        self._drawn = self._drawn.followed_by(drawn)
-        text, finish = self._ends.follow(vocabulary.decode(written))
-        if finish is None and (stop is not None or is_last):
-            text += self._ends.rest()
-            finish = "length" if stop is None else "end" if has_ended else "stuck"
-        self.is_over = finish is not None
-        begin, self._given = self._given, self._given + len(text)
-        nats = float(self._drawn.nats[begin : self._given].sum())
-        self._given += finish == "end"
-        if self._given == len(self._drawn.tokens) and stop is None:
-            self._begin_again(self._given, standing)
-            self._generator.state = self._base[0]
-        else:
-            if self._given >= before:
-                self._begin_again(before, standing_before)
-            self._generator._unsettled = partial(
-                self._state_after, self._base, self._drawn.first(self._given)
-            )
-        return Piece(text, nats, finish)
-
-    def _begin_again(self, count: int, standing: Standing) -> None:
-        """Move the base behind the first `count` drawn characters.
-
-        Args:
-            count: characters that have all been given out.
-            standing: the state of the network and of the drawing after them.
-        """
-        tokens, state = self._drawn.tokens[:count], self._base[0]
-        self._base = (state.after(standing.recurrent, tokens, count), standing)
-        self._drawn, self._given = self._drawn.after(count), self._given - count
-
-    def _state_after(
-        self, base: tuple[GenerationState, Standing], drawn: "_Drawn"
-    ) -> GenerationState:
-        """Write characters once more and return the state after the last one.
-
-        Args:
-            base: the states before the first one.
-            drawn: the characters, all of which were given out.
-        """
-        (state, standing), piece = base, self._generator.engine.piece
-        for begin in range(0, len(drawn.tokens), piece):
-            part = slice(begin, begin + piece)
-            uniforms, temperatures = drawn.uniforms[None, part], drawn.temperatures[part]
-            written = self._generator.engine.write(
-                [standing], uniforms, temperatures, self._sampler, is_scored=False
-            )
-            (standing,) = written.standings
-        return state.after(standing.recurrent, drawn.tokens, len(drawn.tokens))
-
-
-class _Drawn(NamedTuple):
-    """Characters of one sample and what they were drawn with, each array [T].
-
-    Attributes:
-        tokens: ids.
-        nats: surprise of each character under the model; 0 if it was not asked for.
-        uniforms: random numbers in [0, 1).
-        temperatures: temperatures.
-    """
-
-    tokens: NDArray[np.int32]
-    nats: NDArray[np.float32]
-    uniforms: NDArray[np.float32]
-    temperatures: NDArray[np.float32]
-
-    @classmethod
-    def nothing(cls) -> "_Drawn":
-        return cls(np.zeros(0, np.int32), *[np.zeros(0, np.float32)] * 3)
-
-    def first(self, count: int) -> "_Drawn":
-        tokens, nats, uniforms, temperatures = (array[:count] for array in self)
-        return _Drawn(tokens, nats, uniforms, temperatures)  # type: ignore[arg-type]
-
-    def after(self, count: int) -> "_Drawn":
-        tokens, nats, uniforms, temperatures = (array[count:] for array in self)
-        return _Drawn(tokens, nats, uniforms, temperatures)  # type: ignore[arg-type]
-
-    def followed_by(self, other: "_Drawn") -> "_Drawn":
-        return _Drawn(*map(np.concatenate, zip(self, other, strict=True)))  # type: ignore[arg-type]
-
-
 def write_side_by_side(
     generators: Sequence[Generator],
     length: int,
@@ -596,7 +425,9 @@ def write_side_by_side(
     check_number("length", length, 0, MAX_LENGTH, whole=True)
     length = int(length)
     engine, sampler = generators[0].engine, generators[0].sampler(settings)
-    writings = [_Writing(generator, sampler) for generator in generators]
+    for generator in generators:
+        generator.read_start()
+    writings = [Writing(generator.settle(), sampler) for generator in generators]
     drawn, size = 0, FIRST_PIECE
     longest = PIECE_SECONDS if len(generators) == 1 else PIECE_SECONDS_TOGETHER
     while drawn < length and not all(writing.is_over for writing in writings):
@@ -612,8 +443,11 @@ def write_side_by_side(
         pieces: dict[int, Piece] = {}
         for row, writing in enumerate(active):
             pieces[id(writing)] = writing.take(
-                _Drawn(written.tokens[row], written.nats[row], uniforms[row], temperatures),
+                Drawn(written.tokens[row], written.nats[row], uniforms[row], temperatures),
                 written.standings[row],
                 is_last=drawn == length,
             )
+        for generator, writing in zip(generators, writings, strict=True):
+            if id(writing) in pieces:
+                generator.follow(writing.given)
         yield tuple(pieces.get(id(writing)) for writing in writings)

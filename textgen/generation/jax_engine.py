@@ -29,7 +29,7 @@ class JaxEngine:
     def __init__(self, settings: ModelSettings, parameters: Arrays) -> None:
         self.settings = settings
         # Made before JAX is used anywhere, so that JAX takes each core as a device.
-        _sampling_mesh(many=True)
+        sampling_mesh(many=True)
         self._prepared = prepare_parameters(parameters)
         self._rows = 0
         self._sampler: Sampler | None = None
@@ -51,19 +51,19 @@ class JaxEngine:
         samples, count = uniforms.shape
         # Each matrix product of a large network uses all cores by itself.
         is_shared = self.settings.hidden_size <= LARGEST_OF_A_CORE
-        mesh = _sampling_mesh(many=is_shared and max(samples, self._rows) > 1)
+        mesh = sampling_mesh(many=is_shared and max(samples, self._rows) > 1)
         # The batch never shrinks: another size would be compiled anew and would round differently.
         rows = max(self._rows, -(-samples // mesh.size) * mesh.size)
         if (rows, sampler) != (self._rows, self._sampler):
             self._rows, self._sampler = rows, sampler
-            weights = _transpose_kernels(self._prepared) if rows == 1 else self._prepared
+            weights = transpose_kernels(self._prepared) if rows == 1 else self._prepared
             everywhere = NamedSharding(mesh, PartitionSpec())
             self._placed = jax.device_put((weights, sampler.knobs), everywhere)
         filled = [*standings, *[standings[0]] * (rows - samples)]
         stacked = jax.tree.map(lambda *members: np.stack(members), *filled)
         inputs = np.zeros((1 + rows, self.piece), np.float32)
         inputs[0, :count], inputs[1 : 1 + samples, :count] = temperatures, uniforms
-        loop = _compiled_loop(self.settings, mesh, is_scored=is_scored)
+        loop = compiled_loop(self.settings, mesh, is_scored=is_scored)
         after, tokens, nats = loop(*self._placed, np.int32(count), stacked, inputs[0], inputs[1:])
         after = jax.tree.map(np.asarray, after)
         rest = [jax.tree.map(lambda member, i=i: member[i], after) for i in range(samples)]
@@ -85,7 +85,8 @@ class _TransposedKernel(NamedTuple):
         return outputs
 
 
-def _transpose_kernels(prepared: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
+def transpose_kernels(prepared: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
+    """Return prepared arrays as the loop of a single sample multiplies by them."""
     return {
         name: _TransposedKernel(np.ascontiguousarray(array.T)) if "kernel" in name else array
         for name, array in prepared.items()
@@ -93,21 +94,66 @@ def _transpose_kernels(prepared: dict[str, NDArray[np.float32]]) -> dict[str, An
 
 
 @cache
-def _sampling_mesh(*, many: bool) -> Mesh:
-    # A single sample runs on one device. Many samples are divided among all devices.
+def sampling_mesh(*, many: bool) -> Mesh:
+    """Return the devices that write: one for a single sample, all of them for many."""
     return make_mesh(None if many else 1, 2**20)
 
 
+class RowAxes(NamedTuple):
+    """Which arguments of a loop are those of single rows: 0 for an axis B, None for none.
+
+    Attributes:
+        knobs: the settings; each part as in `Knobs`.
+        temperatures: the temperatures.
+    """
+
+    knobs: Any
+    temperatures: int | None
+
+
+# All samples have the same settings.
+SHARED = RowAxes(None, None)
+# Each row has its own settings. The large tables and the end symbol are the same for all rows.
+OWN = RowAxes(
+    Knobs(
+        filters=0,  # type: ignore[arg-type]
+        penalty=0,
+        window=0,
+        permitted=0,
+        ends=None,
+        words=None,
+        script=0,  # type: ignore[arg-type]
+        copies=None,
+        bias=0,
+    ),
+    0,
+)
+
+
 @cache
-def _compiled_loop(settings: ModelSettings, mesh: Mesh, *, is_scored: bool) -> Callable[..., Any]:
-    write = partial(_write_all, settings, is_scored)
-    rows, whole = PartitionSpec(DATA), PartitionSpec()
+def compiled_loop(
+    settings: ModelSettings, mesh: Mesh, *, is_scored: bool, axes: RowAxes | None = None
+) -> Callable[..., Any]:
+    """Return the compiled loop of `_write_all`.
+
+    Args:
+        settings: shape of the network.
+        mesh: the devices, which share the rows.
+        is_scored: whether to compute the surprise of each character.
+        axes: which arguments are those of single rows; by default all rows share them.
+    """
+    axes = axes or SHARED
+    write = partial(_write_all, settings, is_scored, axes)
     if mesh.size == 1:
         return jax.jit(write)
+    rows, whole = PartitionSpec(DATA), PartitionSpec()
+    knobs, temperatures = jax.tree.map(
+        lambda axis: whole if axis is None else rows, axes, is_leaf=lambda axis: axis is None
+    )
     loop = jax.shard_map(
         write,
         mesh=mesh,
-        in_specs=(whole, whole, whole, rows, whole, rows),
+        in_specs=(whole, knobs, whole, rows, temperatures, rows),
         out_specs=(rows, rows, rows),
         check_vma=False,
     )
@@ -140,6 +186,7 @@ class _Loop(NamedTuple):
 def _write_all(
     settings: ModelSettings,
     is_scored: bool,
+    axes: RowAxes,
     prepared: dict[str, Any],
     knobs: Knobs,
     count: jax.Array,
@@ -149,17 +196,26 @@ def _write_all(
 ) -> tuple[Standing, jax.Array, jax.Array]:
     """Write `count` characters of each of B samples; the arguments are those of `Engine.write`.
 
+    Knobs and temperatures have an axis B where `axes` says so.
+
     Returns:
         The states of the samples afterwards, stacked, and what `Written` holds: the ids, int32
         [B, T], and the nats, float32 [B, T], both 0 from `count` on.
     """
-    write = partial(_write, settings, is_scored, prepared, knobs, count)
+    write = partial(_write, settings, is_scored, prepared)
+    among = (axes.knobs, None, 0, axes.temperatures, 0)
+    arguments = (knobs, count, standings, temperatures, uniforms)
     if uniforms.shape[0] > 1:
-        each: Callable[..., tuple[Standing, jax.Array, jax.Array]] = jax.vmap(write, (0, None, 0))
-        return each(standings, temperatures, uniforms)
+        each: Callable[..., tuple[Standing, jax.Array, jax.Array]] = jax.vmap(write, among)
+        return each(*arguments)
     # For a single sample, products with a vector are a little faster than with a batch of one.
-    (alone, uniform) = jax.tree.map(lambda member: member[0], (standings, uniforms))
-    standing, tokens, nats = write(alone, temperatures, uniform)
+    alone = jax.tree.map(
+        lambda axis, part: part if axis is None else jax.tree.map(lambda member: member[0], part),
+        among,
+        arguments,
+        is_leaf=lambda axis: axis is None,
+    )
+    standing, tokens, nats = write(*alone)
     return jax.tree.map(lambda member: member[None], standing), tokens[None], nats[None]
 
 

@@ -11,11 +11,12 @@ from textgen.data.labels import (
 )
 from textgen.data.text_rules import DocumentUnit
 from textgen.data.tokens import Tokens
+from textgen.errors import DamagedError
 from textgen.generation.engine import Engine
 from textgen.generation.generator import Generator
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.parameters import Arrays, with_labels
-from textgen.runs.checkpoint import Checkpoint, ModelConfig
+from textgen.runs.checkpoint import MODEL, Checkpoint, ModelConfig
 from textgen.runs.run import Run
 from textgen.settings import ModelSettings
 
@@ -53,6 +54,25 @@ class Model:
         settings, parameters = with_labels(*trained)
         config = replace(checkpoint.config, settings=settings)
         return cls(run, checkpoint.step, config, parameters, sha256, trained=trained)
+
+    @classmethod
+    def best_of(cls, run: Run) -> "Model":
+        """Load the checkpoint of a run with the lowest validation loss.
+
+        Raises:
+            RunError: if the run has no checkpoint.
+            DamagedError: if the run or the checkpoint is damaged.
+        """
+        while True:
+            step = run.best_step()
+            try:
+                checkpoint = run.load(step)
+                sha256 = run.manifest(step)["files"][MODEL]["sha256"]
+            except DamagedError:
+                if run.folder(step).exists():
+                    raise
+                continue  # its trainer has deleted it meanwhile, since a better one exists
+            return cls.of(run, checkpoint, sha256)
 
     def labelled(self, asked: AskedLabels) -> "Model":
         """Return the model that writes with other labels.

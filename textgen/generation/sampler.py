@@ -1,6 +1,6 @@
 """Sampling settings made ready for drawing: all that one step of writing needs but the network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +27,8 @@ from textgen.generation.filters import (
 from textgen.settings import SamplingSettings
 
 Array = Any  # numpy.ndarray, jax.Array or a tracer
+# Settings on which the table of the words depends.
+OF_WORDS = ("words", "only", "forbid")
 # Position of the last use of a character that was never used.
 NEVER = -(2**30)
 
@@ -43,6 +45,7 @@ class Knobs(NamedTuple):
         words: the words that may be written.
         script: the beginnings of lines.
         copies: the training text, of which no long run may be copied.
+        bias: float32 [V], what is added to the logits before anything else.
     """
 
     filters: dict[str, Array]
@@ -53,6 +56,7 @@ class Knobs(NamedTuple):
     words: WordTable | None
     script: Script | None
     copies: CopyTable | None
+    bias: Array | None = None
 
 
 class Control(NamedTuple):
@@ -89,6 +93,8 @@ def draw(
         An id, int32; 0 if no character is permitted.
     """
     xp = logits.__array_namespace__()
+    if knobs.bias is not None:
+        logits = logits + knobs.bias
     permitted = knobs.permitted
     if knobs.words is not None:
         permitted = permitted & knobs.words.permitted(control.node)
@@ -135,11 +141,14 @@ class Sampler:
         knobs: the settings as arrays.
     """
 
+    knobs: Knobs
+
     def __init__(
         self,
         settings: SamplingSettings,
         vocabulary: Vocabulary,
         training: Callable[[], Tokens | None] = lambda: None,
+        others: Iterable["Sampler"] = (),
     ) -> None:
         """Prepare settings.
 
@@ -148,6 +157,8 @@ class Sampler:
             vocabulary: the model's vocabulary.
             training: returns the ids of the training text, or None if it was not kept. It is called
                 if copies are limited.
+            others: samplers of the same model. Their tables of words and of copies, which take long
+                to make, are shared where they fit.
 
         Raises:
             SettingError: if the settings permit no character of the vocabulary, or require a
@@ -157,8 +168,11 @@ class Sampler:
         self.settings, self.vocabulary = settings, vocabulary
         permitted = _permitted_characters(settings, vocabulary)
         words = script = copies = None
+        others = [*others]
         if settings.words:
-            words = make_word_table(settings.words, vocabulary.characters, permitted)
+            words = _words_of(settings, others) or make_word_table(
+                settings.words, vocabulary.characters, permitted
+            )
         if (settings.starts or settings.last_line) and "\n" not in vocabulary:
             name = "starts" if settings.starts else "lines"
             allowed = "left out: the model knows no newline"
@@ -167,7 +181,10 @@ class Sampler:
             raise SettingError("starts", settings.starts, "given with newlines permitted")
         if settings.starts:
             script = self._script(settings, permitted)
-        if settings.max_copy:
+        alike = (each for each in others if each.settings.max_copy == settings.max_copy)
+        if settings.max_copy and (other := next(alike, None)):
+            copies = other.knobs.copies
+        elif settings.max_copy:
             text = training()
             if text is None:
                 raise UsageError(
@@ -222,6 +239,14 @@ class Sampler:
             for token in recent[-self.settings.max_copy :]:
                 copied = knobs.copies.advance(copied, token)
         return Control(np.int32(len(recent)), last_used, node, line, copied)
+
+
+def _words_of(settings: SamplingSettings, others: Iterable[Sampler]) -> WordTable | None:
+    """Return the table of a sampler whose settings permit the same words, if there is one."""
+    for other in others:
+        if all(getattr(other.settings, name) == getattr(settings, name) for name in OF_WORDS):
+            return other.knobs.words
+    return None
 
 
 def _permitted_characters(settings: SamplingSettings, vocabulary: Vocabulary) -> NDArray[np.bool_]:

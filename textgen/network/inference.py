@@ -81,7 +81,11 @@ def next_logits(settings: ModelSettings, prepared: Any, states: States) -> Any:
         prepared: arrays that `prepare_parameters` returned.
         states: state of each layer after the last character, members [H] or [B, H].
     """
-    outputs = projected_outputs(settings, states)
+    return project(settings, prepared, projected_outputs(settings, states))
+
+
+def project(settings: ModelSettings, prepared: Any, outputs: Any) -> Any:
+    """Return the logits, float32 [..., V], that belong to `projected_outputs`, float32 [..., P]."""
     if settings.projection_rank:
         outputs = outputs @ prepared["projection.inner_kernel"]
     return outputs @ prepared["projection.kernel"] + prepared["projection.bias"]

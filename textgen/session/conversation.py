@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from textgen.data.labels import fitting_labels
 from textgen.data.vocabulary import END
 from textgen.errors import TextgenError
-from textgen.generation.generator import GenerationState, Generator, Piece
+from textgen.generation.generator import Generator
 from textgen.generation.next_words import NextWord, next_words, unfinished_word
+from textgen.generation.writing import GenerationState, Piece
 from textgen.session.copy_finder import CopyFinder
 from textgen.session.loaded_model import LoadedModel
 from textgen.session.prefill import T, Work, join_text, parts_of, read_typed

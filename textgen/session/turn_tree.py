@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from textgen.generation.endings import FinishReason
-from textgen.generation.generator import GenerationState
+from textgen.generation.writing import GenerationState
 from textgen.readable import cut, one_line, visible, wrap_lines
 from textgen.settings import OnUnknown
 

@@ -47,6 +47,7 @@ from textgen.terminal.commands.restore import restore
 from textgen.terminal.commands.runs import info, runs, verify
 from textgen.terminal.commands.sample import sample
 from textgen.terminal.commands.score import score
+from textgen.terminal.commands.serve import serve
 from textgen.terminal.commands.shells import (
     InstallCompletion,
     ShellGroup,
@@ -124,6 +125,7 @@ COMMANDS = (
     restore,
     proofread,
     export,
+    serve,
     info,
     runs,
     verify,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -130,6 +130,37 @@ def export_page(path: Path, order: PageOrder, *, is_forced: bool, tell: Tell) ->
         UsageError: if a run reads in both directions, or the page would be too large.
         StorageError: if it cannot be written.
     """
+    made = make_page(order, tell)
+    try:
+        replace_file(path, made.page, is_new=not is_forced)
+    except FileExistsError as error:
+        raise _exists(path) from error
+    return Exported(
+        path=path,
+        size=len(made.page),
+        runs=tuple(run.model.name for run in made.runs),
+        bits=tuple(dict(run.bits) for run in made.runs),
+        measured=tuple(run.measured for run in made.runs),
+    )
+
+
+class Made(NamedTuple):
+    """A page as UTF-8, and the runs in it."""
+
+    page: bytes
+    runs: Sequence[PageRun]
+
+
+def make_page(order: PageOrder, tell: Tell = lambda _: None) -> Made:
+    """Make a page.
+
+    Args:
+        order: what it is to hold.
+        tell: function that is called with what is being done.
+
+    Raises:
+        UsageError: if a run reads in both directions, or the page would be too large.
+    """
     models = [load_forward(name, EXPORT) for name in order.runs]
     _check_size(models, order)
     gradients = _gradients(models, tell) if len(models) > 1 else [[] for _ in models]
@@ -147,17 +178,7 @@ def export_page(path: Path, order: PageOrder, *, is_forced: bool, tell: Tell) ->
     ]
     title = " and ".join(model.name for model in models)
     page = build_page(title, page_content(runs, text, name), weights)
-    try:
-        replace_file(path, page, is_new=not is_forced)
-    except FileExistsError as error:
-        raise _exists(path) from error
-    return Exported(
-        path=path,
-        size=len(page),
-        runs=tuple(model.name for model in models),
-        bits=tuple(dict(run.bits) for run in runs),
-        measured=tuple(run.measured for run in runs),
-    )
+    return Made(page, runs)
 
 
 def export_folder(path: Path, name: str | None, *, is_forced: bool) -> Exported:

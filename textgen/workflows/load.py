@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from textgen.data.labels import typed_labels
-from textgen.errors import DamagedError, RunError, UsageError
+from textgen.errors import RunError, UsageError
 from textgen.generation.model import Model
-from textgen.runs.checkpoint import MODEL
 from textgen.runs.library import find_run, list_runs
 from textgen.runs.run import Run
 
@@ -21,17 +20,7 @@ def load_model(name: str | None) -> Model:
         RunNotFoundError: if there is no such run.
         DamagedError: if the run or the checkpoint is damaged.
     """
-    run = find_run(name)
-    while True:
-        step = run.best_step()
-        try:
-            checkpoint = run.load(step)
-            sha256 = run.manifest(step)["files"][MODEL]["sha256"]
-        except DamagedError:
-            if run.folder(step).exists():
-                raise
-            continue  # its trainer has deleted it meanwhile, since a better one exists
-        return Model.of(run, checkpoint, sha256)
+    return Model.best_of(find_run(name))
 
 
 def load_forward(name: str | None, what: str, typed: Sequence[str] | None = None) -> Model:

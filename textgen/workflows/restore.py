@@ -14,7 +14,7 @@ from textgen.generation.model import Model
 from textgen.generation.sampler import Sampler
 from textgen.network.parameters import with_labels
 from textgen.restoration.beam import Rules
-from textgen.restoration.gaps import GAP, parse_gaps
+from textgen.restoration.gaps import GAP, Gap, parse_gaps
 from textgen.restoration.reader import TwoWayReader
 from textgen.restoration.restorer import CONTEXT, Alternative, Restorer, group_gaps
 from textgen.settings import SamplingSettings
@@ -77,6 +77,25 @@ def restore(model: Model, text: str, order: RestoreOrder) -> Iterator[Restored |
     """
     check_direction(model, "restore")
     pieces = parse_gaps(normalized(text, model.config.normalization), order.mark)
+    yield from restore_pieces(model, pieces, order)
+
+
+def restore_pieces(
+    model: Model, pieces: Sequence[str | Gap], order: RestoreOrder
+) -> Iterator[Restored | str]:
+    """Fill the gaps of a text as `restore` does.
+
+    Args:
+        model: a network of both directions.
+        pieces: known texts in the normal form of the training text, and gaps.
+        order: how to restore them; the mark does not matter.
+
+    Yields:
+        As `restore`.
+
+    Raises:
+        UsageError: if no filling keeps to the constraints.
+    """
     groups, rest = group_gaps(pieces)
     vocabulary = model.config.vocabulary
     knobs = Sampler(order.settings, vocabulary).knobs

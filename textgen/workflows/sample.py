@@ -11,11 +11,12 @@ from textgen.errors import TextgenWarning, UsageError
 from textgen.generation.copies import find_copies, longest_copies
 from textgen.generation.endings import FinishReason
 from textgen.generation.engine import LARGEST_OF_A_CORE, EngineName, choose_engine
-from textgen.generation.generator import Generator, Piece, Sample, write_side_by_side
+from textgen.generation.generator import Generator, Sample, write_side_by_side
 from textgen.generation.known_documents import KnownDocuments
 from textgen.generation.learning import Learnt
 from textgen.generation.model import Model
 from textgen.generation.remarks import remarks
+from textgen.generation.writing import Piece
 from textgen.runtime.environment import prepare_jax
 from textgen.settings import PROMPT_UNKNOWN, OnUnknown, SamplingSettings
 from textgen.workflows.learn_from import learn_from
