@@ -166,7 +166,8 @@ def main() -> None:
         sampled(model, 200)
         for texts in TEXTS:  # compile
             served(scheduler, model, texts, 200)
-        time.sleep(10)
+        while scheduler.is_compiling:
+            time.sleep(0.1)
         references, loads = list[float](), {texts: list[Load]() for texts in TEXTS}
         speeds = {texts: served(scheduler, model, texts, 200).speed for texts in TEXTS}
         for _ in range(given.turns):

@@ -43,6 +43,14 @@ def scheduler() -> Iterator[Scheduler]:
     made.close(0)
 
 
+@pytest.fixture(autouse=True)
+def wait_for_the_compiler(scheduler: Scheduler) -> Iterator[None]:
+    """Compile nothing between two tests: what was compiled is copied then."""
+    yield
+    while scheduler.is_compiling:
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def own() -> Iterator[Any]:
     """Start schedulers that end with the test."""

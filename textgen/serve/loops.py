@@ -45,6 +45,11 @@ class Loops:
         self._urgent: deque[Callable[[], None]] = deque()
         self._later: deque[Callable[[], None]] = deque()
 
+    @property
+    def is_compiling(self) -> bool:
+        """Whether a loop is being compiled, or waits for it."""
+        return any(state is False for state in [*self._states.values()])
+
     def split(self, kind: Hashable, count: int, compile_rows: Callable[[int], None]) -> list[int]:
         """Return the sizes of the loops that take some rows now, one after the other.
 

@@ -23,7 +23,7 @@ from textgen.serve.writing_rows import Group, kind_of
 # Time that a round should take: for few texts short, so that a new one begins soon, and longer for
 # many, so that what is done once a piece for each text does not count. At most a text that was
 # cancelled keeps its place for two rounds.
-ROUND_SECONDS, ROUND_SECONDS_PER_TEXT, LONGEST_ROUND = 0.008, 0.0003, 0.04
+ROUND_SECONDS, ROUND_SECONDS_PER_TEXT, LONGEST_ROUND = 0.008, 0.0003, 0.035
 # Shortest time of a piece. Many kinds of texts at once make a round longer.
 SHORTEST_PIECE = 0.001
 

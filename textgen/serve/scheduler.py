@@ -88,7 +88,8 @@ class Scheduler:
         self._compiler = ThreadPoolExecutor(COMPILERS, "compiler")
         self._preparer = ThreadPoolExecutor(1, "preparer")
         self._changed = threading.Condition()
-        self._rounds = Rounds(Loops(self._compiler, self._wake), sessions, self._counts)
+        self._loops = Loops(self._compiler, self._wake)
+        self._rounds = Rounds(self._loops, sessions, self._counts)
         self._waiting: deque[Text] = deque()
         self._preparing = 0
         self._deadline: float | None = None
@@ -167,6 +168,11 @@ class Scheduler:
             self._thread.join()
         for executor in (self._preparer, self._compiler):
             executor.shutdown(cancel_futures=True)  # what is being compiled now is waited for
+
+    @property
+    def is_compiling(self) -> bool:
+        """Whether loops are being compiled in the background; texts are written meanwhile."""
+        return self._loops.is_compiling
 
     def figures(self) -> Figures:
         """Return what was done since the start."""
