@@ -16,6 +16,8 @@ ADDRESS, COUNT, NUMBER = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PR
 PORT = "JAX_COORDINATOR_PORT"
 # Variables with the number of processes that launchers which are not supported have started.
 UNSUPPORTED = {"PMI_SIZE": "MPICH or Intel MPI", "WORLD_SIZE": "torchrun"}
+# Why a process trains alone where no launcher has left a trace.
+NO_TRACE = "no cluster was found"
 # Variables that say which GPUs a process may use.
 VISIBLE = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 
@@ -143,7 +145,7 @@ def _no_launcher(environment: Environment) -> str:
                 f"{shown(environment, name)} is a variable of {launcher}, which is not supported; "
                 f"to train in all processes, set {ADDRESS}, {COUNT} and {NUMBER} in each"
             )
-    return "no cluster was found"
+    return NO_TRACE
 
 
 def _missing(names: list[str], cluster: Cluster) -> str:

@@ -47,13 +47,20 @@ ABORTED = -signal.SIGABRT
 KEPT_LINES = 40
 
 
-def find(mode: str) -> "Hosts | None":
-    """Return the processes that train together; None if this one trains alone."""
+def find(mode: str, *, quiet: bool) -> "Hosts | None":
+    """Return the processes that train together; None if this one trains alone.
+
+    Where a launcher has left a trace, it is said what was believed, and why.
+    """
     if mode == "none":
         return None
-    from textgen.runtime.hosts import find_hosts
+    from textgen.runtime.hosts import NO_TRACE, alone, find_hosts
 
-    return find_hosts()
+    hosts = find_hosts()
+    told = alone() if hosts is None else hosts.reason if hosts.process_id == 0 else NO_TRACE
+    if NO_TRACE not in told and not quiet:
+        say(told)
+    return hosts
 
 
 def is_follower(hosts: "Hosts | None") -> bool:
@@ -68,8 +75,9 @@ def guard(hosts: "Hosts", arguments: Sequence[str] = sys.argv[1:]) -> int:
     it in one.
     """
     environment = {**os.environ, GUARDED: str(os.getpid())}
+    said, own = deque[str](maxlen=KEPT_LINES), list[str]()
     # In a session of its own it gets each signal once, from its guard.
-    child = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "textgen", *arguments],
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -78,15 +86,14 @@ def guard(hosts: "Hosts", arguments: Sequence[str] = sys.argv[1:]) -> int:
         start_new_session=True,
         text=True,
         errors="replace",
-    )
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda number, _: child.send_signal(number))
-    assert child.stderr is not None
-    said, own = deque[str](maxlen=KEPT_LINES), list[str]()
-    for line in child.stderr:
-        (own if line.startswith("textgen: ") else said).append(line.rstrip("\n"))
-    code = child.wait()
+    ) as child:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, lambda number, _: child.send_signal(number))
+        assert child.stderr is not None
+        for line in child.stderr:
+            (own if line.startswith("textgen: ") else said).append(line.rstrip("\n"))
+    code = child.returncode
     where = f"process {hosts.process_id}"
     if code == ABORTED:
         fail(
@@ -124,7 +131,6 @@ def join(
         "options": [*arguments],
     }
     if hosts.process_id == 0:
-        say(hosts.reason)
         keep_output_clean()
     told = avoid_proxy(os.environ, hosts)
     if told is not None and hosts.process_id == 0:

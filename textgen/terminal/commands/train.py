@@ -270,7 +270,7 @@ def train(
 
     from textgen.runtime.environment import prepare_jax
 
-    processes = find(hosts)
+    processes = find(hosts, quiet=quiet)
     if processes is not None and is_follower(processes):
         raise typer.Exit(guard(processes))
     prepare_jax()
