@@ -185,4 +185,4 @@ def test_a_batch_is_shared_by_no_more_devices_than_it_has_sequences(
 
     scaling.print_tables(scaling.cpu_host(), (1, 2, 4), scaling.Batch(2, 8))
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| 2x512 |")]
-    assert [line.split("|")[2].strip() for line in lines] == ["1", "2", "2"]
+    assert [line.split("|")[2].strip() for line in lines] == ["1", "2", "1"]
