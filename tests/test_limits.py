@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ DEEP = 1500
 
 
 @pytest.fixture
-def deep(own_folder: Path) -> Path:
+def deep(own_folder: Path) -> Iterator[Path]:
     """Return a folder of the current one that holds others 1,500 levels deep."""
     os.mkdir("deep")
     os.chdir("deep")
@@ -25,7 +26,9 @@ def deep(own_folder: Path) -> Path:
         os.chdir("d")
     Path("text.txt").write_text("the quick brown fox\n" * 100)
     os.chdir(own_folder)
-    return Path("deep")
+    yield Path("deep")
+    # Python's own functions, and pytest, cannot remove it.
+    subprocess.run(["rm", "-rf", own_folder / "deep"], check=True)
 
 
 def test_a_folder_that_is_too_deep_is_told_in_one_line(

@@ -21,6 +21,7 @@ def test_the_options_are_those_of_the_command() -> None:
     }
     # What only a command has: what it shows, and whether it trains at all.
     alone = {"progress", "json", "quiet", "config", "no_config", "dry_run"}
+    alone |= {"hosts", "hosts_timeout", "corpus"}
     assert alone <= options.keys()
     expected = {name: key for name, key in options.items() if name not in alone}
     # `from` is no name in Python, and the longest name of --resume is an older one.

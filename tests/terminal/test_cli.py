@@ -516,7 +516,9 @@ def test_what_cannot_be_read_is_told_in_a_sentence(
         Path("kept").rename(tiny_run / name)
         assert (code, out, err.count("\n")) == (4, "", 1)
         assert "Errno" not in err
-        assert re.search("is a folder, not a file|the file is missing|no run named", err), err
+        assert re.search(
+            "is a folder, not a file|not a regular file|the file is missing|no run named", err
+        ), err
     code, _, err = run(capsys, "sample", "fox", "--prompt-file", ".")
     assert (code, err) == (3, "textgen: prompt '.': it is a folder, not a file\n")
     code, _, err = run(capsys, "train", "checkpoints/" + "x" * 300)

@@ -343,7 +343,7 @@ def test_what_takes_long_before_the_plan_is_told(corpus: Path) -> None:
 
 def speed_of_products(monkeypatch: pytest.MonkeyPatch, operations: float) -> None:
     """Replace the measurement of large products by a number of operations per second."""
-    module = sys.modules["textgen.workflows.train"]
+    module = sys.modules["textgen.workflows.hosts"]
     monkeypatch.setattr(module, "product_speed", lambda *_, **__: operations)
 
 
@@ -430,7 +430,7 @@ def test_a_machine_is_not_timed_where_nothing_depends_on_it(
     def timed(*_: Any, **__: Any) -> float:
         raise AssertionError("timed")
 
-    monkeypatch.setattr(sys.modules["textgen.workflows.train"], "product_speed", timed)
+    monkeypatch.setattr(sys.modules["textgen.workflows.hosts"], "product_speed", timed)
     assert list(start(corpus, "r"))
     told = list[Working]()
     with pytest.raises(AssertionError, match="timed"):

@@ -65,7 +65,7 @@ def test_values_become_what_the_command_takes() -> None:
         (table("tarin", minutes=5), "line 6: there is no command 'tarin'; did you mean train?"),
         (table("train", minuts=5), "line 7: textgen train has no option 'minuts'; did you mean"),
         (table(minuts=5), "line 7: there is no option 'minuts'; did you mean minutes?"),
-        (table("train", corpus="x"), "textgen train has no option 'corpus'"),
+        (table("sample", name="x"), "textgen sample has no option 'name'"),
         (table("train", steps="5"), "line 7: steps must be a whole number, got '5'"),
         (table("train", steps=5.0), "steps must be a whole number, got 5.0"),
         (table("train", steps=True), "steps must be a whole number, got true"),
@@ -145,7 +145,7 @@ def test_a_value_is_shown_on_one_short_line() -> None:
 
 
 def test_arguments_are_no_options() -> None:
-    assert "corpus" not in COMMANDS["train"]
+    assert "name" not in COMMANDS["sample"]
     assert COMMANDS["train"]["dropout"] == Option(
         "dropout_rate", COMMANDS["train"]["dropout"].annotation, False
     )

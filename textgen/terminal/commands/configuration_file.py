@@ -136,7 +136,7 @@ def _lines_of(text: str) -> dict[tuple[str, str], int]:
     The lines of a text over several lines may be taken for keys; the first one of a name counts.
 
     >>> _lines_of("quiet = true\n[train]\nminutes = 5\n")
-    {('', 'quiet'): 1, ('train', ''): 2, ('train', 'minutes'): 3}
+    {('', 'quiet'): 1, ('', ''): 1, ('train', ''): 2, ('train', 'minutes'): 3}
     """
     lines: dict[tuple[str, str], int] = {}
     table = ""

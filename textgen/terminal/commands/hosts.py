@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 HostsMode = Annotated[
     Literal["auto", "none"],
     typer.Option(
-        help="auto trains with all processes that Slurm, Kubernetes, Open MPI, SkyPilot or "
-        "JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID tell of; none trains alone."
+        help="auto trains together with all processes that a launcher such as Slurm, Kubernetes "
+        "or mpirun has started; none trains alone."
     ),
 ]
 HostsTimeout = Annotated[

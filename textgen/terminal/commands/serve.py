@@ -57,8 +57,8 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="URL",
-            help="Origin of web pages that may use the server, such as https://example.org; can be "
-            "given several times, and * is any.",
+            help="Origin of web pages that may use the server, a scheme and a host; can be given "
+            "several times, and * is any.",
         ),
     ] = None,
     sessions: Annotated[
