@@ -93,9 +93,9 @@ def dangling(source: str) -> list[str]:
     ]
 
 
-def test_results_have_at_most_440_lines() -> None:
+def test_results_have_at_most_460_lines() -> None:
     text = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 440
+    assert len(text.splitlines()) <= 460
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
