@@ -14,7 +14,8 @@ NAMED = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "corpora/README.md")
 PAGES = [
     *(ROOT / name for name in NAMED if (ROOT / name).exists()),
     *sorted((ROOT / "docs").glob("*.md")),
-    *sorted((ROOT / "benchmarks").rglob("*.md")),
+    *sorted((ROOT / "benchmarks").glob("*.md")),
+    *sorted((ROOT / "benchmarks" / "notebook").glob("*.md")),
 ]
 SOURCES = sorted((ROOT / "textgen").rglob("*.py"))
 
