@@ -18,6 +18,9 @@ pytestmark = pytest.mark.slow
 
 NETWORK = ["--hidden-size", "16", "--num-layers", "1", "--batch-size", "8", "--devices", "2"]
 STEPS = ["--steps", "60", "--eval-every", "20", "--checkpoint-every", "20"]
+# A training that ends only if it is stopped.
+ENDLESS = ["names", *NETWORK, "--steps", "100000", "--eval-every", "50"]
+ENDLESS += ["--checkpoint-every", "50", "--run", "r"]
 # Exit code when another process is lost.
 LOST = 75
 # Longest time for processes to come to an end, in seconds.
@@ -141,19 +144,7 @@ def test_two_processes_train_as_one_does_to_the_last_bit(
 def test_a_signal_to_one_stops_and_saves_all(
     start: Callable[..., Processes], tmp_path: Path
 ) -> None:
-    processes = start(
-        "names",
-        *NETWORK,
-        "--steps",
-        "100000",
-        "--eval-every",
-        "50",
-        "--checkpoint-every",
-        "50",
-        "--run",
-        "r",
-    )
-    run = tmp_path / "checkpoints" / "r"
+    processes, run = start(*ENDLESS), tmp_path / "checkpoints" / "r"
     processes.wait_for(lambda: has_step(run, 50))
     processes.started[1].send_signal(signal.SIGTERM)
     (code, _, errors), (other, _, said) = processes.ended()
@@ -166,19 +157,7 @@ def test_a_signal_to_one_stops_and_saves_all(
 def test_a_killed_process_ends_the_others_in_one_line(
     victim: int, start: Callable[..., Processes], tmp_path: Path
 ) -> None:
-    processes = start(
-        "names",
-        *NETWORK,
-        "--steps",
-        "100000",
-        "--eval-every",
-        "50",
-        "--checkpoint-every",
-        "50",
-        "--run",
-        "r",
-    )
-    run = tmp_path / "checkpoints" / "r"
+    processes, run = start(*ENDLESS), tmp_path / "checkpoints" / "r"
     processes.wait_for(lambda: has_step(run, 50))
     # With its guard the process that it guards goes too.
     processes.started[victim].kill()
