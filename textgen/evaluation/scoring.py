@@ -10,14 +10,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.vocabulary import UNKNOWN_ID
+from textgen.data.vocabulary import UNICODE, UNKNOWN_ID
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.parameters import Arrays
 from textgen.settings import ModelSettings
 
 Nats = NDArray[np.float32]
-# Number of code points of Unicode, without the halves of surrogate pairs.
-UNICODE = 0x110000 - 0x800
 
 
 class Scorer(Protocol):

@@ -5,8 +5,10 @@ from contextlib import suppress
 
 from textgen.data.labels import typed_labels
 from textgen.errors import RunError, UsageError
+from textgen.generation.mixed_model import AnyModel, MixedModel
 from textgen.generation.model import Model
 from textgen.runs.library import find_run, list_runs
+from textgen.runs.mixed_names import find_runs, full_weights
 from textgen.runs.run import Run
 
 
@@ -37,6 +39,36 @@ def load_forward(name: str | None, what: str, typed: Sequence[str] | None = None
     model = load_model(name)
     check_forward(model, what)
     return model.labelled(typed_labels(model.config.labels, typed or ()))
+
+
+def load_mixed(
+    name: str | None,
+    what: str,
+    typed: Sequence[str] | None = None,
+    *,
+    mixed: Sequence[str] = (),
+) -> AnyModel:
+    """Load a model as `load_forward` does, or several whose probabilities are mixed.
+
+    Args:
+        name: name or path of the run, or of several, as `a+b:0.3`; None for the newest.
+        what: the use, such as `textgen sample`.
+        typed: labels as they are typed; see `typed_labels`.
+        mixed: names of further runs, each with or without a weight, as `b:0.3`.
+
+    Raises:
+        RunNotFoundError: if there is no such run.
+        DamagedError: if a run or a checkpoint is damaged.
+        UsageError: if a network reads in both directions, there are no such labels, or the weights
+            do not fit.
+    """
+    found = find_runs(name, mixed)
+    weights = full_weights([each.weight for each in found]) if len(found) > 1 else ()
+    models = [Model.best_of(each.run) for each in found]
+    for model in models:
+        check_forward(model, what)
+    whole: AnyModel = MixedModel(tuple(models), weights) if weights else models[0]
+    return whole.labelled(typed_labels(whole.config.labels, typed or ()))
 
 
 def check_forward(model: Model, what: str) -> None:
