@@ -116,15 +116,24 @@ def choose_engine(
     """
     if name != "auto":
         return name
-    characters, products = length * num_samples, multiplications(model)
-    controls = settings.num_controls if settings else 0
-    numpy_seconds = characters * (
-        NUMPY_SECONDS_PER_CALL * sum(part.num_layers + 1 for part in parts_of(model))
-        + NUMPY_SECONDS_PER_CONTROL * controls
-        + products / NUMPY_MULTIPLICATIONS_PER_SECOND
-    )
+    characters = length * num_samples
     cores = "one core" if widest(model) <= LARGEST_OF_A_CORE else "all cores"
     alone, together = (JAX_MULTIPLICATIONS_PER_SECOND[kind] for kind in (cores, "together"))
     speed = min(alone * num_samples, together)
-    jax_seconds = JAX_SECONDS_TO_START + characters * products / speed
-    return "jax" if jax_seconds < numpy_seconds else "numpy"
+    jax_seconds = JAX_SECONDS_TO_START + characters * multiplications(model) / speed
+    is_slower = jax_seconds < characters * numpy_seconds(model, settings)
+    return "jax" if is_slower else "numpy"
+
+
+def numpy_seconds(model: Shape, settings: SamplingSettings | None = None) -> float:
+    """Estimate the time that the NumPy engine takes to write a character.
+
+    Args:
+        model: shape of the network, or of the mixture.
+        settings: sampling settings; None for a temperature without other controls.
+    """
+    return (
+        NUMPY_SECONDS_PER_CALL * sum(part.num_layers + 1 for part in parts_of(model))
+        + NUMPY_SECONDS_PER_CONTROL * (settings.num_controls if settings else 0)
+        + multiplications(model) / NUMPY_MULTIPLICATIONS_PER_SECOND
+    )

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -102,6 +103,13 @@ class MixedModel:
         told = "\n".join(f"{model.sha256} {weight!r}" for model, weight in parts)
         return hashlib.sha256(told.encode()).hexdigest()
 
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return what is mixed as JSON can hold it: each run, its checkpoint and its weight."""
+        return [
+            {"run": model.name, "step": model.step, "sha256": model.sha256, "weight": weight}
+            for model, weight in zip(self.models, self.weights, strict=True)
+        ]
+
     @property
     def documents(self) -> DocumentUnit:
         """What a document of the first model's training text is."""
@@ -176,9 +184,6 @@ class MixedModel:
         """Return the validation text of the first run; None if it was not kept."""
         tokens = self.main.validation_tokens()
         return None if tokens is None else self._recoded(tokens, self.ids[0])
-
-    def validation_labels(self) -> None:
-        """Return the labels of the validation text: a mixture is measured without."""
 
     def _recoded(self, tokens: Tokens, ids: PartIds) -> Tokens:
         if np.array_equal(ids.written, np.arange(len(ids.written))):

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textgen.network.cells import CELLS
 from textgen.network.inference import States, next_logits, prepare_parameters, step_network
@@ -138,9 +137,7 @@ def log_sum(terms: Any, axis: int) -> Any:
     return xp.log(total) + xp.squeeze(highest, axis=axis)
 
 
-def mixed_nats(
-    nats: Sequence[Any], tokens: Any, parts: Sequence[MixedPart]
-) -> NDArray[np.float32] | Any:
+def mixed_nats(nats: Sequence[Any], tokens: Any, parts: Sequence[MixedPart]) -> Any:
     """Return the surprise of characters to a mixture, from their surprise to each of its parts.
 
     Args:

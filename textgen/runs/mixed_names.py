@@ -5,8 +5,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from textgen.errors import SettingError, UsageError
-from textgen.runs.library import existing_run, find_run
+from textgen.errors import RunNotFoundError, SettingError, UsageError
+from textgen.runs.library import existing_run, find_run, list_runs
+from textgen.runs.names import runs_folder
 from textgen.runs.run import Run
 
 # Largest difference from 1 of the sum of weights that are all given, as of three times 0.333.
@@ -31,29 +32,37 @@ def find_runs(name: str | None, further: Sequence[str] = ()) -> list[WeightedRun
 
     Raises:
         RunNotFoundError: if there is no such run.
-        UsageError: if a name is empty, or one run alone has a weight.
+        UsageError: if one run alone has a weight.
         SettingError: if a weight is not in (0, 1).
     """
-    first = [WeightedRun(find_run(None), None)] if name is None else _joined(name)
-    found = first + [each for one in further for each in _joined(one)]
+    first = [WeightedRun(find_run(None), None)] if name is None else _joined(name, name)
+    found = first + find_further(further)
     if len(found) == 1 and found[0].weight is not None:
         raise UsageError(f"{name!r} gives a weight to one run alone; mix two as in a:0.7+b:0.3")
     return found
 
 
-def _joined(name: str) -> list[WeightedRun]:
+def find_further(names: Sequence[str]) -> list[WeightedRun]:
+    """Find the runs that are mixed with another one; see `find_runs`."""
+    return [each for name in names for each in _joined(name, name)]
+
+
+def _joined(name: str, whole: str) -> list[WeightedRun]:
+    """Return the runs of a name, which is the end of a whole one."""
     parts = name.split("+")
-    if not parts[0]:
-        raise UsageError("the name of a run is empty; runs are mixed as in a+b")
     for end in range(len(parts), 0, -1):
         first = _weighted("+".join(parts[:end]))
         if first is not None:
-            return [first, *(_joined("+".join(parts[end:])) if parts[end:] else [])]
-    return [WeightedRun(find_run(_split_weight(parts[0])[0]), None)]  # it raises the error
+            rest = parts[end:]
+            return [first, *(_joined("+".join(rest), whole) if rest else [])]
+    missing = _split_weight(parts[0])[0] or whole
+    raise RunNotFoundError(missing, runs_folder(), [run.name for run in list_runs()])
 
 
 def _weighted(text: str) -> WeightedRun | None:
     """Return the run of a name with or without a weight; None if there is no such run."""
+    if not text:
+        return None
     if (run := existing_run(text)) is not None:
         return WeightedRun(run, None)
     name, weight = _split_weight(text)
