@@ -259,12 +259,16 @@ class Conversation:
         self.alternatives = []
         self.go(tree.current)
 
-    def switch(self, model: LoadedModel) -> Work[None]:
+    def switch(self, model: LoadedModel, rule: OnUnknown | None = None) -> Work[None]:
         """Continue with another model, which reads all text again.
+
+        Args:
+            model: the model.
+            rule: what to do with characters that it does not know; None for `on_unknown`.
 
         Raises:
             UsageError: if the model cannot write with the settings, or does not know a character
-                and `on_unknown` is `error`; or if the session learns and the model is a mixture.
+                and the rule is `error`; or if the session learns and the model is a mixture.
                 Nothing has changed then.
         """
         if model.others and self.taught.learning:
@@ -272,7 +276,8 @@ class Conversation:
         generator = model.generator(seed=self._seed)
         generator.sampler(self.settings)
         learning = self.taught.learning and learning_of(model, self.taught.learning.settings)
-        turns = [replace(turn, on_unknown=self.on_unknown) for turn in self._saved_turns()]
+        rule = rule or self.on_unknown
+        turns = [replace(turn, on_unknown=rule) for turn in self._saved_turns()]
         tree = yield from self.taught.reread(generator, turns, learning)
         generator.use_labels(fitting_labels(generator.label_fields, self.generator.labels))
         self._complete(tree, self.tree.names, self.tree.visited, self.tree.current.number)

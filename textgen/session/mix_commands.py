@@ -2,7 +2,7 @@
 
 from collections.abc import Generator as Replies
 
-from textgen.errors import UsageError
+from textgen.errors import UnknownCharacterError, UsageError
 from textgen.generation.engine import numpy_seconds
 from textgen.session.command import Command, SessionState
 from textgen.session.controls import OFF
@@ -20,12 +20,24 @@ def mix(state: SessionState, rest: str) -> Replies[Reply, None, None]:
     main = conversation.model.main
     if typed.lower() == OFF:
         if conversation.model.others:
-            yield from conversation.switch(main)
+            yield from _end(state)
     elif typed:
         if conversation.taught.learning is not None:
             raise UsageError("this session learns, and a mixture does not; mix in another session")
         yield from conversation.switch(state.mix(main, [typed]))
     yield Message(_standing(conversation.model))
+
+
+def _end(state: SessionState) -> Replies[Reply, None, None]:
+    """Go on with the first run alone, which may not know all that was written."""
+    conversation = state.conversation
+    main = conversation.model.main
+    try:
+        yield from conversation.switch(main)
+    except UnknownCharacterError:
+        # It has read them so as a part of the mixture.
+        yield Message(f"{main.name} reads what it does not know as the unknown character")
+        yield from conversation.switch(main, "replace")
 
 
 def _standing(model: LoadedModel) -> str:
