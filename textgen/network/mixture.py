@@ -7,6 +7,7 @@ arrays alike.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -122,19 +123,11 @@ def predict(shape: Shape, prepared: Any, states: States) -> Any:
     for settings, part, own in zip(shape.parts, prepared, split_states(shape, states), strict=True):
         logits: Any = next_logits(settings, part.arrays, own)
         xp = logits.__array_namespace__()
-        total = log_sum(logits, axis=-1)
+        highest = xp.max(logits, axis=-1, keepdims=True)
+        total = highest + xp.log(xp.sum(xp.exp(logits - highest), axis=-1, keepdims=True))
         level = level + part.weight * total
-        known = logits - total[..., None]
-        terms.append(xp.take(known, part.readings, axis=-1) + part.shares)
-    return log_sum(xp.stack(terms), axis=0) + level[..., None]
-
-
-def log_sum(terms: Any, axis: int) -> Any:
-    """Return ln of the sum of exp(terms) along an axis; one term at least must be finite."""
-    xp = terms.__array_namespace__()
-    highest = xp.max(terms, axis=axis, keepdims=True)
-    total = xp.sum(xp.exp(terms - highest), axis=axis)
-    return xp.log(total) + xp.squeeze(highest, axis=axis)
+        terms.append(xp.take(logits, part.readings, axis=-1) + (part.shares - total))
+    return reduce(xp.logaddexp, terms) + level
 
 
 def mixed_nats(nats: Sequence[Any], tokens: Any, parts: Sequence[MixedPart]) -> Any:
@@ -151,4 +144,4 @@ def mixed_nats(nats: Sequence[Any], tokens: Any, parts: Sequence[MixedPart]) -> 
     """
     xp = nats[0].__array_namespace__()
     terms = [part.shares[tokens] - own for part, own in zip(parts, nats, strict=True)]
-    return -log_sum(xp.stack(terms), axis=0)
+    return -reduce(xp.logaddexp, terms)
