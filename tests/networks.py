@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from textgen.data.vocabulary import Vocabulary
+from textgen.data.vocabulary import END, Vocabulary
 from textgen.generation.model import Model
 from textgen.network.cells import Cell, HiddenState, sigmoid, split, tanh
 from textgen.network.parameters import parameter_shapes
@@ -56,25 +56,33 @@ MINIMAL = Cell(
 )
 
 
-def random_network(**changes: object) -> tuple[ModelSettings, dict[str, np.ndarray]]:
+def random_network(seed: int = 5, **changes: object) -> tuple[ModelSettings, dict[str, np.ndarray]]:
     """Return the settings of a small network with some changes, and random weights."""
     given = {"vocab_size": 7, "embedding_size": 3, "hidden_size": 5, "num_layers": 2}
     settings = ModelSettings(**(given | {"dropout_rate": 0.0} | changes))  # type: ignore[arg-type]
-    source = np.random.default_rng(5)
+    source = np.random.default_rng(seed)
     shapes = parameter_shapes(settings).items()
     return settings, {name: source.normal(size=shape).astype(np.float32) for name, shape in shapes}
 
 
 def random_model(
-    cell: CellName = "lstm", characters: str = CHARACTERS, *, hidden: int = 5, layers: int = 2
+    cell: CellName = "lstm",
+    characters: str = CHARACTERS,
+    *,
+    hidden: int = 5,
+    layers: int = 2,
+    seed: int = 5,
 ) -> Model:
-    """Return a model with random weights that belongs to no run."""
+    """Return a model with random weights that belongs to no run. A text begins with `END`, if the
+    model knows that, or with the first character."""
     settings, parameters = random_network(
+        seed,
         vocab_size=len(characters) + 1,
         hidden_size=hidden,
         num_layers=layers,
         cell=cell,
         projected="all",
     )
-    config = ModelConfig(settings, Vocabulary(characters), characters[0])
+    start = END if END in characters else characters[0]
+    config = ModelConfig(settings, Vocabulary(characters), start)
     return Model(Run(Path("made-up")), 12, config, parameters, "0" * 64)

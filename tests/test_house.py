@@ -54,6 +54,7 @@ WITHOUT_JAX = (
     "generation",
     "network.cells",
     "network.inference",
+    "network.mixture",
     "network.parameters",
     "serve.http",
     "workflows.find_units",

@@ -127,7 +127,7 @@ def score(
 
     Args:
         text: the text; it must not be empty.
-        run: name or path of the run; None for the newest.
+        run: name or path of the run; None for the newest. `a+b` is a mixture, as in `load`.
         on_unknown: what to do with a character that the run does not know; `replace` counts it as
             one of all other characters of Unicode.
         dynamic: whether the network goes on learning from the text as it reads.
@@ -151,27 +151,31 @@ def load(
     seed: int = 0,
     engine: Literal["numpy", "jax"] = "numpy",
     labels: "Mapping[str, str | Mapping[str, float]] | None" = None,
+    mix: "Mapping[str | PathLike[str], float] | None" = None,
 ) -> "Generator":
     """Load the best checkpoint of a run, to generate text with it.
 
     Args:
-        run: name or path of the run; None for the newest.
+        run: name or path of the run; None for the newest. A name such as `a+b`, or `a:0.7+b:0.3`,
+            is that of a mixture: the mean of the probabilities of several runs.
         seed: seed of the sampling, in [0, 2**63).
         engine: what computes the network. `numpy` starts at once; `jax` takes a second to start,
             and then generates two to seven times as fast.
         labels: what to write, if the run was trained with labels: for each field a value, such as
             {"author": "austen"}, or weights of several, {"author": {"austen": 3, "melville": 1}}.
+        mix: further runs that write too, each with the weight of its probabilities in (0, 1); `run`
+            has the rest.
 
     Raises:
         RunNotFoundError: if there is no such run.
         DamagedError: if a file of the run is damaged.
-        UsageError: if the seed is out of range, there is no such engine or label, or the network
-            reads in both directions.
+        UsageError: if the seed is out of range, there is no such engine or label, the weights add
+            up to 1 or more, or a network reads in both directions.
     """
     from textgen.python.loading import load_generator
 
     name = None if run is None else fspath(run)
-    return load_generator(name, seed=seed, engine=engine, labels=labels)
+    return load_generator(name, seed=seed, engine=engine, labels=labels, mix=mix)
 
 
 def trace(text: str, run: str | PathLike[str] | None = None, *, least: int = 20) -> "Trace":

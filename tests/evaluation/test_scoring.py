@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.networks import TOKENS, random_network
-from textgen.evaluation.scoring import UNICODE, NumpyScorer, charge_unknown, posteriors
+from textgen.data.vocabulary import UNICODE
+from textgen.evaluation.scoring import NumpyScorer, charge_unknown, posteriors
 from textgen.settings import CellName
 
 

@@ -85,6 +85,12 @@ class QueuedModel:
     name: str = "queue"
     step: int = 7
     sha256: str = "00"
+    others: tuple[()] = ()
+    config: Any = None
+
+    @property
+    def main(self) -> "QueuedModel":
+        return self
 
     def generator(self, *, seed: int) -> Generator:
         vocabulary = self.engine.vocabulary
@@ -117,6 +123,7 @@ class RandomModel:
             parameters["projection.bias"][self.vocabulary.end_id] += 2
         self.reader = NumpyEngine(settings, parameters)
         self.sha256 = f"{number:064}"
+        self.main, self.others, self.config = self, (), None
 
     def generator(self, *, seed: int, sample: int = 0) -> Generator:
         start = self.vocabulary.characters[0] if self.vocabulary.end_id is None else END

@@ -29,7 +29,7 @@ from textgen.workflows.evaluate import (
     measure_network,
 )
 from textgen.workflows.events import Note
-from textgen.workflows.load import load_model
+from textgen.workflows.load import load_measured, load_model
 
 SPLIT = len(TEXT) * 9 // 10
 
@@ -242,3 +242,25 @@ def test_the_right_share_is_told_in_json_alone_where_it_was_measured() -> None:
     assert result.to_json()["right"] == 0.5
     other = Result(predictor="network", title="n", protocol="stream", nats=1.0)
     assert "right" not in other.to_json()
+
+
+def test_a_run_mixed_with_itself_is_as_good_as_it_is_alone(
+    tiny_run: Path, events: list[Evaluation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "DynamicEvaluator", Learner)
+    found = [each for each in evaluate(load_measured("fox+fox"), None) if isinstance(each, Result)]
+    assert found[0].title == "mixture of 2 x LSTM 1x16"
+    alone, mixed = results(events), results([*found])
+    for protocol in ("window", "stream", "dynamic"):
+        expected = alone["network", protocol].nats
+        assert mixed["network", protocol].nats == pytest.approx(expected, rel=1e-5)
+    # The text that both were trained on is counted once.
+    assert mixed["n-gram", "stream"].nats == alone["n-gram", "stream"].nats
+
+
+def test_a_mixture_of_labelled_runs_is_measured_without_its_labels(
+    labelled_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "DynamicEvaluator", Learner)
+    notes = [each for each in evaluate(load_measured("kinds+kinds"), None) if type(each) is Note]
+    assert Note("a mixture is measured with the labels left out") in notes

@@ -9,7 +9,13 @@ from textgen.errors import UsageError
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.runs.run import Run
 from textgen.settings import SamplingSettings
-from textgen.workflows.load import load_forward, load_model
+from textgen.workflows.load import (
+    load_forward,
+    load_measured,
+    load_mixed,
+    load_model,
+    mix_with,
+)
 
 COLD = SamplingSettings(temperature=0)
 
@@ -112,3 +118,24 @@ def test_the_refusal_names_a_run_of_the_same_text_that_reads_forward(
     same = replace(record.corpus, sha256=Run(two_way_run).record().corpus.sha256)
     Run(other).write_record(replace(record, corpus=same))
     assert refusal().endswith("'other' reads the same text forward")
+
+
+def test_runs_of_both_directions_cannot_be_mixed(two_way_run: Path, tiny_run: Path) -> None:
+    for name, mixed in (("fox", ["two-ways:0.1"]), ("two-ways+fox", [])):
+        with pytest.raises(UsageError, match="'two-ways' reads in both directions"):
+            load_mixed(name, "textgen sample", mixed=mixed)
+    with pytest.raises(UsageError, match="'two-ways' reads in both directions"):
+        load_measured("fox+two-ways")
+    assert load_measured("two-ways").config.settings.direction == "both"  # type: ignore[union-attr]
+
+
+def test_a_run_is_mixed_with_others_that_are_named_apart_or_together(tiny_run: Path) -> None:
+    apart = load_mixed("fox", "a test", mixed=["fox:0.25"])
+    together = load_mixed("fox:0.75+fox:0.25", "a test")
+    assert apart.name == together.name == "fox:0.75+fox:0.25"
+    assert apart.sha256 == together.sha256
+    assert load_mixed(None, "a test", mixed=["fox"]).name == "fox+fox"
+    assert load_mixed("fox", "a test").others == ()
+    main = load_model("fox")
+    assert mix_with(main, [], "a test") is main
+    assert mix_with(main, ["fox:0.25"], "a test").sha256 == apart.sha256

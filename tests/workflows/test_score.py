@@ -10,7 +10,7 @@ from tests.conftest import TEXT
 from textgen.errors import UnknownCharacterError, UsageError
 from textgen.generation.model import Model
 from textgen.runs.run import Run
-from textgen.workflows.load import load_model
+from textgen.workflows.load import load_mixed, load_model
 from textgen.workflows.score import Scoring
 
 LONG = TEXT * 8  # long enough for the compiled loop
@@ -135,3 +135,33 @@ def test_two_models_are_compared_on_the_same_text(tiny_run: Path) -> None:
     assert report["runs"][1]["posterior"] == pytest.approx(
         1 / (1 + math.exp(line.nats[1] - line.nats[0]))
     )
+
+
+def _mean(nats: np.ndarray, weights: list[float]) -> np.ndarray:
+    """Return the surprise at the weighted mean of the probabilities, from [M, T]."""
+    return -np.log(np.tensordot(weights, np.exp(-nats.astype(float)), 1))
+
+
+def test_a_mixture_gives_each_character_the_mean_of_the_probabilities(
+    tiny_run: Path, labelled_run: Path
+) -> None:
+    # The runs have different alphabets; one of them ends its documents.
+    text = "the wax fox! \u00e9\u4e2d"
+    for names, weights in (("fox:0.7+kinds:0.3", [0.7, 0.3]), ("kinds+fox+fox", [1 / 3] * 3)):
+        alone = [name.partition(":")[0] for name in names.split("+")]
+        models = [load_mixed(names, "a test"), *map(load_model, alone)]
+        scoring = Scoring(models)
+        (part,) = scoring.read([text])
+        np.testing.assert_allclose(part.nats[0], _mean(part.nats[1:], weights), rtol=1e-5)
+        assert scoring.names[0] == names
+    report = scoring.report()["runs"][0]
+    assert [one["run"] for one in report["mixed"]] == alone
+
+
+@pytest.mark.slow
+def test_a_mixture_that_learns_mixes_what_each_of_its_runs_has_learnt(tiny_run: Path) -> None:
+    models = [load_mixed("fox:0.7+fox:0.3", "a test"), load_model("fox")]
+    for dynamic in (False, True):
+        scoring = Scoring(models, dynamic=dynamic)
+        nats = np.concatenate([part.nats for part in scoring.read([LONG])], axis=1)
+        np.testing.assert_allclose(nats[0], nats[1], rtol=1e-4, atol=1e-5)

@@ -12,6 +12,8 @@ from textgen.settings import OnUnknown
 
 UNKNOWN_ID = 0
 REPLACEMENT = "\ufffd"
+# Number of code points of Unicode, without the halves of surrogate pairs.
+UNICODE = 0x110000 - 0x800
 # Stands for the end symbol in `Vocabulary.characters` and in decoded text. Half of a surrogate pair
 # is no character, and no encoding has it, so that it is in no text.
 END = "\ud800"

@@ -6,7 +6,7 @@ has been read. Results of different protocols cannot be compared.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from textgen.data.labels import PlacedLabels
 from textgen.data.tokens import Tokens
+from textgen.evaluation.text_losses import text_losses
 from textgen.network.inference import States
+from textgen.network.mixture import Shape
 from textgen.network.model import Apply, Parameters, zero_states
 from textgen.runtime.devices import DATA, place_all, replicated, shared
 from textgen.settings import LearningSettings, ModelSettings
-from textgen.training.loss import prediction_losses
 from textgen.training.online import SEGMENTS_AT_ONCE, Learner, OnlineTraining
 
 # Characters of each row that a compiled call reads.
@@ -58,7 +59,7 @@ def bits_per_character(nats: float) -> float:
 class Evaluator:
     """Measures the loss of parameters on texts. Compiled once for each shape of batch."""
 
-    def __init__(self, apply: Apply, settings: ModelSettings, mesh: Mesh) -> None:
+    def __init__(self, apply: Apply | Sequence[Apply], settings: Shape, mesh: Mesh) -> None:
         self._settings = settings
         self._mesh = mesh
         everywhere, split = PartitionSpec(), PartitionSpec(DATA)
@@ -79,9 +80,7 @@ class Evaluator:
             scored: Any,
             labels: Any,
         ) -> tuple[States, jax.Array]:
-            nats, states = prediction_losses(
-                apply, settings, parameters, inputs, targets, states, labels
-            )
+            nats, states = text_losses(apply, settings, parameters, inputs, targets, states, labels)
             return states, jax.lax.psum(jnp.sum(nats * scored.T), DATA)
 
         self._total = total

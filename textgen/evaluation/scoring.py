@@ -5,19 +5,18 @@ A scorer carries the state from piece to piece, so that a text of any length tak
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.vocabulary import UNKNOWN_ID
+from textgen.data.vocabulary import UNICODE, UNKNOWN_ID
 from textgen.generation.numpy_engine import NumpyEngine
+from textgen.network.mixture import MixedPart, mixed_nats
 from textgen.network.parameters import Arrays
 from textgen.settings import ModelSettings
 
 Nats = NDArray[np.float32]
-# Number of code points of Unicode, without the halves of surrogate pairs.
-UNICODE = 0x110000 - 0x800
 
 
 class Scorer(Protocol):
@@ -49,6 +48,9 @@ class SeparateScorer(Scorer, Protocol):
         ...
 
 
+AScorer = TypeVar("AScorer", bound=Scorer)
+
+
 class NumpyScorer:
     """Reads one character after the other with NumPy, without any time to start."""
 
@@ -74,6 +76,41 @@ class NumpyScorer:
     def read_each(self, texts: Sequence[NDArray[np.int32]]) -> list[Nats]:
         """Read several texts, one after the other; see `SeparateScorer.read_each`."""
         return [self._engine.read_scored(text, self._begin)[0] for text in texts]
+
+
+class MixedScorer(Generic[AScorer]):
+    """Reads a text with several networks, and mixes the probabilities that they give to it."""
+
+    def __init__(self, scorers: Sequence[AScorer], parts: Sequence[MixedPart]) -> None:
+        """Begin a text.
+
+        Args:
+            scorers: what reads with each network, all of one kind, at the beginning of the text.
+            parts: what is mixed, in the same order.
+        """
+        self.piece = scorers[0].piece
+        self._scorers, self._parts = scorers, parts
+
+    def read(self, tokens: NDArray[np.int32]) -> Nats:
+        """Read the next piece; see `Scorer.read`."""
+        pairs = zip(self._scorers, self._parts, strict=True)
+        nats = [scorer.read(part.readings[tokens]) for scorer, part in pairs]
+        mixed: Nats = mixed_nats(nats, tokens, self._parts)
+        return mixed
+
+
+class MixedSeparateScorer(MixedScorer[SeparateScorer]):
+    """Reads independent texts too, with several networks."""
+
+    def read_each(self, texts: Sequence[NDArray[np.int32]]) -> list[Nats]:
+        """Read several texts, each from the start; see `SeparateScorer.read_each`."""
+        pairs = zip(self._scorers, self._parts, strict=True)
+        found = [
+            scorer.read_each([part.readings[text] for text in texts]) for scorer, part in pairs
+        ]
+        return [
+            mixed_nats(nats, text, self._parts) for text, *nats in zip(texts, *found, strict=True)
+        ]
 
 
 def charge_unknown(nats: Nats, tokens: NDArray[np.int32], vocab_size: int) -> Nats:

@@ -1,15 +1,15 @@
 """The interface of an engine, and the choice between the two engines."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textgen.generation.sampler import Control, Sampler
 from textgen.network.inference import States
-from textgen.network.parameters import Arrays, multiplications_per_character
-from textgen.settings import ModelSettings, SamplingSettings
+from textgen.network.mixture import Shape, multiplications, parts_of, widest
+from textgen.settings import SamplingSettings
 
 EngineName = Literal["auto", "numpy", "jax"]
 # Largest hidden size at which each core writes its own samples. Above it all cores share each
@@ -47,17 +47,17 @@ class Written(NamedTuple):
 
 
 class Engine(Protocol):
-    """A trained network that continues samples from their states.
+    """A trained network, or a mixture of several, that continues samples from their states.
 
     Attributes:
         settings: shape of the network.
         piece: largest number of characters that one call writes of each sample.
     """
 
-    settings: ModelSettings
+    settings: Shape
     piece: int
 
-    def __init__(self, settings: ModelSettings, parameters: Arrays) -> None:
+    def __init__(self, settings: Shape, parameters: Any) -> None:
         """Make the engine of a network."""
         ...
 
@@ -100,7 +100,7 @@ JAX_MULTIPLICATIONS_PER_SECOND = {"one core": 20e9, "all cores": 32e9, "together
 
 def choose_engine(
     name: EngineName,
-    model: ModelSettings,
+    model: Shape,
     length: int,
     num_samples: int,
     settings: SamplingSettings | None = None,
@@ -109,22 +109,31 @@ def choose_engine(
 
     Args:
         name: engine that the user named, or `auto` for a choice.
-        model: shape of the network.
+        model: shape of the network, or of the mixture.
         length: number of characters of each sample.
         num_samples: number of samples.
         settings: sampling settings; None for a temperature without other controls.
     """
     if name != "auto":
         return name
-    characters, products = length * num_samples, multiplications_per_character(model)
-    controls = settings.num_controls if settings else 0
-    numpy_seconds = characters * (
-        NUMPY_SECONDS_PER_CALL * (model.num_layers + 1)
-        + NUMPY_SECONDS_PER_CONTROL * controls
-        + products / NUMPY_MULTIPLICATIONS_PER_SECOND
-    )
-    cores = "one core" if model.hidden_size <= LARGEST_OF_A_CORE else "all cores"
+    characters = length * num_samples
+    cores = "one core" if widest(model) <= LARGEST_OF_A_CORE else "all cores"
     alone, together = (JAX_MULTIPLICATIONS_PER_SECOND[kind] for kind in (cores, "together"))
     speed = min(alone * num_samples, together)
-    jax_seconds = JAX_SECONDS_TO_START + characters * products / speed
-    return "jax" if jax_seconds < numpy_seconds else "numpy"
+    jax_seconds = JAX_SECONDS_TO_START + characters * multiplications(model) / speed
+    is_slower = jax_seconds < characters * numpy_seconds(model, settings)
+    return "jax" if is_slower else "numpy"
+
+
+def numpy_seconds(model: Shape, settings: SamplingSettings | None = None) -> float:
+    """Estimate the time that the NumPy engine takes to write a character.
+
+    Args:
+        model: shape of the network, or of the mixture.
+        settings: sampling settings; None for a temperature without other controls.
+    """
+    return (
+        NUMPY_SECONDS_PER_CALL * sum(part.num_layers + 1 for part in parts_of(model))
+        + NUMPY_SECONDS_PER_CONTROL * (settings.num_controls if settings else 0)
+        + multiplications(model) / NUMPY_MULTIPLICATIONS_PER_SECOND
+    )

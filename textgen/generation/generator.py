@@ -18,7 +18,7 @@ from textgen.data.labels import AskedLabels, LabelField, LabelShares, label_shar
 from textgen.data.replaced import describe_replaced, find_replaced
 from textgen.data.tokens import Tokens
 from textgen.data.vocabulary import Vocabulary
-from textgen.errors import SettingError, TextgenWarning
+from textgen.errors import SettingError, TextgenWarning, UsageError
 from textgen.generation.endings import FinishReason
 from textgen.generation.engine import Engine
 from textgen.generation.filters import temperatures_between
@@ -27,6 +27,7 @@ from textgen.generation.learning import Learnt, Lesson, TextLearner
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.generation.sampler import Sampler
 from textgen.generation.writing import Drawn, GenerationState, Given, Piece, Writing
+from textgen.network.mixture import Mixture
 from textgen.network.parameters import Arrays
 from textgen.settings import (
     MAX_LENGTH,
@@ -256,9 +257,15 @@ class Generator:
     def learner(
         self, settings: LearningSettings = LEARNING, check: Callable[[], None] = lambda: None
     ) -> TextLearner:
-        """Start JAX and return what learns with this network; see `TextLearner`."""
-        network = self.reader.settings, self._origin.parameters
-        return TextLearner(*network, self._training(), settings, check)
+        """Start JAX and return what learns with this network; see `TextLearner`.
+
+        Raises:
+            UsageError: if it is a mixture of several networks, or as `TextLearner`.
+        """
+        shape = self.reader.settings
+        if isinstance(shape, Mixture):
+            raise UsageError("a mixture of runs does not learn; take one run alone")
+        return TextLearner(shape, self._origin.parameters, self._training(), settings, check)
 
     def _relabelled(self, state: GenerationState) -> GenerationState:
         """Return a state from which the text goes on with the labels of this generator."""

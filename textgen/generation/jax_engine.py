@@ -13,24 +13,29 @@ from numpy.typing import NDArray
 from textgen.generation.engine import LARGEST_OF_A_CORE, Standing, Written
 from textgen.generation.filters import surprise
 from textgen.generation.sampler import Control, Knobs, Sampler, advance, draw
-from textgen.network.inference import next_logits, prepare_parameters, step_network
-from textgen.network.parameters import Arrays
+from textgen.network.mixture import (
+    Shape,
+    for_each_part,
+    predict,
+    prepare,
+    read_character,
+    widest,
+)
 from textgen.runtime.devices import DATA, make_mesh
 from textgen.runtime.numerics import standard_numerics
-from textgen.settings import ModelSettings
 
 
 class JaxEngine:
-    """A network that writes in a compiled loop; see `Engine`."""
+    """A network, or a mixture of several, that writes in a compiled loop; see `Engine`."""
 
     # Long enough to make the cost of a call negligible, short enough to show the text as it grows.
     piece = 4096
 
-    def __init__(self, settings: ModelSettings, parameters: Arrays) -> None:
+    def __init__(self, settings: Shape, parameters: Any) -> None:
         self.settings = settings
         # Made before JAX is used anywhere, so that JAX takes each core as a device.
         sampling_mesh(many=True)
-        self._prepared = prepare_parameters(parameters)
+        self._prepared = prepare(parameters)
         self._rows = 0
         self._sampler: Sampler | None = None
         # Weights and knobs on the devices. They are arguments of the compiled loop, so that other
@@ -50,13 +55,15 @@ class JaxEngine:
         """Write all samples in one compiled loop; see `Engine.write`."""
         samples, count = uniforms.shape
         # Each matrix product of a large network uses all cores by itself.
-        is_shared = self.settings.hidden_size <= LARGEST_OF_A_CORE
+        is_shared = widest(self.settings) <= LARGEST_OF_A_CORE
         mesh = sampling_mesh(many=is_shared and max(samples, self._rows) > 1)
         # The batch never shrinks: another size would be compiled anew and would round differently.
         rows = max(self._rows, -(-samples // mesh.size) * mesh.size)
         if (rows, sampler) != (self._rows, self._sampler):
             self._rows, self._sampler = rows, sampler
-            weights = transpose_kernels(self._prepared) if rows == 1 else self._prepared
+            weights = self._prepared
+            if rows == 1:
+                weights = for_each_part(weights, transpose_kernels)
             everywhere = NamedSharding(mesh, PartitionSpec())
             self._placed = jax.device_put((weights, sampler.knobs), everywhere)
         filled = [*standings, *[standings[0]] * (rows - samples)]
@@ -132,7 +139,7 @@ OWN = RowAxes(
 
 @cache
 def compiled_loop(
-    settings: ModelSettings, mesh: Mesh, *, is_scored: bool, axes: RowAxes | None = None
+    settings: Shape, mesh: Mesh, *, is_scored: bool, axes: RowAxes | None = None
 ) -> Callable[..., Any]:
     """Return the compiled loop of `_write_all`.
 
@@ -184,10 +191,10 @@ class _Loop(NamedTuple):
 
 
 def _write_all(
-    settings: ModelSettings,
+    settings: Shape,
     is_scored: bool,
     axes: RowAxes,
-    prepared: dict[str, Any],
+    prepared: Any,
     knobs: Knobs,
     count: jax.Array,
     standings: Standing,
@@ -220,9 +227,9 @@ def _write_all(
 
 
 def _write(
-    settings: ModelSettings,
+    settings: Shape,
     is_scored: bool,
-    prepared: dict[str, Any],
+    prepared: Any,
     knobs: Knobs,
     count: jax.Array,
     standing: Standing,
@@ -233,10 +240,10 @@ def _write(
 
     def step(index: jax.Array, loop: _Loop) -> _Loop:
         recurrent, control = loop.standing
-        logits = next_logits(settings, prepared, recurrent)
+        logits = predict(settings, prepared, recurrent)
         token = _draw_one_by_one(logits, uniforms[index], temperatures[index], control, knobs)
         after = Standing(
-            step_network(settings, prepared, token, recurrent), advance(control, token, knobs)
+            read_character(settings, prepared, token, recurrent), advance(control, token, knobs)
         )
         tokens = loop.tokens.at[index].set(token)
         nats = loop.nats.at[index].set(surprise(logits, token)) if is_scored else loop.nats

@@ -1,6 +1,7 @@
 """A trained model in memory: the best checkpoint of a run, ready to write."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self
 
 from textgen.data.labels import (
     AskedLabels,
@@ -99,33 +100,28 @@ class Model:
         return self.run.name
 
     @property
+    def place(self) -> str:
+        """Path of the run, which tells it from another of its name."""
+        return str(self.run.path)
+
+    @property
+    def main(self) -> "Model":
+        """The model itself, since none is mixed with it."""
+        return self
+
+    @property
+    def others(self) -> tuple[tuple["Model", float], ...]:
+        """The models that are mixed with it, with their weights: none."""
+        return ()
+
+    @property
     def documents(self) -> DocumentUnit:
         """What a document of its training text is; `whole` if that is one text."""
         return self.run.record().corpus.rules.documents
 
     def generator(self, *, seed: int, sample: int = 0, engine: Engine | None = None) -> Generator:
         """Begin a session; without an engine it writes one character at a time with NumPy."""
-
-        def relabel(asked: AskedLabels) -> tuple[LabelShares, NumpyEngine, Engine]:
-            model = self.labelled(asked)
-            network = model.config.settings, model.parameters
-            reader = NumpyEngine(*network)
-            return model.labels, reader, reader if engine is None else type(engine)(*network)
-
-        reader = NumpyEngine(self.config.settings, self.parameters)
-        return Generator(
-            reader,
-            self.config.vocabulary,
-            self.config.start,
-            seed=seed,
-            sample=sample,
-            engine=engine,
-            training=self.training_tokens,
-            normalization=self.config.normalization,
-            labels=self.labels,
-            label_fields=self.config.labels,
-            relabel=relabel if self.config.labels else None,
-        )
+        return make_generator(self, seed=seed, sample=sample, engine=engine)
 
     def training_tokens(self) -> Tokens | None:
         """Map the training text; None if the run has not kept it.
@@ -169,3 +165,57 @@ class Model:
         from textgen.generation.jax_engine import JaxEngine  # only here: it costs a second
 
         return JaxEngine(self.config.settings, self.parameters)
+
+
+class GeneratingModel(Protocol):
+    """What a generator needs of a model: a `Model`, or a mixture of several."""
+
+    @property
+    def config(self) -> Any:
+        """Its settings, vocabulary, start, normal form and labels."""
+        ...
+
+    @property
+    def parameters(self) -> Any:
+        """Its arrays, as an engine takes them."""
+        ...
+
+    @property
+    def labels(self) -> LabelShares:
+        """Shares of the labels that it writes with."""
+        ...
+
+    def labelled(self, asked: AskedLabels) -> Self:
+        """Return the model that writes with other labels."""
+        ...
+
+    def training_tokens(self) -> Tokens | None:
+        """Return its training text."""
+        ...
+
+
+def make_generator(
+    model: GeneratingModel, *, seed: int, sample: int = 0, engine: Engine | None = None
+) -> Generator:
+    """Begin a session; see `Model.generator`."""
+    config = model.config
+
+    def relabel(asked: AskedLabels) -> tuple[LabelShares, NumpyEngine, Engine]:
+        labelled = model.labelled(asked)
+        network = labelled.config.settings, labelled.parameters
+        reader = NumpyEngine(*network)
+        return labelled.labels, reader, reader if engine is None else type(engine)(*network)
+
+    return Generator(
+        NumpyEngine(config.settings, model.parameters),
+        config.vocabulary,
+        config.start,
+        seed=seed,
+        sample=sample,
+        engine=engine,
+        training=model.training_tokens,
+        normalization=config.normalization,
+        labels=model.labels,
+        label_fields=config.labels,
+        relabel=relabel if config.labels else None,
+    )

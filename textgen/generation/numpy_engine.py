@@ -1,6 +1,7 @@
 """The NumPy engine: it writes one character at a time and needs no compilation."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,29 +9,26 @@ from numpy.typing import NDArray
 from textgen.generation.engine import Standing, Written
 from textgen.generation.filters import surprise
 from textgen.generation.sampler import Sampler, advance, draw
-from textgen.network.cells import CELLS
-from textgen.network.inference import States, next_logits, prepare_parameters, step_network
-from textgen.network.parameters import Arrays
-from textgen.settings import ModelSettings
+from textgen.network.inference import States
+from textgen.network.mixture import Shape, predict, prepare, read_character, zero_state
 
 
 class NumpyEngine:
-    """A network that reads and writes with NumPy; see `Engine`.
+    """A network, or a mixture of several, that reads and writes with NumPy; see `Engine`.
 
     Attributes:
-        parameters: arrays of the network by name.
+        parameters: arrays of the network by name, or each `MixedPart` of a mixture.
     """
 
     piece = 512
 
-    def __init__(self, settings: ModelSettings, parameters: Arrays) -> None:
+    def __init__(self, settings: Shape, parameters: Any) -> None:
         self.settings, self.parameters = settings, parameters
-        self._prepared = prepare_parameters(parameters)
+        self._prepared = prepare(parameters)
 
     def zero_states(self) -> States:
         """Return the state of each layer before any text: members of zeros, float32 [H]."""
-        zero = np.zeros(self.settings.hidden_size, np.float32)
-        return (CELLS[self.settings.cell].fill_state(zero),) * self.settings.num_layers
+        return zero_state(self.settings)
 
     def read(self, tokens: NDArray[np.int32], states: States) -> States:
         """Read characters one after the other.
@@ -67,11 +65,11 @@ class NumpyEngine:
 
     def logits(self, states: States) -> NDArray[np.float32]:
         """Return the logits of the next character, float32 [V] or [B, V]."""
-        logits: NDArray[np.float32] = next_logits(self.settings, self._prepared, states)
+        logits: NDArray[np.float32] = predict(self.settings, self._prepared, states)
         return logits
 
     def _step(self, token: int | list[int], states: States) -> States:
-        return step_network(self.settings, self._prepared, token, states)
+        return read_character(self.settings, self._prepared, token, states)
 
     def write(
         self,

@@ -13,6 +13,7 @@ from flax import nnx
 from textgen.network.cells import CELLS, Cell
 from textgen.network.cudnn import run_lstm
 from textgen.network.inference import States
+from textgen.network.mixture import Shape, parts_of
 from textgen.network.parameters import MAX_ONE_HOT, stacks
 from textgen.network.products import look_up, product
 from textgen.network.projection import Projection
@@ -294,10 +295,13 @@ def dropout_masks(
     return tuple(jax.random.bernoulli(key, keep, shape) / jnp.float32(keep))
 
 
-def zero_states(settings: ModelSettings, batch_size: int) -> States:
+def zero_states(settings: Shape, batch_size: int) -> States:
     """Return the state of each layer before any text: members of zeros, float32 [B, H]."""
-    zero = jnp.zeros((batch_size, settings.hidden_size))
-    return tuple(CELLS[settings.cell].fill_state(zero) for _ in range(settings.num_layers))
+    return tuple(
+        CELLS[part.cell].fill_state(jnp.zeros((batch_size, part.hidden_size)))
+        for part in parts_of(settings)
+        for _ in range(part.num_layers)
+    )
 
 
 def random_key(seed: int) -> jax.Array:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from textgen.errors import SettingError, UsageError
 from textgen.settings import OnUnknown
-from textgen.workflows.load import load_forward
+from textgen.workflows.load import load_mixed
 from textgen.workflows.score import Scoring
 
 
@@ -51,7 +51,7 @@ def score_text(
         raise SettingError("text", text, "a text")
     if not text:
         raise UsageError("the text is empty; there is nothing to score")
-    model = load_forward(run, "textgen.score").labelled(labels)
+    model = load_mixed(run, "textgen.score").labelled(labels)
     scoring = Scoring([model], on_unknown=on_unknown, dynamic=dynamic)
     parts = list(scoring.read([text]))
     if not scoring.characters:

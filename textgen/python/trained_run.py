@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,10 @@ class TrainedRun:
         seed: int = 0,
         engine: EngineName = "numpy",
         labels: Mapping[str, str | Mapping[str, float]] | None = None,
+        mix: Mapping[str | PathLike[str], float] | None = None,
     ) -> Generator:
         """Load the best checkpoint, to generate text with it; see `textgen.load`."""
-        return load_generator(str(self.path), seed=seed, engine=engine, labels=labels)
+        return load_generator(str(self.path), seed=seed, engine=engine, labels=labels, mix=mix)
 
     def score(
         self,

@@ -7,7 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from textgen.data.sources import is_read_once
-from textgen.errors import RunError, RunExistsError, RunNotFoundError, SettingError
+from textgen.errors import (
+    RunError,
+    RunExistsError,
+    RunNotFoundError,
+    SettingError,
+    UsageError,
+)
 from textgen.runs.names import run_folders, runs_folder
 from textgen.runs.run import Run
 
@@ -28,18 +34,30 @@ def find_run(name: str | None) -> Run:
 
     Raises:
         RunNotFoundError: if there is no such run; the message lists those that exist.
+        UsageError: if it names several runs, as `a+b`, with a run `a`.
     """
     runs = list_runs()
     if name is None:
         newest = next((run for run in runs if not _is_measurement(run)), None)
         if newest is not None:
             return newest
-    else:
-        with suppress(OSError, SettingError):  # no run has a name that is invalid
-            for path in (run_path(name), Path(name)):
-                if Run(path).exists():
-                    return Run(path)
+    elif (found := existing_run(name)) is not None:
+        return found
+    elif "+" in name and existing_run(re.sub(r":[0-9.]+$", "", name.partition("+")[0])):
+        raise UsageError(
+            f"{name!r} mixes several runs, and this is for one; textgen sample, repl, score and "
+            "evaluate take a mixture"
+        )
     raise RunNotFoundError(name or "", runs_folder(), [run.name for run in runs])
+
+
+def existing_run(name: str) -> Run | None:
+    """Return the run of a name or path; None if there is none."""
+    with suppress(OSError, SettingError):  # no run has a name that is invalid
+        for path in (run_path(name), Path(name)):
+            if Run(path).exists():
+                return Run(path)
+    return None
 
 
 def run_path(name: str) -> Path:

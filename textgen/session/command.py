@@ -1,6 +1,6 @@
 """A command of the session, and what all commands work on."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,10 @@ from textgen.session.messages import Reply
 
 def _no_runs(name: str) -> LoadedModel:
     raise RunError(f"there is no run {name!r} here")
+
+
+def _no_mixing(model: LoadedModel, others: Sequence[str]) -> LoadedModel:
+    raise UsageError("runs cannot be mixed here")
 
 
 def _no_runs_to_keep(learnt: Learnt, name: str) -> Run:
@@ -40,6 +44,7 @@ class SessionState:
     Attributes:
         conversation: the text and the model.
         load: loads a run by its name.
+        mix: returns the mixture of a model and further runs, named as in `b:0.3`.
         run_names: returns the names of the runs.
         keep: writes what was learnt as a run of a name.
         edit: opens a text in an editor and returns the edited text.
@@ -56,6 +61,7 @@ class SessionState:
     conversation: Conversation
     _: KW_ONLY
     load: Callable[[str], LoadedModel] = _no_runs
+    mix: Callable[[LoadedModel, Sequence[str]], LoadedModel] = _no_mixing
     run_names: Callable[[], list[str]] = list
     keep: Callable[[Learnt, str], Run] = _no_runs_to_keep
     edit: Callable[[str], str] = no_editor

@@ -16,6 +16,7 @@ from textgen.session.kept_commands import KEPT_COMMANDS
 from textgen.session.label_commands import LABEL_COMMANDS
 from textgen.session.learning_commands import LEARNING_COMMANDS
 from textgen.session.messages import Message, Reply
+from textgen.session.mix_commands import MIX_COMMANDS
 from textgen.session.setting_commands import SETTING_COMMANDS
 from textgen.session.trace_commands import TRACE_COMMANDS
 from textgen.session.tree_commands import TREE_COMMANDS
@@ -53,6 +54,7 @@ COMMANDS: dict[str, Command] = {
         *TREE_COMMANDS,
         *SETTING_COMMANDS,
         *LABEL_COMMANDS,
+        *MIX_COMMANDS,
         *LEARNING_COMMANDS,
         *FILE_COMMANDS,
         *KEPT_COMMANDS,

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from textgen.data.labels import fitting_labels
 from textgen.data.vocabulary import END
-from textgen.errors import TextgenError
+from textgen.errors import TextgenError, UsageError
 from textgen.generation.generator import Generator
 from textgen.generation.next_words import NextWord, next_words, unfinished_word
 from textgen.generation.writing import GenerationState, Piece
 from textgen.session.copy_finder import CopyFinder
 from textgen.session.loaded_model import LoadedModel
 from textgen.session.prefill import T, Work, join_text, parts_of, read_typed
-from textgen.session.session_file import SavedSession, SavedTurn
+from textgen.session.session_file import SavedPart, SavedSession, SavedTurn
 from textgen.session.taught import Taught, learning_of
 from textgen.session.turn_tree import Tree, Turn
 from textgen.settings import MAX_SEED, PROMPT_UNKNOWN, OnUnknown, SamplingSettings
@@ -259,17 +259,25 @@ class Conversation:
         self.alternatives = []
         self.go(tree.current)
 
-    def switch(self, model: LoadedModel) -> Work[None]:
+    def switch(self, model: LoadedModel, rule: OnUnknown | None = None) -> Work[None]:
         """Continue with another model, which reads all text again.
+
+        Args:
+            model: the model.
+            rule: what to do with characters that it does not know; None for `on_unknown`.
 
         Raises:
             UsageError: if the model cannot write with the settings, or does not know a character
-                and `on_unknown` is `error`. Nothing has changed then.
+                and the rule is `error`; or if the session learns and the model is a mixture.
+                Nothing has changed then.
         """
+        if model.others and self.taught.learning:
+            raise UsageError("this session learns, and a mixture of runs does not")
         generator = model.generator(seed=self._seed)
         generator.sampler(self.settings)
         learning = self.taught.learning and learning_of(model, self.taught.learning.settings)
-        turns = [replace(turn, on_unknown=self.on_unknown) for turn in self._saved_turns()]
+        rule = rule or self.on_unknown
+        turns = [replace(turn, on_unknown=rule) for turn in self._saved_turns()]
         tree = yield from self.taught.reread(generator, turns, learning)
         generator.use_labels(fitting_labels(generator.label_fields, self.generator.labels))
         self._complete(tree, self.tree.names, self.tree.visited, self.tree.current.number)
@@ -280,9 +288,10 @@ class Conversation:
     def saved(self) -> SavedSession:
         """Return the session as it is saved."""
         return SavedSession(
-            run=self.model.name,
-            step=self.model.step,
-            weights=self.model.sha256,
+            run=self.model.main.name,
+            step=self.model.main.step,
+            weights=self.model.main.sha256,
+            mixed=saved_parts(self.model),
             settings=self.settings,
             length=self.length,
             seed=self._seed,
@@ -318,19 +327,26 @@ class Conversation:
             if turn.parent is not None
         ]
 
-    def restore(self, saved: SavedSession) -> Work[None]:
+    def restore(self, saved: SavedSession, model: LoadedModel | None = None) -> Work[None]:
         """Continue a saved session: the model reads all of its text again.
+
+        Args:
+            saved: the session.
+            model: the model that continues it; None for that of this session.
 
         Raises:
             UsageError: if the model cannot write with the settings, or does not know a character.
                 Nothing has changed then.
         """
-        generator = self.model.generator(seed=saved.seed)
+        model = model or self.model
+        generator = model.generator(seed=saved.seed)
         generator.sampler(saved.settings)
-        learning = self.taught.learning_for(self.model, saved)
+        learning = self.taught.learning_for(model, saved)
         tree = yield from self.taught.reread(generator, saved.turns, learning)
         generator.use_labels(fitting_labels(generator.label_fields, saved.labels))
         self._complete(tree, saved.names, saved.visited, saved.current)
+        if model is not self.model:
+            self.model, self.copies = model, CopyFinder(model, generator.vocabulary)
         self.settings, self.length = saved.settings, saved.length
         self.on_unknown = saved.on_unknown
         self._seed, self._writings = saved.seed, saved.writings
@@ -385,6 +401,14 @@ class Conversation:
         generator.feed_tokens(generator.encode(text, rule))
         stem = unfinished_word(typed[-LONGEST_WORD:])
         return next_words(generator, count, stem, COMPLETION_SECONDS)
+
+
+def saved_parts(model: LoadedModel) -> tuple[SavedPart, ...]:
+    """Return what is mixed with a model as it is saved."""
+    return tuple(
+        SavedPart(other.run.title, other.step, other.sha256, weight)
+        for other, weight in model.others
+    )
 
 
 def _result(work: Work[T]) -> T:

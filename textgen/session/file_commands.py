@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from textgen.errors import DamagedError, UsageError
+from textgen.errors import DamagedError, RunError, UsageError
 from textgen.runs.files import read_sha256, replace_file
 from textgen.session.arguments import count_turns, file_path
 from textgen.session.command import Command, SessionState
+from textgen.session.conversation import saved_parts
+from textgen.session.loaded_model import LoadedModel, steps_of
 from textgen.session.messages import Message, Reply
 from textgen.session.session_file import SavedSession, read_session, write_session
 from textgen.session.turn_tree import join_turns, last_lines, shown_name
@@ -24,7 +26,7 @@ def model(state: SessionState, rest: str) -> Iterator[Reply]:
     conversation, name = state.conversation, rest.strip()
     if name:
         yield from conversation.switch(state.load(name))
-    yield Message(f"{shown_name(conversation.model.name)}, step {conversation.model.step}")
+    yield Message(f"{shown_name(conversation.model.name)}, {steps_of(conversation.model)}")
 
 
 def save(state: SessionState, rest: str) -> Iterator[Reply]:
@@ -55,13 +57,14 @@ def restore(state: SessionState, saved: SavedSession, what: str) -> Replies[Repl
     conversation = state.conversation
     if any(turn.learnt for turn in saved.turns):
         yield Message("learning again what was learnt; Ctrl-C stops it")
-    yield from conversation.restore(saved)
-    if saved.weights != conversation.model.sha256:
-        run, step = shown_name(conversation.model.name), conversation.model.step
+    yield from conversation.restore(saved, (yield from _mixed_again(state, saved)))
+    model = conversation.model
+    before = [saved.weights, *(part.weights for part in saved.mixed)]
+    if before != [model.main.sha256, *(other.sha256 for other, _ in model.others)]:
         yield Message(
             "the session was saved with another model, "
-            f"{shown_name(saved.run)} at step {saved.step}; "
-            f"the session continues with {run} at step {step}"
+            f"{shown_name(saved.title)} at step {saved.step}; "
+            f"the session continues with {shown_name(model.name)} at {steps_of(model)}"
         )
     elif saved.learnt_weights != conversation.taught.weights:
         yield Message(
@@ -73,6 +76,18 @@ def restore(state: SessionState, saved: SavedSession, what: str) -> Replies[Repl
     is_short = state.rows is not None and turn.parent is not None
     position = f"at turn {turn.number}" if is_short else state.position()
     yield Message(f"{what} {count_turns(len(saved.turns))}; now {position}")
+
+
+def _mixed_again(state: SessionState, saved: SavedSession) -> Replies[Reply, None, LoadedModel]:
+    """Return the model of the session with what was mixed with it when another was saved."""
+    model = state.conversation.model
+    if saved.mixed == saved_parts(model):
+        return model
+    try:
+        return state.mix(model.main, [f"{part.run}:{part.share!r}" for part in saved.mixed])
+    except RunError as error:
+        yield Message(f"{error}; the session goes on without what was mixed in")
+        return model.main
 
 
 def recall(state: SessionState) -> Replies[Reply, None, None]:

@@ -20,7 +20,7 @@ from textgen.settings import (
 
 KIND = "textgen session"
 # Entries of a session and of a turn that are left out where they are empty.
-OPTIONAL = ("labels", "learning", "learns", "learnt", "learnt_weights")
+OPTIONAL = ("labels", "learning", "learns", "learnt", "learnt_weights", "mixed")
 FORMAT = 2
 # Largest file of a session: about ten million characters, each of which may take six bytes.
 MAX_BYTES = 2**26
@@ -61,11 +61,28 @@ class SavedTurn:
 
 
 @dataclass(frozen=True)
+class SavedPart:
+    """A run that was mixed with that of the session.
+
+    Attributes:
+        run: name of the run, or its path if it is not in the folder of runs.
+        step: step of its checkpoint.
+        weights: SHA-256 of the file of weights.
+        share: weight of its probabilities, in (0, 1).
+    """
+
+    run: str
+    step: int
+    weights: str
+    share: float
+
+
+@dataclass(frozen=True)
 class SavedSession:
     """A saved session.
 
     Attributes:
-        run: name of the run.
+        run: name of the run; of a mixture, that of the first.
         step: step of its checkpoint.
         weights: SHA-256 of the file of weights.
         settings: sampling settings.
@@ -82,6 +99,7 @@ class SavedSession:
         learning: how the network learns from the turns; None if it has learnt from none.
         learns: whether it learns from the next turn too.
         learnt_weights: SHA-256 of what it has learnt at the current turn; empty if that is nothing.
+        mixed: the runs that are mixed with the run.
     """
 
     run: str
@@ -101,6 +119,12 @@ class SavedSession:
     learning: LearningSettings | None = None
     learns: bool = False
     learnt_weights: str = ""
+    mixed: tuple[SavedPart, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Name of the run, with those that are mixed with it."""
+        return "+".join([self.run, *(f"{part.run}:{part.share:.3g}" for part in self.mixed)])
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the file without its checksum."""
@@ -122,6 +146,7 @@ class SavedSession:
             "learning": self.learning and self.learning.to_json(),
             "learns": self.learns,
             "learnt_weights": self.learnt_weights,
+            "mixed": [asdict(part) for part in self.mixed],
         }
         return _without_empty(content, *OPTIONAL)
 
@@ -163,6 +188,7 @@ class SavedSession:
                 learning=None if learning is None else LearningSettings.from_json(learning),
                 learns=content.get("learns", False),
                 learnt_weights=content.get("learnt_weights", ""),
+                mixed=tuple(SavedPart(**part) for part in content.get("mixed", ())),
             )
             session.check()
         except (KeyError, TypeError, ValueError, RecursionError, SettingError) as error:
@@ -184,12 +210,17 @@ class SavedSession:
             self.run,
             self.weights,
             self.learnt_weights,
+            *(text for part in self.mixed for text in (part.run, part.weights)),
             *self.names,
             *self.exported,
             *self.exported.values(),
         ):
             _checked("text", text, str)
         numbers = [("step", self.step), ("writings", self.writings), ("seed", self.seed)]
+        for part in self.mixed:
+            numbers.append(("step", part.step))
+            check_number("share", part.share, 0, 1, open_low=True, open_high=True)
+        check_number("share", sum(part.share for part in self.mixed), 0, 1, open_high=True)
         for number, turn in enumerate(self.turns, 1):
             check_number("parent", turn.parent, 0, number, whole=True, open_high=True)
             numbers += [("seed", turn.seed), ("sample", turn.sample)]

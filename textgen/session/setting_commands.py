@@ -17,6 +17,7 @@ from textgen.session.controls import (
     show_control,
     takes_text,
 )
+from textgen.session.loaded_model import mixed_in
 from textgen.session.messages import Message, Reply
 
 
@@ -41,8 +42,10 @@ def change(state: SessionState, rest: str) -> Iterator[Reply]:
 
 
 def show(state: SessionState, rest: str) -> Iterator[Reply]:
-    """Show all settings."""
-    yield Message("\n".join(f"{name}: {show_control(state, name)}" for name in NAMES))
+    """Show all settings, and what is mixed in."""
+    lines = [f"{name}: {show_control(state, name)}" for name in NAMES]
+    mixed = mixed_in(state.conversation.model)
+    yield Message("\n".join([*lines, *([f"mix: {mixed}"] if mixed else [])]))
 
 
 def seed(state: SessionState, rest: str) -> Iterator[Reply]:

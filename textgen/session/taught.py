@@ -45,8 +45,10 @@ class Taught:
             waits: whether each turn waits until everything is learnt.
 
         Raises:
-            UsageError: if the run has not kept its training text.
+            UsageError: if the run has not kept its training text, or the model is a mixture.
         """
+        if model.others:
+            raise UsageError("a mixture of runs does not learn; /mix off ends the mixture")
         if model.training_tokens() is None:
             raise UsageError(
                 f"the run {model.name!r} has not kept its training text, which learning needs"

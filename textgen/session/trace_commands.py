@@ -6,6 +6,7 @@ from textgen.generation.trace import open_tracer
 from textgen.session.arguments import whole_number
 from textgen.session.command import Command, SessionState
 from textgen.session.messages import Message, Reply
+from textgen.session.turn_tree import shown_name
 from textgen.settings import TRACE_LEAST, TRACE_LEAST_OF_ALL, TRACE_MOST_OF_ALL
 
 ALL = "all"
@@ -30,7 +31,10 @@ def trace(state: SessionState, rest: str) -> Replies[Reply, None, None]:
     # A text ends before the turn after it begins.
     texts = (turn.text + "\n" * (turn.finish == "end") for turn in chosen[:-1])
     text = "".join(texts) + chosen[-1].text
-    opening, is_told = open_tracer(state.conversation.model.run, least), False
+    model = state.conversation.model
+    if model.others:
+        yield Message(f"this looks into the training text of {shown_name(model.main.name)} alone")
+    opening, is_told = open_tracer(model.run, least), False
     while True:
         try:
             share = next(opening)

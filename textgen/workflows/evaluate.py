@@ -16,8 +16,10 @@ from textgen.errors import CorpusError, UnknownCharacterError, UsageError
 from textgen.evaluation.baselines import Measuring, measure_baselines
 from textgen.evaluation.missing import MissingEvaluator
 from textgen.evaluation.protocols import DynamicEvaluator, Evaluator, bits_per_character
-from textgen.generation.model import Model
+from textgen.evaluation.text_losses import shape_function
+from textgen.generation.mixed_model import AnyModel, MixedConfig, MixedModel
 from textgen.network.cells import CELLS
+from textgen.network.mixture import Shape, mixed_nats
 from textgen.network.model import network_function
 from textgen.network.parameters import Arrays, with_labels
 from textgen.runs.checkpoint import ModelConfig
@@ -76,7 +78,7 @@ class Result:
 Evaluation = Measuring | Result | Note
 
 
-def evaluate(model: Model, text: Tokens | None) -> Iterator[Evaluation]:
+def evaluate(model: AnyModel, text: Tokens | None) -> Iterator[Evaluation]:
     """Measure a model, and baselines beside it.
 
     A network of both directions is measured by the protocol `missing` alone, which no baseline
@@ -94,13 +96,19 @@ def evaluate(model: Model, text: Tokens | None) -> Iterator[Evaluation]:
         UsageError: if no text is given and the run has not kept its own.
         DamagedError: if the text that the run has kept is damaged.
     """
+    is_given = text is not None  # it begins with the start, which is not measured
+    training, text = _texts(model, text)
+    if isinstance(model, MixedModel):
+        yield from measure_mixture(model, text)
+        if any(one.config.labels for one in model.models):
+            yield Note("a mixture is measured with the labels left out")
+        yield from _baselines(training, text, model.config.vocabulary)
+        return
     # The labels of a text that is given are not known; those of the validation text are.
-    labels = model.validation_labels() if text is None and not model.labels else None
+    labels = None if is_given or model.labels else model.validation_labels()
     network = model.config.settings, model.parameters
     if labels is not None and model.trained is not None:
         network = model.trained
-    is_given = text is not None  # it begins with the start, which is not measured
-    training, text = _texts(model, text)
     if network[0].direction == "both":
         yield from measure_missing(*network, text[int(is_given) :], labels)
         return
@@ -111,15 +119,21 @@ def evaluate(model: Model, text: Tokens | None) -> Iterator[Evaluation]:
     yield from measure_network(*network, training, text, labels)
     if labels is not None and training is not None:
         yield Note("dynamic is measured with the labels left out")
+    yield from _baselines(training, text, model.config.vocabulary)
+
+
+def _baselines(
+    training: Tokens | None, text: Tokens, vocabulary: Vocabulary
+) -> Iterator[Evaluation]:
     if training is None:
         return
     if len(training) + len(text) > MAX_TEXT:
         yield Note(f"n-gram and xz are not measured on more than {MAX_TEXT:,} characters")
         return
-    yield from baseline_results(training, text, model.config.vocabulary)
+    yield from baseline_results(training, text, vocabulary)
 
 
-def _texts(model: Model, text: Tokens | None) -> tuple[Tokens | None, Tokens]:
+def _texts(model: AnyModel, text: Tokens | None) -> tuple[Tokens | None, Tokens]:
     """Return the training text of a model, if its run has kept it, and the text to measure on."""
     training = model.training_tokens()
     text = model.validation_tokens() if text is None else text
@@ -152,29 +166,79 @@ def measure_network(
         characters.
     """
     title = f"{CELLS[settings.cell].title} {settings.size}"
-    apply = network_function(settings)
-    mesh = make_mesh(None, WINDOWS_AT_ONCE)
-    evaluator, arrays = Evaluator(apply, settings, mesh), dict[str, Any](parameters)
-    yield Measuring(f"{title}, window")
-    nats = evaluator.window(arrays, text, labels=labels, batch_size=WINDOWS_AT_ONCE)
-    yield Result(predictor="network", title=title, protocol="window", nats=nats)
-    yield Measuring(f"{title}, stream")
-    nats = evaluator.stream(arrays, text, labels=labels)
-    yield Result(predictor="network", title=title, protocol="stream", nats=nats)
+    yield from _measure_trained(title, settings, dict(parameters), text, labels)
     if training is None:
         return
-    pieces, read, total = list[NDArray[np.float32]](), 0, len(text) - 1
+    pieces = _learning(*with_labels(settings, parameters), training, text)
+    yield from _measure_learning(title, pieces, len(text) - 1)
+
+
+def measure_mixture(model: MixedModel, text: Tokens) -> Iterator[Measuring | Result | Note]:
+    """Measure a mixture of networks by one protocol after the other; see `measure_network`.
+
+    Args:
+        model: the mixture.
+        text: ids of the mixture, [M] with M at least 2; every id but the first is predicted.
+    """
+    shape, parts = model.config.settings, model.parameters
+    counts = Counter(f"{CELLS[part.cell].title} {part.size}" for part in shape.parts)
+    titles = (f"{number} x {one}" if number > 1 else one for one, number in counts.items())
+    title = f"mixture of {' and '.join(titles)}"
+    yield from _measure_trained(title, shape, parts, text, None)
+    learning = list[Iterator[NDArray[np.float32]]]()
+    for one, part in zip(model.models, parts, strict=True):
+        training = one.training_tokens()
+        if training is None:
+            yield Note(f"dynamic is not measured: {one.name!r} has not kept its training text")
+            return
+        own = part.readings.astype(token_dtype(len(one.config.vocabulary)))[np.asarray(text)]
+        learning.append(_learning(one.config.settings, part.arrays, training, own))
+
+    def mixed() -> Iterator[NDArray[np.float32]]:
+        begin = 1
+        for nats in zip(*learning, strict=True):
+            end = begin + len(nats[0])
+            yield mixed_nats(nats, text[begin:end], parts)
+            begin = end
+
+    yield from _measure_learning(title, mixed(), len(text) - 1)
+
+
+def _measure_trained(
+    title: str, shape: Shape, parameters: Any, text: Tokens, labels: PlacedLabels | None
+) -> Iterator[Measuring | Result]:
+    """Measure a network, or a mixture, that does not learn, by two protocols."""
+    evaluator = Evaluator(shape_function(shape), shape, make_mesh(None, WINDOWS_AT_ONCE))
+    yield Measuring(f"{title}, window")
+    nats = evaluator.window(parameters, text, labels=labels, batch_size=WINDOWS_AT_ONCE)
+    yield Result(predictor="network", title=title, protocol="window", nats=nats)
+    yield Measuring(f"{title}, stream")
+    nats = evaluator.stream(parameters, text, labels=labels)
+    yield Result(predictor="network", title=title, protocol="stream", nats=nats)
+
+
+def _learning(
+    settings: ModelSettings, parameters: Arrays, training: Tokens, text: Tokens
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the losses of a network that learns the text that it reads, piece by piece."""
+    learner = DynamicEvaluator(network_function(settings), settings)
+    return learner.measure(dict[str, Any](parameters), training, text)
+
+
+def _measure_learning(
+    title: str, losses: Iterator[NDArray[np.float32]], total: int
+) -> Iterator[Measuring | Result]:
+    """Measure what learns, by its losses of `total` characters."""
+    pieces, read = list[NDArray[np.float32]](), 0
     yield Measuring(f"{title}, dynamic")
-    plain, weights = with_labels(settings, parameters)
-    learner = DynamicEvaluator(network_function(plain), plain)
-    for piece in learner.measure(dict[str, Any](weights), training, text):
+    for piece in losses:
         pieces.append(piece)
         read += len(piece)
         if read < total:
             yield Measuring(f"{title}, dynamic", read / total)
-    losses = np.concatenate(pieces)
-    nats = float(losses.mean())
-    yield Result(predictor="network", title=title, protocol="dynamic", nats=nats, losses=losses)
+    found = np.concatenate(pieces)
+    nats = float(found.mean())
+    yield Result(predictor="network", title=title, protocol="dynamic", nats=nats, losses=found)
 
 
 def measure_missing(
@@ -234,7 +298,7 @@ def baseline_results(
 
 
 def encode_text(
-    text: str, name: str, config: ModelConfig, on_unknown: OnUnknown
+    text: str, name: str, config: ModelConfig | MixedConfig, on_unknown: OnUnknown
 ) -> tuple[Tokens, int]:
     """Encode a text for a model, with the start before it, so that every character is predicted.
 

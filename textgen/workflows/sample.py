@@ -14,9 +14,10 @@ from textgen.generation.engine import LARGEST_OF_A_CORE, EngineName, choose_engi
 from textgen.generation.generator import Generator, Sample, write_side_by_side
 from textgen.generation.known_documents import KnownDocuments
 from textgen.generation.learning import Learnt
-from textgen.generation.model import Model
+from textgen.generation.mixed_model import AnyModel, MixedModel
 from textgen.generation.remarks import remarks
 from textgen.generation.writing import Piece
+from textgen.network.mixture import widest
 from textgen.runtime.environment import prepare_jax
 from textgen.settings import PROMPT_UNKNOWN, OnUnknown, SamplingSettings
 from textgen.workflows.learn_from import learn_from
@@ -67,7 +68,7 @@ class Order:
 
 
 def write_samples(
-    model: Model,
+    model: AnyModel,
     order: Order,
     *,
     is_scored: bool = False,
@@ -93,7 +94,7 @@ def write_samples(
     Raises:
         UnknownCharacterError: if a character of the prompt is unknown and `on_unknown` is `error`,
             or if it is `nearest` and no known character is near.
-        UsageError: if the settings cannot be used with this model.
+        UsageError: if the settings cannot be used with this model, or a mixture is to learn.
     """
     # The settings are checked before JAX is started, so that an error appears at once.
     tell("reading the prompt")
@@ -103,6 +104,8 @@ def write_samples(
     for told in _remarks(order, first.vocabulary):
         warnings.warn(told, TextgenWarning, stacklevel=2)
     if order.lesson:
+        if isinstance(model, MixedModel):
+            raise UsageError("a mixture of runs does not learn; name one run, or no text to learn")
         learnt = learn_from(
             first,
             order.lesson,
@@ -153,12 +156,12 @@ def write_samples(
             return
 
 
-def _uses_one_kernel(model: Model, order: Order) -> bool:
+def _uses_one_kernel(model: AnyModel, order: Order) -> bool:
     is_compiled = engine_of(model, order) == "jax"
-    return is_compiled and model.config.settings.hidden_size <= LARGEST_OF_A_CORE
+    return is_compiled and widest(model.config.settings) <= LARGEST_OF_A_CORE
 
 
-def _known_documents(model: Model) -> KnownDocuments:
+def _known_documents(model: AnyModel) -> KnownDocuments:
     """Return the documents of a model's training text.
 
     Raises:
@@ -219,7 +222,7 @@ def _until(
 
 
 def report_samples(
-    model: Model,
+    model: AnyModel,
     order: Order,
     *,
     should_stop: Callable[[], bool] = lambda: False,
@@ -247,12 +250,13 @@ def report_samples(
     if training is not None and vocabulary.end_id is not None:
         known = KnownDocuments(training, vocabulary.end_id, len(vocabulary))
     common = {
-        "run": model.run.name,
+        "run": model.name,
         "step": model.step,
         "sha256": model.sha256,
         "engine": engine_of(model, order),
         "seed": order.seed,
         "prompt": order.prompt,
+        **({"mixed": model.to_json()} if isinstance(model, MixedModel) else {}),
         "labels": {name: dict(values) for name, values in model.labels.items()},
         "settings": {"length": order.length, "on_unknown": order.on_unknown}
         | order.settings.to_json(),
@@ -306,7 +310,7 @@ def _groups(pieces: Iterator[tuple[int, Piece]]) -> Iterator[dict[int, list[Piec
         yield group
 
 
-def engine_of(model: Model, order: Order) -> Literal["numpy", "jax"]:
+def engine_of(model: AnyModel, order: Order) -> Literal["numpy", "jax"]:
     """Return the engine that writes an order."""
     length = expected_length(order.settings, order.length)
     shape = model.config.settings

@@ -1,7 +1,7 @@
 """Score how well a text fits each of several models, line by line and as a whole."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from itertools import chain, islice
 from typing import Any
@@ -13,6 +13,9 @@ from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
 from textgen.errors import UnknownCharacterError, UsageError
 from textgen.evaluation.scored_text import Line, Part, Unknown, cut_blocks, cut_lines, gather_lines
 from textgen.evaluation.scoring import (
+    AScorer,
+    MixedScorer,
+    MixedSeparateScorer,
     NumpyScorer,
     Scorer,
     SeparateScorer,
@@ -20,9 +23,11 @@ from textgen.evaluation.scoring import (
     posteriors,
 )
 from textgen.generation.engine import choose_engine
+from textgen.generation.mixed_model import AnyModel, MixedModel
 from textgen.generation.model import Model
+from textgen.network.parameters import Arrays
 from textgen.runtime.environment import prepare_jax
-from textgen.settings import OnUnknown
+from textgen.settings import ModelSettings, OnUnknown
 
 # Number of independent lines scored at a time, and the longest of them in characters.
 LINES_AT_ONCE = 1024
@@ -43,7 +48,7 @@ class Scoring:
 
     def __init__(
         self,
-        models: Sequence[Model],
+        models: Sequence[AnyModel],
         *,
         on_unknown: OnUnknown = "replace",
         dynamic: bool = False,
@@ -66,8 +71,8 @@ class Scoring:
         names = [model.name for model in models]
         self.names = (
             names
-            if len({*names}) == len({model.run.path for model in models})
-            else [str(model.run.path) for model in models]
+            if len({*names}) == len({model.place for model in models})
+            else [model.place for model in models]
         )
         self.characters = self.documents = 0
         self.nats = np.zeros(len(models))
@@ -136,6 +141,7 @@ class Scoring:
                 "run": self.names[number],
                 "step": model.step,
                 "sha256": model.sha256,
+                **({"mixed": model.to_json()} if isinstance(model, MixedModel) else {}),
                 "bits_per_character": float(bits[number] / self.characters),
                 "perplexity": float(2 ** (bits[number] / self.characters)),
                 "bits": float(bits[number]),
@@ -170,7 +176,7 @@ class Scoring:
             position += len(chunk)
 
     @staticmethod
-    def _ids(model: Model, text: str) -> NDArray[np.int32]:
+    def _ids(model: AnyModel, text: str) -> NDArray[np.int32]:
         return model.config.vocabulary.encode_documents(text, "replace")
 
     def _count(
@@ -194,24 +200,39 @@ class Scoring:
         _start_jax()
         from textgen.evaluation.compiled_scoring import DynamicScorer
 
-        scorers = []
-        for model in self.models:
+        def learning(model: Model, parameters: Arrays, start: int) -> Scorer:
             training = model.training_tokens()
             if training is None:
                 raise UsageError(
                     f"the run {model.name!r} has not kept its training text, which --dynamic needs"
                 )
-            scorers.append(DynamicScorer(*_network(model), training))
-        return scorers
+            return DynamicScorer(model.config.settings, parameters, start, training)
+
+        return [
+            MixedScorer(_each(model, learning), model.parameters)
+            if isinstance(model, MixedModel)
+            else _each(model, learning)[0]
+            for model in self.models
+        ]
 
     def _separate_scorers(self, text: str) -> list[SeparateScorer]:
         """Return NumPy scorers for a text so short that starting JAX would take longer."""
-        if all(_is_short(text, model) for model in self.models):
-            return [NumpyScorer(*_network(model)) for model in self.models]
-        _start_jax()
-        from textgen.evaluation.compiled_scoring import JaxScorer
+        kind: Callable[[ModelSettings, Arrays, int], SeparateScorer] = NumpyScorer
+        if not all(_is_short(text, model) for model in self.models):
+            _start_jax()
+            from textgen.evaluation.compiled_scoring import JaxScorer
 
-        return [JaxScorer(*_network(model)) for model in self.models]
+            kind = JaxScorer
+
+        def make(model: Model, parameters: Arrays, start: int) -> SeparateScorer:
+            return kind(model.config.settings, parameters, start)
+
+        return [
+            MixedSeparateScorer(_each(model, make), model.parameters)
+            if isinstance(model, MixedModel)
+            else _each(model, make)[0]
+            for model in self.models
+        ]
 
 
 def _start_jax() -> None:
@@ -221,12 +242,21 @@ def _start_jax() -> None:
     present_devices()
 
 
-def _network(model: Model) -> tuple[Any, Any, int]:
+def _each(model: AnyModel, make: Callable[[Model, Arrays, int], AScorer]) -> list[AScorer]:
+    """Make a scorer of a model's network, or one of each network that is mixed.
+
+    Args:
+        model: the model.
+        make: returns the scorer of a model, its parameters, and the id before the first character.
+    """
     start = int(model.config.vocabulary.encode_start(model.config.start)[0])
-    return model.config.settings, model.parameters, start
+    if isinstance(model, Model):
+        return [make(model, model.parameters, start)]
+    pairs = zip(model.models, model.parameters, strict=True)
+    return [make(one, part.arrays, int(part.readings[start])) for one, part in pairs]
 
 
-def _is_short(text: str, model: Model) -> bool:
+def _is_short(text: str, model: AnyModel) -> bool:
     return choose_engine("auto", model.config.settings, len(text), 1) == "numpy"
 
 

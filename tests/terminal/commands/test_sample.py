@@ -288,3 +288,48 @@ def test_a_report_names_the_labels_that_were_asked_for(
     for wrong in ("kind", "kind=lo", "sort=low"):
         assert run_command(["sample", "kinds", "--label", wrong]) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_another_run_writes_too(sample: Say, labelled_run: Path) -> None:
+    code, out, _ = sample("--mix", "kinds:0.5", "--seed=1", "--length=60", "--json")
+    report = json.loads(out)
+    assert (code, report["run"]) == (0, "fox+kinds")
+    assert [(one["run"], one["weight"]) for one in report["mixed"]] == [
+        ("fox", 0.5),
+        ("kinds", 0.5),
+    ]
+    assert {*report["text"]} & {*"!"}  # which the run alone does not know
+    code, joined, _ = sample("--mix", "kinds", "--seed=1", "--length=60", "--json")
+    assert json.loads(joined)["text"] == report["text"]
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "message"),
+    [
+        (["--mix", "cow:0.3"], 4, "no run named 'cow' in 'checkpoints'; known runs: fox"),
+        (["--mix", "fox:1"], 2, "the weight of a run must be in (0, 1), as in other:0.3, got"),
+        (["--mix", "fox:0.6", "--mix", "fox:0.6"], 2, "the weights add up to 1.2, which leaves"),
+        (["--mix", "fox:0.5", "--learn-from", "fox.txt"], 2, "a mixture of runs does not learn"),
+    ],
+)
+def test_what_cannot_be_mixed_is_told(
+    sample: Say, given: list[str], code: int, message: str
+) -> None:
+    Path("fox.txt").write_text("the quick brown fox\n" * 9, encoding="utf-8")
+    found, out, err = sample(*given)
+    assert (found, out) == (code, "")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+@pytest.mark.parametrize("command", ["info", "gradient", "plot", "serve", "trace", "verify"])
+def test_commands_for_one_run_refuse_a_mixture(
+    command: str, tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command([command, "fox+fox"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        "textgen: 'fox+fox' mixes several runs, and this is for one; textgen sample, repl, score "
+        "and evaluate take a mixture\n"
+    )

@@ -50,15 +50,18 @@ def evaluate(
 
     The best checkpoint is compared with n-gram models and xz. There are three protocols: window,
     stream and dynamic. Compare results only within a protocol. A run that reads in both directions
-    has a protocol of its own.
+    has a protocol of its own. A name such as a+b is that of a mixture: the mean of the
+    probabilities of several runs.
     """
     check_output(output)
     one_run(None, model)
     runs, sources = runs_and_sources(run, texts, model)
 
-    from textgen.workflows.load import load_model
+    from textgen.generation.mixed_model import MixedModel
+    from textgen.network.mixture import parts_of
+    from textgen.workflows.load import load_measured
 
-    loaded = load_model(runs[0])
+    loaded = load_measured(runs[0])
     text = "".join(text_chunks(sources, rules, [loaded], quiet=quiet)) if sources else None
 
     from textgen.runtime.environment import prepare_jax
@@ -84,7 +87,8 @@ def evaluate(
             display.show(event)
             if ending.requested():
                 break
-    measured_on = text_name(sources) if sources else "its validation text"
+    own = f"the validation text of {loaded.main.name}" if loaded.others else "its validation text"
+    measured_on = text_name(sources) if sources else own
     if output is not None and display.results:
         from textgen.pictures.evaluation import Bar, draw_bars
 
@@ -96,11 +100,13 @@ def evaluate(
         # not the start of a text that is given.
         measured = loaded.validation_tokens() if tokens is None else tokens
         assert measured is not None
-        is_whole = tokens is None and loaded.config.settings.direction == "both"
+        directions = {part.direction for part in parts_of(loaded.config.settings)}
+        is_whole = tokens is None and directions == {"both"}
         content = {
             "run": loaded.name,
             "step": loaded.step,
             "sha256": loaded.sha256,
+            **({"mixed": loaded.to_json()} if isinstance(loaded, MixedModel) else {}),
             "text": measured_on,
             "characters": len(measured) - (0 if is_whole else 1),
             "unknown": unknown,

@@ -106,6 +106,16 @@ Labels = Annotated[
         autocompletion=complete_label,
     ),
 ]
+Mixed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mix",
+        metavar="RUN:WEIGHT",
+        help="Another run that writes too; its probabilities have this weight, in (0, 1), and "
+        "those of RUN have the rest. Repeat it for more runs.",
+        autocompletion=complete_run,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print lines of JSON, for programs.")]
 Seed = Annotated[
     int | None,

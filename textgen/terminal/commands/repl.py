@@ -8,6 +8,7 @@ from textgen.settings import MAX_LENGTH, MAX_SEED, PROMPT_UNKNOWN, check_number
 from textgen.terminal.commands.options import (
     SAMPLING_OPTIONS,
     Labels,
+    Mixed,
     Model,
     Quiet,
     RunArgument,
@@ -40,6 +41,7 @@ def repl(
         ),
     ] = False,
     label: Labels = None,
+    mix: Mixed = None,
     length: Annotated[
         int, typer.Option(help="Largest number of characters to write in each turn.")
     ] = 300,
@@ -72,7 +74,7 @@ def repl(
     name = one_run(run, model)
 
     from textgen.terminal.repl.start import Beginning, start_repl
-    from textgen.workflows.load import load_forward
+    from textgen.workflows.load import load_mixed
 
     beginning = Beginning(
         settings=settings,
@@ -87,7 +89,7 @@ def repl(
         keeps=history,
         quiet=quiet,
     )
-    start_repl(load_forward(name, "textgen repl", label), beginning)
+    start_repl(load_mixed(name, "textgen repl", label, mixed=mix or ()), beginning)
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from textgen.errors import CorpusError, RunNotFoundError, UsageError
+from textgen.errors import CorpusError, RunNotFoundError, TextgenError, UsageError
 
 
 def path_of(text: str) -> Path:
@@ -96,13 +96,13 @@ def runs_and_sources(
         return several_runs(None, model), [*map(path_of, given)]
 
     from textgen.data.shipped import TEXTS
-    from textgen.runs.library import find_run
+    from textgen.runs.mixed_names import find_runs
     from textgen.runs.run import Run
 
     first = path_of(given[0])
     is_text = first.exists() and not Run(first).exists()
     try:
-        find_run(given[0])
+        find_runs(given[0])
     except RunNotFoundError as error:
         if is_text or given[0] in TEXTS:
             return [None], [*map(path_of, given)]
@@ -127,12 +127,12 @@ def runs_and_sources(
 def _is_only_a_run(name: str) -> bool:
     """Return whether a run has this name, and no file, folder or shipped text."""
     from textgen.data.shipped import TEXTS
-    from textgen.runs.library import find_run
+    from textgen.runs.mixed_names import find_runs
 
     if name == "-" or name in TEXTS:
         return False
     try:
-        run = find_run(name)
-    except RunNotFoundError:
+        found = find_runs(name)
+    except TextgenError:
         return False
-    return not Path(name).exists() or run.path == Path(name)
+    return not Path(name).exists() or found[0].run.path == Path(name)

@@ -15,6 +15,7 @@ from textgen.terminal.commands.options import (
     AsJson,
     Engine,
     Labels,
+    Mixed,
     Model,
     Progress,
     Quiet,
@@ -78,6 +79,7 @@ def sample(
         ),
     ] = False,
     label: Labels = None,
+    mix: Mixed = None,
     length: Annotated[
         int, typer.Option(help="Largest number of characters to write in each sample.")
     ] = 500,
@@ -100,7 +102,8 @@ def sample(
 ) -> None:
     """Write text in the style of a run's training text.
 
-    The text goes to standard output while it is generated.
+    The text goes to standard output while it is generated. With --mix, or a name such as a+b,
+    several runs write together: the mean of their probabilities decides each character.
     """
     if prompt is not None and prompt_file is not None:
         raise UsageError("prompt and prompt-file cannot both be given")
@@ -120,7 +123,7 @@ def sample(
         raise UsageError(f"the text to learn from, {str(learn_from)!r}, is empty")
 
     from textgen.terminal.signals import noted_signals
-    from textgen.workflows.load import load_forward
+    from textgen.workflows.load import load_mixed
     from textgen.workflows.sample import Order, report_samples, write_samples
 
     order = Order(
@@ -135,7 +138,7 @@ def sample(
         only_new=only_new,
         engine=engine,
     )
-    loaded = load_forward(named, "textgen sample", label)
+    loaded = load_mixed(named, "textgen sample", label, mixed=mix or ())
     # Documents that are lines stand one a line.
     between = "\n" if loaded.run.record().corpus.rules.documents == "line" else "\n\n"
     with noted_signals() as ending, ProgressLine(progress, quiet=quiet) as line:

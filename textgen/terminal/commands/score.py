@@ -96,6 +96,7 @@ def score(
     """Measure how well a text fits a run.
 
     The score is in bits per character; lower is better. With several runs, say which one fits best.
+    A name such as a+b, or a:0.7+b:0.3, is that of a mixture: the mean of their probabilities.
     """
     check_number("top", TOP if top is None else top, 1, 10**6, whole=True)
     if top is not None and not sort:
@@ -116,11 +117,11 @@ def score(
         raise UsageError("--dynamic learns from line to line; give it without --separate")
 
     from textgen.data.file_lines import FileLines
-    from textgen.workflows.load import load_forward
+    from textgen.workflows.load import load_mixed
     from textgen.workflows.score import Scoring
 
     runs, sources = runs_and_sources(run, texts, model)
-    models = [load_forward(name, "textgen score", label) for name in runs]
+    models = [load_mixed(name, "textgen score", label) for name in runs]
     places = FileLines()
     chunks = text_chunks(sources, rules, models, lines=places, quiet=quiet)
     scoring = Scoring(models, on_unknown=on_unknown, dynamic=dynamic)

@@ -13,7 +13,7 @@ from textgen.terminal.output import say
 if TYPE_CHECKING:
     from textgen.data.file_lines import FileLines
     from textgen.data.source_rules import SourceRules
-    from textgen.generation.model import Model
+    from textgen.generation.mixed_model import AnyModel
     from textgen.workflows.score import Scoring
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ STANDARD_INPUT = Path("-")
 def text_chunks(
     sources: Sequence[Path],
     rules: "SourceRules | None" = None,
-    models: "Sequence[Model]" = (),
+    models: "Sequence[AnyModel]" = (),
     *,
     by_line: bool = False,
     lines: "FileLines | None" = None,

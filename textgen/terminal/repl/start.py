@@ -2,28 +2,30 @@
 
 import secrets
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from textgen.errors import DamagedError, UsageError
 from textgen.generation.learning import Learnt
+from textgen.generation.mixed_model import AnyModel
 from textgen.generation.model import Model
 from textgen.generation.remarks import remarks
 from textgen.runs.library import list_runs
 from textgen.runs.run import Run
 from textgen.session.command import no_editor
 from textgen.session.commands import Session
-from textgen.session.conversation import Conversation
+from textgen.session.conversation import Conversation, saved_parts
 from textgen.session.file_commands import recall, restore
 from textgen.session.kept_sessions import KeptSessions
+from textgen.session.loaded_model import LoadedModel, steps_of
 from textgen.session.session_file import SavedSession
 from textgen.session.state_folder import SESSIONS, state_folder
 from textgen.settings import OnUnknown, SamplingSettings
 from textgen.terminal.output import say
 from textgen.terminal.repl.external_editor import edit_text
 from textgen.terminal.repl.loop import Repl
-from textgen.workflows.load import load_forward
+from textgen.workflows.load import load_mixed, mix_with
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,7 @@ class Beginning:
     quiet: bool
 
 
-def start_repl(model: Model, beginning: Beginning) -> None:
+def start_repl(model: AnyModel, beginning: Beginning) -> None:
     """Run a session with a model until /bye or the end of the input.
 
     Raises:
@@ -77,7 +79,8 @@ def start_repl(model: Model, beginning: Beginning) -> None:
     )
     session = Session(
         conversation,
-        load=partial(load_forward, what="textgen repl"),
+        load=partial(load_mixed, what="textgen repl"),
+        mix=_mix,
         run_names=lambda: [run.name for run in list_runs()],
         keep=lambda learnt, name: _keep(conversation, learnt, name),
         edit=edit_text if on_terminal else no_editor,
@@ -88,8 +91,9 @@ def start_repl(model: Model, beginning: Beginning) -> None:
     if beginning.continues:
         _continue_last(repl, session, sessions, model, beginning)
     if not beginning.quiet:
+        used = conversation.model
         say(
-            f"model {model.name} at step {model.step}, seed {conversation.seed}; "
+            f"model {used.name} at {steps_of(used)}, seed {conversation.seed}; "
             "/help shows the commands, Ctrl-D ends the session"
         )
         for told in remarks(conversation.settings, conversation.generator.vocabulary):
@@ -114,6 +118,11 @@ def start_repl(model: Model, beginning: Beginning) -> None:
         raise UsageError(f"{lines} not carried out; the messages above tell why")
 
 
+def _mix(model: LoadedModel, others: Sequence[str]) -> LoadedModel:
+    assert isinstance(model, Model)
+    return mix_with(model, others, "textgen repl")
+
+
 def _keep(conversation: Conversation, learnt: Learnt, name: str) -> Run:
     from textgen.workflows.keep import keep_learnt  # here: it imports JAX
 
@@ -122,7 +131,7 @@ def _keep(conversation: Conversation, learnt: Learnt, name: str) -> Run:
 
 
 def _continue_last(
-    repl: Repl, session: Session, sessions: KeptSessions, model: Model, beginning: Beginning
+    repl: Repl, session: Session, sessions: KeptSessions, model: AnyModel, beginning: Beginning
 ) -> None:
     for path in sessions.files_of(model.run):
         try:
@@ -140,7 +149,7 @@ def _continue_last(
     )
 
 
-def _with_given(saved: SavedSession, beginning: Beginning, model: Model) -> SavedSession:
+def _with_given(saved: SavedSession, beginning: Beginning, model: AnyModel) -> SavedSession:
     """Return a saved session with the settings that the user has given for now."""
     given, settings = beginning.given, beginning.settings
     changed = {name: value for name, value in settings.to_json().items() if name in given}
@@ -153,4 +162,6 @@ def _with_given(saved: SavedSession, beginning: Beginning, model: Model) -> Save
         rule = beginning.on_unknown
         turns = tuple(replace(turn, on_unknown=rule) for turn in saved.turns)
         saved = replace(saved, on_unknown=rule, turns=turns)
+    if model.others:
+        saved = replace(saved, mixed=saved_parts(model))
     return replace(saved, labels=model.labels) if model.labels else saved
