@@ -204,7 +204,7 @@ class Sampler:
 
     def _script(self, settings: SamplingSettings, permitted: NDArray[np.bool_]) -> Script:
         for start in settings.starts:
-            for character in start:
+            for character in dict.fromkeys(start):
                 known = character in self.vocabulary
                 if not known or not permitted[self.vocabulary.encode(character)[0]]:
                     why = "may not be written" if known else "the model does not know"

@@ -11,7 +11,7 @@ from textgen.errors import DamagedError, UsageError
 from textgen.runs.files import read_sha256, replace_file
 from textgen.session.arguments import count_turns, file_path
 from textgen.session.command import Command, SessionState
-from textgen.session.messages import Message, Reply
+from textgen.session.messages import LONG_TEXT, Message, Reply
 from textgen.session.session_file import SavedSession, read_session, write_session
 from textgen.session.turn_tree import join_turns, last_lines, shown_name
 
@@ -55,6 +55,8 @@ def restore(state: SessionState, saved: SavedSession, what: str) -> Replies[Repl
     conversation = state.conversation
     if any(turn.learnt for turn in saved.turns):
         yield Message("learning again what was learnt; Ctrl-C stops it")
+    elif (size := sum(len(turn.typed + turn.written) for turn in saved.turns)) > LONG_TEXT:
+        yield Message(f"reading {size:,} characters again; Ctrl-C stops it")
     yield from conversation.restore(saved)
     if saved.weights != conversation.model.sha256:
         run, step = shown_name(conversation.model.name), conversation.model.step
