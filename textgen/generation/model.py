@@ -12,6 +12,7 @@ from textgen.data.labels import (
 from textgen.data.text_rules import DocumentUnit
 from textgen.data.tokens import Tokens
 from textgen.errors import DamagedError
+from textgen.generation.copy_index import CopyIndex
 from textgen.generation.engine import Engine
 from textgen.generation.generator import Generator
 from textgen.generation.numpy_engine import NumpyEngine
@@ -121,11 +122,17 @@ class Model:
             sample=sample,
             engine=engine,
             training=self.training_tokens,
+            copies=self.copies,
             normalization=self.config.normalization,
             labels=self.labels,
             label_fields=self.config.labels,
             relabel=relabel if self.config.labels else None,
         )
+
+    @property
+    def copies(self) -> CopyIndex:
+        """What opens the table of the training text for a limit of copies."""
+        return CopyIndex(self.training_tokens, len(self.config.vocabulary), self.run)
 
     def training_tokens(self) -> Tokens | None:
         """Map the training text; None if the run has not kept it.

@@ -267,6 +267,7 @@ class Conversation:
                 and `on_unknown` is `error`. Nothing has changed then.
         """
         generator = model.generator(seed=self._seed)
+        yield from _prepared(generator, self.settings)
         generator.sampler(self.settings)
         learning = self.taught.learning and learning_of(model, self.taught.learning.settings)
         turns = [replace(turn, on_unknown=self.on_unknown) for turn in self._saved_turns()]
@@ -326,6 +327,7 @@ class Conversation:
                 Nothing has changed then.
         """
         generator = self.model.generator(seed=saved.seed)
+        yield from _prepared(generator, saved.settings)
         generator.sampler(saved.settings)
         learning = self.taught.learning_for(self.model, saved)
         tree = yield from self.taught.reread(generator, saved.turns, learning)
@@ -385,6 +387,11 @@ class Conversation:
         generator.feed_tokens(generator.encode(text, rule))
         stem = unfinished_word(typed[-LONGEST_WORD:])
         return next_words(generator, count, stem, COMPLETION_SECONDS)
+
+
+def _prepared(generator: Generator, settings: SamplingSettings) -> Work[None]:
+    for _ in generator.prepare(settings):
+        yield ""
 
 
 def _result(work: Work[T]) -> T:
