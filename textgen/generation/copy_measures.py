@@ -10,8 +10,11 @@ from textgen.data.tokens import Tokens
 from textgen.data.vocabulary import UNKNOWN_ID
 from textgen.generation.copies import Ids, longest_copies
 
-# Runs of fewer characters are not found by the index, but searched in the whole training text.
-LEAST_INDEXED = 15
+# Runs of fewer characters are not found by the index, but searched in the whole training text. The
+# entries of the index are 8 characters apart, so that a run of 10 holds an entry and 3 characters.
+LEAST_INDEXED = 10
+# Length from which on the index finds runs in the least time.
+QUICKLY_INDEXED = 15
 
 
 def indexed_copies(index: TextIndex, texts: Sequence[Ids], length: int) -> list[NDArray[np.bool_]]:
@@ -44,10 +47,10 @@ def longest_indexed_copies(
         index: index of the training text, which finds stretches of 15 characters.
         training: ids of the training text, [L].
         texts: ids of each text, [T].
-        most_searched: longest training text that is searched for runs of fewer than 15 characters.
+        most_searched: longest training text that is searched for runs of fewer than 10 characters.
 
     Returns:
-        The lengths; None for one below 15 in a training text that is longer than that.
+        The lengths; None for one below 10 in a training text that is longer than that.
     """
     found: list[int | None] = [_longest(index, _query(text)) or None for text in texts]
     short = [number for number, length in enumerate(found) if length is None]
@@ -61,17 +64,16 @@ def longest_indexed_copies(
 
 def _longest(index: TextIndex, query: NDArray[np.int64]) -> int:
     """Return the length of the longest stretch that the index finds; 0 for none."""
-    longest, least = 0, LEAST_INDEXED
-    while least <= len(query):
-        matches = index.find(query, least)
-        if not len(matches.begins):
-            break
-        longest = int((matches.ends - matches.begins).max())
-        if not matches.is_frequent.any():
-            break
-        # Not all occurrences were followed, but none of a longer stretch would be missed.
-        least = longest + 1
-    return longest
+    for least in (QUICKLY_INDEXED, LEAST_INDEXED):
+        longest = 0
+        while len((matches := index.find(query, max(least, longest + 1))).begins):
+            longest = int((matches.ends - matches.begins).max())
+            if not matches.is_frequent.any():
+                break
+            # Not all occurrences were followed, but none of a longer stretch is missed.
+        if longest:
+            return longest
+    return 0
 
 
 def _query(text: Ids) -> NDArray[np.int64]:
