@@ -23,6 +23,7 @@ LAYERS = (
     "errors",
     "extras",
     "storage",
+    "aside",
     "temperature",
     "settings",
     "readable",

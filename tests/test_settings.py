@@ -81,6 +81,11 @@ def test_a_number_however_large_is_refused_and_not_computed_with(value: int) -> 
         ({"lines": 10**30}, "lines must be"),
         ({"repetition_penalty": 1e-40}, "repetition_penalty must be"),
         ({"starts": ["a\nb"]}, "starts must be without a newline"),
+        (
+            {"starts": ["a" * 60_000, "b" * 5537]},
+            "starts must be texts of at most 65,536 characters together, got 65537 characters",
+        ),
+        ({"stop": ["a" * 65_537]}, "stop must be texts of at most 65,536 characters together"),
         ({"temperature": None}, "temperature must be"),
         ({"temperature": True}, "temperature must be"),
         ({"temperature": "1,,2"}, "temperature must be"),

@@ -36,6 +36,8 @@ MAX_STATE_BYTES = 2**27
 MAX_LENGTH = 10**9
 # Most characters that the repetition penalty and the copy limit look back on.
 MAX_WINDOW = 4096
+# Most characters of the beginnings of lines together, and of the texts before which a text ends.
+MAX_GIVEN = 2**16
 # Smallest number of characters of a stretch that is traced: by default, at least and at most.
 TRACE_LEAST, TRACE_LEAST_OF_ALL, TRACE_MOST_OF_ALL = 20, 5, 10_000
 # Most distinct characters of a text: more than any script has, and few enough for a model.
@@ -522,6 +524,10 @@ class SamplingSettings(Settings):
         for name in ("words", "starts", "stop"):
             if "" in getattr(self, name):
                 raise SettingError(name, "", "one or more texts that are not empty")
+        for name in ("starts", "stop"):
+            if (size := sum(map(len, getattr(self, name)))) > MAX_GIVEN:
+                allowed = f"texts of at most {MAX_GIVEN:,} characters together"
+                raise SettingError(name, size, allowed, " characters")
         for start in self.starts:
             if "\n" in start:
                 raise SettingError("starts", start, "without a newline, since each begins a line")

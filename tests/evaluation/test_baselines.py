@@ -65,6 +65,19 @@ def test_the_ngram_losses_are_those_of_a_model_counted_one_character_at_a_time(o
     assert [found.frozen, found.adaptive] == pytest.approx(slow, abs=1e-12)
 
 
+@pytest.mark.parametrize("vocab_size", [8, 10**4, 2**55])
+def test_ngrams_are_numbered_in_the_same_way_whether_they_are_listed_or_sorted(
+    vocab_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training, validation = text(90, 5), text(30, 6)  # with 2**55 ids they are sorted stably
+    monkeypatch.setattr(baselines, "MOST_LISTED", 0 if vocab_size == 8 else baselines.MOST_LISTED)
+    for order, found in enumerate(ngram_losses(training, validation, vocab_size, max_order=2)):
+        slow = [
+            slow_loss(training, validation, vocab_size, order, adaptive=a) for a in (False, True)
+        ]
+        assert [found.frozen, found.adaptive] == pytest.approx(slow, abs=1e-12)
+
+
 def test_an_adaptive_ngram_model_learns_a_text_that_the_training_text_does_not_foretell() -> None:
     training, validation = text(400, 3), np.tile([4, 5, 6, 7], 100).astype(np.uint8)
     *_, last = ngram_losses(training, validation, vocab_size=9, max_order=2)

@@ -5,6 +5,7 @@ import pytest
 
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import SettingError, UsageError
+from textgen.generation.copy_index import CopyIndex
 from textgen.generation.sampler import NEVER, Control, Sampler, advance, draw
 from textgen.settings import SamplingSettings
 
@@ -16,7 +17,11 @@ LOGITS = RANDOM.normal(size=9).astype(np.float32)
 
 
 def sampler(**settings: Any) -> Sampler:
-    return Sampler(SamplingSettings(**settings), VOCABULARY, lambda: TRAINING)
+    return Sampler(
+        SamplingSettings(**settings),
+        VOCABULARY,
+        CopyIndex(lambda: TRAINING, len(VOCABULARY)).table,
+    )
 
 
 def begun(prepared: Sampler, text: str) -> Control:

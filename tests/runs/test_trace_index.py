@@ -10,8 +10,9 @@ import pytest
 from textgen.data.text_index import TextIndex
 from textgen.errors import DamagedError
 from textgen.runs.files import encode_json
+from textgen.runs.kept_index import HEADER_BYTES
 from textgen.runs.run import Run
-from textgen.runs.trace_index import HEADER_BYTES, NAME, check_index, open_index
+from textgen.runs.trace_index import NAME, check_index, open_index
 
 IDS = np.random.default_rng(1).integers(1, 9, 500).astype(np.uint8)
 Opening = Generator[float, None, tuple[TextIndex, str]]

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.session.sessions import MODELS, STORY, assert_same, random_session, text_of, transcript
+from tests.session.sessions import (
+    MODELS,
+    STORY,
+    assert_same,
+    queued,
+    random_session,
+    text_of,
+    transcript,
+)
 from textgen.runs.files import encode_json
 from textgen.session.messages import Message
 from textgen.session.session_file import read_session
@@ -410,3 +418,10 @@ def test_after_loading_the_end_of_the_text_is_shown_on_half_of_a_terminal() -> N
     assert max(map(len, lines)) <= 40
     shown = "".join(text_of(session)[-30:].split())
     assert "".join(end.text.split()).endswith(shown)
+
+
+def test_a_long_session_says_that_it_is_being_read() -> None:
+    session, _ = queued("end.", "end.")
+    transcript(session, "ab" * 10_001, "/save s.json")
+    told = "[reading 20,006 characters again; Ctrl-C stops it]"
+    assert told in transcript(session, "/load s.json")

@@ -15,6 +15,7 @@ from tests.session.sessions import (
 from textgen.session import prefill
 from textgen.session.messages import Typed
 from textgen.session.session_file import SavedTurn
+from textgen.session.turn_tree import Tree
 from textgen.settings import OnUnknown
 
 
@@ -101,6 +102,22 @@ def test_turns_of_the_first_format_are_read_without_the_start_of_a_text() -> Non
     twin = MODELS["random-0"].generator(seed=5)
     twin.feed(OLD_TEXTS[0])
     assert after.tobytes() != twin.settle().recurrent[0].hidden.tobytes()
+
+
+def test_reading_turns_again_does_not_walk_the_path_of_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Tree, "go", lambda tree, turn: pytest.fail("it went to a turn"))
+    turns = [SavedTurn(number, "a", "b", "error", 5, number) for number in range(30)]
+    reading = prefill.reread(MODELS["random-0"].generator(seed=5), turns)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as stopped:
+            tree = stopped.value
+            break
+    assert [turn.number for turn in tree.turns[-1].path()] == [*range(1, 31)]
+    assert (tree.current.number, tree.visited) == (0, {})
 
 
 def test_another_model_that_knows_no_documents_reads_a_newline_in_place_of_their_ends() -> None:

@@ -39,6 +39,27 @@ def test_a_document_begins_a_line(texts: tuple[str, ...], expected: str, is_open
     for count in range(1, 12):
         assert turn.ending(count) == expected[-count:]
     assert turn.has_open_line() == is_open
+    for each in turn.path():
+        assert each.last_character == each.ending(1)
+
+
+def test_a_chain_of_turns_without_text_is_walked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tree, looks = Tree(MODELS["documents"].generator(seed=0).settle()), list[int]()
+    shown = Turn.text.fget
+    assert shown is not None
+
+    def text(turn: Turn) -> str:
+        looks.append(turn.number)
+        return str(shown(turn))
+
+    monkeypatch.setattr(Turn, "text", property(text))
+    turn = tree.turns[0]
+    for number in range(2000):
+        turn = tree.append(replace(turn, parent=turn, read="" if number else "a"))
+        if number % 7 == 0:
+            assert turn.has_open_line()
+    assert len(looks) < 6000  # walking back each time would look 300,000 times
+    assert tree.current.number == 0
 
 
 def test_the_last_lines_are_those_that_were_typed_and_fit() -> None:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from textgen.data.tokens import TokenFile
+from textgen.network.parameters import multiplications_per_character
 from textgen.runs.run import Run
+from textgen.terminal.display.run_tables import format_extremes
 from textgen.workflows import extreme_lines as workflow
 from textgen.workflows.extreme_lines import extreme_lines
 from textgen.workflows.load import load_model
@@ -46,6 +48,27 @@ def test_the_lines_are_ranked_by_their_surprise_in_their_place(
     assert cut is not None
     assert cut.characters == text.index("over the")
     assert [line.text for line in cut.likely] == [line for line in order if "over" not in line]
+
+
+def test_a_large_network_reads_fewer_characters_unless_it_is_told_to_read_all(
+    tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model("fox")
+    tokens = model.validation_tokens()
+    assert tokens is not None
+    whole, told = extreme_lines(model, 1), list[str]()
+    assert whole is not None
+    assert (whole.characters, whole.is_quick) == (len(tokens), False)
+    products = multiplications_per_character(model.config.settings)
+    monkeypatch.setattr(workflow, "QUICK_MULTIPLICATIONS", products * 20)
+    monkeypatch.setattr(workflow, "FEWEST_READ", 1)
+    quick = extreme_lines(model, 1, tell=told.append)
+    assert quick is not None
+    text = model.config.vocabulary.decode(tokens[:20])
+    assert (quick.characters, quick.is_quick) == (text.rfind("\n") + 1 or 20, True)
+    assert told[0] == f"reading {quick.characters} characters of the validation text"
+    assert "--lines reads more" in format_extremes(quick, None)
+    assert extreme_lines(model, 1, reads_all=True) == whole
 
 
 def test_without_the_text_there_are_no_lines(tiny_run: Path) -> None:

@@ -8,9 +8,12 @@ References:
     New Method for On-Line String Searches.
 """
 
+import os
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 # Number of ids by which entries are ordered. Entries that agree in so many stay in their order.
@@ -19,6 +22,8 @@ DEPTH = 16
 STEPS = (8, 4, 2, 1)
 # Entries that are sorted at once.
 AT_ONCE = 2**20
+# Most parts that are sorted at the same time.
+MOST_THREADS = 8
 # Entries of the sample that tells how to divide them all into parts.
 SAMPLED = 2**14
 
@@ -55,12 +60,20 @@ def sort_entries(ids: Ids, step: int) -> Generator[float, None, NDArray[np.uint3
         part_of[numbers] = np.searchsorted(bounds, first, side="right")
         yield begin / count / 4
     order, filled = np.empty(count, np.uint32), 0
-    for part in range(parts):
+
+    def sorted_part(part: int) -> NDArray[np.int64]:
         numbers = np.flatnonzero(part_of == part)
-        keys = _keys(ids, numbers * step)
-        order[filled : filled + len(numbers)] = numbers[np.lexsort(keys[::-1])]
-        filled += len(numbers)
-        yield 1 / 4 + 3 / 4 * filled / count
+        return numbers[np.lexsort(_keys(ids, numbers * step)[::-1])]
+
+    # NumPy sorts without holding up other threads.
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
+        try:
+            for numbers in pool.map(sorted_part, range(parts)):
+                order[filled : filled + len(numbers)] = numbers
+                filled += len(numbers)
+                yield 1 / 4 + 3 / 4 * filled / count
+        finally:
+            pool.shutdown(cancel_futures=True)
     return order
 
 
@@ -76,10 +89,10 @@ def windows(ids: Ids, positions: NDArray[np.int64], width: int) -> Ids:
 
     The id 0 is that of the unknown character, which is part of no stretch.
     """
-    index = positions[:, None] + np.arange(width)
-    if not len(positions) or (positions.min() >= 0 and positions.max() + width <= len(ids)):
-        inside: Ids = ids[index]
+    if len(positions) and positions.min() >= 0 and positions.max() + width <= len(ids):
+        inside: Ids = sliding_window_view(ids, width)[positions]
         return inside
+    index = positions[:, None] + np.arange(width)
     is_inside = (index >= 0) & (index < len(ids))
     found: Ids = np.where(is_inside, ids[index.clip(0, len(ids) - 1)], 0).astype(ids.dtype)
     return found

@@ -54,7 +54,8 @@ class TextIndex:
 
         Args:
             query: ids, int64 [T]; negative for what stands nowhere in the text.
-            least: smallest number of ids of a stretch, at least 2 S - 1.
+            least: smallest number of ids of a stretch, at least S. Below 2 S - 1 more entries have to
+                be looked at.
         """
         is_frequent = np.zeros(len(query), bool)
         width = min(least - self.step + 1, DEPTH)
@@ -126,7 +127,8 @@ class TextIndex:
         order = np.lexsort((in_query, shift))
         in_query, in_text, shift = in_query[order], in_text[order], shift[order]
         is_new = np.ones(len(order) + 1, bool)
-        is_new[1:-1] = (np.diff(shift) != 0) | (np.diff(in_query) != self.step)
+        if width >= self.step:  # else the ids between two entries were not compared
+            is_new[1:-1] = (np.diff(shift) != 0) | (np.diff(in_query) != self.step)
         first, last = np.flatnonzero(is_new[:-1]), np.flatnonzero(is_new[1:])
         begins, ends = in_query[first], in_query[last] + width
         found = np.empty((len(begins), 3), np.int64)

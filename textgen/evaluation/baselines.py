@@ -5,17 +5,25 @@ Both read the training text first and are then measured on another text, in nats
 
 import lzma
 import math
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.aside import aside
 from textgen.data.tokens import Tokens
 from textgen.data.vocabulary import END, Vocabulary
 
 MAX_ORDER = 8
+# Possible n-grams for each character of a text up to which they are listed instead of sorted.
+MOST_LISTED = 4
+
+Ids = NDArray[np.integer[Any]]
+Counts = NDArray[np.int64]
+Item = TypeVar("Item")
 
 
 class NGramLoss(NamedTuple):
@@ -79,20 +87,28 @@ def measure_baselines(
         Progress, and three results: the best n-gram model with the counts of the training text
         alone, the best one that goes on counting, and xz.
     """
-    losses = list[NGramLoss]()
-    yield Measuring("n-gram models")
-    for loss in ngram_losses(training, text, len(vocabulary)):
-        losses.append(loss)
-        if loss.order < MAX_ORDER:
-            yield Measuring("n-gram models", len(losses) / (MAX_ORDER + 1))
+    losses, measuring = list[NGramLoss](), Measuring("n-gram models")
+    yield measuring
+    for loss in aside(_each(ngram_losses(training, text, len(vocabulary)))):
+        if loss is not None:
+            losses.append(loss)
+            measuring = Measuring("n-gram models", len(losses) / (MAX_ORDER + 2))
+        yield measuring
     yield best_ngram(losses)
     yield best_ngram(losses, is_adaptive=True)
     if includes_xz:
         yield Measuring("xz")
         # A compressor sees a newline where the network sees an end symbol.
-        texts = (vocabulary.decode(part).replace(END, "\n") for part in (training, text))
-        nats = compressor_loss(*texts)
-        yield Baseline(name="xz", title="xz -9e", is_adaptive=True, nats=nats)
+        texts = [vocabulary.decode(part).replace(END, "\n") for part in (training, text)]
+        for nats in aside(_each(compressor_loss(*each) for each in (texts,))):
+            if nats is None:
+                yield Measuring("xz")
+            else:
+                yield Baseline(name="xz", title="xz -9e", is_adaptive=True, nats=nats)
+
+
+def _each(items: Iterable[Item]) -> Generator[Item, None, None]:
+    yield from items
 
 
 def best_ngram(losses: Iterable[NGramLoss], *, is_adaptive: bool = False) -> Baseline:
@@ -107,6 +123,32 @@ def best_ngram(losses: Iterable[NGramLoss], *, is_adaptive: bool = False) -> Bas
     )
     title = f"n-gram, {order} {'character' if order == 1 else 'characters'} of context"
     return Baseline(name="n-gram", title=title, is_adaptive=is_adaptive, nats=nats, order=order)
+
+
+class Counted(NamedTuple):
+    """What was counted before each character of a text, int64 [M] each.
+
+    Attributes:
+        seen: number of the n-gram that ends with the character.
+        total: number of its context.
+        kinds: number of different characters after its context.
+    """
+
+    seen: Counts
+    total: Counts
+    kinds: Counts
+
+    def interpolate(self, discount: float, lower: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return an order's probabilities of all characters but the first, float64 [M - 1].
+
+        Args:
+            discount: D.
+            lower: probabilities of the order below, float64 [M - 1].
+        """
+        seen, total, kinds = (each[1:] for each in self)
+        higher = np.maximum(seen - discount, 0)
+        mixed = (higher + discount * kinds * lower) / np.maximum(total, 1)
+        return np.where(total > 0, mixed, lower)
 
 
 def ngram_losses(
@@ -149,49 +191,94 @@ def ngram_probabilities(
         Ney, Essen and Kneser (1994), On structuring probabilistic dependences in stochastic
         language modelling.
     """
-    whole = np.concatenate([training, text]).astype(np.int64)
-    scored = np.arange(len(training) + 1, len(whole))
-    trained = np.arange(len(whole)) < len(training)
-    every = np.ones(len(whole), bool)
-    uniform = np.full(len(scored), 1 / vocab_size)
-    probabilities = (uniform, uniform)
-    # Each context is a number below the length of the texts. Order 0 has one context only.
-    contexts = np.zeros(len(whole), np.int64)
+    whole, split = np.concatenate([training, text]), len(training)
+    uniform = np.full(len(text) - 1, 1 / vocab_size)
+    frozen, adaptive = uniform, uniform
+    # Each context is a number below `num_contexts`. Order 0 has one context only.
+    contexts, num_contexts = np.zeros(len(whole), np.int32), 1
     for _ in range(max_order + 1):
-        grams = _renumber(contexts * vocab_size + whole)
-        discount = _discount(np.bincount(grams[trained]))
-        frozen, adaptive = (
-            _interpolate(contexts, grams, counted, discount, scored, lower)
-            for counted, lower in zip((trained, every), probabilities, strict=True)
+        grams, context_of = _number(contexts, whole, num_contexts, vocab_size)
+        # What the training text alone has: the number of each n-gram and of each context, and the
+        # number of different characters after each context.
+        counts = np.bincount(grams[:split], minlength=len(context_of))
+        totals = np.bincount(contexts[:split], minlength=num_contexts)
+        kinds = np.bincount(context_of[counts > 0], minlength=num_contexts)
+        discount = _discount(counts)
+        gram, context = grams[split:], contexts[split:]
+        known = Counted(counts[gram], totals[context], kinds[context])
+        # What the text itself adds before each of its characters.
+        seen = known.seen + _count_before(gram)
+        after = Counted(
+            seen,
+            known.total + _count_before(context),
+            known.kinds + _count_before(context, seen == 0),
         )
-        probabilities = frozen, adaptive
-        yield probabilities
-        # An n-gram is the next order's context of the character after it.
-        contexts[1:] = grams[:-1]
-        contexts[0] = len(whole)
-        contexts = _renumber(contexts)
+        frozen, adaptive = (
+            known.interpolate(discount, frozen),
+            after.interpolate(discount, adaptive),
+        )
+        yield frozen, adaptive
+        # An n-gram is the next order's context of the character after it. The first character has a
+        # context of its own.
+        contexts[1:], contexts[0] = grams[:-1], len(context_of)
+        num_contexts = len(context_of) + 1
 
 
-def _interpolate(
-    contexts: NDArray[np.int64],
-    grams: NDArray[np.int64],
-    counted: NDArray[np.bool_],
-    discount: float,
-    scored: NDArray[np.int64],
-    lower: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return an order's probabilities at the scored positions, given those of the order below."""
-    seen = _count_before(grams, counted)
-    first = counted & (seen == 0)
-    total = _count_before(contexts, counted)[scored]
-    kinds = _count_before(contexts, first)[scored]
-    higher = np.maximum(seen[scored] - discount, 0)
-    mixed = (higher + discount * kinds * lower) / np.maximum(total, 1)
-    return np.where(total > 0, mixed, lower)
+def _number(
+    contexts: NDArray[np.int32], ids: Ids, num_contexts: int, vocab_size: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Number the different n-grams of a text, in the order of context and character.
+
+    Args:
+        contexts: number of the context of each character, int32 [N].
+        ids: the characters, [N].
+        num_contexts: all numbers of contexts are below it.
+        vocab_size: all ids are below it.
+
+    Returns:
+        The number of the n-gram of each character, int32 [N], and the context of each n-gram.
+    """
+    codes = contexts.astype(np.uint64)
+    codes *= np.uint64(vocab_size)
+    codes += ids.astype(np.uint64)
+    if num_contexts * vocab_size <= MOST_LISTED * len(ids):
+        is_used = np.zeros(num_contexts * vocab_size, bool)
+        is_used[codes] = True
+        numbers = np.cumsum(is_used, dtype=np.int32)
+        numbers -= 1
+        return numbers[codes], (np.flatnonzero(is_used) // vocab_size).astype(np.int32)
+    order, ordered = _sorted(codes, num_contexts * vocab_size)
+    is_new = np.append(True, ordered[1:] != ordered[:-1])
+    grams = np.empty(len(ids), np.int32)
+    grams[order] = np.cumsum(is_new, dtype=np.int32) - np.int32(1)
+    return grams, (ordered[is_new] // np.uint64(vocab_size)).astype(np.int32)
 
 
-def _renumber(codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.unique(codes, return_inverse=True)[1]
+def _sorted(
+    codes: NDArray[np.uint64], above: int
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.uint64]]:
+    """Sort numbers; equal ones stay in their order.
+
+    A number and its position are sorted as one number of 64 bits where they fit, which is several
+    times as fast.
+
+    Args:
+        codes: the numbers, uint64 [N].
+        above: they are below it.
+
+    Returns:
+        The positions of the numbers in order, [N], and the numbers in order.
+    """
+    bits = len(codes).bit_length()
+    if above.bit_length() + bits > 64:
+        order = np.argsort(codes, kind="stable")
+        return order, codes[order]
+    packed = codes << np.uint64(bits)
+    packed |= np.arange(len(codes), dtype=np.uint64)
+    packed.sort()
+    positions = packed & np.uint64(2**bits - 1)
+    packed >>= np.uint64(bits)
+    return positions.astype(np.int64), packed
 
 
 def _discount(counts: NDArray[np.int64]) -> float:
@@ -200,15 +287,20 @@ def _discount(counts: NDArray[np.int64]) -> float:
     return (once + 1) / (once + 2 * twice + 3)
 
 
-def _count_before(groups: NDArray[np.int64], counted: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return for each position how many counted positions before it have the same group."""
-    order = np.argsort(groups, kind="stable")
-    sorted_groups, weights = groups[order], counted[order].astype(np.int64)
+def _count_before(groups: NDArray[np.int32], counted: NDArray[np.bool_] | None = None) -> Counts:
+    """Return for each position how many positions before it have the same group, int64 [M].
+
+    Args:
+        groups: number of the group of each position, int32 [M] with M at least 1.
+        counted: which positions count; None for all.
+    """
+    order, ordered = _sorted(groups.astype(np.uint64), int(groups.max()) + 1)
+    weights = np.ones(len(groups), np.int64) if counted is None else counted[order].astype(np.int64)
     before = np.cumsum(weights) - weights
-    starts = np.r_[True, sorted_groups[1:] != sorted_groups[:-1]]
+    starts = np.append(True, ordered[1:] != ordered[:-1])
     # Subtract from each position what was counted before its group began.
-    before -= np.repeat(before[starts], np.diff(np.r_[np.flatnonzero(starts), len(groups)]))
-    result = np.empty_like(before)
+    before -= np.repeat(before[starts], np.diff(np.append(np.flatnonzero(starts), len(groups))))
+    result: Counts = np.empty_like(before)
     result[order] = before
     return result
 
@@ -223,5 +315,12 @@ def compressor_loss(training: str, text: str) -> float:
     def size(text: str) -> int:
         return len(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
 
-    added = size(training + text) - size(training)
-    return added * 8 * math.log(2) / len(text)
+    sizes = list[int]()
+    # A daemon, so that the process can end meanwhile. The two run on two cores.
+    other = threading.Thread(target=lambda: sizes.append(size(training)), daemon=True)
+    other.start()
+    whole = size(training + text)
+    other.join()
+    if not sizes:
+        raise MemoryError
+    return (whole - sizes[0]) * 8 * math.log(2) / len(text)

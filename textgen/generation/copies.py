@@ -5,7 +5,7 @@ character, modulo a power of two. Two different runs rarely have the same hash. 
 character is forbidden although it makes no copy, or a copy is counted as a little too long.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -19,6 +19,10 @@ Ids = NDArray[np.integer[Any]]
 
 # Characters of the training text that are read at a time: their hashes fit into the caches.
 CHUNK = 2**16
+# Contexts whose blocks are written at a time: few enough for their blocks to stay in the cache.
+WRITTEN = 2**12
+# Chunks between two reports of how far the work is.
+CHUNKS_A_STEP = 8
 # Multipliers of the two hashes: odd, so that they have an inverse, and far from each other.
 MULTIPLIERS = np.array([0x9E3779B1, 0x85EBCA77], np.uint32)
 MULTIPLIER_64 = 0x9E3779B97F4A7C15
@@ -102,37 +106,71 @@ class CopyState(NamedTuple):
     hashes: Array
 
 
-def make_copy_table(training: Tokens, vocab_size: int, length: int) -> CopyTable:
+def make_copy_table(
+    training: Tokens, vocab_size: int, length: int
+) -> Generator[float, None, CopyTable]:
     """Prepare the training text for a limit of copies.
 
     Args:
         training: ids of the training text, [L]; read in chunks.
         vocab_size: number of ids V.
         length: largest number N of characters that may be copied, at least 1.
+
+    Yields:
+        The share of the work that is done, in [0, 1), now and then.
+    """
+    table = empty_copy_table(len(training), vocab_size, length)
+    values, words = table.values, table.bits.reshape(-1)
+    for number, chunk in enumerate(_chunks(training, length + 1)):
+        first, second = (
+            _hashes(values[row].take(chunk), MULTIPLIERS[row], length)[:-1] for row in range(2)
+        )
+        blocks = (first >> table.shift) * np.uint32(BLOCK_BITS // 32)
+        for begin in range(0, len(blocks), WRITTEN):
+            part = slice(begin, begin + WRITTEN)
+            following = values[1].take(chunk[length:][part])
+            facts = (_bit_indices(second[part], each) for each in (following, values[1][-1:]))
+            _set_bits(words, blocks[part], np.concatenate([*facts]))
+        if number % CHUNKS_A_STEP == 0:
+            yield number * CHUNK / len(training)
+    return table
+
+
+def empty_copy_table(size: int, vocab_size: int, length: int) -> CopyTable:
+    """Return the table of a training text without any bits.
+
+    Args:
+        size: number of ids of the training text.
+        vocab_size: number of ids V.
+        length: largest number N of characters that may be copied, at least 1.
     """
     random = np.random.default_rng(0)
     values = random.integers(0, 2**32, (2, vocab_size + 1), np.uint32)
     values[:, 0] = 0  # what stands before the text does not count
-    blocks = min(len(training) * BITS_PER_CONTEXT // BLOCK_BITS, MAX_BLOCKS - 1)
+    blocks = min(size * BITS_PER_CONTEXT // BLOCK_BITS, MAX_BLOCKS - 1)
     exponent = max(blocks.bit_length(), 1)
-    shift = np.uint32(32 - exponent)
     bits = np.zeros((2**exponent, BLOCK_BITS // 32), np.uint32)
-    for chunk in _chunks(training, length + 1):
-        first, second = (
-            _hashes(values[row][chunk], MULTIPLIERS[row], length)[:-1] for row in range(2)
-        )
-        for facts in (values[1][chunk[length:]], values[1][-1:]):
-            indices = (first >> shift) * np.uint32(BLOCK_BITS) + _bit_indices(second, facts)
-            _set_bits(bits.reshape(-1), indices.reshape(-1))
     leaving = [pow(int(multiplier), length - 1, 2**32) for multiplier in MULTIPLIERS]
-    return CopyTable(bits, shift, values, np.array(leaving, np.uint32))
+    return CopyTable(bits, np.uint32(32 - exponent), values, np.array(leaving, np.uint32))
 
 
-def _set_bits(bits: NDArray[np.uint32], indices: NDArray[np.uint32]) -> None:
-    indices.sort()
-    words, marks = indices >> np.uint32(5), np.uint32(1) << (indices & np.uint32(31))
-    begins = np.flatnonzero(np.diff(words, prepend=~words[:1]))
-    bits[words[begins]] |= np.bitwise_or.reduceat(marks, begins)
+def _set_bits(
+    words: NDArray[np.uint32], blocks: NDArray[np.uint32], indices: NDArray[np.uint32]
+) -> None:
+    """Set bits of some blocks.
+
+    Args:
+        words: all words of the table, uint32 [W].
+        blocks: index of the first word of each block, uint32 [P].
+        indices: indices of bits in each block, uint32 [K, P].
+    """
+    where = ((indices >> np.uint32(5)) + blocks).reshape(-1).astype(np.int64)
+    marks = (np.uint32(1) << (indices & np.uint32(31))).reshape(-1)
+    while len(where):
+        words[where] = words.take(where) | marks
+        # Of several marks in one word only the last one was written.
+        is_lost = (words.take(where) & marks) != marks
+        where, marks = where[is_lost], marks[is_lost]
 
 
 def find_copies(training: Tokens, texts: Sequence[Ids], length: int) -> list[NDArray[np.bool_]]:
@@ -158,6 +196,8 @@ def find_copies(training: Tokens, texts: Sequence[Ids], length: int) -> list[NDA
     is_near[known >> np.uint64(44)] = True
     is_copied = np.zeros(len(known), bool)
     for chunk in _chunks(training, length):
+        if is_copied.all():
+            break
         hashes = _hashes(values[chunk], multiplier, length)
         hashes = hashes[is_near[hashes >> np.uint64(44)]]
         indices = np.searchsorted(known, hashes).clip(max=max(len(known) - 1, 0))
@@ -167,15 +207,17 @@ def find_copies(training: Tokens, texts: Sequence[Ids], length: int) -> list[NDA
     return np.split(is_copied[origins], ends)[: len(wanted)]
 
 
-def longest_copies(training: Tokens, texts: Sequence[Ids]) -> list[int]:
+def longest_copies(training: Tokens, texts: Sequence[Ids], *, most: int | None = None) -> list[int]:
     """Return the length of each text's longest run of characters that the training text contains.
 
     Args:
         training: ids of the training text, [L].
         texts: ids of each text, [T].
+        most: longest run that is looked for; None for any.
     """
     # The longest run of each text has at least `low` and fewer than `high` characters.
-    bounds = [(0, min(len(text), len(training)) + 1) for text in texts]
+    limit = len(training) if most is None else min(len(training), most)
+    bounds = [(0, min(len(text), limit) + 1) for text in texts]
     guess = 16
     while True:
         tried: dict[int, list[int]] = {}

@@ -13,12 +13,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.aside import aside
 from textgen.data.formats.decoding import Normalization, normalized
 from textgen.data.labels import AskedLabels, LabelField, LabelShares, label_shares
 from textgen.data.replaced import describe_replaced, find_replaced
 from textgen.data.tokens import Tokens
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import SettingError, TextgenWarning, UsageError
+from textgen.generation.copy_index import CopyIndex
 from textgen.generation.endings import FinishReason
 from textgen.generation.engine import Engine
 from textgen.generation.filters import temperatures_between
@@ -105,6 +107,7 @@ class Generator:
         sample: int = 0,
         engine: Engine | None = None,
         training: Callable[[], Tokens | None] = lambda: None,
+        copies: CopyIndex | None = None,
         normalization: Normalization = "none",
         labels: LabelShares | None = None,
         label_fields: Sequence[LabelField] = (),
@@ -120,6 +123,8 @@ class Generator:
             sample: index of the sample, in [0, 2**63); each sample of a seed has its own draws.
             engine: the engine that writes; the reader by default.
             training: returns the ids of the training text, or None if it was not kept.
+            copies: opens the table for a limit of copies; by default it is made of the training
+                text each time.
             normalization: Unicode normal form of the training text, into which the texts that are
                 read are brought too.
             labels: shares of the labels that the engines write with.
@@ -132,6 +137,7 @@ class Generator:
         self.engine: Engine = engine or reader
         self.vocabulary = vocabulary
         self._start, self._training, self._normalization = start, training, normalization
+        self._copies = copies or CopyIndex(training, len(vocabulary))
         self._sampler: Sampler | None = None
         # What was learnt, and the weights that are in use in place of the trained ones.
         self._lesson: Lesson | None = None
@@ -285,8 +291,24 @@ class Generator:
         if not isinstance(settings, SamplingSettings):
             raise SettingError("settings", settings, "SamplingSettings")
         if self._sampler is None or self._sampler.settings != settings:
-            self._sampler = Sampler(settings, self.vocabulary, self._training)
+            others = [] if self._sampler is None else [self._sampler]
+            self._sampler = Sampler(settings, self.vocabulary, self._copies.table, others)
         return self._sampler
+
+    def prepare(self, settings: SamplingSettings) -> Iterator[float | None]:
+        """Prepare the index of the training text that settings need, before `sampler` is called.
+
+        Yields:
+            The share of the index that is made, in [0, 1), if it has to be made; None again and
+            again while that takes long.
+
+        Raises:
+            DamagedError: if the training text is damaged.
+        """
+        limit, sampler = settings.max_copy, self._sampler
+        if limit and (sampler is None or sampler.settings.max_copy != limit):
+            self.sampler(replace(settings, max_copy=0))  # an error at once
+            yield from aside(self._copies.prepare(limit))
 
     def encode(self, text: str, on_unknown: OnUnknown) -> NDArray[np.int32]:
         """Turn text into ids, in the normal form of the training text; see `Vocabulary.encode`."""

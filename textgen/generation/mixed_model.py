@@ -14,6 +14,7 @@ from textgen.data.mixed_vocabulary import PartIds, mixed_vocabulary, part_ids
 from textgen.data.text_rules import DocumentUnit
 from textgen.data.tokens import Tokens, token_dtype
 from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
+from textgen.generation.copy_index import CopyIndex
 from textgen.generation.engine import Engine
 from textgen.generation.generator import Generator
 from textgen.generation.model import Model, make_generator
@@ -160,6 +161,11 @@ class MixedModel:
     def generator(self, *, seed: int, sample: int = 0, engine: Engine | None = None) -> Generator:
         """Begin a session; see `Model.generator`."""
         return make_generator(self, seed=seed, sample=sample, engine=engine)
+
+    @property
+    def copies(self) -> CopyIndex:
+        """What opens the table of the training texts; it is not kept, since no run has them all."""
+        return CopyIndex(self.training_tokens, len(self.config.vocabulary))
 
     def training_tokens(self) -> Tokens | None:
         """Return the training texts of all runs, each once; None if one of them was not kept."""

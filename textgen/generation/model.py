@@ -13,6 +13,7 @@ from textgen.data.labels import (
 from textgen.data.text_rules import DocumentUnit
 from textgen.data.tokens import Tokens
 from textgen.errors import DamagedError
+from textgen.generation.copy_index import CopyIndex
 from textgen.generation.engine import Engine
 from textgen.generation.generator import Generator
 from textgen.generation.numpy_engine import NumpyEngine
@@ -123,6 +124,11 @@ class Model:
         """Begin a session; without an engine it writes one character at a time with NumPy."""
         return make_generator(self, seed=seed, sample=sample, engine=engine)
 
+    @property
+    def copies(self) -> CopyIndex:
+        """What opens the table of the training text for a limit of copies."""
+        return CopyIndex(self.training_tokens, len(self.config.vocabulary), self.run)
+
     def training_tokens(self) -> Tokens | None:
         """Map the training text; None if the run has not kept it.
 
@@ -189,6 +195,11 @@ class GeneratingModel(Protocol):
         """Return the model that writes with other labels."""
         ...
 
+    @property
+    def copies(self) -> CopyIndex:
+        """What opens the table of the training text for a limit of copies."""
+        ...
+
     def training_tokens(self) -> Tokens | None:
         """Return its training text."""
         ...
@@ -214,6 +225,7 @@ def make_generator(
         sample=sample,
         engine=engine,
         training=model.training_tokens,
+        copies=model.copies,
         normalization=config.normalization,
         labels=model.labels,
         label_fields=config.labels,

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.tokens import Tokens
 from textgen.data.vocabulary import UNKNOWN_ID, Vocabulary
 from textgen.errors import SettingError, UsageError
 from textgen.generation.constraints import (
@@ -16,7 +15,7 @@ from textgen.generation.constraints import (
     make_script,
     make_word_table,
 )
-from textgen.generation.copies import CopyState, CopyTable, make_copy_table
+from textgen.generation.copies import CopyState, CopyTable
 from textgen.generation.filters import (
     choose,
     filter_logits,
@@ -147,7 +146,7 @@ class Sampler:
         self,
         settings: SamplingSettings,
         vocabulary: Vocabulary,
-        training: Callable[[], Tokens | None] = lambda: None,
+        copies: Callable[[int], CopyTable | None] = lambda length: None,
         others: Iterable["Sampler"] = (),
     ) -> None:
         """Prepare settings.
@@ -155,8 +154,8 @@ class Sampler:
         Args:
             settings: how to draw.
             vocabulary: the model's vocabulary.
-            training: returns the ids of the training text, or None if it was not kept. It is called
-                if copies are limited.
+            copies: returns the table of the training text for a limit of copies, or None if the
+                text was not kept. It is called if copies are limited.
             others: samplers of the same model. Their tables of words and of copies, which take long
                 to make, are shared where they fit.
 
@@ -167,7 +166,7 @@ class Sampler:
         """
         self.settings, self.vocabulary = settings, vocabulary
         permitted = _permitted_characters(settings, vocabulary)
-        words = script = copies = None
+        words = script = table = None
         others = [*others]
         if settings.words:
             words = _words_of(settings, others) or make_word_table(
@@ -183,15 +182,14 @@ class Sampler:
             script = self._script(settings, permitted)
         alike = (each for each in others if each.settings.max_copy == settings.max_copy)
         if settings.max_copy and (other := next(alike, None)):
-            copies = other.knobs.copies
+            table = other.knobs.copies
         elif settings.max_copy:
-            text = training()
-            if text is None:
+            table = copies(settings.max_copy)
+            if table is None:
                 raise UsageError(
                     f"max-copy {settings.max_copy} needs the training text, which the run has not "
                     "kept (it was trained with --no-keep-corpus); leave it out"
                 )
-            copies = make_copy_table(text, len(vocabulary), settings.max_copy)
         penalty = window = None
         if settings.repetition_penalty != 1:
             penalty = positive(settings.repetition_penalty)
@@ -200,11 +198,11 @@ class Sampler:
         ends = None
         if vocabulary.end_id is not None:
             ends = np.arange(len(vocabulary)) == vocabulary.end_id
-        self.knobs = Knobs(filters, penalty, window, permitted, ends, words, script, copies)
+        self.knobs = Knobs(filters, penalty, window, permitted, ends, words, script, table)
 
     def _script(self, settings: SamplingSettings, permitted: NDArray[np.bool_]) -> Script:
         for start in settings.starts:
-            for character in start:
+            for character in dict.fromkeys(start):
                 known = character in self.vocabulary
                 if not known or not permitted[self.vocabulary.encode(character)[0]]:
                     why = "may not be written" if known else "the model does not know"

@@ -45,6 +45,7 @@ from textgen.runs.files import (
     sync_folder,
     whole_folder,
 )
+from textgen.runs.kept_index import COPIES, check_kept
 from textgen.runs.metrics import add_rows, check_rows, cut_rows, last_step, read_rows
 from textgen.runs.names import CHECKPOINTS, RECORD, is_run, runs_folder
 from textgen.runs.record import CorpusRecord, RunRecord
@@ -425,6 +426,7 @@ class Run:
                 self.open_labels(record)
                 self.origins(record)
                 check_index(self.path)
+                check_kept(self.path / COPIES)
             if not steps and last_step(self.path / METRICS) > record.plan.checkpoint_every:
                 raise DamagedError(self.path, "it was trained, but has no checkpoint left")
         except DamagedError as error:

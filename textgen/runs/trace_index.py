@@ -1,6 +1,5 @@
 """The file of a run with the index of its training text, which is made when it is first needed."""
 
-import hashlib
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -11,15 +10,11 @@ from numpy.typing import NDArray
 
 from textgen.data.sorted_entries import STEPS, Ids, sort_entries, step_for
 from textgen.data.text_index import TextIndex
-from textgen.data.tokens import MAX_HELD
-from textgen.errors import DamagedError, StorageError, reading_errors
-from textgen.runs.files import decode_json, encode_json, replace_file
-from textgen.storage import open_regular
+from textgen.errors import DamagedError, StorageError
+from textgen.runs.kept_index import TRACE, read_kept, write_kept
 
-NAME = "trace.index"
+NAME = TRACE
 VERSION = 1
-# Space for the header, in bytes. It is JSON with its own checksum, filled up with spaces.
-HEADER_BYTES = 1024
 
 
 def open_index(
@@ -52,7 +47,7 @@ def open_index(
     entries = yield from sort_entries(ids, step)
     problem = ""
     try:
-        _write(path, header | {"step": step}, entries)
+        write_kept(path, header | {"step": step}, entries)
     except StorageError as error:
         problem = str(error)
     return TextIndex(ids, step, entries), problem
@@ -79,36 +74,11 @@ def _read(path: Path, expected: dict[str, Any]) -> tuple[int, NDArray[np.uint32]
     Raises:
         DamagedError: if it is missing or damaged, or says something else.
     """
-    with reading_errors(path):
-        with open_regular(path) as file:
-            header = decode_json(path, file.read(HEADER_BYTES).rstrip(b" "))
-            size = os.fstat(file.fileno()).st_size - HEADER_BYTES
-            if size <= MAX_HELD:
-                # A memory map would end the process if the file were cut short meanwhile.
-                entries = np.frombuffer(file.read(size // 4 * 4), "<u4")
-                digest = hashlib.sha256(entries.data).hexdigest()
-            else:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                entries = np.memmap(file, "<u4", "r", HEADER_BYTES, (size // 4,))
-        step, ids = header.get("step"), header.get("ids")
-        count = len(entries)
-        if any(header.get(name) != value for name, value in expected.items()):
-            raise DamagedError(path, "it belongs to another text")
-        if digest != header.get("entries"):
-            raise DamagedError(path, "its SHA-256 differs from the recorded one")
-        if not (isinstance(step, int) and isinstance(ids, int) and step in STEPS and count):
-            raise DamagedError(path, "its header does not fit")
-        if -(-ids // step) != count:
-            raise DamagedError(path, "its header does not fit the file")
-        return step, entries
-
-
-def _write(path: Path, header: dict[str, Any], entries: NDArray[np.uint32]) -> None:
-    """Write an index.
-
-    Raises:
-        StorageError: if it cannot be written.
-    """
-    data = entries.astype("<u4", copy=False).data.cast("B")
-    sealed = encode_json(header | {"entries": hashlib.sha256(data).hexdigest()})
-    replace_file(path, sealed.ljust(HEADER_BYTES), data)
+    header, entries = read_kept(path, expected)
+    step, ids = header.get("step"), header.get("ids")
+    count = len(entries)
+    if not (isinstance(step, int) and isinstance(ids, int) and step in STEPS and count):
+        raise DamagedError(path, "its header does not fit")
+    if -(-ids // step) != count:
+        raise DamagedError(path, "its header does not fit the file")
+    return step, entries

@@ -100,7 +100,7 @@ class ServedModel:
                 return _last_used(self._samplers, settings)
             others = [*self._samplers.values()]
         # Without the lock: a table of a large text takes seconds.
-        made = Sampler(settings, self.vocabulary, self._model.training_tokens, others)
+        made = Sampler(settings, self.vocabulary, self._model.copies.table, others)
         made.knobs = _on_device(in_few_shapes(made.knobs))
         with self._lock:
             self._samplers[settings] = made

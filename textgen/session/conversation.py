@@ -274,6 +274,7 @@ class Conversation:
         if model.others and self.taught.learning:
             raise UsageError("this session learns, and a mixture of runs does not")
         generator = model.generator(seed=self._seed)
+        yield from _prepared(generator, self.settings)
         generator.sampler(self.settings)
         learning = self.taught.learning and learning_of(model, self.taught.learning.settings)
         rule = rule or self.on_unknown
@@ -340,6 +341,7 @@ class Conversation:
         """
         model = model or self.model
         generator = model.generator(seed=saved.seed)
+        yield from _prepared(generator, saved.settings)
         generator.sampler(saved.settings)
         learning = self.taught.learning_for(model, saved)
         tree = yield from self.taught.reread(generator, saved.turns, learning)
@@ -409,6 +411,11 @@ def saved_parts(model: LoadedModel) -> tuple[SavedPart, ...]:
         SavedPart(other.run.title, other.step, other.sha256, weight)
         for other, weight in model.others
     )
+
+
+def _prepared(generator: Generator, settings: SamplingSettings) -> Work[None]:
+    for _ in generator.prepare(settings):
+        yield ""
 
 
 def _result(work: Work[T]) -> T:

@@ -13,7 +13,7 @@ from textgen.session.arguments import count_turns, file_path
 from textgen.session.command import Command, SessionState
 from textgen.session.conversation import saved_parts
 from textgen.session.loaded_model import LoadedModel, steps_of
-from textgen.session.messages import Message, Reply
+from textgen.session.messages import LONG_TEXT, Message, Reply
 from textgen.session.session_file import SavedSession, read_session, write_session
 from textgen.session.turn_tree import join_turns, last_lines, shown_name
 
@@ -57,6 +57,8 @@ def restore(state: SessionState, saved: SavedSession, what: str) -> Replies[Repl
     conversation = state.conversation
     if any(turn.learnt for turn in saved.turns):
         yield Message("learning again what was learnt; Ctrl-C stops it")
+    elif (size := sum(len(turn.typed + turn.written) for turn in saved.turns)) > LONG_TEXT:
+        yield Message(f"reading {size:,} characters again; Ctrl-C stops it")
     yield from conversation.restore(saved, (yield from _mixed_again(state, saved)))
     model = conversation.model
     before = [saved.weights, *(part.weights for part in saved.mixed)]

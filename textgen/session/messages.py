@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from textgen.generation.trace import Trace
 from textgen.session.conversation import Scored
 
+# Characters of a text from which on a message says that it is being read.
+LONG_TEXT = 20_000
+
 
 @dataclass(frozen=True)
 class Message:

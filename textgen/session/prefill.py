@@ -134,7 +134,8 @@ def reread(
             and returns the number of segments that they have learnt.
 
     Returns:
-        The tree of turns, with the states that they had when the model wrote them.
+        The tree of turns, with the states that they had when the model wrote them. Its current
+        turn is the beginning.
 
     Raises:
         UnknownCharacterError: if a character is unknown and the rule of its turn is `error`.
@@ -159,7 +160,8 @@ def reread(
         written = generator.vocabulary.decode(tokens)
         again = Turn(0, parent, turn.typed, read, turn.written, written, rule, prompted, after)
         finish: FinishReason | None = "end" if has_ended else None
-        tree.add(
+        # Going to each turn would walk the whole path to it each time.
+        tree.append(
             replace(
                 again,
                 begins=turn.begins,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from textgen.generation.remarks import remark
 from textgen.readable import escape_note
@@ -14,11 +15,14 @@ from textgen.session.controls import (
     WRAP,
     change_control,
     find_setting,
+    parse_control,
     show_control,
     takes_text,
 )
 from textgen.session.loaded_model import mixed_in
 from textgen.session.messages import Message, Reply
+
+INDEXING = "indexing the training text for max_copy, once; Ctrl-C stops it"
 
 
 def change(state: SessionState, rest: str) -> Iterator[Reply]:
@@ -32,6 +36,8 @@ def change(state: SessionState, rest: str) -> Iterator[Reply]:
     if value is None or not (value or takes_text(name)):
         yield Message(f"{name}: {show_control(state, name)}; /set {name} VALUE changes it")
         return
+    if name == "max_copy":
+        yield from _prepare(state, value)
     change_control(state, name, value)
     yield Message(f"{name}: {show_control(state, name)}")
     conversation = state.conversation
@@ -39,6 +45,16 @@ def change(state: SessionState, rest: str) -> Iterator[Reply]:
     if name in ("starts", "stop") and (note := escape_note(value)):
         notes.insert(0, f"{name}: {note}")
     yield from (Message(note) for note in notes if note)
+
+
+def _prepare(state: SessionState, text: str) -> Iterator[Reply]:
+    """Prepare the index of the training text for a limit of copies, as it was typed."""
+    conversation, is_told = state.conversation, False
+    settings = replace(conversation.settings, max_copy=parse_control("max_copy", text))
+    for share in conversation.generator.prepare(settings):
+        is_long = bool(share)  # a small text needs no message
+        yield Message(INDEXING) if is_long and not is_told else ""
+        is_told = is_told or is_long
 
 
 def show(state: SessionState, rest: str) -> Iterator[Reply]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from textgen.generation.endings import FinishReason
 from textgen.generation.writing import GenerationState
@@ -91,7 +92,25 @@ class Turn:
 
     def has_open_line(self) -> bool:
         """Return whether the text ends inside a line, and not at the end of a document."""
-        return self.finish != "end" and self.ending(1) not in ("", "\n")
+        return self.finish != "end" and self.last_character not in ("", "\n")
+
+    @cached_property
+    def last_character(self) -> str:
+        """The last character of the text up to here, as `ending` finds it; empty if there is none.
+
+        The turns without text that lead here remember it too, so that a chain of them is walked
+        once.
+        """
+        turn, empty = self, list[Turn]()
+        while turn.parent is not None and not turn.text and "last_character" not in vars(turn):
+            empty.append(turn)
+            turn = turn.parent
+        found: str = vars(turn).get("last_character", turn.text[-1:])
+        for each in reversed(empty):
+            if found and each.parent is not None and each.parent.finish == "end":
+                found = "\n"
+            vars(each)["last_character"] = found
+        return found
 
 
 def join_turns(turns: Sequence[Turn], *, is_original: bool = False) -> str:
@@ -148,9 +167,14 @@ class Tree:
 
     def add(self, turn: Turn) -> Turn:
         """Add a turn with the next number, and go to it."""
+        numbered = self.append(turn)
+        self.go(numbered)
+        return numbered
+
+    def append(self, turn: Turn) -> Turn:
+        """Add a turn with the next number, without going to it."""
         numbered = replace(turn, number=len(self.turns))
         self.turns.append(numbered)
-        self.go(numbered)
         return numbered
 
     def go(self, turn: Turn) -> None:

@@ -11,15 +11,13 @@ from textgen.session.arguments import whole_number
 from textgen.session.command import Command, SessionState
 from textgen.session.conversation import ALTERNATIVE_LENGTH, Conversation
 from textgen.session.learning_commands import tell_learnt
-from textgen.session.messages import Message, Reply, Typed
+from textgen.session.messages import LONG_TEXT, Message, Reply, Typed
 from textgen.session.turn_tree import Turn, join_turns, last_lines
 
 # How many alternatives /again can write.
 ALTERNATIVES = range(2, 10)
 # Largest number of words that /words shows.
 MAX_WORDS = 50
-# Characters of a line from which on a message says that it is being read.
-LONG_TEXT = 20_000
 # Lines of the screen that /again leaves free: for the prompt and the status line.
 FREE_ROWS = 2
 # Lines of the text before the alternatives that /again shows, if there is room for them.

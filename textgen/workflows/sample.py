@@ -2,13 +2,21 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator as Steps
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from textgen.aside import aside
 from textgen.data.replaced import describe_replaced, find_replaced
+from textgen.data.tokens import Tokens
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import TextgenWarning, UsageError
 from textgen.generation.copies import find_copies, longest_copies
+from textgen.generation.copy_index import LEAST_KEPT
+from textgen.generation.copy_measures import indexed_copies, longest_indexed_copies
 from textgen.generation.endings import FinishReason
 from textgen.generation.engine import LARGEST_OF_A_CORE, EngineName, choose_engine
 from textgen.generation.generator import Generator, Sample, write_side_by_side
@@ -18,6 +26,7 @@ from textgen.generation.mixed_model import AnyModel, MixedModel
 from textgen.generation.remarks import remarks
 from textgen.generation.writing import Piece
 from textgen.network.mixture import widest
+from textgen.runs.trace_index import open_index
 from textgen.runtime.environment import prepare_jax
 from textgen.settings import PROMPT_UNKNOWN, OnUnknown, SamplingSettings
 from textgen.workflows.learn_from import learn_from
@@ -26,6 +35,8 @@ from textgen.workflows.learn_from import learn_from
 SIDE_BY_SIDE = 64
 # Longest training text, in characters, in which copies are searched for a report: it takes seconds.
 MOST_SEARCHED = 10**8
+# Number of characters of the runs that a report compares with the training text.
+COMPARED = 20
 # Number of characters of a prompt that are read before `should_stop` is called again.
 READ_AT_ONCE = 1000
 # Typical lengths of a line and of a sentence, which give the expected length of a text.
@@ -99,6 +110,12 @@ def write_samples(
     # The settings are checked before JAX is started, so that an error appears at once.
     tell("reading the prompt")
     first = model.generator(seed=order.seed)
+    done = 0.0
+    for share in first.prepare(order.settings):
+        if should_stop():
+            return
+        done = done if share is None else share
+        tell(f"indexing the training text for max-copy, once: {done:.0%}")
     first.sampler(order.settings)
     prompt = first.encode(order.prompt, order.on_unknown)
     for told in _remarks(order, first.vocabulary):
@@ -271,22 +288,63 @@ def report_samples(
     )
     for group in _groups(_told(written, order, tell)):
         samples = [Sample.of(pieces) for pieces in group.values()]
-        copies: list[dict[str, Any]] = [{"longest_copy": None, "new_20_grams": None}] * len(group)
-        if training is not None and len(training) <= MOST_SEARCHED:
+        copies = _Copies([None] * len(group), [None] * len(group))
+        if training is not None:
             tokens = [vocabulary.encode(sample.text) for sample in samples]
-            lengths = longest_copies(training, tokens)
-            copied = find_copies(training, tokens, 20)
-            copies = [
-                {"longest_copy": length, "new_20_grams": 1 - grams.mean() if len(grams) else None}
-                for length, grams in zip(lengths, copied, strict=True)
-            ]
-        for number, sample, novelty in zip(group, samples, copies, strict=True):
+            for step in aside(_copies(model, training, tokens)):
+                if should_stop():
+                    return
+                if isinstance(step, float):
+                    tell(f"indexing the training text, once: {step:.0%}")
+                elif step is not None:
+                    copies = step
+        for number, sample, *novelty in zip(group, samples, *copies, strict=True):
             whole = vocabulary.encode(order.prompt + sample.text, "replace")
             documents = {
                 "is_known_document": whole in known if known is not None else None,
                 "redrawn": group[number][-1].redrawn,
             }
-            yield {"sample": number} | asdict(sample) | novelty | documents | common
+            copied = dict(zip(("longest_copy", "new_20_grams"), novelty, strict=True))
+            yield {"sample": number} | asdict(sample) | copied | documents | common
+
+
+class _Copies(NamedTuple):
+    """How much of each sample is copied.
+
+    Attributes:
+        longest: length of its longest copy; None if it is not known.
+        new: share of its runs of 20 characters that are no copies; None if it is not known.
+    """
+
+    longest: Sequence[int | None]
+    new: Sequence[float | None]
+
+
+def _copies(
+    model: AnyModel, training: Tokens, texts: Sequence[NDArray[np.int32]]
+) -> Steps[float | _Copies, None, None]:
+    """Measure how much of some texts is copied.
+
+    Yields:
+        The share of the index of the training text that is made, if it has to be made; at the end
+        the measures.
+    """
+    corpus = model.run.record().corpus
+    # A short text is searched, and so are an old and a new one together, and those of a mixture.
+    if len(training) < LEAST_KEPT or corpus.old_ids or model.others:
+        if len(training) > MOST_SEARCHED:
+            return
+        lengths: Sequence[int | None] = longest_copies(training, texts)
+        found = find_copies(training, texts, COMPARED)
+    else:
+        opening = open_index(model.run.path, np.asarray(training), corpus.tokens_sha256, COMPARED)
+        index, problem = yield from opening
+        if problem:
+            told = f"the index of the training text is not kept for the next time: {problem}"
+            warnings.warn(told, TextgenWarning, stacklevel=2)
+        found = indexed_copies(index, texts, COMPARED)
+        lengths = longest_indexed_copies(index, training, texts, most_searched=MOST_SEARCHED)
+    yield _Copies(lengths, [1 - grams.mean() if len(grams) else None for grams in found])
 
 
 def _told(

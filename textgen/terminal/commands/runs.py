@@ -26,9 +26,14 @@ def info(
     run: RunArgument = None,
     model: Model = None,
     lines: Annotated[
-        bool,
-        typer.Option(help="Find the most and least likely lines of the validation text."),
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--lines/--no-lines",
+            help="Find the most and least likely lines among the first 100,000 characters of the "
+            "validation text. By default a large network reads fewer, in a second or two.",
+        ),
+    ] = None,
+    progress: Progress = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -45,12 +50,23 @@ def info(
         emit(format_summary(summary, columns_of(sys.stdout)) + "\n")
     extremes = None
     is_forward = "model" in summary and summary["model"]["direction"] == "forward"
-    if lines and is_forward and summary.get("checkpoints") and summary["corpus"]["kept"]:
+    if (
+        lines is not False
+        and is_forward
+        and summary.get("checkpoints")
+        and summary["corpus"]["kept"]
+    ):
         from textgen.workflows.extreme_lines import extreme_lines
         from textgen.workflows.load import load_model
 
         try:
-            extremes = extreme_lines(load_model(str(found.path)), LINES_SHOWN)
+            with ProgressLine(progress, quiet=quiet) as line:
+                extremes = extreme_lines(
+                    load_model(str(found.path)),
+                    LINES_SHOWN,
+                    reads_all=bool(lines),
+                    tell=line.show,
+                )
         except RunError as error:  # the summary is shown without the lines
             if not as_json:
                 raise

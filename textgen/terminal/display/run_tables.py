@@ -178,6 +178,8 @@ def format_extremes(extremes: "ExtremeLines", columns: int | None) -> str:
         f"bits per character of lines in the first {extremes.characters:,} characters of the "
         "validation text"
     )
+    if extremes.is_quick:
+        note += "; --lines reads more, which takes longer"
     rows = []
     for title, lines in titles:
         rows.append(title)
