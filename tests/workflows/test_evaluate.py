@@ -242,3 +242,18 @@ def test_the_right_share_is_told_in_json_alone_where_it_was_measured() -> None:
     assert result.to_json()["right"] == 0.5
     other = Result(predictor="network", title="n", protocol="stream", nats=1.0)
     assert "right" not in other.to_json()
+
+
+def test_a_measurement_is_stopped_between_two_steps_of_a_protocol(model: Model) -> None:
+    calls = list[int]()
+
+    def check() -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    events = evaluate(model, None, check)
+    assert isinstance(next(events), Measuring)
+    with pytest.raises(KeyboardInterrupt):
+        list(events)
+    assert len(calls) == 2

@@ -1,7 +1,7 @@
 """Measure how well a network predicts a text, and baselines beside it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -76,7 +76,9 @@ class Result:
 Evaluation = Measuring | Result | Note
 
 
-def evaluate(model: Model, text: Tokens | None) -> Iterator[Evaluation]:
+def evaluate(
+    model: Model, text: Tokens | None, check: Callable[[], None] = lambda: None
+) -> Iterator[Evaluation]:
     """Measure a model, and baselines beside it.
 
     A network of both directions is measured by the protocol `missing` alone, which no baseline
@@ -85,6 +87,7 @@ def evaluate(model: Model, text: Tokens | None) -> Iterator[Evaluation]:
     Args:
         model: model to measure.
         text: ids, [M] with M at least 2; None for the validation text of the model's run.
+        check: is called again and again while nothing is yielded, and may raise an error to stop.
 
     Yields:
         What is being measured, each result as soon as it is known, and notes about what is not
@@ -108,7 +111,7 @@ def evaluate(model: Model, text: Tokens | None) -> Iterator[Evaluation]:
         yield Note(
             "dynamic, n-gram and xz are not measured: the run has not kept its training text"
         )
-    yield from measure_network(*network, training, text, labels)
+    yield from measure_network(*network, training, text, labels, check)
     if labels is not None and training is not None:
         yield Note("dynamic is measured with the labels left out")
     if training is None:
@@ -137,6 +140,7 @@ def measure_network(
     training: Tokens | None,
     text: Tokens,
     labels: PlacedLabels | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Iterator[Measuring | Result]:
     """Measure a network by one protocol after the other.
 
@@ -146,6 +150,7 @@ def measure_network(
         training: ids of the training text. Without it `dynamic` is not measured.
         text: ids, [M] with M at least 2; every id but the first is predicted.
         labels: labels of the documents of the text, for all protocols but `dynamic`.
+        check: see `evaluate`.
 
     Yields:
         What is being measured, and each result. The result of `dynamic` has the losses of all
@@ -154,7 +159,7 @@ def measure_network(
     title = f"{CELLS[settings.cell].title} {settings.size}"
     apply = network_function(settings)
     mesh = make_mesh(None, WINDOWS_AT_ONCE)
-    evaluator, arrays = Evaluator(apply, settings, mesh), dict[str, Any](parameters)
+    evaluator, arrays = Evaluator(apply, settings, mesh, check), dict[str, Any](parameters)
     yield Measuring(f"{title}, window")
     nats = evaluator.window(arrays, text, labels=labels, batch_size=WINDOWS_AT_ONCE)
     yield Result(predictor="network", title=title, protocol="window", nats=nats)
