@@ -264,3 +264,18 @@ def test_a_mixture_of_labelled_runs_is_measured_without_its_labels(
     monkeypatch.setattr(workflow, "DynamicEvaluator", Learner)
     notes = [each for each in evaluate(load_measured("kinds+kinds"), None) if type(each) is Note]
     assert Note("a mixture is measured with the labels left out") in notes
+
+
+def test_a_measurement_is_stopped_between_two_steps_of_a_protocol(model: Model) -> None:
+    calls = list[int]()
+
+    def check() -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    events = evaluate(model, None, check)
+    assert isinstance(next(events), Measuring)
+    with pytest.raises(KeyboardInterrupt):
+        list(events)
+    assert len(calls) == 2

@@ -5,6 +5,8 @@ import pytest
 
 from tests.networks import random_model
 from textgen.errors import DamagedError
+from textgen.generation import copy_index
+from textgen.runs.kept_index import COPIES, TRACE
 from textgen.runs.run import Run
 from textgen.settings import SamplingSettings
 from textgen.workflows import sample as module
@@ -127,3 +129,39 @@ def test_what_takes_long_before_a_text_is_told(
     told.clear()
     list(report_samples(load_model("fox"), order, tell=told.append))
     assert told[-1] == f"writing sample {num_samples} of {num_samples}"
+
+
+def test_the_indexes_of_a_long_text_are_made_once_and_change_no_report(
+    tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SamplingSettings(max_copy=30)
+    order = Order(settings=settings, length=60, num_samples=2, seed=5, engine="numpy")
+    searched, kept = list(report_samples(load_model("fox"), order)), {COPIES, TRACE}
+    assert not kept & {path.name for path in tiny_run.iterdir()}
+    monkeypatch.setattr(module, "LEAST_KEPT", 1)
+    monkeypatch.setattr(copy_index, "LEAST_KEPT", 1)
+    told = list[str]()
+    assert list(report_samples(load_model("fox"), order, tell=told.append)) == searched
+    assert "indexing the training text for max-copy, once: 0%" in told
+    assert kept <= {path.name for path in tiny_run.iterdir()}
+    monkeypatch.setattr(copy_index, "make_copy_table", None)
+    told.clear()
+    assert list(report_samples(load_model("fox"), order, tell=told.append)) == searched
+    assert not [line for line in told if "100%" in line]
+
+
+def test_indexing_can_be_stopped(tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copy_index, "LEAST_KEPT", 1)
+    order = Order(settings=SamplingSettings(max_copy=5), length=10)
+    assert list(write_samples(load_model("fox"), order, should_stop=lambda: True)) == []
+    monkeypatch.setattr(module, "LEAST_KEPT", 1)
+    told = list[str]()
+    plain = Order(settings=SamplingSettings(), length=3, engine="numpy")
+    reports = report_samples(
+        load_model("fox"),
+        plain,
+        should_stop=lambda: any("indexing" in line for line in told),
+        tell=told.append,
+    )
+    assert list(reports) == []
+    assert "indexing the training text, once: 100%" in told

@@ -54,8 +54,8 @@ class TextIndex:
 
         Args:
             query: ids, int64 [T]; negative for what stands nowhere in the text.
-            least: smallest number of ids of a stretch, at least S. Below 2 S - 1 more entries have to
-                be looked at.
+            least: smallest number of ids of a stretch, at least S. Below 2 S - 1 more entries are
+                looked at.
         """
         is_frequent = np.zeros(len(query), bool)
         width = min(least - self.step + 1, DEPTH)

@@ -59,8 +59,22 @@ def bits_per_character(nats: float) -> float:
 class Evaluator:
     """Measures the loss of parameters on texts. Compiled once for each shape of batch."""
 
-    def __init__(self, apply: Apply | Sequence[Apply], settings: Shape, mesh: Mesh) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        apply: Apply | Sequence[Apply],
+        settings: Shape,
+        mesh: Mesh,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Compile nothing yet.
+
+        Args:
+            apply: the network, or those of a mixture.
+            settings: its shape.
+            mesh: the devices that share the rows.
+            check: is called before each step, and may raise an error to stop.
+        """
+        self._settings, self._check = settings, check
         self._mesh = mesh
         everywhere, split = PartitionSpec(), PartitionSpec(DATA)
 
@@ -181,6 +195,7 @@ class Evaluator:
         parameters = place_all(parameters, replicated(self._mesh))
         nats, count = 0.0, 0
         for at in range(0, int(np.max(ends - begins)), CHUNK):
+            self._check()
             indices = (begins + at)[:, None] + np.arange(CHUNK)
             scored = (indices >= first[:, None]) & (indices < ends[:, None])
             inside = np.clip(indices, 0, len(tokens) - 2)

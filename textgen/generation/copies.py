@@ -168,7 +168,7 @@ def _set_bits(
     marks = (np.uint32(1) << (indices & np.uint32(31))).reshape(-1)
     while len(where):
         words[where] = words.take(where) | marks
-        # Of several marks in one word only the last one was written.
+        # NumPy keeps only the last of several marks that are written into one word.
         is_lost = (words.take(where) & marks) != marks
         where, marks = where[is_lost], marks[is_lost]
 

@@ -1,7 +1,7 @@
 """Measure how well a network predicts a text, and baselines beside it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -78,7 +78,9 @@ class Result:
 Evaluation = Measuring | Result | Note
 
 
-def evaluate(model: AnyModel, text: Tokens | None) -> Iterator[Evaluation]:
+def evaluate(
+    model: AnyModel, text: Tokens | None, check: Callable[[], None] = lambda: None
+) -> Iterator[Evaluation]:
     """Measure a model, and baselines beside it.
 
     A network of both directions is measured by the protocol `missing` alone, which no baseline
@@ -87,6 +89,7 @@ def evaluate(model: AnyModel, text: Tokens | None) -> Iterator[Evaluation]:
     Args:
         model: model to measure.
         text: ids, [M] with M at least 2; None for the validation text of the model's run.
+        check: is called again and again while nothing is yielded, and may raise an error to stop.
 
     Yields:
         What is being measured, each result as soon as it is known, and notes about what is not
@@ -99,7 +102,7 @@ def evaluate(model: AnyModel, text: Tokens | None) -> Iterator[Evaluation]:
     is_given = text is not None  # it begins with the start, which is not measured
     training, text = _texts(model, text)
     if isinstance(model, MixedModel):
-        yield from measure_mixture(model, text)
+        yield from measure_mixture(model, text, check)
         if any(one.config.labels for one in model.models):
             yield Note("a mixture is measured with the labels left out")
         yield from _baselines(training, text, model.config.vocabulary)
@@ -116,7 +119,7 @@ def evaluate(model: AnyModel, text: Tokens | None) -> Iterator[Evaluation]:
         yield Note(
             "dynamic, n-gram and xz are not measured: the run has not kept its training text"
         )
-    yield from measure_network(*network, training, text, labels)
+    yield from measure_network(*network, training, text, labels, check)
     if labels is not None and training is not None:
         yield Note("dynamic is measured with the labels left out")
     yield from _baselines(training, text, model.config.vocabulary)
@@ -151,6 +154,7 @@ def measure_network(
     training: Tokens | None,
     text: Tokens,
     labels: PlacedLabels | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Iterator[Measuring | Result]:
     """Measure a network by one protocol after the other.
 
@@ -160,31 +164,35 @@ def measure_network(
         training: ids of the training text. Without it `dynamic` is not measured.
         text: ids, [M] with M at least 2; every id but the first is predicted.
         labels: labels of the documents of the text, for all protocols but `dynamic`.
+        check: see `evaluate`.
 
     Yields:
         What is being measured, and each result. The result of `dynamic` has the losses of all
         characters.
     """
     title = f"{CELLS[settings.cell].title} {settings.size}"
-    yield from _measure_trained(title, settings, dict(parameters), text, labels)
+    yield from _measure_trained(title, settings, dict(parameters), text, labels, check)
     if training is None:
         return
     pieces = _learning(*with_labels(settings, parameters), training, text)
     yield from _measure_learning(title, pieces, len(text) - 1)
 
 
-def measure_mixture(model: MixedModel, text: Tokens) -> Iterator[Measuring | Result | Note]:
+def measure_mixture(
+    model: MixedModel, text: Tokens, check: Callable[[], None] = lambda: None
+) -> Iterator[Measuring | Result | Note]:
     """Measure a mixture of networks by one protocol after the other; see `measure_network`.
 
     Args:
         model: the mixture.
         text: ids of the mixture, [M] with M at least 2; every id but the first is predicted.
+        check: see `evaluate`.
     """
     shape, parts = model.config.settings, model.parameters
     counts = Counter(f"{CELLS[part.cell].title} {part.size}" for part in shape.parts)
     titles = (f"{number} x {one}" if number > 1 else one for one, number in counts.items())
     title = f"mixture of {' and '.join(titles)}"
-    yield from _measure_trained(title, shape, parts, text, None)
+    yield from _measure_trained(title, shape, parts, text, None, check)
     learning = list[Iterator[NDArray[np.float32]]]()
     for one, part in zip(model.models, parts, strict=True):
         training = one.training_tokens()
@@ -205,10 +213,16 @@ def measure_mixture(model: MixedModel, text: Tokens) -> Iterator[Measuring | Res
 
 
 def _measure_trained(
-    title: str, shape: Shape, parameters: Any, text: Tokens, labels: PlacedLabels | None
+    title: str,
+    shape: Shape,
+    parameters: Any,
+    text: Tokens,
+    labels: PlacedLabels | None,
+    check: Callable[[], None],
 ) -> Iterator[Measuring | Result]:
     """Measure a network, or a mixture, that does not learn, by two protocols."""
-    evaluator = Evaluator(shape_function(shape), shape, make_mesh(None, WINDOWS_AT_ONCE))
+    mesh = make_mesh(None, WINDOWS_AT_ONCE)
+    evaluator = Evaluator(shape_function(shape), shape, mesh, check)
     yield Measuring(f"{title}, window")
     nats = evaluator.window(parameters, text, labels=labels, batch_size=WINDOWS_AT_ONCE)
     yield Result(predictor="network", title=title, protocol="window", nats=nats)

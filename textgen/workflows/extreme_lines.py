@@ -14,7 +14,7 @@ from textgen.workflows.score import Scoring
 # Most characters of the validation text that are read.
 MAX_READ = 100_000
 # Multiplications of what is read by default, which take a second or two, and fewest characters.
-QUICK_MULTIPLICATIONS, FEWEST_READ = 3 * 10**10, 1000
+QUICK_MULTIPLICATIONS, FEWEST_READ = 15 * 10**9, 1000
 # Shortest line that is compared, in characters.
 SHORTEST = 20
 

@@ -1,6 +1,7 @@
 """The command `evaluate`: measure how well a run predicts a text, beside simpler predictors."""
 
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -83,10 +84,15 @@ def evaluate(
                 f"(--on-unknown {on_unknown})"
             )
     with noted_signals() as ending, EvaluationDisplay(progress, quiet=quiet) as display:
-        for event in evaluate.evaluate(loaded, tokens):
-            display.show(event)
+
+        def check() -> None:
             if ending.requested():
-                break
+                raise KeyboardInterrupt
+
+        with suppress(KeyboardInterrupt):  # what was measured until then is shown
+            for event in evaluate.evaluate(loaded, tokens, check):
+                display.show(event)
+                check()
     own = f"the validation text of {loaded.main.name}" if loaded.others else "its validation text"
     measured_on = text_name(sources) if sources else own
     if output is not None and display.results:
