@@ -185,22 +185,26 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, is_described: bool
         FileExistsError: if the folder already exists.
         StorageError: if it cannot be written; nothing is left behind.
     """
-    contents = model_files(checkpoint.config, checkpoint.parameters, is_described=is_described)
-    contents[TRAIN_STATE] = _pack(checkpoint.train_state)
-    manifest = {
-        "format": FORMAT,
-        "step": checkpoint.step,
-        "validation_loss": checkpoint.validation_loss,
-        "progress": dict(checkpoint.progress),
-        **({"run": checkpoint.run_sum} if checkpoint.run_sum else {}),
-        "files": {
-            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-            for name, data in contents.items()
-        },
-    }
+    sums = {}
     with whole_folder(folder) as temporary:
-        for name, data in contents.items():
+
+        def write(name: str, data: bytes) -> None:
             write_durably(temporary / name, data)
+            sums[name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+        # One file after the other, since each takes the memory of its arrays twice.
+        files = model_files(checkpoint.config, checkpoint.parameters, is_described=is_described)
+        while files:
+            write(*files.popitem())
+        write(TRAIN_STATE, _pack(checkpoint.train_state))
+        manifest = {
+            "format": FORMAT,
+            "step": checkpoint.step,
+            "validation_loss": checkpoint.validation_loss,
+            "progress": dict(checkpoint.progress),
+            **({"run": checkpoint.run_sum} if checkpoint.run_sum else {}),
+            "files": {name: sums[name] for name in FILES},
+        }
         write_durably(temporary / MANIFEST, encode_json(manifest))
 
 
@@ -228,7 +232,7 @@ def _description(settings: ModelSettings) -> dict[str, str]:
 
 def _pack(arrays: Mapping[str, NDArray[Any]], metadata: dict[str, str] | None = None) -> bytes:
     # For an array that is not C-contiguous, safetensors silently writes wrong values.
-    contiguous = {name: np.array(array, order="C") for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     return safetensors.numpy.save(contiguous, metadata)
 
 
