@@ -33,6 +33,10 @@ class Paper:
     achieved: float = 150e9
     asked: list[str] = field(default_factory=list)
     card: Accelerator | None = None
+    free: int | None = None
+
+    def memory(self) -> int | None:
+        return self.free
 
     def devices(self, batch_size: int) -> int:
         return 2 if batch_size % 2 == 0 else 1

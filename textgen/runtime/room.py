@@ -1,4 +1,4 @@
-"""The memory that this process may use: that of the machine, of its container, or of `ulimit -v`."""
+"""The memory that this process may use, by the machine, by its container, or by `ulimit -v`."""
 
 import os
 import re
@@ -14,6 +14,8 @@ try:
     import resource
 except ImportError:  # Windows has no such limits.
     resource = None  # type: ignore[assignment]
+
+HAS_LIMITS: bool = resource is not None
 
 # Limits from this size on are none: version 1 of control groups writes 2**63 less a page.
 NO_LIMIT = 2**62
@@ -109,13 +111,11 @@ def _groups(root: Path) -> Iterator[Room]:
         own = _held(root)[1]
         used = max(_numbers(folder, USAGES), default=own)
         free = limit - max(used - _reclaimable(folder), 0)
-        yield Room(
-            limit=limit, free=max(free, 0), own=own, owner="that this container may use"
-        )
+        yield Room(limit=limit, free=max(free, 0), own=own, owner="that this container may use")
 
 
 def _address_space(root: Path) -> Iterator[Room]:
-    if resource is None:
+    if not HAS_LIMITS:
         return
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit == resource.RLIM_INFINITY:
@@ -134,10 +134,11 @@ def _numbers(folder: Path, names: tuple[str, ...]) -> Iterator[int]:
 def _reclaimable(folder: Path) -> int:
     """Return how much of the memory of a group holds files, which the system can read again."""
     with suppress(OSError):
-        found = dict(re.findall(r"^(\w+) (\d+)$", _text(folder / "memory.stat"), re.MULTILINE))
+        lines = re.findall(r"^(\w+) (\d+)$", _text(folder / "memory.stat"), re.MULTILINE)
+        found = {name: int(size) for name, size in lines}
         # In version 1, only the totals count the groups inside.
         kinds = ("inactive_file", "active_file")
-        return sum(int(found.get(f"total_{kind}", found.get(kind, 0))) for kind in kinds)
+        return sum(found.get(f"total_{kind}", found.get(kind, 0)) for kind in kinds)
     return 0
 
 

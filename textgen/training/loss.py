@@ -8,15 +8,9 @@ import jax.numpy as jnp
 
 from textgen.network.inference import States
 from textgen.network.model import Apply, Parameters
-from textgen.network.parameters import MAX_ONE_HOT
+from textgen.network.parameters import LOGITS_AT_ONCE, MAX_ONE_HOT, MOST_LOGITS
 from textgen.network.products import kernel_gradient, multiply
 from textgen.settings import ModelSettings, Precision
-
-# Logits of a large vocabulary that are held at once, unless those of one time step are more: they
-# fit into the caches of a core.
-LOGITS_AT_ONCE = 2**20
-# Most logits that are held at once where those of one time step are more: 64 MiB.
-MOST_LOGITS = 2**24
 
 
 def prediction_losses(
