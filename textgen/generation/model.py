@@ -18,6 +18,7 @@ from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.parameters import Arrays, with_labels
 from textgen.runs.checkpoint import MODEL, Checkpoint, ModelConfig
 from textgen.runs.run import Run
+from textgen.runtime.cores import available_cores
 from textgen.settings import ModelSettings
 
 
@@ -165,7 +166,15 @@ class Model:
         return self.run.open_parts(record)
 
     def jax_engine(self) -> Engine:
-        """Start JAX and return the engine for many or long samples."""
-        from textgen.generation.jax_engine import JaxEngine  # only here: it costs a second
+        """Start JAX and return the engine for many or long samples.
 
+        Raises:
+            NotEnoughMemoryError: if there is too little memory for it.
+        """
+        from textgen.generation.jax_engine import JaxEngine  # only here: it costs a second
+        from textgen.runtime.cpu_memory import check_use
+
+        # It prepares the parameters, and each core has a copy of what was prepared.
+        copies = 1 + available_cores()
+        check_use(self.config.settings, copies, f"writing with the run {self.name!r} and JAX")
         return JaxEngine(self.config.settings, self.parameters)

@@ -1,4 +1,4 @@
-"""How much memory training takes on a CPU.
+"""How much memory training takes on a CPU, and what uses a trained network in compiled code.
 
 The constants were measured with XLA's own count and with the memory of processes, on networks of
 8 to 2048 units with alphabets of 65 to 190,000 characters
@@ -17,10 +17,12 @@ from textgen.network.parameters import (
     stacks,
 )
 from textgen.runtime.devices import is_update_shared
+from textgen.runtime.room import check_room
 from textgen.settings import LOOKAHEAD, ModelSettings, Precision
 
-# What a process takes to compile a network and to run it, besides all arrays, in bytes.
-OVERHEAD = 300 * 2**20
+# What a process takes to compile a network and to run it, besides all arrays, in bytes: at all, and
+# for each layer of each direction. Products of bfloat16 are in unrolled loops, which are longer.
+OVERHEAD, OVERHEAD_OF_A_LAYER, UNROLLED = 200 * 2**20, 55 * 2**20, 2
 # Characters that an evaluation during training reads at once.
 EVALUATED = {"forward": 64 * 128, "both": 32 * 384}
 # Numbers that training holds for each logit: of a small vocabulary, which are kept for the backward
@@ -65,11 +67,28 @@ def memory_on_cpu(
     characters = batch_size * (sequence_length + lookahead)
     layers = model.num_layers * len(stacks(model))
     kept = characters * layers * model.hidden_size * _kept_per_unit(model)
+    overhead = OVERHEAD_OF_A_LAYER * layers
     if precision == "bfloat16":
-        kept = int(BFLOAT16_FACTOR * kept)
+        kept, overhead = int(BFLOAT16_FACTOR * kept), UNROLLED * overhead
     step = kept + _logits(model, characters, batch_size, devices, PER_LOGIT)
     numbers = on_devices + copied + in_step + max(step, packed, _evaluation(model, devices))
-    return OVERHEAD + 4 * int(numbers)
+    return OVERHEAD + overhead + 4 * int(numbers)
+
+
+def check_use(model: ModelSettings, copies: int, what: str) -> None:
+    """Check that there is memory to use a network in compiled code.
+
+    Args:
+        model: the network.
+        copies: how often its parameters are held, besides those that were loaded.
+        what: what uses it, for the message.
+
+    Raises:
+        NotEnoughMemoryError: if there is not.
+    """
+    layers = model.num_layers * len(stacks(model))
+    compiled = OVERHEAD + OVERHEAD_OF_A_LAYER * layers
+    check_room(compiled + 4 * copies * parameter_count(model), what)
 
 
 def _kept_per_unit(model: ModelSettings) -> int:

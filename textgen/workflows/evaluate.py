@@ -21,6 +21,7 @@ from textgen.network.cells import CELLS
 from textgen.network.model import network_function
 from textgen.network.parameters import Arrays, with_labels
 from textgen.runs.checkpoint import ModelConfig
+from textgen.runtime.cpu_memory import check_use
 from textgen.runtime.devices import make_mesh
 from textgen.settings import ModelSettings, OnUnknown
 from textgen.workflows.events import Note
@@ -28,6 +29,9 @@ from textgen.workflows.events import Note
 Protocol = Literal["window", "stream", "dynamic", "missing"]
 # Windows that are read side by side, shared among the devices.
 WINDOWS_AT_ONCE = 64
+# Copies of the weights that `dynamic` holds: two that learn, and for each of them a gradient and
+# what the compiled step makes of it; and the mean squares.
+DYNAMIC_COPIES = 8
 # Shortest text for xz, in characters. Its files grow in steps of 4 bytes, too coarse for less.
 FEWEST_OF_XZ = 1000
 
@@ -93,12 +97,15 @@ def evaluate(model: Model, text: Tokens | None) -> Iterator[Evaluation]:
     Raises:
         UsageError: if no text is given and the run has not kept its own.
         DamagedError: if the text that the run has kept is damaged.
+        NotEnoughMemoryError: if there is too little memory to measure the network.
     """
     # The labels of a text that is given are not known; those of the validation text are.
     labels = model.validation_labels() if text is None and not model.labels else None
     network = model.config.settings, model.parameters
     if labels is not None and model.trained is not None:
         network = model.trained
+    devices = make_mesh(None, WINDOWS_AT_ONCE).size
+    check_use(network[0], devices, f"evaluating the run {model.name!r}")
     is_given = text is not None  # it begins with the start, which is not measured
     training, text = _texts(model, text)
     if network[0].direction == "both":
@@ -166,6 +173,7 @@ def measure_network(
     pieces, read, total = list[NDArray[np.float32]](), 0, len(text) - 1
     yield Measuring(f"{title}, dynamic")
     plain, weights = with_labels(settings, parameters)
+    check_use(plain, DYNAMIC_COPIES, "the protocol `dynamic`")
     learner = DynamicEvaluator(network_function(plain), plain)
     for piece in learner.measure(dict[str, Any](weights), training, text):
         pieces.append(piece)

@@ -210,7 +210,10 @@ class Scoring:
             return [NumpyScorer(*_network(model)) for model in self.models]
         _start_jax()
         from textgen.evaluation.compiled_scoring import JaxScorer
+        from textgen.runtime.cpu_memory import check_use
 
+        for model in self.models:
+            check_use(model.config.settings, 1, f"scoring with the run {model.name!r} and JAX")
         return [JaxScorer(*_network(model)) for model in self.models]
 
 
