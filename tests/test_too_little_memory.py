@@ -62,9 +62,9 @@ def test_a_network_that_does_not_fit_is_refused_and_not_killed(
 
 COMMANDS = {
     "sample": ["sample", "fox"],
-    "score": ["score", "--run", "fox", "fox.txt"],
+    "score": ["score", "fox", "the dog"],
     "evaluate": ["evaluate", "fox"],
-    "inspect": ["inspect", "fox", "--text", "the dog"],
+    "inspect": ["inspect", "fox", "the dog"],
     "gradient": ["gradient", "fox"],
     "export": ["export", "fox", "page.html"],
     "serve": ["serve", "fox", "--port", "0"],

@@ -68,6 +68,12 @@ def plan(request: Request, text: TextSize = USUAL, machine: Paper | None = None)
     return make_plan(request, text, machine or Paper())
 
 
+def test_a_plan_takes_the_widest_network_that_the_memory_of_a_container_holds() -> None:
+    made = plan(Request(minutes=5), machine=Paper(free=2**29))
+    assert made.model.hidden_size < 256
+    assert "the largest that suits the length of the text and the memory" in made.reasons[0]
+
+
 def test_a_plan_is_made_and_explained_without_training() -> None:
     made = plan(Request(minutes=5))
     assert (made.model.num_layers, made.model.hidden_size) == (2, 256)
