@@ -14,6 +14,7 @@ value, what is allowed, what to do. Any other exception is a bug.
     |   `-- DamagedError            bytes on disk are not the bytes that were written
     |       |-- UnreadableError     the system cannot read a file of a run
     |       `-- ForeignError        a checkpoint that belongs to another run
+    |-- NotEnoughMemoryError        something takes more memory than this process may use
     |-- LostProcessError            another process of the same training died or hangs
     |-- LockedError                 another process trains this run
     |-- StorageError                a file cannot be written: no space, no permission, a bad disk
@@ -109,6 +110,23 @@ class CorpusError(TextgenError):
 
     def __str__(self) -> str:
         return f"{self.what} {str(self.path)!r}: {self.problem}"
+
+
+class NotEnoughMemoryError(TextgenError):
+    """Something takes more memory than this process may use.
+
+    Attributes:
+        what: what takes it.
+        needed: how much this process would hold, such as `2.5 GiB`.
+        allowed: what it may use, such as `the 1.5 GiB that this container may use`.
+    """
+
+    def __init__(self, what: str, needed: str, allowed: str) -> None:
+        self.what, self.needed, self.allowed = what, needed, allowed
+        super().__init__(
+            f"not enough memory: {what} takes about {needed}, more than {allowed}; end other "
+            "programs, or use a machine or container with more memory"
+        )
 
 
 class LostProcessError(TextgenError):

@@ -30,6 +30,9 @@ MAX_SEED = 2**63 - 1
 PATIENCE = 5
 MAX_STEPS = 10**9
 MAX_DEVICES = 256
+# Number of ids behind the last target of a window that training reads too for a network of both
+# directions, so that the layers that read backward know some text before they predict.
+LOOKAHEAD = 16
 # Largest size of the recurrent states of a batch in a checkpoint, in bytes.
 MAX_STATE_BYTES = 2**27
 # Largest length of a sample in characters, and largest number of samples.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.networks import random_network
+from textgen.evaluation import missing
 from textgen.evaluation.missing import AROUND, PIECE, MissingEvaluator
 from textgen.network.model import network_function, zero_states
 from textgen.runtime.devices import make_mesh
@@ -48,3 +49,12 @@ def test_every_character_of_a_text_is_predicted_once_from_all_others_around_it()
 def test_a_part_of_a_short_text_is_the_whole() -> None:
     *_, last = evaluator().whole(PARAMETERS, TEXT)
     assert evaluator().part(PARAMETERS, TEXT) == pytest.approx(last.nats)
+
+
+def test_a_large_vocabulary_is_measured_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    *_, last = evaluator().whole(PARAMETERS, TEXT)
+    monkeypatch.setattr(missing, "MAX_ONE_HOT", 1)
+    in_pieces = MissingEvaluator(network_function(SETTINGS), SETTINGS, make_mesh(2, 2))
+    *_, found = in_pieces.whole(PARAMETERS, TEXT)
+    assert found.nats == pytest.approx(last.nats, rel=1e-5)
+    assert found[1:] == last[1:]

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tests.networks import random_network
+from textgen.network import inference
 from textgen.network.cells import CELLS
 from textgen.network.inference import (
     States,
@@ -32,6 +33,19 @@ def test_the_table_holds_the_first_projection_of_each_character() -> None:
     for name in kept:
         assert prepared[name] is given[name]
     assert parameters.keys() == given.keys()
+
+
+def test_a_large_alphabet_has_no_table_and_the_same_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, parameters = random_network()
+    states = random_states(settings, 2)
+    tokens = np.array([3, 6])
+    expected = step_network(settings, prepare_parameters(parameters), tokens, states)
+    monkeypatch.setattr(inference, "LARGEST_TABLE", 7 * 4 * 5 - 1)
+    prepared = prepare_parameters(parameters)
+    assert prepared.keys() == parameters.keys()
+    found = step_network(settings, prepared, tokens, states)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 @pytest.mark.parametrize("cell", list(CELLS))

@@ -33,6 +33,10 @@ class Paper:
     achieved: float = 150e9
     asked: list[str] = field(default_factory=list)
     card: Accelerator | None = None
+    free: int | None = None
+
+    def memory(self) -> int | None:
+        return self.free
 
     def devices(self, batch_size: int) -> int:
         return 2 if batch_size % 2 == 0 else 1
@@ -62,6 +66,12 @@ class Paper:
 
 def plan(request: Request, text: TextSize = USUAL, machine: Paper | None = None) -> Plan:
     return make_plan(request, text, machine or Paper())
+
+
+def test_a_plan_takes_the_widest_network_that_the_memory_of_a_container_holds() -> None:
+    made = plan(Request(minutes=5), machine=Paper(free=440 * 2**20))
+    assert made.model.hidden_size < 256
+    assert "the largest that suits the length of the text and the memory" in made.reasons[0]
 
 
 def test_a_plan_is_made_and_explained_without_training() -> None:

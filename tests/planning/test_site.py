@@ -5,7 +5,8 @@ import pytest
 from tests.planning.test_accelerated import CARD, network
 from textgen.network.parameters import multiplications_per_character, operations_per_character
 from textgen.planning.choices import BatchShape, TextSize
-from textgen.planning.site import SECONDS_PER_TIME_STEP, Site
+from textgen.planning.site import MEMORY_SHARE, SECONDS_PER_TIME_STEP, Site
+from textgen.runtime.cpu_memory import memory_on_cpu
 
 ON_CPU = Site(None, BatchShape(32, 64), 2, "float32")
 ON_CARD = Site(CARD, BatchShape(512, 64), 1, "bfloat16")
@@ -41,3 +42,10 @@ def test_a_network_suits_a_text_and_a_memory() -> None:
     long = TextSize(vocab_size=66, training_characters=10**9)
     assert ON_CARD.suits(wide, long)
     assert not ON_CARD._replace(batch=BatchShape(8192, 64)).suits(wide, long)
+
+
+def test_on_a_cpu_a_network_suits_the_memory_that_is_left() -> None:
+    text = TextSize(vocab_size=66, training_characters=100)
+    needed = memory_on_cpu(MODEL, 32, 64, 2, "float32")
+    assert ON_CPU._replace(memory=int(needed / MEMORY_SHARE) + 1).suits(MODEL, text)
+    assert not ON_CPU._replace(memory=int(needed / MEMORY_SHARE) - 1).suits(MODEL, text)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tests.networks import random_network
+from textgen.restoration import lengths
 from textgen.restoration.lengths import log_likelihoods
 from textgen.restoration.reader import TwoWayReader, log_probabilities
 
@@ -27,6 +28,16 @@ def test_versions_of_any_length_are_compared_by_both_chains(margin: int) -> None
     found = log_likelihoods(reader, arrays, 2, 2, margin)
     expected = [chain(reader, text, 2, 2, margin) for text in texts]
     assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_versions_are_compared_in_pieces_where_the_alphabet_is_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader = TwoWayReader(*random_network(direction="both"))
+    texts = [np.array([1, 2, one, 4, 5], np.int32) for one in range(7)]
+    expected = log_likelihoods(reader, texts, 2, 2, 1)
+    monkeypatch.setattr(lengths, "MOST_LOGITS", 2 * 5 * 7)  # those of two texts
+    assert log_likelihoods(reader, texts, 2, 2, 1) == pytest.approx(expected, abs=1e-5)
 
 
 def test_an_unknown_character_counts_the_same_in_every_version() -> None:

@@ -1,11 +1,15 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import TEXT
+from tests.networks import random_network
 from textgen.generation.model import Model
+from textgen.restoration import mistakes
 from textgen.restoration.mistakes import find_mistakes
+from textgen.restoration.reader import TwoWayReader
 from textgen.workflows.load import load_model
 from textgen.workflows.restore import allowed_characters, two_way_reader
 
@@ -59,3 +63,14 @@ def test_a_mistake_is_no_more_certain_than_its_gain_and_how_rare_mistakes_are(mo
     # of the same place can only make this one less certain.
     odds = math.exp(swapped.gain) / 800
     assert odds / 20 < swapped.certainty / (1 - swapped.certainty) <= odds * (1 + 1e-6)
+
+
+def test_a_large_alphabet_is_searched_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = TwoWayReader(*random_network(direction="both"))
+    tokens = np.random.default_rng(4).integers(1, 7, 300).astype(np.int32)
+    writable = np.arange(7) > 0
+    (expected,) = find_mistakes(reader, tokens, writable)
+    assert len(expected[1]) > 3
+    monkeypatch.setattr(mistakes, "MOST_LOGITS", 10 * 2 * 7)  # those of ten characters
+    (found,) = find_mistakes(reader, tokens, writable)
+    assert [one.position for one in found[1]] == [one.position for one in expected[1]]

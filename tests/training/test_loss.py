@@ -1,4 +1,6 @@
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +14,7 @@ from textgen.training.loss import (
     cross_entropy,
     prediction_losses,
     projected_cross_entropy,
+    projected_predictions,
     projected_total,
     reset_states,
     total_loss,
@@ -38,10 +41,14 @@ def test_only_marked_rows_are_reset() -> None:
     np.testing.assert_array_equal(found[0]["h"], [[1, 1], [0, 0], [1, 1]])
 
 
-@pytest.fixture(params=[1, 100, 10**6], ids=["a step", "some steps", "all"])
+PIECES = {"a row": (1, 1), "some rows": (1, 2 * 11), "a step": (1, 99), "all": (10**6, 99)}
+
+
+@pytest.fixture(params=[*PIECES.values(), (100, 99)], ids=[*PIECES, "some steps"])
 def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compute the logits of one time step at a time, those of a few, and all together."""
-    monkeypatch.setattr(module, "LOGITS_AT_ONCE", request.param)
+    """Compute the logits of one row at a time, those of a few, and so on, or all together."""
+    monkeypatch.setattr(module, "LOGITS_AT_ONCE", request.param[0])
+    monkeypatch.setattr(module, "MOST_LOGITS", request.param[1])
 
 
 def projected_inputs() -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
@@ -62,6 +69,32 @@ def test_losses_in_pieces_are_those_of_all_logits() -> None:
     np.testing.assert_allclose(found, -np.log(chosen), rtol=1e-5)
     total = projected_total(read, kernel, bias, targets)
     np.testing.assert_allclose(total, -np.log(chosen).sum(), rtol=1e-6)
+    nats, right = projected_predictions(read, kernel, bias, targets)
+    np.testing.assert_array_equal(nats, found)
+    np.testing.assert_array_equal(right, logits.argmax(-1) == targets)
+
+
+def shapes_in(jaxpr: Any) -> Iterator[tuple[int, ...]]:
+    """Yield the shape of every array that a program computes, also within its loops."""
+    for equation in jaxpr.eqns:
+        yield from (one.aval.shape for one in equation.outvars if hasattr(one.aval, "shape"))
+        for inner in jax.tree.leaves(equation.params, is_leaf=lambda part: hasattr(part, "eqns")):
+            inner = getattr(inner, "jaxpr", inner)
+            if hasattr(inner, "eqns"):
+                yield from shapes_in(inner)
+
+
+@pytest.mark.parametrize("rows", [1, 32, 509, 4096])
+def test_a_batch_of_any_size_never_has_more_logits_at_once_than_fit(rows: int) -> None:
+    shapes = (4, rows, 8), (8, 190_001), (190_001,)
+    read, kernel, bias = (jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes)
+    targets = jax.ShapeDtypeStruct((4, rows), jnp.int32)
+    arrays = read, kernel, bias, targets
+    gradient = jax.grad(lambda *arrays: projected_total(*arrays), (0, 1, 2))
+    for function in (gradient, projected_cross_entropy, projected_predictions):
+        found = [*shapes_in(jax.make_jaxpr(function)(*arrays).jaxpr)]
+        largest = max((shape for shape in found if 190_001 in shape[1:]), key=math.prod)
+        assert math.prod(largest) <= max(module.MOST_LOGITS, 8 * 190_001)
 
 
 @pytest.mark.usefixtures("at_once")

@@ -11,9 +11,9 @@ import pytest
 
 from tests.training.plans import MODEL, batches, plan
 from textgen.network.model import create_model, dropout_masks, zero_states
+from textgen.runtime import devices as devices_module
 from textgen.runtime.devices import make_mesh
 from textgen.settings import Precision
-from textgen.training import train_state as train_state_module
 from textgen.training.optimizer import make_optimizer
 from textgen.training.train_state import (
     TrainState,
@@ -93,7 +93,7 @@ def test_a_call_on_an_accelerator_makes_more_steps() -> None:
 
 def test_the_devices_share_the_update_of_a_large_parameter(monkeypatch: Any) -> None:
     whole, losses = trained(2)
-    monkeypatch.setattr(train_state_module, "SHARED_UPDATE", 64)
+    monkeypatch.setattr(devices_module, "SHARED_UPDATE", 64)
     trained.cache_clear()
     shared, same = trained(2)
     trained.cache_clear()

@@ -13,9 +13,10 @@ from textgen.data.labels import PlacedLabels
 from textgen.data.tokens import Tokens
 from textgen.data.vocabulary import UNKNOWN_ID
 from textgen.network.model import Apply, Parameters, zero_states
+from textgen.network.parameters import MAX_ONE_HOT
 from textgen.runtime.devices import DATA, place_all, replicated
 from textgen.settings import ModelSettings
-from textgen.training.loss import cross_entropy
+from textgen.training.loss import cross_entropy, projected_predictions
 
 # Characters of a piece that are predicted, and that are read on either side of it.
 PIECE, AROUND = 256, 64
@@ -61,11 +62,18 @@ class MissingEvaluator:
         )
         def totals(parameters: Parameters, tokens: Any, scored: Any, labels: Any) -> jax.Array:
             states = zero_states(settings, tokens.shape[0])
+            is_projected = settings.vocab_size <= MAX_ONE_HOT
             count = AROUND + PIECE - 1
-            logits, _ = apply(parameters, tokens, states, labels=labels, count=count)
-            logits, targets = logits[AROUND - 1 :], tokens[:, AROUND : AROUND + PIECE].T
-            nats = jnp.sum(cross_entropy(logits, targets) * scored.T)
-            right = jnp.sum((jnp.argmax(logits, axis=-1) == targets) * scored.T)
+            read, _ = apply(
+                parameters, tokens, states, labels=labels, count=count, is_projected=is_projected
+            )
+            read, targets = read[AROUND - 1 :], tokens[:, AROUND : AROUND + PIECE].T
+            if is_projected:
+                losses, is_right = cross_entropy(read, targets), jnp.argmax(read, -1) == targets
+            else:
+                weights = parameters["projection.kernel"], parameters["projection.bias"]
+                losses, is_right = projected_predictions(read, *weights, targets)
+            nats, right = jnp.sum(losses * scored.T), jnp.sum(is_right * scored.T)
             found: jax.Array = jax.lax.psum(jnp.stack([nats, right]), DATA)
             return found
 

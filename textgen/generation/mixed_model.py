@@ -199,9 +199,11 @@ class MixedModel:
         return found
 
     def jax_engine(self) -> Engine:
-        """Start JAX and return the engine for many or long samples."""
+        """Start JAX and return the engine for many or long samples; see `Model.jax_engine`."""
         from textgen.generation.jax_engine import JaxEngine  # only here: it costs a second
 
+        for model in self.models:
+            model.check_jax_memory()
         return JaxEngine(self.config.settings, self.parameters)
 
 

@@ -20,6 +20,7 @@ from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.parameters import Arrays, with_labels
 from textgen.runs.checkpoint import MODEL, Checkpoint, ModelConfig
 from textgen.runs.run import Run
+from textgen.runtime.cores import available_cores
 from textgen.settings import ModelSettings
 
 
@@ -167,10 +168,23 @@ class Model:
         return self.run.open_parts(record)
 
     def jax_engine(self) -> Engine:
-        """Start JAX and return the engine for many or long samples."""
+        """Start JAX and return the engine for many or long samples.
+
+        Raises:
+            NotEnoughMemoryError: if there is too little memory for it.
+        """
         from textgen.generation.jax_engine import JaxEngine  # only here: it costs a second
 
+        self.check_jax_memory()
         return JaxEngine(self.config.settings, self.parameters)
+
+    def check_jax_memory(self) -> None:
+        """Check that there is memory for the engine that uses JAX; see `jax_engine`."""
+        from textgen.runtime.cpu_memory import check_use  # only here: it imports JAX
+
+        # It prepares the parameters, and each core has a copy of what was prepared.
+        copies = 1 + available_cores()
+        check_use(self.config.settings, copies, f"writing with the run {self.name!r} and JAX")
 
 
 class GeneratingModel(Protocol):

@@ -14,6 +14,9 @@ from textgen.network.cells import CELLS
 from textgen.network.parameters import Arrays
 from textgen.settings import ModelSettings
 
+# Largest table of the first layer's input projections, in numbers: 128 MiB. A larger one would take
+# several times the memory of the parameters.
+LARGEST_TABLE = 2**25
 # Each layer's state: its cell's named tuple, whose members are float32 [H] or [B, H].
 States = tuple[Any, ...]
 
@@ -22,6 +25,7 @@ def prepare_parameters(parameters: Arrays) -> dict[str, NDArray[np.float32]]:
     """Replace the embedding and the first layer's input projection by their product.
 
     The first layer reads one of V characters, so that its V input projections can be computed once.
+    Of a large alphabet they would take too much memory, so that nothing is replaced.
 
     Args:
         parameters: arrays by name, as in `textgen.network.parameters`. Those that were prepared
@@ -30,12 +34,14 @@ def prepare_parameters(parameters: Arrays) -> dict[str, NDArray[np.float32]]:
     Returns:
         `table` [V, G], the first layer's input projection of each character with the bias added;
         and, by their names, all parameters but `embedding`, `layers.0.input_kernel` and
-        `layers.0.bias`.
+        `layers.0.bias`. Without a table, all parameters.
     """
     prepared = dict(parameters)
-    if "table" in prepared:
+    kernel = prepared.get("layers.0.input_kernel")
+    if kernel is None or len(prepared["embedding"]) * kernel.shape[1] > LARGEST_TABLE:
         return prepared
-    kernel, bias = prepared.pop("layers.0.input_kernel"), prepared.pop("layers.0.bias")
+    del prepared["layers.0.input_kernel"]
+    bias = prepared.pop("layers.0.bias")
     prepared["table"] = prepared.pop("embedding") @ kernel + bias
     return prepared
 
@@ -57,10 +63,11 @@ def step_layers(
     """
     cell, after = CELLS[settings.cell], None
     for layer, state in enumerate(states):
-        if after is None:
+        if after is None and "table" in prepared:
             projection = prepared["table"][token]
         else:
-            projection = after.hidden @ prepared[f"layers.{layer}.input_kernel"]
+            inputs = prepared["embedding"][token] if after is None else after.hidden
+            projection = inputs @ prepared[f"layers.{layer}.input_kernel"]
             projection = projection + prepared[f"layers.{layer}.bias"]
         recurrent = state.hidden @ prepared[f"layers.{layer}.recurrent_kernel"]
         pre_activations = cell.combine(projection, recurrent)

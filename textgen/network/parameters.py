@@ -17,6 +17,11 @@ Arrays = Mapping[str, NDArray[np.float32]]
 # Largest vocabulary for which a product with one-hot ids is faster than the gather or the scatter
 # that it replaces.
 MAX_ONE_HOT = 512
+# Logits of a large vocabulary that are held at once, unless those of one time step are more: they
+# fit into the caches of a core.
+LOGITS_AT_ONCE = 2**20
+# Most logits that are held at once where those of one time step are more: 64 MiB.
+MOST_LOGITS = 2**24
 # Last part of the names of the vectors of labels.
 LABEL_KERNEL = "label_kernel"
 

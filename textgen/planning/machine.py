@@ -25,7 +25,7 @@ class Pace:
 class Machine(Protocol):
     """Answers two questions by measuring: how fast are large products, and how fast is training.
 
-    It also knows three facts: its devices, what they are, and the time that has passed.
+    It also knows four facts: its devices, what they are, its memory, and the time that has passed.
     """
 
     def accelerator(self) -> Accelerator | None:
@@ -34,6 +34,10 @@ class Machine(Protocol):
 
     def devices(self, batch_size: int) -> int:
         """Return the largest number of devices here that can share a batch evenly."""
+        ...
+
+    def memory(self) -> int | None:
+        """Return the memory that training on a CPU may still take, in bytes; None if unknown."""
         ...
 
     def elapsed(self) -> float:

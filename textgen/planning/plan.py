@@ -126,7 +126,8 @@ def _choose_site(
         usual = usual_batch_size(request, text.training_characters)
     batch = choose_batch(request, text.training_characters, usual)
     devices = request.asked.get("devices") or machine.devices(batch.value.batch_size)
-    return Site(accelerator, batch.value, devices, precision.value), batch, precision
+    memory = machine.memory() if accelerator is None else None
+    return Site(accelerator, batch.value, devices, precision.value, memory), batch, precision
 
 
 def _depends_on_speed(request: Request) -> bool:

@@ -14,6 +14,7 @@ from textgen.network.parameters import (
 )
 from textgen.planning.choices import MAX_EPOCHS, WIDTHS, BatchShape, TextSize
 from textgen.runtime.accelerators import Accelerator
+from textgen.runtime.cpu_memory import memory_on_cpu
 from textgen.runtime.memory import training_memory
 from textgen.settings import Computation, ModelSettings, Precision
 
@@ -32,7 +33,8 @@ SECONDS_PER_TIME_STEP = 7e-6
 # Fewest characters, counted again in each epoch, for each weight. On one million characters, 2x1024
 # reached a lower loss than 2x512, with two characters for each weight.
 CHARACTERS_PER_WEIGHT = 1.5
-# Part of the memory that a plan fills. The rest is for evaluations and errors of the estimate.
+# Part of the memory that a plan fills. The rest is for errors of the estimate, and for evaluations
+# on an accelerator or other programs on a CPU.
 MEMORY_SHARE = 0.8
 
 
@@ -44,12 +46,14 @@ class Site(NamedTuple):
         batch: the shape of a batch.
         devices: cores or accelerators that share it.
         precision: numbers that products read.
+        memory: memory that training on a CPU may still take, in bytes; None if it is not known.
     """
 
     accelerator: Accelerator | None
     batch: BatchShape
     devices: int
     precision: Precision
+    memory: int | None = None
 
     @property
     def widths(self) -> Sequence[int]:
@@ -94,7 +98,8 @@ class Site(NamedTuple):
     def suits(self, model: ModelSettings, text: TextSize) -> bool:
         """Return whether a network fits into the memory and is not too large for the text."""
         if self.accelerator is None:
-            return True
+            needed = memory_on_cpu(model, *self.batch, self.devices, self.precision)
+            return self.memory is None or needed <= MEMORY_SHARE * self.memory
         memory = self.accelerator.memory
         rows = -(-self.batch.batch_size // self.devices)
         computation = Computation(self.precision, "scan")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.network.parameters import MOST_LOGITS
 from textgen.restoration.reader import TwoWayReader, log_probabilities
 
 # Log-probability of an unknown character, which the network never predicts.
@@ -41,15 +42,26 @@ def log_likelihoods(
     by_length: dict[int, list[int]] = {}
     for index, text in enumerate(texts):
         by_length.setdefault(len(text), []).append(index)
-    for length, indices in by_length.items():
-        ids = np.stack([texts[index] for index in indices], axis=1)
-        end = length - behind
-        right, left = min(end + margin, length), max(before - margin, 0)
-        # What lies further away is not read where it is on the side that is predicted.
-        forward = reader.parts_before(ids[:right])[before:] + reader.unknown_behind
-        backward = reader.parts_behind(ids[left:])[: end - left] + reader.unknown_before
-        scores[indices] = (_sum(forward, ids[before:right]) + _sum(backward, ids[left:end])) / 2
+    for length, alike in by_length.items():
+        at_once = max(MOST_LOGITS // (length * reader.settings.vocab_size), 1)
+        for first in range(0, len(alike), at_once):
+            indices = alike[first : first + at_once]
+            ids = np.stack([texts[index] for index in indices], axis=1)
+            scores[indices] = _scores(reader, ids, before, behind, margin)
     return scores
+
+
+def _scores(
+    reader: TwoWayReader, ids: NDArray[np.int32], before: int, behind: int, margin: int
+) -> NDArray[np.float64]:
+    """Do what `log_likelihoods` does for versions of one length, int32 [N, K]; see there."""
+    length = len(ids)
+    end = length - behind
+    right, left = min(end + margin, length), max(before - margin, 0)
+    # What lies further away is not read where it is on the side that is predicted.
+    forward = reader.parts_before(ids[:right])[before:] + reader.unknown_behind
+    backward = reader.parts_behind(ids[left:])[: end - left] + reader.unknown_before
+    return (_sum(forward, ids[before:right]) + _sum(backward, ids[left:end])) / 2
 
 
 def _sum(logits: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.vocabulary import UNKNOWN_ID
+from textgen.network.parameters import MOST_LOGITS
 from textgen.restoration.lengths import log_likelihoods
 from textgen.restoration.reader import TwoWayReader, log_probabilities
 
@@ -105,26 +106,52 @@ def _surprising(
     index = np.arange(-AROUND, PIECE + AROUND)[:, None] + begins
     inside = (index >= 0) & (index < len(tokens))
     ids = np.where(inside, tokens[np.clip(index, 0, len(tokens) - 1)], UNKNOWN_ID)
-    before, behind = reader.parts_before(ids), reader.parts_behind(ids)
-    core, last = slice(AROUND, AROUND + PIECE), slice(AROUND - 1, AROUND + PIECE - 1)
-    here = log_probabilities(before[core] + behind[core])
+    places = list[_Place]()
+    # The logits of a large alphabet are computed for a few characters of each piece at a time.
+    size = max(MOST_LOGITS // (len(begins) * reader.settings.vocab_size), 1)
+    for row in range(AROUND, AROUND + PIECE, size):
+        core = slice(row, min(row + size, AROUND + PIECE))
+        places += _surprising_rows(reader, ids, inside, core, begins - AROUND, writable)
+    return sorted(places)
+
+
+def _surprising_rows(
+    reader: TwoWayReader,
+    ids: NDArray[np.integer],
+    inside: NDArray[np.bool_],
+    core: slice,
+    begins: NDArray[np.integer],
+    writable: NDArray[np.bool_],
+) -> Iterator[_Place]:
+    """Yield what `_surprising` does, for some characters of each piece.
+
+    Args:
+        reader: the network.
+        ids: ids of the pieces, int [N, B].
+        inside: which of them are in the text, bool [N, B].
+        core: the characters.
+        begins: index in the text of the first id of each piece, int [B].
+        writable: which ids may be proposed, bool [V].
+    """
+    last = slice(core.start - 1, core.stop - 1)
+    both = slice(last.start, core.stop)
+    before, behind = reader.parts_before(ids, core), reader.parts_behind(ids, both)
+    here = log_probabilities(before + behind[1:])
     # A character in front of this one: what stands behind it begins with this one.
-    between = log_probabilities(before[core] + behind[last])
+    between = log_probabilities(before + behind[:-1])
     is_odd = _chosen(here, ids[core]) < -SURPRISE
     # Where a character is missing, the text before it does not expect what follows, and the text
     # behind it not what stands before, but each character may be likely from one of the sides.
-    from_before = log_probabilities(before[core] + reader.unknown_behind)
-    from_behind = log_probabilities(behind[last] + reader.unknown_before)
+    from_before = log_probabilities(before + reader.unknown_behind)
+    from_behind = log_probabilities(behind[:-1] + reader.unknown_before)
     is_broken = (_chosen(from_before, ids[core]) < -SURPRISE) & (
         _chosen(from_behind, ids[last]) < -SURPRISE
     )
     is_known = inside[core] & (ids[core] != UNKNOWN_ID)
-    places = []
     for row, piece in zip(*np.nonzero((is_odd | is_broken) & is_known), strict=True):
         tried = _best(np.where(writable, here[row, piece], -np.inf))
         added = _best(np.where(writable, between[row, piece], -np.inf))
-        places.append((int(begins[piece] + row), tried, added))
-    return sorted(places)
+        yield int(begins[piece] + core.start + row), tried, added
 
 
 def _chosen(logits: NDArray[np.float32], ids: NDArray[np.integer]) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ from textgen.settings import ModelSettings
 # Number of unknown characters that stand for all that lies beyond a text. The state hardly changes
 # with more of them.
 UNKNOWN_AROUND = 16
+ALL_ROWS = slice(None)
 
 
 class TwoWayReader:
@@ -77,30 +78,36 @@ class TwoWayReader:
         """Return the part of the next character's logits that the text before gives, [B, V]."""
         return self._part("layers", states)
 
-    def parts_before(self, tokens: NDArray[np.integer]) -> NDArray[np.float32]:
+    def parts_before(
+        self, tokens: NDArray[np.integer], rows: slice = ALL_ROWS
+    ) -> NDArray[np.float32]:
         """Return for each character the part of its logits that the text before it gives.
 
         Args:
             tokens: ids, int [N, B].
+            rows: indices of the characters in [0, N), M of them.
 
         Returns:
-            float32 [N, B, V].
+            float32 [M, B, V].
         """
         every = [self.begin(tokens.shape[1]), *self._run("layers", tokens)]
-        return np.stack([self._part("layers", states) for states in every[:-1]])
+        return np.stack([self._part("layers", states) for states in every[:-1][rows]])
 
-    def parts_behind(self, tokens: NDArray[np.integer]) -> NDArray[np.float32]:
+    def parts_behind(
+        self, tokens: NDArray[np.integer], rows: slice = ALL_ROWS
+    ) -> NDArray[np.float32]:
         """Return for each character the part of its logits that the text behind it gives.
 
         Args:
             tokens: ids, int [N, B].
+            rows: indices of the characters in [0, N), M of them.
 
         Returns:
-            float32 [N, B, V], with the bias.
+            float32 [M, B, V], with the bias.
         """
         every = [self.begin(tokens.shape[1], "backward"), *self._run("backward", tokens[::-1])]
-        parts = [self._part("backward", states) + self.bias for states in every[:-1]]
-        return np.stack(parts[::-1])
+        behind = every[-2::-1][rows]
+        return np.stack([self._part("backward", states) + self.bias for states in behind])
 
     def _part(self, stack: str, states: States) -> NDArray[np.float32]:
         outputs: NDArray[np.float32] = projected_outputs(self.settings, states)

@@ -9,7 +9,8 @@ manifest.json            step, losses, and the SHA-256 and size of the three fil
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -39,6 +40,7 @@ from textgen.runs.files import (
     whole_folder,
     write_durably,
 )
+from textgen.runtime.room import check_room
 from textgen.settings import MAX_STATE_BYTES, CellName, Direction, ModelSettings, check_number
 from textgen.storage import open_regular
 
@@ -51,6 +53,9 @@ MANIFEST = "manifest.json"
 FILES = (MODEL, CONFIG, TRAIN_STATE)
 # Largest safetensors header that is read, in bytes: several times that of a network of 64 layers.
 MAX_HEADER_BYTES = 2**18
+# Memory that reading a file of arrays takes, as a multiple of its size: the file, its arrays, and
+# what checks them.
+READING_FACTOR = 2.25
 
 
 @dataclass(frozen=True)
@@ -185,22 +190,26 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, is_described: bool
         FileExistsError: if the folder already exists.
         StorageError: if it cannot be written; nothing is left behind.
     """
-    contents = model_files(checkpoint.config, checkpoint.parameters, is_described=is_described)
-    contents[TRAIN_STATE] = _pack(checkpoint.train_state)
-    manifest = {
-        "format": FORMAT,
-        "step": checkpoint.step,
-        "validation_loss": checkpoint.validation_loss,
-        "progress": dict(checkpoint.progress),
-        **({"run": checkpoint.run_sum} if checkpoint.run_sum else {}),
-        "files": {
-            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-            for name, data in contents.items()
-        },
-    }
+    sums = {}
     with whole_folder(folder) as temporary:
-        for name, data in contents.items():
+
+        def write(name: str, data: bytes) -> None:
             write_durably(temporary / name, data)
+            sums[name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+        # One file after the other, since each takes the memory of its arrays twice.
+        files = model_files(checkpoint.config, checkpoint.parameters, is_described=is_described)
+        while files:
+            write(*files.popitem())
+        write(TRAIN_STATE, _pack(checkpoint.train_state))
+        manifest = {
+            "format": FORMAT,
+            "step": checkpoint.step,
+            "validation_loss": checkpoint.validation_loss,
+            "progress": dict(checkpoint.progress),
+            **({"run": checkpoint.run_sum} if checkpoint.run_sum else {}),
+            "files": {name: sums[name] for name in FILES},
+        }
         write_durably(temporary / MANIFEST, encode_json(manifest))
 
 
@@ -228,7 +237,7 @@ def _description(settings: ModelSettings) -> dict[str, str]:
 
 def _pack(arrays: Mapping[str, NDArray[Any]], metadata: dict[str, str] | None = None) -> bytes:
     # For an array that is not C-contiguous, safetensors silently writes wrong values.
-    contiguous = {name: np.array(array, order="C") for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     return safetensors.numpy.save(contiguous, metadata)
 
 
@@ -285,12 +294,14 @@ def read_checkpoint(folder: Path, *, train_state: bool = False) -> Checkpoint:
     Raises:
         DamagedError: if a file is missing, is damaged or does not match the others; the message
             names the file.
+        NotEnoughMemoryError: if its arrays do not fit into the memory that this process may use.
     """
     manifest = read_manifest(folder)
     config_path = folder / CONFIG
     content = decode_json(config_path, _read_listed(folder, CONFIG, manifest, MAX_JSON_BYTES))
     config = ModelConfig.from_json(config_path, content)
     size = 4 * parameter_count(config.settings)
+    _check_room(folder, manifest, (MODEL, TRAIN_STATE) if train_state else (MODEL,))
     data = _read_listed(folder, MODEL, manifest, size + MAX_HEADER_BYTES)
     parameters = _unpack(folder / MODEL, data)
     _check_parameters(folder / MODEL, config.settings, parameters)
@@ -351,6 +362,15 @@ def _read_listed(folder: Path, name: str, manifest: Mapping[str, Any], most: int
     if hashlib.sha256(data).hexdigest() != recorded["sha256"]:
         raise DamagedError(path, "its SHA-256 differs from the recorded one")
     return data
+
+
+def _check_room(folder: Path, manifest: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Check that some files of a checkpoint, as they are on the disk, can be read into memory."""
+    size = 0
+    for name in names:
+        with suppress(OSError):  # that a file is missing is told when it is read
+            size += min((folder / name).stat().st_size, max(manifest["files"][name]["bytes"], 0))
+    check_room(int(READING_FACTOR * size), f"reading the checkpoint {str(folder)!r}")
 
 
 def _unpack(path: Path, data: bytes) -> dict[str, NDArray[Any]]:

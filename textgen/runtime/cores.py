@@ -5,6 +5,8 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 
+from textgen.runtime.control_groups import group_folders
+
 # Environment variables with the number of threads of XLA and of NumPy's matrix products.
 THREADS = ("PJRT_NPROC", "OPENBLAS_NUM_THREADS")
 # Others that they read. XLA fails without a word if it cannot start so many threads.
@@ -68,40 +70,14 @@ def _cores_of_process() -> int:
 def _quotas(root: Path) -> Iterator[float]:
     """Yield the limit of each control group that this process is in, in cores.
 
-    The groups are nested, and each of them has a limit. Version 2 of control groups writes it as
-    `150000 100000`: so many microseconds of processor time in a period of so many microseconds.
-    Version 1 writes the two numbers into two files.
+    Version 2 of control groups writes it as `150000 100000`: so many microseconds of processor time
+    in a period of so many microseconds. Version 1 writes the two numbers into two files.
     """
-    for mount, group in _groups(root):
-        for folder in (group, *group.parents):
-            path = mount / folder.relative_to("/")
-            with suppress(OSError, ValueError, ZeroDivisionError):
-                quota, period = (path / "cpu.max").read_text().split()
-                yield int(quota) / int(period)  # `max`, which is no number, is no limit
-            with suppress(OSError, ValueError, ZeroDivisionError):
-                quota = (path / "cpu.cfs_quota_us").read_text()
-                if int(quota) > 0:
-                    yield int(quota) / int((path / "cpu.cfs_period_us").read_text())
-
-
-def _groups(root: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield where control groups are mounted, and the group of this process below that folder."""
-    with suppress(OSError, ValueError):
-        # For example `4:cpu,cpuacct:/some/group`; version 2 has no names: `0::/some/group`.
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-        groups = {
-            name: group
-            for _, names, group in (line.split(":", 2) for line in lines)
-            for name in names.split(",")
-        }
-        for line in (root / "proc/self/mountinfo").read_text().splitlines():
-            words, _, described = line.partition(" - ")
-            kind, _, options = described.split(" ", 2)
-            name = {"cgroup2": "", "cgroup": "cpu"}.get(kind)
-            if name is None or name not in groups or (name and name not in options.split(",")):
-                continue
-            top, mounted = words.split()[3:5]
-            group = Path(groups[name])
-            # Inside a container, the top of what is mounted can be the group itself.
-            below = group.relative_to(top) if group.is_relative_to(top) else Path()
-            yield root / mounted.lstrip("/"), Path("/") / below
+    for path in group_folders("cpu", root):
+        with suppress(OSError, ValueError, ZeroDivisionError):
+            quota, period = (path / "cpu.max").read_text().split()
+            yield int(quota) / int(period)  # `max`, which is no number, is no limit
+        with suppress(OSError, ValueError, ZeroDivisionError):
+            quota = (path / "cpu.cfs_quota_us").read_text()
+            if int(quota) > 0:
+                yield int(quota) / int((path / "cpu.cfs_period_us").read_text())

@@ -1,7 +1,9 @@
 """The mesh of devices: CPU cores or accelerators, which share each batch along one axis."""
 
+import math
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -19,6 +21,9 @@ from textgen.settings import Precision
 
 # Name of the only axis of the mesh.
 DATA = "data"
+# Fewest numbers in a parameter whose update the devices share by rows. For a smaller parameter, the
+# exchange of the results would take longer than sharing saves.
+SHARED_UPDATE = 2**18
 
 
 def present_devices() -> list[jax.Device]:
@@ -102,6 +107,14 @@ def shared(mesh: Mesh) -> NamedSharding:
 def replicated(mesh: Mesh) -> NamedSharding:
     """Return the sharding that gives every device the whole array."""
     return NamedSharding(mesh, PartitionSpec())
+
+
+def is_update_shared(shape: Sequence[int], devices: int) -> bool:
+    """Return whether devices share the update of a parameter of this shape, each some of its rows.
+
+    Each device then holds its part of the moments of the parameter, not all of them.
+    """
+    return math.prod(shape) >= SHARED_UPDATE and shape[0] % devices == 0
 
 
 def place_all(tree: Any, shardings: Any) -> Any:

@@ -1,13 +1,16 @@
 """Whether a network and a batch fit into memory, known before anything is compiled."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
-from textgen.errors import SettingError
+from textgen.errors import NotEnoughMemoryError, SettingError
 from textgen.network.cells import CELLS
 from textgen.network.parameters import parameter_count, stacks
-from textgen.runtime.accelerators import Accelerator, find_accelerator
+from textgen.runtime.accelerators import find_accelerator
+from textgen.runtime.cpu_memory import memory_on_cpu
+from textgen.runtime.room import find_room, format_size
+from textgen.runtime.together import process_count
 from textgen.settings import MAX_STATE_BYTES, Computation, ModelSettings, TrainingSettings
 
 # What an accelerator holds of each parameter, in bytes: itself, its gradient, two moments, and what
@@ -26,14 +29,12 @@ BYTES_PER_LOGIT = 12
 
 
 def check_memory(model: ModelSettings, plan: TrainingSettings) -> None:
-    """Check that a network and a batch can fit into the memory of this machine.
-
-    For a CPU the estimate is a lower bound. It counts the parameters, their gradients and two
-    moments, and what the layers keep of a batch for the backward pass.
+    """Check that a network and a batch can fit into the memory that this process may use.
 
     Raises:
-        SettingError: if this machine has less memory than that, or if the states of a batch take
-            more than a checkpoint can hold.
+        SettingError: if they take more, with the largest batch that fits, or else the widest layers
+            that do; or if the states of a batch take more than a checkpoint can hold.
+        NotEnoughMemoryError: if no network of this alphabet and this number of layers fits.
     """
     states = len(CELLS[model.cell].fill_state(0)) * model.num_layers * model.hidden_size
     most = MAX_STATE_BYTES // (4 * states)
@@ -41,22 +42,13 @@ def check_memory(model: ModelSettings, plan: TrainingSettings) -> None:
         raise SettingError("batch_size", plan.batch_size, f"at most {most} for this network")
     accelerator = find_accelerator()
     if accelerator is not None:
-        _check_accelerator(model, plan, accelerator)
+        if accelerator.memory is not None:
+            name = f"the {format_size(accelerator.memory)} that JAX may use of {accelerator.name}"
+            _check(model, plan, accelerator.memory, 0, name, partial(_on_accelerator, plan))
         return
-    if not hasattr(os, "sysconf"):
-        return
-    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    gates = CELLS[model.cell].num_gates * model.hidden_size
-    weights = 16 * parameter_count(model)
-    batch = 4 * plan.characters_per_step * gates * model.num_layers * len(stacks(model))
-    for name, value, needed in (
-        ("hidden_size", model.hidden_size, weights),
-        ("batch_size", plan.batch_size, weights + batch),
-    ):
-        if needed > available:
-            memory = f"the {available / 2**30:.1f} GiB of memory of this machine"
-            problem = f"small enough for {memory} (this takes {needed / 2**30:,.1f} GiB)"
-            raise SettingError(name, value, problem)
+    room = find_room()
+    if room is not None:
+        _check(model, plan, room.free, room.own, str(room), partial(_on_cpu, plan))
 
 
 def training_memory(
@@ -78,31 +70,53 @@ def training_memory(
     return BYTES_PER_PARAMETER * parameter_count(model) + kept
 
 
-def _check_accelerator(
-    model: ModelSettings, plan: TrainingSettings, accelerator: Accelerator
-) -> None:
-    available = accelerator.memory
-    if available is None:
-        return
+def _on_accelerator(plan: TrainingSettings, model: ModelSettings, rows: int) -> int:
+    return training_memory(model, rows, plan.sequence_length, plan.computation)
 
-    def needed(model: ModelSettings, rows: int) -> int:
-        return training_memory(model, rows, plan.sequence_length, plan.computation)
+
+def _on_cpu(plan: TrainingSettings, model: ModelSettings, rows: int) -> int:
+    devices = max(plan.devices // process_count(), 1)
+    return memory_on_cpu(model, rows * devices, plan.sequence_length, devices, plan.precision)
+
+
+def _check(
+    model: ModelSettings,
+    plan: TrainingSettings,
+    free: int,
+    held: int,
+    memory: str,
+    needed: Callable[[ModelSettings, int], int],
+) -> None:
+    """Check that training fits into some memory; see `check_memory`.
+
+    Args:
+        model: the network.
+        plan: how to train it.
+        free: what is left of the memory, in bytes.
+        held: what this process holds of it already, in bytes.
+        memory: the memory, described for the message.
+        needed: function of a network and of the rows of a batch that each device reads, which
+            returns the memory that training takes, in bytes.
+    """
 
     def with_width(width: int) -> ModelSettings:
         embedding = width if model.embedding_size == model.hidden_size else model.embedding_size
         return replace(model, hidden_size=width, embedding_size=embedding)
 
     rows = plan.batch_size // plan.devices
-    if needed(model, rows) <= available:
+    if needed(model, rows) <= free:
         return
-    memory = f"the {available / 2**30:.1f} GiB that JAX may use of {accelerator.name}"
-    takes = f"this takes about {needed(model, rows) / 2**30:,.1f} GiB"
-    fitting = _largest(rows, lambda rows: needed(model, rows) <= available)
+    takes = format_size(held + needed(model, rows))
+    fitting = _largest(rows, lambda rows: needed(model, rows) <= free)
     if fitting:
-        allowed = f"at most {fitting * plan.devices} for {memory} ({takes})"
+        allowed = f"at most {fitting * plan.devices} for {memory} (this takes about {takes})"
         raise SettingError("batch_size", plan.batch_size, allowed)
-    width = _largest(model.hidden_size, lambda width: needed(with_width(width), 1) <= available)
-    raise SettingError("hidden_size", model.hidden_size, f"at most {width} for {memory} ({takes})")
+    width = _largest(model.hidden_size, lambda width: needed(with_width(width), 1) <= free)
+    if not width:
+        what = f"training on {model.vocab_size:,} characters and {model.num_layers} layers"
+        raise NotEnoughMemoryError(what, takes, memory)
+    allowed = f"at most {width} for {memory} (this takes about {takes})"
+    raise SettingError("hidden_size", model.hidden_size, allowed)
 
 
 def _largest(most: int, fits: Callable[[int], bool]) -> int:

@@ -5,9 +5,6 @@ import jax.numpy as jnp
 
 from textgen.data.vocabulary import UNKNOWN_ID
 
-# Number of ids behind the last target of a window that are read too, so that the layers that read
-# backward know some text before they predict.
-LOOKAHEAD = 16
 # Share of the characters at which a gap begins, in a sequence with gaps.
 GAP_STARTS = 0.04
 # Longest gap in characters.

@@ -23,8 +23,7 @@ from textgen.planning.machine import Pace
 from textgen.runtime.devices import DATA, is_accelerated, make_mesh, share_from_first, to_host
 from textgen.runtime.memory import check_memory
 from textgen.runtime.together import Call, Together
-from textgen.settings import ModelSettings, TrainingSettings
-from textgen.training.gaps import LOOKAHEAD
+from textgen.settings import LOOKAHEAD, ModelSettings, TrainingSettings
 from textgen.training.optimizer import learning_rates
 from textgen.training.train_state import TrainState, fresh_state, place
 from textgen.training.train_step import Batch, Recipe, make_train_steps, steps_per_call

@@ -8,12 +8,9 @@ import jax.numpy as jnp
 
 from textgen.network.inference import States
 from textgen.network.model import Apply, Parameters
-from textgen.network.parameters import MAX_ONE_HOT
+from textgen.network.parameters import LOGITS_AT_ONCE, MAX_ONE_HOT, MOST_LOGITS
 from textgen.network.products import kernel_gradient, multiply
 from textgen.settings import ModelSettings, Precision
-
-# Most logits of a large vocabulary that are held at once: they fit into the caches of a core.
-LOGITS_AT_ONCE = 2**20
 
 
 def prediction_losses(
@@ -114,7 +111,7 @@ def projected_cross_entropy(
 ) -> jax.Array:
     """Return -ln softmax(x W + b)[target] for every position, in nats.
 
-    The logits of a few time steps are computed at a time, so that memory does not grow with T V.
+    The logits are computed in pieces, so that memory does not grow with T B V.
 
     Args:
         read: x, float [T, B, P].
@@ -133,6 +130,24 @@ def projected_cross_entropy(
 
     nats: jax.Array = jax.lax.map(losses, _in_pieces((read, targets), len(bias)))
     return nats.reshape(targets.shape)
+
+
+def projected_predictions(
+    read: jax.Array, kernel: jax.Array, bias: jax.Array, targets: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return the losses of `projected_cross_entropy`, and whether the likeliest id is the target.
+
+    Returns:
+        Losses in nats, float [T, B], and bool [T, B].
+    """
+
+    def predict(piece: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        rows, wanted = piece
+        logits = rows @ kernel + bias
+        return _losses_of(logits, wanted)[0], jnp.argmax(logits, axis=-1) == wanted
+
+    nats, right = jax.lax.map(predict, _in_pieces((read, targets), len(bias)))
+    return nats.reshape(targets.shape), right.reshape(targets.shape)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(4,))
@@ -195,13 +210,19 @@ def _losses_of(logits: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Ar
 
 
 def _in_pieces(arrays: Any, vocab_size: int) -> Any:
-    """Cut arrays [T, B, ...] into pieces of whole time steps, [N, T B / N, ...]."""
+    """Cut arrays [T, B, ...] into N pieces of rows that lie side by side, [N, T B / N, ...]."""
     length, batch_size = arrays[0].shape[:2]
-    fitting = max(LOGITS_AT_ONCE // (batch_size * vocab_size), 1)
-    steps = max(n for n in range(1, min(fitting, length) + 1) if length % n == 0)
+    rows = batch_size * _largest_part(length, LOGITS_AT_ONCE // (batch_size * vocab_size))
+    if rows * vocab_size > MOST_LOGITS:
+        rows = _largest_part(length * batch_size, MOST_LOGITS // vocab_size)
     return jax.tree.map(
-        lambda array: array.reshape(length // steps, steps * batch_size, *array.shape[2:]), arrays
+        lambda array: array.reshape(length * batch_size // rows, rows, *array.shape[2:]), arrays
     )
+
+
+def _largest_part(whole: int, most: int) -> int:
+    """Return the largest number up to `most` that divides a whole number, at least 1."""
+    return max(n for n in range(1, max(min(most, whole), 1) + 1) if whole % n == 0)
 
 
 def reset_states(states: States, resets: jax.Array) -> States:

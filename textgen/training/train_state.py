@@ -13,13 +13,9 @@ from numpy.typing import NDArray
 from textgen.network.inference import States
 from textgen.network.model import Parameters, zero_states
 from textgen.network.parameters import parameter_shapes
-from textgen.runtime.devices import place_all, replicated, shared
+from textgen.runtime.devices import is_update_shared, place_all, replicated, shared
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.optimizer import make_optimizer
-
-# Fewest numbers in a parameter whose update the devices share by rows. For a smaller parameter, the
-# exchange of the results would take longer than sharing saves.
-SHARED_UPDATE = 2**18
 
 
 class TrainState(NamedTuple):
@@ -70,9 +66,7 @@ def shardings_of(state: TrainState, mesh: Mesh) -> TrainState:
 
 def update_sharding(leaf: Any, mesh: Mesh) -> NamedSharding:
     """Return how the update of a parameter is divided: by rows if it is large, else not."""
-    if leaf.size >= SHARED_UPDATE and leaf.shape[0] % mesh.size == 0:
-        return shared(mesh)
-    return replicated(mesh)
+    return shared(mesh) if is_update_shared(leaf.shape, mesh.size) else replicated(mesh)
 
 
 def state_arrays(state: TrainState) -> dict[str, NDArray[Any]]:

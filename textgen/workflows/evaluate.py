@@ -23,6 +23,7 @@ from textgen.network.mixture import Shape, mixed_nats
 from textgen.network.model import network_function
 from textgen.network.parameters import Arrays, with_labels
 from textgen.runs.checkpoint import ModelConfig
+from textgen.runtime.cpu_memory import check_use
 from textgen.runtime.devices import make_mesh
 from textgen.settings import ModelSettings, OnUnknown
 from textgen.workflows.events import Note
@@ -30,6 +31,9 @@ from textgen.workflows.events import Note
 Protocol = Literal["window", "stream", "dynamic", "missing"]
 # Windows that are read side by side, shared among the devices.
 WINDOWS_AT_ONCE = 64
+# Copies of the weights that `dynamic` holds: two that learn, and for each of them a gradient and
+# what the compiled step makes of it; and the mean squares.
+DYNAMIC_COPIES = 8
 # Shortest text for xz, in characters. Its files grow in steps of 4 bytes, too coarse for less.
 FEWEST_OF_XZ = 1000
 
@@ -98,6 +102,7 @@ def evaluate(
     Raises:
         UsageError: if no text is given and the run has not kept its own.
         DamagedError: if the text that the run has kept is damaged.
+        NotEnoughMemoryError: if there is too little memory to measure the network.
     """
     is_given = text is not None  # it begins with the start, which is not measured
     training, text = _texts(model, text)
@@ -112,6 +117,8 @@ def evaluate(
     network = model.config.settings, model.parameters
     if labels is not None and model.trained is not None:
         network = model.trained
+    devices = make_mesh(None, WINDOWS_AT_ONCE).size
+    check_use(network[0], devices, f"evaluating the run {model.name!r}")
     if network[0].direction == "both":
         yield from measure_missing(*network, text[int(is_given) :], labels)
         return
@@ -235,6 +242,7 @@ def _learning(
     settings: ModelSettings, parameters: Arrays, training: Tokens, text: Tokens
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the losses of a network that learns the text that it reads, piece by piece."""
+    check_use(settings, DYNAMIC_COPIES, "the protocol `dynamic`")
     learner = DynamicEvaluator(network_function(settings), settings)
     return learner.measure(dict[str, Any](parameters), training, text)
 

@@ -225,6 +225,11 @@ class Scoring:
             kind = JaxScorer
 
         def make(model: Model, parameters: Arrays, start: int) -> SeparateScorer:
+            if kind is not NumpyScorer:
+                from textgen.runtime.cpu_memory import check_use  # only here: it imports JAX
+
+                use = f"scoring with the run {model.name!r} and JAX"
+                check_use(model.config.settings, 1, use)
             return kind(model.config.settings, parameters, start)
 
         return [

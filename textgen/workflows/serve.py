@@ -100,6 +100,7 @@ def serving(order: ServeOrder, tell: Callable[[str], None] = lambda _: None) -> 
         UsageError: if the port is taken, two runs have the same name, or other machines could use
             the server although neither a key is asked for nor `no_key` is set.
         RunError: if a run is unknown or damaged.
+        NotEnoughMemoryError: if there is too little memory to serve a run.
     """
     keys = None if order.key_file is None else read_keys(order.key_file)
     listener = listen(order.host, order.port)
@@ -116,7 +117,12 @@ def serving(order: ServeOrder, tell: Callable[[str], None] = lambda _: None) -> 
         tell("starting JAX and compiling the networks")
         sizes = [model.config.settings.hidden_size for model in models]
         prepare_jax(one_kernel=max(sizes) <= LARGEST_OF_A_CORE)
+        from textgen.runtime.cpu_memory import check_use
         from textgen.serve.scheduler import Scheduler  # only here: it imports JAX
+
+        for model in models:
+            # Those that are prepared, the same transposed, and one of either for compiled loops.
+            check_use(model.config.settings, 4, f"serving the run {model.name!r}")
 
         scheduler = Scheduler(
             [model for model in models if _is_forward(model)],

@@ -32,6 +32,7 @@ from textgen.runs.record import CorpusRecord, RunRecord
 from textgen.runs.run import ORIGINS, SUMS, TOKENS, Run
 from textgen.runtime.accelerators import Accelerator, check_computation, find_accelerator
 from textgen.runtime.devices import check_devices, make_mesh
+from textgen.runtime.room import find_room
 from textgen.settings import Computation, ModelSettings, Precision, TrainingSettings
 from textgen.training.loop import Trainer
 from textgen.workflows.begin_from import BeginFrom, Origin, save_beginning
@@ -294,6 +295,10 @@ class _ThisMachine:
 
     def devices(self, batch_size: int) -> int:
         return make_mesh(None, batch_size).size
+
+    def memory(self) -> int | None:
+        room = find_room()
+        return None if room is None else room.free
 
     def elapsed(self) -> float:
         return time.perf_counter() - self._started
