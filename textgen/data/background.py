@@ -1,26 +1,25 @@
-"""Long calls outside of Python, made in another thread: for speed, or to be interrupted."""
+"""Long calls outside of Python in another thread: for speed, or so that they can be stopped."""
 
-import hashlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar
 
-P, R = ParamSpec("P"), TypeVar("R")
+R = TypeVar("R")
 
 
-def interruptibly(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def interruptibly(function: Callable[[], R]) -> R:
     """Return what a function returns, which is called in another thread.
 
-    Python handles a signal when the call of a function outside of Python has ended. To sort a
-    hundred million numbers takes ten seconds. A thread that waits handles a signal at once; if its
-    handler raises an error, the other thread goes on until the process ends.
+    Python handles a signal when a call outside of Python has ended, and to sort a hundred million
+    numbers takes ten seconds. A thread that waits handles it at once. If its handler raises an
+    error, the function goes on in the other thread, and what it returns is dropped.
     """
     future = Future[R]()
 
     def call() -> None:
         try:
-            future.set_result(function(*args, **kwargs))
+            future.set_result(function())
         except BaseException as error:  # it is raised where the result is waited for
             future.set_exception(error)
 
@@ -28,24 +27,19 @@ def interruptibly(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -
     return future.result()
 
 
-class BackgroundDigest:
-    """A SHA-256 that is computed in another thread while the bytes that follow are made."""
+class Follower:
+    """Calls functions in another thread, one after the other, and at most one call behind."""
 
     def __init__(self) -> None:
-        self._digest = hashlib.sha256()
         self._thread = ThreadPoolExecutor(1)
-        self._last: Future[None] | None = None
+        self._last: Future[Any] | None = None
 
-    def update(self, data: bytes) -> None:
-        """Add the bytes that follow, which must not change."""
-        self._wait()
-        self._last = self._thread.submit(self._digest.update, data)
+    def call(self, function: Callable[..., Any], *args: Any) -> None:
+        """Wait for the last call, raise its error if it failed, and begin the next call."""
+        self.wait()
+        self._last = self._thread.submit(function, *args)
 
-    def hexdigest(self) -> str:
-        """Return the sum of all bytes, in hexadecimal."""
-        self._wait()
-        return self._digest.hexdigest()
-
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Wait for the last call, and raise its error if it failed."""
         if self._last is not None:
             self._last.result()

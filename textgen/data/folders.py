@@ -34,7 +34,8 @@ def files_of(folder: Path, report: ReadReport) -> list[str]:
         folders[:] = [
             name
             for name in folders
-            if not name.startswith(".") and not os.path.isfile(os.path.join(parent, name, "run.json"))
+            if not name.startswith(".")
+            and not os.path.isfile(os.path.join(parent, name, "run.json"))
         ]
         for name in names:
             path = _joined(parent, name)
@@ -48,7 +49,7 @@ def files_of(folder: Path, report: ReadReport) -> list[str]:
 
 
 def _joined(parent: str, name: str) -> str:
-    """Return a path as `Path` writes it, in a tenth of its time."""
+    """Return a path as `Path` writes it, but faster."""
     return os.path.join(parent, name).removeprefix(os.path.join(".", ""))
 
 

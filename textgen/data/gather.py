@@ -1,5 +1,6 @@
 """Gather texts into one file of ids while they are read, once, whatever their size."""
 
+import hashlib
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.background import BackgroundDigest
+from textgen.data.background import Follower
 from textgen.data.folders import size_of
 from textgen.data.origins import Origins
 from textgen.data.read_report import ReadReport
@@ -159,7 +160,7 @@ class _Writer:
         self.characters: list[str] = []
         self.counts = np.zeros(0, np.int64)
         self.ends = array("q")
-        self.digest = BackgroundDigest()
+        self.digest, self._hashing = hashlib.sha256(), Follower()
         self._make_table()
 
     def add(self, text: str, *, is_end: bool) -> None:
@@ -176,6 +177,7 @@ class _Writer:
     def finish(self) -> None:
         """Write what waits."""
         self._flush()
+        self._hashing.wait()
 
     def _append(self, text: str) -> None:
         self._waiting.append(text)
@@ -189,7 +191,7 @@ class _Writer:
         if not text:
             return
         data = text.encode()
-        self.digest.update(data)
+        self._hashing.call(self.digest.update, data)
         if len(data) == len(text):  # it is ASCII
             points = np.frombuffer(data, np.uint8)
         else:
