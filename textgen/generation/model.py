@@ -128,7 +128,7 @@ class Model:
         )
 
     def training_tokens(self) -> Tokens | None:
-        """Map the training text; None if the run has not kept it.
+        """Open the training text; None if the run has not kept it.
 
         Raises:
             DamagedError: if the token file is damaged.
@@ -137,7 +137,7 @@ class Model:
         return kept and kept[0]
 
     def validation_tokens(self) -> Tokens | None:
-        """Map the validation text; None if the run has not kept it.
+        """Open the validation text; None if the run has not kept it.
 
         Raises:
             DamagedError: if the token file is damaged.
