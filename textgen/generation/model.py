@@ -12,12 +12,13 @@ from textgen.data.labels import (
 from textgen.data.text_rules import DocumentUnit
 from textgen.data.tokens import Tokens
 from textgen.errors import DamagedError
-from textgen.generation.engine import Engine
+from textgen.generation.engine import Engine, LongReader
 from textgen.generation.generator import Generator
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.parameters import Arrays, with_labels
 from textgen.runs.checkpoint import MODEL, Checkpoint, ModelConfig
 from textgen.runs.run import Run
+from textgen.runtime.environment import prepare_jax
 from textgen.settings import ModelSettings
 
 
@@ -125,6 +126,7 @@ class Model:
             labels=self.labels,
             label_fields=self.config.labels,
             relabel=relabel if self.config.labels else None,
+            start_reader=_start_reader,
         )
 
     def training_tokens(self) -> Tokens | None:
@@ -169,3 +171,11 @@ class Model:
         from textgen.generation.jax_engine import JaxEngine  # only here: it costs a second
 
         return JaxEngine(self.config.settings, self.parameters)
+
+
+def _start_reader(engine: NumpyEngine) -> LongReader:
+    """Start JAX, unless it runs already, and return what reads long texts."""
+    prepare_jax()
+    from textgen.generation.jax_reader import JaxReader  # only here: it costs a second
+
+    return JaxReader(engine.settings, engine.parameters)

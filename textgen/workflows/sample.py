@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from textgen.data.replaced import describe_replaced, find_replaced
 from textgen.data.vocabulary import Vocabulary
 from textgen.errors import TextgenWarning, UsageError
@@ -118,11 +121,10 @@ def write_samples(
         model = replace(model, parameters=first.reader.parameters)
     if not order.is_continued:
         first.read_start()
-    for begin in range(0, len(prompt), READ_AT_ONCE):
+    for read in _read_prompt(model, order, first, prompt):
         if should_stop():
             return
-        first.feed_tokens(prompt[begin : begin + READ_AT_ONCE])
-        tell(f"reading the prompt, {begin:,} of {len(prompt):,} characters")
+        tell(f"reading the prompt, {read:,} of {len(prompt):,} characters")
     known = _known_documents(model) if order.only_new else None
     is_compiled = engine_of(model, order) == "jax"
     if is_compiled:
@@ -151,6 +153,21 @@ def write_samples(
             yield from zip(indices, _whole(pieces, indices, tell), strict=True)
         if should_stop():
             return
+
+
+def _read_prompt(
+    model: Model, order: Order, generator: Generator, prompt: NDArray[np.int32]
+) -> Iterator[int]:
+    """Read a prompt, int32 [T], and yield the number of characters read so far."""
+    shape, read = model.config.settings, 0
+    if choose_engine(order.engine, shape, len(prompt), 1) == "jax":
+        # JAX is started once, for the reading and for the writing.
+        prepare_jax(one_kernel=_uses_one_kernel(model, order))
+    for read in generator.feed_long(prompt, order.engine):
+        yield read
+    for begin in range(read, len(prompt), READ_AT_ONCE):
+        yield begin
+        generator.feed_tokens(prompt[begin : begin + READ_AT_ONCE])
 
 
 def _uses_one_kernel(model: Model, order: Order) -> bool:
