@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from textgen.data.background import interruptibly
 from textgen.data.gather import gather
 from textgen.data.labels import LabelField, named
 from textgen.data.origins import Place
@@ -151,7 +152,9 @@ def check_text(
         gathered = gather(sources, rules, Path(folder) / "ids", read)
         check_has_fields(rules, gathered.report)
         split = choose_split(gathered, SHARE, seed=0)
-        found, unit = survey(gathered, split), split.unit
+        tell(Working("looking at its characters and lines"))
+        # To sort the lines of a large text takes long.
+        found, unit = interruptibly(lambda: survey(gathered, split)), split.unit
         files = tuple(gathered.report.files)
         what = describe_unit(gathered, unit) if unit else ""
         labels = gathered.labels.fields()

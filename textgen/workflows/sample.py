@@ -29,7 +29,7 @@ SIDE_BY_SIDE = 64
 # Longest training text, in characters, in which copies are searched for a report: it takes seconds.
 MOST_SEARCHED = 10**8
 # Number of characters of a prompt that are read before `should_stop` is called again.
-READ_AT_ONCE = 1000
+READ_AT_ONCE = 64
 # Typical lengths of a line and of a sentence, which give the expected length of a text.
 LINE_CHARACTERS = 80
 SENTENCE_CHARACTERS = 120
