@@ -69,7 +69,7 @@ WITHOUT_JAX = (
     "terminal.cli",
     "terminal.repl.start",
 )
-WITH_JAX = ("generation.jax_engine",)
+WITH_JAX = ("generation.jax_engine", "generation.jax_reader")
 # The packages and modules that open files.
 FILES = (
     "data",

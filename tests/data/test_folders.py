@@ -18,10 +18,23 @@ def test_files_are_in_the_order_of_their_paths_and_others_are_told(tmp_path: Pat
     (tmp_path / "link").symlink_to(tmp_path / "b")
     os.mkfifo(tmp_path / "pipe")
     report = ReadReport()
-    found = [path.relative_to(tmp_path).as_posix() for path in files_of(tmp_path, report)]
+    found = [Path(path).relative_to(tmp_path).as_posix() for path in files_of(tmp_path, report)]
     assert found == ["a b/x.txt", "a.txt", "b/x.txt"]
     told = {Path(name).name: why for name, why in report.passed_over}
     assert told == {"link": "a link to a folder", "z.txt~": "a backup", "z.txt.bak": "a backup"}
+
+
+def test_paths_are_written_as_the_folder_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inner").mkdir()
+    for name in ("a.txt", "inner/b.txt"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path / "inner")
+    assert files_of(Path(".."), ReadReport()) == ["../a.txt", "../inner/b.txt"]
+    monkeypatch.chdir(tmp_path)
+    for folder in (".", "./"):
+        assert files_of(Path(folder), ReadReport()) == ["a.txt", "inner/b.txt"]
 
 
 def test_a_stamp_changes_with_the_file(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from textgen.data import prepare as module
+from textgen.data import token_writer
 from textgen.data.prepare import PreparedText, prepare_text
 from textgen.data.source_rules import SourceRules
 from textgen.data.text_rules import TextRules
@@ -46,7 +47,7 @@ def test_one_text_is_split_at_nine_tenths(tmp_path: Path) -> None:
 def test_documents_stand_whole_between_end_symbols(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(module, "AT_ONCE", at_once)
+    monkeypatch.setattr(token_writer, "AT_ONCE", at_once)
     texts = poems(40)
     made, training, validation = prepared(tmp_path, *texts, documents="file")
     assert made.vocabulary.characters.endswith(END)
@@ -163,7 +164,7 @@ def test_rules_are_saved_and_read() -> None:
 def test_a_long_document_is_written_in_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "AT_ONCE", 10)
+    monkeypatch.setattr(token_writer, "AT_ONCE", 10)
     texts = ["word " * 50, *(f"text {number}" for number in range(9))]
     _, training, validation = prepared(tmp_path, *texts, documents="file", validation=0.2)
     documents = [*training[1:-1].split("|"), *validation[1:-1].split("|")]

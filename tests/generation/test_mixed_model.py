@@ -13,6 +13,7 @@ from textgen.errors import SettingError, UsageError
 from textgen.evaluation.scoring import charge_unknown
 from textgen.generation.engine import choose_engine, numpy_seconds
 from textgen.generation.generator import write_side_by_side
+from textgen.generation.jax_reader import JaxReader
 from textgen.generation.mixed_model import MixedModel
 from textgen.generation.model import Model
 from textgen.generation.next_words import next_words
@@ -180,3 +181,15 @@ def test_settings_that_the_mixture_cannot_follow_are_refused_as_for_one_run() ->
     with pytest.raises(SettingError, match="only"):
         MIXED.generator(seed=1).generate(5, SamplingSettings(only="Z"))
     assert {*MIXED.generator(seed=1).generate(20, SamplingSettings(only="xd")).text} <= {*"xd"}
+
+
+def test_a_long_text_is_read_in_a_compiled_loop_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JaxReader, "piece", 8)
+    tokens = np.random.default_rng(0).integers(1, 8, 24).astype(np.int32)
+    long, plain = (MIXED.generator(seed=3) for _ in range(2))
+    assert [*long.feed_long(tokens, "jax")] == [0, 8, 16, 24]
+    plain.feed_tokens(tokens)
+    pairs = zip(long.settle().recurrent, plain.settle().recurrent, strict=True)
+    for found, expected in pairs:
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)

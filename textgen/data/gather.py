@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.background import Follower
 from textgen.data.folders import size_of
 from textgen.data.origins import Origins
 from textgen.data.read_report import ReadReport
@@ -131,7 +132,7 @@ def gather(
         path=path,
         dtype=writer.dtype,
         characters="".join(writer.characters),
-        counts=writer.counts[: len(writer.characters)].copy(),
+        counts=writer.counts,
         ends=ends,
         files=np.array(files, np.int64),
         origins=origins,
@@ -146,18 +147,21 @@ def _starts(ends: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 class _Writer:
-    """Writes characters as the ranks of their first appearance, in the narrowest type."""
+    """Writes characters as the ranks of their first appearance, in the narrowest type.
+
+    The largest number of the type stands for a character that has no rank yet.
+    """
 
     def __init__(self, file: BinaryIO, progress: Callable[[int], None]) -> None:
         self._progress = progress
         self._file, self._waiting, self._length, self._written = file, list[str](), 0, 0
-        self._ids = np.full(CODE_POINTS, -1, np.int32)
         self._is_inside = False
         self.dtype: np.dtype[np.unsignedinteger] = np.dtype("<u1")
         self.characters: list[str] = []
-        self.counts = np.zeros(256, np.int64)
+        self.counts = np.zeros(0, np.int64)
         self.ends = array("q")
-        self.digest = hashlib.sha256()
+        self.digest, self._hashing = hashlib.sha256(), Follower()
+        self._make_table()
 
     def add(self, text: str, *, is_end: bool) -> None:
         """Add a piece of a text; `is_end` ends the text."""
@@ -173,6 +177,7 @@ class _Writer:
     def finish(self) -> None:
         """Write what waits."""
         self._flush()
+        self._hashing.wait()
 
     def _append(self, text: str) -> None:
         self._waiting.append(text)
@@ -186,35 +191,36 @@ class _Writer:
         if not text:
             return
         data = text.encode()
-        self.digest.update(data)
+        self._hashing.call(self.digest.update, data)
         if len(data) == len(text):  # it is ASCII
             points = np.frombuffer(data, np.uint8)
         else:
             points = np.frombuffer(text.encode("utf-32-le"), "<u4")
-        ids = self._ids.take(points)  # faster than an index
-        if ids.min() < 0:
-            new, first = np.unique(points[ids < 0], return_index=True)
-            for point in new[np.argsort(first)].tolist():
-                self._ids[point] = len(self.characters)
-                self.characters.append(chr(point))
-            ids = self._ids.take(points)
-            self._make_room()
+        ids = self._table.take(points)  # faster than an index
+        if ids.max() == np.iinfo(self.dtype).max:
+            new, first = np.unique(points[ids == ids.max()], return_index=True)
+            self._add_characters(new[np.argsort(first)])
+            ids = self._table.take(points)
         self.counts += np.bincount(ids, minlength=len(self.counts))
-        self._file.write(ids.astype(self.dtype).tobytes())
+        self._file.write(ids.data)
         self._written += len(ids)
         self._progress(self._written)
 
-    def _make_room(self) -> None:
-        """Grow the table of counts, and the type of the ids in the file, for all characters."""
-        if len(self.characters) > len(self.counts):
-            grown = np.zeros(2 * len(self.characters), np.int64)
-            grown[: len(self.counts)] = self.counts
-            self.counts = grown
-        needed = np.min_scalar_type(len(self.characters) - 1)
-        if needed.itemsize > self.dtype.itemsize:
-            wider = np.dtype(f"<u{needed.itemsize}")
+    def _add_characters(self, points: NDArray[np.unsignedinteger]) -> None:
+        """Give the next ranks to code points."""
+        self.characters += map(chr, points.tolist())
+        self.counts = np.append(self.counts, np.zeros(len(points), np.int64))
+        if len(self.characters) > np.iinfo(self.dtype).max:
+            wider = np.dtype("<u2" if len(self.characters) < 2**16 else "<u4")
             self._widen(wider)
             self.dtype = wider
+            self._make_table()
+        self._table[points] = np.arange(len(self.characters))[-len(points) :]
+
+    def _make_table(self) -> None:
+        """Make the table of the rank of each code point, in the type of the ids in the file."""
+        self._table = np.full(CODE_POINTS, np.iinfo(self.dtype).max, self.dtype)
+        self._table[[ord(one) for one in self.characters]] = np.arange(len(self.characters))
 
     def _widen(self, wider: np.dtype[np.unsignedinteger]) -> None:
         """Write the ids in the file again in a wider type, from the end to the beginning."""

@@ -4,12 +4,14 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.background import interruptibly
 from textgen.data.formats.kinds import RECORDS
 from textgen.data.tokens import Tokens
 from textgen.errors import DamagedError
@@ -87,13 +89,13 @@ class Origins:
         points = [spans[:, 0], self.begins, np.arange(0, len(ids), LONGEST)]
         if not has_newlines:
             points.append(_newlines(ids, newline) + 1)
-        found = np.unique(np.concatenate(points))
+        found = interruptibly(lambda: np.unique(np.concatenate(points)))
         span = np.searchsorted(spans[:, 0], found, side="right") - 1
         is_inside = (span >= 0) & (found < spans[span, 1])
         found, span = found[is_inside], span[is_inside]
         old = np.searchsorted(self.begins, found, side="right") - 1
-        lines = _newlines_before(ids, newline, found)
-        lines -= _newlines_before(ids, newline, self.begins[old])
+        lines, before = _newlines_before(ids, newline, found, self.begins)
+        lines -= before[old]
         lines[~self._has_lines()[self.files[old]]] = 0
         return Origins(
             names=self.names,
@@ -143,8 +145,7 @@ class Origins:
         names = json.dumps([self.names, self.kinds]).encode()
         parts = [zlib.compress(names, 6)]
         for numbers in (self.begins, self.files, self.numbers):
-            # Most differences are small, and so take little space.
-            parts.append(zlib.compress(np.diff(numbers, prepend=0).astype("<i8").tobytes(), 6))
+            parts.append(interruptibly(partial(_packed, numbers)))
         sizes = np.array([len(names), *map(len, parts)], "<u8")
         return sizes.tobytes() + b"".join(parts)
 
@@ -181,6 +182,11 @@ class Origins:
         return cls(tuple(names), tuple(kinds), begins, files, numbers)
 
 
+def _packed(numbers: NDArray[np.int64]) -> bytes:
+    # Most differences are small, and so take little space.
+    return zlib.compress(np.diff(numbers, prepend=0).astype("<i8").tobytes(), 6)
+
+
 def _unpack(data: bytes, most: int) -> bytes:
     """Return unpacked bytes, of which there must not be more than a number."""
     unpacker = zlib.decompressobj()
@@ -205,14 +211,19 @@ def _newlines(ids: NDArray[np.unsignedinteger], newline: int) -> NDArray[np.int6
 
 
 def _newlines_before(
-    ids: NDArray[np.unsignedinteger], newline: int, points: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Count the newlines before each of some indices in order, int64 [K]."""
-    counts, total = np.zeros(len(points), np.int64), 0
+    ids: NDArray[np.unsignedinteger], newline: int, *points: NDArray[np.int64]
+) -> list[NDArray[np.int64]]:
+    """Count the newlines before each of some indices in order, int64 [K], for each array of them.
+
+    All arrays are counted together, so that the ids are read once.
+    """
+    counts, total = [np.zeros(len(one), np.int64) for one in points], 0
     for start in range(0, len(ids), AT_ONCE):
         breaks = np.flatnonzero(ids[start : start + AT_ONCE] == newline) + start
-        first, last = np.searchsorted(points, [start, start + AT_ONCE])
-        counts[first:last] = total + np.searchsorted(breaks, points[first:last])
+        for one, count in zip(points, counts, strict=True):
+            first, last = np.searchsorted(one, [start, start + AT_ONCE])
+            count[first:last] = total + np.searchsorted(breaks, one[first:last])
         total += len(breaks)
-    counts[np.searchsorted(points, len(ids)) :] = total
+    for one, count in zip(points, counts, strict=True):
+        count[np.searchsorted(one, len(ids)) :] = total
     return counts

@@ -1,16 +1,15 @@
 """Make the training text of a run: read the sources, cut documents, hold a part out, write ids."""
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textgen.data.documents import document_spans, has_newline
-from textgen.data.gather import AT_ONCE, Gathered, Progress, gather
+from textgen.data.gather import Gathered, Progress, gather
+from textgen.data.hold_out import hold_out
 from textgen.data.label_values import (
     DocumentLabels,
     number_labels,
@@ -19,27 +18,19 @@ from textgen.data.label_values import (
 )
 from textgen.data.labels import labels_path
 from textgen.data.read_report import ReadReport, check_has_fields
-from textgen.data.span_hashes import span_hashes
-from textgen.data.split import (
-    Spans,
-    choose_split,
-    describe_unit,
-    draw_texts,
-    is_list,
-    proposed_unit,
-)
+from textgen.data.repeats import without_repeats
+from textgen.data.split import Spans
 from textgen.data.text_rules import DocumentUnit, TextRules
-from textgen.data.tokens import BlockSums, Tokens, token_dtype
-from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary, in_order
-from textgen.errors import CorpusError, SettingError, UsageError, storage_errors
+from textgen.data.token_writer import TokenWriter, joined_begins
+from textgen.data.tokens import Tokens
+from textgen.data.vocabulary import END, Vocabulary, in_order
+from textgen.errors import CorpusError, SettingError, storage_errors
 from textgen.settings import MAX_CHARACTERS
 
 # Shortest text that can be trained on, in characters.
 MIN_CHARACTERS = 100
 # Share of the time that reading the sources takes. The rest is for writing the ids.
 READING = 0.6
-# Fewest documents of which some can be held out.
-FEWEST_DOCUMENTS = 2
 
 
 @dataclass(frozen=True)
@@ -150,7 +141,7 @@ def _prepare(
             notes.append(f"each {unit} is a document, which has labels; see --documents")
         rules = replace(rules, documents=unit)
     if rules.drop_repeats:
-        gathered, dropped, what = _without_repeats(gathered, rules.documents)
+        gathered, dropped, what = without_repeats(gathered, rules.documents)
         if dropped:
             notes.append(f"left out {dropped:,} {what} that equal an earlier one")
     has_documents = rules.documents != "whole"
@@ -167,22 +158,24 @@ def _prepare(
     vocabulary = _vocabulary_of(gathered, is_kept, vocabulary, has_documents=has_documents)
     if rare := int(is_rare.sum()):
         notes.append(f"{rare:,} characters are rarer than {rules.rare} and become unknown")
-    training, held, reason, proposed = _hold_out(gathered, documents, rules, path)
+    training, held, reason, proposed = hold_out(
+        gathered, documents, rules, path, lambda characters, share: progress(characters, None)
+    )
     notes += proposed
     length = len(gathered)
-    writer = _TokenWriter(
-        vocabulary,
-        lambda ids: progress(length, min(READING + (1 - READING) * ids / length, 1.0)),
-        has_documents=has_documents,
-    )
     is_kept_of_held = is_kept if held[0] is gathered else np.ones(len(held[0].characters), bool)
     with storage_errors(path), path.open("wb") as file:
-        training_ids = writer.write(file, gathered, training, is_kept)
-        validation_ids = writer.write(file, *held, is_kept_of_held)
+        writer = TokenWriter(
+            file,
+            vocabulary,
+            lambda ids: progress(length, min(READING + (1 - READING) * ids / length, 1.0)),
+            has_documents=has_documents,
+        )
+        training_ids = writer.write(gathered, training, is_kept)
+        validation_ids = writer.write(*held, is_kept_of_held)
         if old is not None:
-            writer.copy(file, old)
-        file.flush()
-        os.fsync(file.fileno())
+            writer.copy(old)
+        writer.finish()
     labels = labels_sha256 = None
     if rules.source.label_fields:
         labels = number_labels((gathered, training), held)
@@ -213,59 +206,13 @@ def _prepare(
     )
 
 
-class _Parts(NamedTuple):
-    """The two parts of a text.
-
-    Attributes:
-        training: begin and end of each stretch to train on, int64 [D, 2].
-        held: the text that is held out, and the begin and end of each stretch of it.
-        reason: what is held out and why, in one line.
-        notes: what a user should know, one line for each.
-    """
-
-    training: Spans
-    held: tuple[Gathered, Spans]
-    reason: str
-    notes: list[str]
-
-
-def _hold_out(gathered: Gathered, documents: Spans, rules: TextRules, path: Path) -> _Parts:
-    """Choose what is held out, by the rules.
-
-    Args:
-        gathered: the text.
-        documents: begin and end of each document, int64 [D, 2].
-        rules: how the training text is made of its sources.
-        path: file of the ids, beside which another text is gathered.
-    """
-    if isinstance(rules.validation, str):
-        beside = path.with_name(f".tmp-{path.name}-gathered-validation")
-        other = gather([Path(rules.validation)], rules.source, beside)
-        held = other, document_spans(other, rules.documents)
-        return _Parts(documents, held, f"validation: the text of {rules.validation!r}", [])
-    notes = list[str]()
-    if rules.documents != "whole":
-        training, validation, reason = _drawn(gathered, documents, rules.validation, rules.seed)
-    elif not rules.fits_text:
-        training, validation, reason = _last_tenths(gathered)
-    else:
-        notes = proposed_documents(gathered)
-        split = choose_split(gathered, rules.validation, rules.seed)
-        training, validation, reason = (
-            split.training(len(gathered)),
-            split.validation,
-            split.reason,
-        )
-    return _Parts(training, (gathered, validation), reason, notes)
-
-
 def _origins(
     gathered: Gathered,
     spans: Spans,
     rules: TextRules,
     vocabulary: Vocabulary,
 ) -> bytes | None:
-    """Return the origins of stretches of gathered texts as `_TokenWriter` writes them."""
+    """Return the origins of stretches of gathered texts as `TokenWriter` writes them."""
     if not rules.fits_text:
         return None
     between = int(rules.documents != "whole")
@@ -274,17 +221,10 @@ def _origins(
         gathered.ids(),
         newline,
         spans,
-        _joined_begins(spans, between) + between,
+        joined_begins(spans, between) + between,
         has_newlines="\n" in vocabulary,
     )
     return origins.to_bytes()
-
-
-def _joined_begins(spans: Spans, between: int) -> NDArray[np.int64]:
-    """Return where each stretch begins if all are joined with some ids between each two."""
-    sizes = spans[:, 1] - spans[:, 0] + between
-    begins: NDArray[np.int64] = np.cumsum(sizes) - sizes
-    return begins
 
 
 def _vocabulary_of(
@@ -322,159 +262,3 @@ def _characters(gathered: Gathered, spans: Spans) -> int:
 def _start(gathered: Gathered, vocabulary: Vocabulary) -> str:
     known = (one for one in gathered.characters if one in vocabulary)
     return "\n" if "\n" in vocabulary else next(known)
-
-
-def _drawn(
-    gathered: Gathered, documents: Spans, share: float, seed: int
-) -> tuple[Spans, Spans, str]:
-    """Return the documents to train and to validate on, and the reason."""
-    if len(documents) < FEWEST_DOCUMENTS:
-        raise UsageError(
-            f"the text has {len(documents)} document, and documents are held out whole; "
-            "leave --documents out, or give a text to --validation"
-        )
-    held = draw_texts(gathered, documents[:, 0], documents[:, 1], share, seed)
-    if held.all() or not held.any():
-        raise UsageError("all documents are equal, so none can be held out; see --validation")
-    reason = f"validation: {held.sum():,} of {len(documents):,} documents, drawn by the seed"
-    return documents[~held], documents[held], reason
-
-
-def proposed_documents(gathered: Gathered) -> list[str]:
-    """Say which documents a whole text could be made of instead; nothing if it looks like one."""
-    unit = proposed_unit(gathered)
-    if unit is None:
-        return []
-    return [f"{describe_unit(gathered, unit)}; --documents {unit} makes each of them a document"]
-
-
-def _last_tenths(gathered: Gathered) -> tuple[Spans, Spans, str]:
-    """Return the first nine tenths and the last tenth of each file, with newlines between them."""
-    begins, ends = document_spans(gathered, "row").T
-    cuts = begins + (ends - begins) * 9 // 10
-    parts = []
-    for first, last in ((begins, cuts), (cuts, ends)):
-        spans = np.stack([first, last], axis=1)
-        # Each text but the last is followed by the newline after the first of them.
-        between = np.tile([[ends[0], ends[0] + 1]], (len(spans), 1))
-        parts.append(np.stack([spans, between], axis=1).reshape(-1, 2)[:-1])
-    return parts[0], parts[1], "validation: the last tenth of each file"
-
-
-def _without_repeats(gathered: Gathered, unit: DocumentUnit) -> tuple[Gathered, int, str]:
-    """Return texts without those that equal an earlier one, their number, and what they are."""
-    what = "documents"
-    if unit == "whole":
-        is_lines = len(gathered.ends) == 1 and is_list(gathered)
-        unit, what = ("line", "lines") if is_lines else ("row", "files and records")
-    spans = document_spans(gathered, unit)
-    hashes = span_hashes(gathered.ids(), spans, len(gathered.characters))
-    _, first = np.unique(hashes, return_index=True)
-    if len(first) == len(spans):
-        return gathered, 0, what
-    kept = _only(gathered, spans[np.sort(first)])
-    if what == "lines":  # they are still lines of one text
-        kept = replace(kept, ends=kept.ends[-1:])
-    return kept, len(spans) - len(first), what
-
-
-def _only(gathered: Gathered, spans: Spans) -> Gathered:
-    """Write some stretches alone, with a newline between two, into a new temporary file."""
-    path = gathered.path.with_name(f"{gathered.path.name}-kept")
-    newline = gathered.characters.find("\n")
-    ids, counts = gathered.ids(), np.zeros(len(gathered.characters), np.int64)
-    with storage_errors(path), path.open("wb") as file:
-        for piece in _joined(ids, spans, newline):
-            counts += np.bincount(piece, minlength=len(counts))
-            file.write(piece.astype(gathered.dtype).tobytes())
-    begins = _joined_begins(spans, 1)
-    files = np.unique(np.searchsorted(spans[:, 0], gathered.starts[gathered.files]))
-    labels = gathered.labels.only(np.searchsorted(gathered.ends, spans[:, 0], side="right"))
-    return replace(
-        gathered,
-        path=path,
-        counts=counts,
-        ends=begins + spans[:, 1] - spans[:, 0],
-        origins=gathered.origins.moved(ids, newline, spans, begins, has_newlines=True),
-        files=files[files < len(spans)],
-        labels=labels,
-    )
-
-
-class _TokenWriter:
-    """Writes stretches of gathered texts as ids of a vocabulary."""
-
-    def __init__(
-        self, vocabulary: Vocabulary, progress: Callable[[int], None], *, has_documents: bool
-    ) -> None:
-        self.sums, self._progress, self._written = BlockSums(), progress, 0
-        self._vocabulary, self._has_documents = vocabulary, has_documents
-        self._dtype = token_dtype(len(vocabulary))
-
-    def write(
-        self, file: BinaryIO, gathered: Gathered, spans: Spans, is_kept: NDArray[np.bool_]
-    ) -> int:
-        """Write stretches, with an end symbol before, between and after documents.
-
-        Returns:
-            The number of ids written.
-        """
-        ids = self._vocabulary.encode(gathered.characters, "replace")
-        table = np.where(is_kept, ids, UNKNOWN_ID).astype(self._dtype)
-        count = 0
-        end = self._vocabulary.end_id
-        if not self._has_documents or end is None:
-            texts = gathered.ids()
-            for begin, stop in spans.tolist():
-                for start in range(begin, stop, AT_ONCE):
-                    piece = texts[start : min(start + AT_ONCE, stop)]
-                    count += self._put(file, table.take(piece))
-            return count
-        count += self._put(file, np.array([end], self._dtype))
-        # One entry more stands for the end symbol.
-        table = np.append(table, np.array([end], self._dtype))
-        for joined in _joined(gathered.ids(), spans, len(table) - 1):
-            count += self._put(file, table.take(joined))
-        return count + self._put(file, np.array([end], self._dtype))
-
-    def copy(self, file: BinaryIO, tokens: Tokens) -> None:
-        """Write ids as they are."""
-        for start in range(0, len(tokens), AT_ONCE):
-            self._put(file, tokens[start : start + AT_ONCE].astype(self._dtype))
-
-    def _put(self, file: BinaryIO, tokens: NDArray[np.unsignedinteger]) -> int:
-        data = tokens.tobytes()
-        self.sums.update(data)
-        file.write(data)
-        before, self._written = self._written, self._written + len(tokens)
-        if before // AT_ONCE < self._written // AT_ONCE:
-            self._progress(self._written)
-        return len(tokens)
-
-
-def _joined(
-    ids: NDArray[np.unsignedinteger], spans: Spans, between: int
-) -> Iterator[NDArray[np.int64]]:
-    """Yield the ids of stretches, with another id between each two, in pieces."""
-    totals = np.append(0, np.cumsum(spans[:, 1] - spans[:, 0] + 1))
-    first = 0
-    while first < len(spans):
-        last = int(np.searchsorted(totals, totals[first] + AT_ONCE, side="right")) - 1
-        last = min(max(last, first + 1), len(spans))
-        begins, ends = spans[first:last].T
-        if last - first == 1:  # it may be longer than what is written at once
-            for start in range(int(begins[0]), int(ends[0]), AT_ONCE):
-                yield ids[start : min(start + AT_ONCE, int(ends[0]))].astype(np.int64)
-            if last < len(spans):
-                yield np.array([between])
-            first = last
-            continue
-        sizes = ends - begins + 1
-        offsets = np.cumsum(sizes) - sizes
-        index = np.arange(int(sizes.sum())) + np.repeat(begins - offsets, sizes)
-        is_between = np.zeros(len(index), bool)
-        is_between[offsets + sizes - 1] = True
-        index[is_between] = 0
-        piece = np.where(is_between, between, ids[index].astype(np.int64))
-        yield piece if last < len(spans) else piece[:-1]
-        first = last

@@ -143,7 +143,7 @@ class _Reader:
                 for file in files_of(path, self._report):
                     yield from self._file(file, is_named=False)
             else:
-                yield from self._file(path, is_named=True)
+                yield from self._file(str(path), is_named=True)
         except (OSError, ValueError) as error:
             raise CorpusError(path, reason_of(error)) from error
 
@@ -167,13 +167,13 @@ class _Reader:
             problem = f"there is no text in it; passed over: {', '.join(reasons)}"
             raise CorpusError(paths[0], problem if reasons else "the folder holds no files")
 
-    def _file(self, path: Path, *, is_named: bool) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
+    def _file(self, path: str, *, is_named: bool) -> Iterator[tuple[FileReport, Iterator[Piece]]]:
         before = stamp_of(path)
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             self._report.current = file
             is_fifo = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
             try:
-                yield from self._stream(file, str(path), is_named=is_named)
+                yield from self._stream(file, path, is_named=is_named)
             finally:
                 self._report.current = None
         self._report.finished_bytes += before[0]

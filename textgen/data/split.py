@@ -1,11 +1,12 @@
 """Choose the validation part of a text: whole, and like what is trained on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.data.background import interruptibly
 from textgen.data.documents import without_last_newlines
 from textgen.data.gather import Gathered
 from textgen.data.span_hashes import span_hashes
@@ -41,11 +42,13 @@ class Split:
         kind: what is held out.
         validation: begin and end of each stretch, int64 [K, 2], in order and without overlap.
         reason: what is held out and why, in one line.
+        unit: what the documents of the text may be; see `proposed_unit`.
     """
 
     kind: SplitKind
     validation: Spans
     reason: str
+    unit: DocumentUnit | None = None
 
     def training(self, length: int) -> Spans:
         """Return the other stretches of a text of a length, int64 [M, 2]."""
@@ -66,10 +69,12 @@ def choose_split(gathered: Gathered, share: float, seed: int) -> Split:
     """
     unit = proposed_unit(gathered)
     if unit == "row":
-        return _drawn(gathered, np.arange(len(gathered.ends)), "records", share, seed)
-    if unit == "file":
-        return _drawn(gathered, gathered.files, "files", share, seed)
-    return _blocks(gathered, share, seed) if unit == "line" else _ends(gathered, share)
+        split = _drawn(gathered, np.arange(len(gathered.ends)), "records", share, seed)
+    elif unit == "file":
+        split = _drawn(gathered, gathered.files, "files", share, seed)
+    else:
+        split = _blocks(gathered, share, seed) if unit == "line" else _ends(gathered, share)
+    return replace(split, unit=unit)
 
 
 def proposed_unit(gathered: Gathered) -> DocumentUnit | None:
@@ -129,7 +134,7 @@ def draw_texts(
     """
     spans = without_last_newlines(gathered, np.stack([begins, ends], axis=1))
     hashes = span_hashes(gathered.ids(), spans, len(gathered.characters))
-    _, group = np.unique(hashes, return_inverse=True)
+    _, group = interruptibly(lambda: np.unique(hashes, return_inverse=True))
     sizes = np.bincount(group, weights=ends - begins)
     order = np.random.default_rng(seed).permutation(len(sizes))
     wanted = share * sizes.sum()

@@ -1,4 +1,4 @@
-"""The token file: a corpus as ids, read through a memory map that is checked block by block."""
+"""The token file: a corpus as ids, which is checked block by block while it is read."""
 
 import copy
 import hashlib
@@ -20,10 +20,9 @@ from textgen.storage import open_regular
 BLOCK_BYTES = 2**16
 # Length of a SHA-256 in bytes.
 SUM_BYTES = 32
-# Largest file that is held in memory rather than mapped into it, in bytes. A process that reads a
-# part of a map that was cut off from its file is ended by the system.
-MAX_HELD = 2**28
-# Ids that are looked at together by `positions_of`.
+# Largest file that is held in memory whole, and blocks of a larger one that are kept, in bytes.
+MAX_HELD, MAX_KEPT = 2**28, 2**26
+# Ids that are looked at together.
 AT_ONCE = 2**22
 
 
@@ -74,60 +73,61 @@ class BlockSums:
         return bytes(self._finished) + (self._block.digest() if self._filled else b"")
 
 
-class _Checker:
-    """Compares the blocks of a file with their sums, each once."""
+class _Blocks:
+    """Reads blocks of a file, and compares each with its sum when it is first read."""
 
-    def __init__(
-        self, path: Path, file: BinaryIO, sums: bytes | None, held: NDArray[np.uint8] | None
-    ) -> None:
+    def __init__(self, path: Path, file: BinaryIO, sums: bytes | None) -> None:
         """Keep a file open; it is closed with the last part of it that is in use.
-
-        The blocks are read from the file itself, since a disk that fails raises an error then. A
-        memory map would end the process.
 
         Args:
             path: the file.
             file: the same, opened.
             sums: SHA-256 of each block; None if the whole file is checked already.
-            held: memory into which each block is read when it is checked, uint8 [size of the file];
-                None if the file is mapped into memory.
         """
-        self._path, self._sums, self._held = path, sums, held
+        self._path, self._sums = path, sums
         self._handle, self._lock = os.dup(file.fileno()), threading.Lock()
         weakref.finalize(self, os.close, self._handle)
         self._size = os.fstat(self._handle).st_size
-        self._is_checked = np.zeros(len(sums or b"") // SUM_BYTES, bool)
+        self.is_checked = np.full(-(-self._size // BLOCK_BYTES), sums is None)
+        self._kept = dict[int, bytes]()
 
-    def check(self, blocks: NDArray[np.integer[Any]]) -> None:
-        """Check blocks by their numbers.
+    def one(self, block: int) -> bytes:
+        """Return the bytes of a block, and keep them: training reads on there for many steps."""
+        data = self._kept.get(block)
+        if data is None:
+            data = self.read(block, block + 1)
+            while len(self._kept) >= MAX_KEPT // BLOCK_BYTES:
+                self._kept.pop(next(iter(self._kept)), None)  # the oldest
+            self._kept[block] = data
+        return data
+
+    def read(self, first: int, last: int) -> bytes:
+        """Return the bytes of the blocks from number `first` to `last`.
 
         Raises:
-            DamagedError: if one is damaged, or a file that is mapped was cut short.
+            DamagedError: if one is damaged, or the file was cut short.
         """
-        if self._held is None:
-            # Reading a part of a map that the file has no longer would end the process.
-            with reading_errors(self._path):
-                if (size := os.fstat(self._handle).st_size) < self._size:
-                    raise DamagedError(self._path, f"{size} bytes, expected {self._size}")
-        if self._sums is None:
-            return
-        for block in blocks[~self._is_checked[blocks]].tolist():
-            begin = block * BLOCK_BYTES
-            with reading_errors(self._path), self._lock:
-                data = self._read(begin)
-            if hashlib.sha256(data).digest() != self._sums[block * SUM_BYTES :][:SUM_BYTES]:
-                where = f"from byte {begin:,} to {begin + BLOCK_BYTES:,}"
+        begin, end = first * BLOCK_BYTES, min(last * BLOCK_BYTES, self._size)
+        with reading_errors(self._path), self._lock:
+            data = self._read(begin, end - begin)
+            if len(data) < end - begin:
+                size = os.fstat(self._handle).st_size
+                raise DamagedError(self._path, f"{size} bytes, expected {self._size}")
+        for block in (np.flatnonzero(~self.is_checked[first:last]) + first).tolist():
+            at = block * BLOCK_BYTES
+            found = hashlib.sha256(data[at - begin : at - begin + BLOCK_BYTES]).digest()
+            if self._sums and found != self._sums[block * SUM_BYTES :][:SUM_BYTES]:
+                where = f"from byte {at:,} to {at + BLOCK_BYTES:,}"
                 raise DamagedError(self._path, f"its SHA-256 differs from the recorded one {where}")
-            if self._held is not None:
-                self._held[begin : begin + len(data)] = np.frombuffer(data, np.uint8)
-            self._is_checked[block] = True
-
-    def _read(self, begin: int) -> bytes:
-        os.lseek(self._handle, begin, os.SEEK_SET)
-        data = os.read(self._handle, BLOCK_BYTES)
-        while len(data) < BLOCK_BYTES and (more := os.read(self._handle, BLOCK_BYTES - len(data))):
-            data += more
+            self.is_checked[block] = True
         return data
+
+    def _read(self, begin: int, size: int) -> bytes:
+        os.lseek(self._handle, begin, os.SEEK_SET)
+        parts = [os.read(self._handle, size)]
+        while parts[-1] and (left := size - sum(map(len, parts))):
+            parts.append(os.read(self._handle, left))
+        return b"".join(parts)
 
 
 class TokenFile:
@@ -146,8 +146,9 @@ class TokenFile:
     ) -> None:
         """Open a file without reading it if it has sums of its blocks.
 
-        A file of ordinary size is held in memory that its blocks fill one by one. A larger one is
-        mapped into memory, and its size is looked at before each use.
+        A file of ordinary size is held in memory that its blocks fill one by one. Of a larger one
+        each block is read when it is used, and a few are kept. It is not mapped into memory: a
+        process that reads a part of a map that was cut off from its file is ended by the system.
 
         Args:
             path: the file.
@@ -155,59 +156,89 @@ class TokenFile:
             dtype: type of an id.
             sums: SHA-256 of each block; None if the whole file is checked already.
         """
-        size, held = os.fstat(file.fileno()).st_size, None
-        if size > MAX_HELD:
-            self._ids: NDArray[np.unsignedinteger] = np.memmap(file, dtype=dtype, mode="r")
-        elif sums is None:
-            self._ids = np.frombuffer(file.read(size), dtype)
-        else:
-            held = np.empty(size, np.uint8)
-            self._ids = held.view(dtype)
-            self._ids.flags.writeable = False
-        is_whole = sums is None and size <= MAX_HELD
-        self._checker = None if is_whole else _Checker(path, file, sums, held)
-        # Index in the file of the first of these ids.
-        self._begin = 0
+        size = os.fstat(file.fileno()).st_size
+        self._dtype, self._blocks = dtype, _Blocks(path, file, sums)
+        self._held: NDArray[np.unsignedinteger] | None = None
+        if size <= MAX_HELD:
+            self._held = np.empty(size // dtype.itemsize, dtype)
+            if sums is None:
+                self._held[:] = np.frombuffer(file.read(size), dtype)
+        # Index in the file of the first of these ids, and the index after the last.
+        self._begin, self._end = 0, size // dtype.itemsize
 
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger]:
         """Type of an id."""
-        return self._ids.dtype
+        return self._dtype
 
     @property
     def nbytes(self) -> int:
         """Size in bytes."""
-        return self._ids.nbytes
+        return len(self) * self._dtype.itemsize
 
     def __len__(self) -> int:
         """Return the number of ids N."""
-        return len(self._ids)
+        return self._end - self._begin
 
     def part(self, begin: int, end: int | None = None) -> Self:
         """Return the ids from `begin` up to `end` without reading them.
 
         A slice, in contrast, reads and checks them at once.
         """
-        part = copy.copy(self)  # it shares the memory of which blocks are checked
+        part = copy.copy(self)  # it shares the blocks that were read
         begin, end, _ = slice(begin, end).indices(len(self))
-        part._ids, part._begin = self._ids[begin:end], self._begin + begin
+        part._begin, part._end = self._begin + begin, self._begin + max(begin, end)
         return part
 
     def __getitem__(self, index: Any, /) -> Any:
         """Return ids as an array, or a single id; the index is one that an array takes.
 
         Raises:
-            DamagedError: if a block that holds one of them is damaged.
+            DamagedError: if a block that holds one of them is damaged, or the file was cut short.
         """
-        if self._checker is not None:
-            if isinstance(index, np.ndarray) and np.issubdtype(index.dtype, np.integer):
-                indices = np.where(index < 0, index + len(self), index)
-                self._checker.check(np.unique(self._blocks_of(indices)))
-            else:
-                begin, end, _ = _as_slice(index).indices(len(self))
-                first, last = self._blocks_of(np.array([begin, end - 1])).tolist()
-                self._checker.check(np.arange(first, last + 1 if begin < end else first))
-        return self._ids[index]
+        if isinstance(index, np.ndarray) and np.issubdtype(index.dtype, np.integer):
+            return self._at(index)
+        begin, end, _ = _as_slice(index).indices(len(self))
+        ids = self._from(self._begin + begin, self._begin + max(begin, end))
+        if isinstance(index, int | np.integer):
+            return ids[0]
+        return ids if _as_slice(index) is index else ids[index]
+
+    def _from(self, begin: int, end: int) -> NDArray[np.unsignedinteger]:
+        """Return the ids of the file from an index up to another, read-only."""
+        first, last = self._block_of(begin), self._block_of(end - 1) + 1 if begin < end else 0
+        if self._held is not None:
+            self._hold(np.arange(first, last))
+            ids = self._held[begin:end]
+            ids.flags.writeable = False
+            return ids
+        few = last - first <= 2  # they are likely to be read again
+        data = b"".join(map(self._blocks.one, range(first, last))) if few else b""
+        found = np.frombuffer(data or self._blocks.read(first, max(first, last)), self._dtype)
+        begin -= first * self._ids_of_block
+        return found[begin : end - first * self._ids_of_block]
+
+    def _at(self, index: NDArray[np.integer[Any]]) -> NDArray[np.unsignedinteger]:
+        """Return the ids at some indices, of the shape of the indices."""
+        if index.size and not -len(self) <= index.min() <= index.max() < len(self):
+            raise IndexError(f"an index is out of bounds for {len(self)} ids")
+        where = np.where(index < 0, index + len(self), index).ravel() + self._begin
+        if self._held is not None:
+            self._hold(np.unique(self._block_of(where)))
+            return self._held.take(where).reshape(index.shape)
+        ids, order = np.empty(len(where), self._dtype), np.argsort(where, kind="stable")
+        blocks, firsts = np.unique(self._block_of(where[order]), return_index=True)
+        for block, chosen in zip(blocks.tolist(), np.split(order, firsts[1:]), strict=False):
+            held = np.frombuffer(self._blocks.one(block), self._dtype)
+            ids[chosen] = held[where[chosen] - block * self._ids_of_block]
+        return ids.reshape(index.shape)
+
+    def _hold(self, blocks: NDArray[np.integer[Any]]) -> None:
+        """Read blocks into the memory that holds the file, unless they are there."""
+        assert self._held is not None
+        for block in blocks[~self._blocks.is_checked[blocks]].tolist():
+            ids = np.frombuffer(self._blocks.read(block, block + 1), self._dtype)
+            self._held[block * self._ids_of_block :][: len(ids)] = ids
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return all ids as an array; NumPy calls this.
@@ -223,13 +254,16 @@ class TokenFile:
         Raises:
             DamagedError: if one is damaged.
         """
-        self[:]
+        for begin in range(0, len(self), AT_ONCE):
+            self[begin : begin + AT_ONCE]
 
-    def _blocks_of(self, indices: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
-        blocks: NDArray[np.integer[Any]] = (
-            (indices + self._begin) * self.dtype.itemsize // BLOCK_BYTES
-        )
-        return blocks
+    @property
+    def _ids_of_block(self) -> int:
+        return BLOCK_BYTES // self._dtype.itemsize
+
+    def _block_of(self, index: Any) -> Any:
+        """Return the number of the block that holds an id, or of each block that holds one."""
+        return index // self._ids_of_block
 
 
 def _as_slice(index: Any) -> slice:

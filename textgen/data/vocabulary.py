@@ -42,10 +42,11 @@ class Vocabulary:
             raise SettingError("characters", characters[:20], "distinct, and at least one")
         self.characters = characters
         self.end_id = characters.find(END) + 1 or None
-        self._code_points = _code_points(characters)
+        points = _code_points(characters)
+        # The id of each code point up to the largest known one, and of one more, which has none.
+        self._ids = np.zeros(int(points.max()) + 2, np.int32)
+        self._ids[points] = np.arange(1, len(points) + 1)
         self._table = _code_points(REPLACEMENT + characters)
-        self._order = np.argsort(self._code_points)
-        self._sorted = self._code_points[self._order]
 
     def __len__(self) -> int:
         """Return V, the number of ids."""
@@ -117,11 +118,12 @@ class Vocabulary:
         if on_unknown not in get_args(OnUnknown):
             raise SettingError("on_unknown", on_unknown, "error, nearest, skip or replace")
         points = _code_points(text)
-        indices = np.searchsorted(self._sorted, points).clip(max=len(self._sorted) - 1)
-        known = self._sorted[indices] == points
-        if not has_ends:
-            known &= points != ord(END)
-        ids = np.where(known, self._order[indices] + 1, UNKNOWN_ID).astype(np.int32)
+        if len(points) and int(points.max()) >= len(self._ids):
+            points = points.clip(max=len(self._ids) - 1)
+        ids = self._ids.take(points)
+        if not has_ends and self.end_id is not None:
+            ids[points == ord(END)] = UNKNOWN_ID
+        known = ids != UNKNOWN_ID
         if on_unknown == "nearest" and not known.all():
             return self._encode(respell(text, self.characters), "error", has_ends=has_ends)
         if on_unknown == "error" and not known.all():

@@ -82,6 +82,20 @@ class Engine(Protocol):
         ...
 
 
+class LongReader(Protocol):
+    """Reads long texts in pieces of one length, faster than an engine reads.
+
+    Attributes:
+        piece: number of characters of a piece.
+    """
+
+    piece: int
+
+    def read(self, tokens: NDArray[np.int32], states: States) -> States:
+        """Read a whole piece, int32 [`piece`], and return the states after it."""
+        ...
+
+
 # The times and speeds below were measured on two cores (benchmarks/RESULTS.md).
 
 # Time that the NumPy engine spends on a character in each layer, and once more to draw it, besides

@@ -22,7 +22,7 @@ from textgen.data.vocabulary import Vocabulary
 from textgen.errors import SettingError, TextgenWarning, UsageError
 from textgen.generation.copy_index import CopyIndex
 from textgen.generation.endings import FinishReason
-from textgen.generation.engine import Engine
+from textgen.generation.engine import Engine, EngineName, LongReader, choose_engine
 from textgen.generation.filters import temperatures_between
 from textgen.generation.learning import SETTINGS as LEARNING
 from textgen.generation.learning import Learnt, Lesson, TextLearner
@@ -54,6 +54,8 @@ LENGTH = 500
 SETTINGS = SamplingSettings()
 
 
+# Starts JAX and returns what reads long texts with the network of an engine.
+StartReader = Callable[[NumpyEngine], LongReader]
 # Returns for labels that are asked for their shares, the engine that reads and the one that writes.
 Relabel = Callable[[AskedLabels], tuple[LabelShares, NumpyEngine, Engine]]
 
@@ -112,6 +114,7 @@ class Generator:
         labels: LabelShares | None = None,
         label_fields: Sequence[LabelField] = (),
         relabel: Relabel | None = None,
+        start_reader: StartReader | None = None,
     ) -> None:
         """Begin before any text.
 
@@ -130,6 +133,7 @@ class Generator:
             labels: shares of the labels that the engines write with.
             label_fields: fields of the labels of the training text.
             relabel: returns the engines that write with other labels; None if there are no labels.
+            start_reader: starts what reads long texts; None to read all texts with `reader`.
         """
         self.labels, self._relabel = labels or {}, relabel
         self.label_fields = tuple(label_fields)
@@ -139,6 +143,7 @@ class Generator:
         self._start, self._training, self._normalization = start, training, normalization
         self._copies = copies or CopyIndex(training, len(vocabulary))
         self._sampler: Sampler | None = None
+        self._start_reader = start_reader
         # What was learnt, and the weights that are in use in place of the trained ones.
         self._lesson: Lesson | None = None
         self._weights: Arrays | None = None
@@ -344,6 +349,30 @@ class Generator:
         """Read characters by their ids, int32 [T]."""
         state = self.settle()
         self.state = state.after(self.reader.read(tokens, state.recurrent), tokens, 0)
+
+    def feed_long(self, tokens: NDArray[np.int32], engine: EngineName = "auto") -> Iterator[int]:
+        """Read the beginning of a long text in a compiled loop, if that is worth the start of JAX.
+
+        The states differ from those of `feed_tokens` in the last bits.
+
+        Args:
+            tokens: ids of the whole text, int32 [T].
+            engine: what reads; `auto` for the one that is estimated to finish first.
+
+        Yields:
+            The number of characters read so far, again and again, so that it can be stopped. The
+            rest, less than a piece of the compiled loop, is left to be read with `feed_tokens`.
+        """
+        settings = self.reader.settings
+        if not self._start_reader or choose_engine(engine, settings, len(tokens), 1) == "numpy":
+            return
+        reader, read = self._start_reader(self.reader), 0
+        yield read
+        while read + reader.piece <= len(tokens):
+            state, part = self.settle(), tokens[read : read + reader.piece]
+            self.state = state.after(reader.read(part, state.recurrent), part, 0)
+            read += len(part)
+            yield read
 
     def score(self, text: str, on_unknown: OnUnknown = TEXT_UNKNOWN) -> NDArray[np.float64]:
         """Read text and return the surprise of each character, in bits.

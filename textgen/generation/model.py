@@ -14,13 +14,14 @@ from textgen.data.text_rules import DocumentUnit
 from textgen.data.tokens import Tokens
 from textgen.errors import DamagedError
 from textgen.generation.copy_index import CopyIndex
-from textgen.generation.engine import Engine
+from textgen.generation.engine import Engine, LongReader
 from textgen.generation.generator import Generator
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.parameters import Arrays, with_labels
 from textgen.runs.checkpoint import MODEL, Checkpoint, ModelConfig
 from textgen.runs.run import Run
 from textgen.runtime.cores import available_cores
+from textgen.runtime.environment import prepare_jax
 from textgen.settings import ModelSettings
 
 
@@ -131,7 +132,7 @@ class Model:
         return CopyIndex(self.training_tokens, len(self.config.vocabulary), self.run)
 
     def training_tokens(self) -> Tokens | None:
-        """Map the training text; None if the run has not kept it.
+        """Open the training text; None if the run has not kept it.
 
         Raises:
             DamagedError: if the token file is damaged.
@@ -140,7 +141,7 @@ class Model:
         return kept and kept[0]
 
     def validation_tokens(self) -> Tokens | None:
-        """Map the validation text; None if the run has not kept it.
+        """Open the validation text; None if the run has not kept it.
 
         Raises:
             DamagedError: if the token file is damaged.
@@ -244,4 +245,13 @@ def make_generator(
         labels=model.labels,
         label_fields=config.labels,
         relabel=relabel if config.labels else None,
+        start_reader=_start_reader,
     )
+
+
+def _start_reader(engine: NumpyEngine) -> LongReader:
+    """Start JAX, unless it runs already, and return what reads long texts."""
+    prepare_jax()
+    from textgen.generation.jax_reader import JaxReader  # only here: it costs a second
+
+    return JaxReader(engine.settings, engine.parameters)

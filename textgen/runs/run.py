@@ -115,7 +115,7 @@ class Run:
         replace_file(self.path / RECORD, encode_json(record.to_json()))
 
     def open_tokens(self, record: RunRecord) -> TokenFile:
-        """Map the token file into memory; the training part comes first.
+        """Open the token file; the training part comes first.
 
         Each block of it is checked when it is first read. The whole file is checked here if the run
         has no sums of blocks, as those of textgen 0.2 and before.

@@ -87,6 +87,10 @@ def typed_tokens(
 
 
 def _feed(generator: Generator, tokens: NDArray[np.int32]) -> Iterator[str]:
+    read = 0
+    for read in generator.feed_long(tokens):  # noqa: B007
+        yield ""  # a chance to stop
+    tokens = tokens[read:]
     # Ids are cut, not the text: the id of a character may depend on the characters beside it.
     for part in parts_of(len(tokens)):
         if part.start:

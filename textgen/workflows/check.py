@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from textgen.data.background import interruptibly
 from textgen.data.gather import gather
 from textgen.data.labels import LabelField, named
 from textgen.data.origins import Place
 from textgen.data.read_report import FileReport, ReadReport, check_has_fields
 from textgen.data.shipped import find_corpus
 from textgen.data.source_rules import SourceRules
-from textgen.data.split import Split, choose_split, describe_unit, proposed_unit
+from textgen.data.split import Split, choose_split, describe_unit
 from textgen.data.survey import RARE, Survey, survey
 from textgen.data.text_rules import SHARE
 from textgen.network.parameters import operations_per_character
@@ -151,9 +152,10 @@ def check_text(
         gathered = gather(sources, rules, Path(folder) / "ids", read)
         check_has_fields(rules, gathered.report)
         split = choose_split(gathered, SHARE, seed=0)
-        found = survey(gathered, split)
+        tell(Working("looking at its characters and lines"))
+        # To sort the lines of a large text takes long.
+        found, unit = interruptibly(lambda: survey(gathered, split)), split.unit
         files = tuple(gathered.report.files)
-        unit = proposed_unit(gathered)
         what = describe_unit(gathered, unit) if unit else ""
         labels = gathered.labels.fields()
     findings = (

@@ -45,6 +45,8 @@ def reading_work(characters: int, share: float | None, elapsed: float) -> Workin
         elapsed: seconds that it has taken.
     """
     text = f"reading the text: {characters:,} characters"
+    if elapsed >= LEAST_ELAPSED:
+        text += f" at {characters / elapsed:,.0f} a second"
     left = elapsed * (1 - share) / share if share and elapsed >= LEAST_ELAPSED else 0.0
     return Working(text, left if left >= 1 else None)
 

@@ -69,7 +69,7 @@ def open_text(place: Mapping[str, Any], where: CorpusPlace) -> TrainerText:
                 f"the folder {place['folder']!r} is not shared with this host; share it, or give "
                 "--corpus local if each host has the text"
             )
-        # The memory map stays valid after its file is removed.
+        # The open file can be read after it is removed.
         tokens = open_tokens(path, corpus.tokens, len(vocabulary), corpus.tokens_sha256)
         training, validation, old = corpus.parts(tokens)
         return training, validation, vocabulary.end_id, labels_of(path, corpus, fields), old

@@ -217,7 +217,7 @@ def _text_of(run: Run, record: RunRecord) -> tuple[TokenFile, SplitLabels | None
         tokens = open_tokens(path, corpus.tokens, vocab_size, corpus.tokens_sha256)
         return tokens, run.open_labels(record, path)
     finally:
-        # The memory map stays valid after its file is removed.
+        # The open file can be read after it is removed.
         path.unlink(missing_ok=True)
         labels_path(path).unlink(missing_ok=True)
 

@@ -38,7 +38,7 @@ MOST_SEARCHED = 10**8
 # Number of characters of the runs that a report compares with the training text.
 COMPARED = 20
 # Number of characters of a prompt that are read before `should_stop` is called again.
-READ_AT_ONCE = 1000
+READ_AT_ONCE = 64
 # Typical lengths of a line and of a sentence, which give the expected length of a text.
 LINE_CHARACTERS = 80
 SENTENCE_CHARACTERS = 120
@@ -138,11 +138,10 @@ def write_samples(
         model = replace(model, parameters=first.reader.parameters)
     if not order.is_continued:
         first.read_start()
-    for begin in range(0, len(prompt), READ_AT_ONCE):
+    for read in _read_prompt(model, order, first, prompt):
         if should_stop():
             return
-        first.feed_tokens(prompt[begin : begin + READ_AT_ONCE])
-        tell(f"reading the prompt, {begin:,} of {len(prompt):,} characters")
+        tell(f"reading the prompt, {read:,} of {len(prompt):,} characters")
     known = _known_documents(model) if order.only_new else None
     is_compiled = engine_of(model, order) == "jax"
     if is_compiled:
@@ -171,6 +170,21 @@ def write_samples(
             yield from zip(indices, _whole(pieces, indices, tell), strict=True)
         if should_stop():
             return
+
+
+def _read_prompt(
+    model: AnyModel, order: Order, generator: Generator, prompt: NDArray[np.int32]
+) -> Iterator[int]:
+    """Read a prompt, int32 [T], and yield the number of characters read so far."""
+    shape, read = model.config.settings, 0
+    if choose_engine(order.engine, shape, len(prompt), 1) == "jax":
+        # JAX is started once, for the reading and for the writing.
+        prepare_jax(one_kernel=_uses_one_kernel(model, order))
+    for read in generator.feed_long(prompt, order.engine):
+        yield read
+    for begin in range(read, len(prompt), READ_AT_ONCE):
+        yield begin
+        generator.feed_tokens(prompt[begin : begin + READ_AT_ONCE])
 
 
 def _uses_one_kernel(model: AnyModel, order: Order) -> bool:

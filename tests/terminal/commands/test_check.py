@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sys
 import tempfile
 import threading
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from textgen.terminal.cli import run_command
@@ -28,3 +30,29 @@ def test_an_interrupted_check_leaves_no_temporary_file(
     monkeypatch.setattr(workflow, "gather", interrupted)
     assert run_command(["check", "pipe"]) == 128 + number
     assert list((own_folder / "temporary").iterdir()) == []
+
+
+# A look at a text that takes minutes in compiled code, as that at the lines of a large one does.
+SLOW_LOOK = """
+import hashlib, sys
+from textgen.data import survey
+from textgen.terminal.cli import run_process
+survey._leaked = lambda *_: hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)
+sys.exit(run_process())
+"""
+
+
+def test_ctrl_c_is_heard_while_the_lines_are_sorted(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one line\n" * 100)
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", SLOW_LOOK, "check", "a.txt"],
+        cwd=tmp_path,
+        encoding="utf-8",
+        dimensions=(24, 100),
+    )
+    child.expect("looking at its characters and lines, ")
+    child.sendintr()
+    child.expect(pexpect.EOF, timeout=30)
+    child.close()
+    assert child.exitstatus == 130

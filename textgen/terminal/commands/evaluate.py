@@ -22,7 +22,7 @@ from textgen.terminal.commands.options import (
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import one_run, runs_and_sources
 from textgen.terminal.commands.source_options import PLAIN_TEXTS, reads_texts
-from textgen.terminal.commands.text_input import text_chunks, text_name
+from textgen.terminal.commands.text_input import text_chunks, text_name, whole_text
 from textgen.terminal.display.progress_line import starting
 from textgen.terminal.output import columns_of, emit, emit_json, say
 
@@ -63,7 +63,10 @@ def evaluate(
     from textgen.workflows.load import load_measured
 
     loaded = load_measured(runs[0])
-    text = "".join(text_chunks(sources, rules, [loaded], quiet=quiet)) if sources else None
+    text = None
+    if sources:
+        chunks = text_chunks(sources, rules, [loaded], quiet=quiet)
+        text = whole_text(chunks, progress, quiet=quiet)
 
     from textgen.runtime.environment import prepare_jax
 

@@ -1,6 +1,7 @@
 """The text that a command reads: files, folders and shipped texts, or standard input."""
 
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,19 @@ def with_progress(
         for one in found:
             yield one
             progress.show(f"read {scoring.characters:,} characters")
+
+
+def whole_text(chunks: Iterable[str], mode: ProgressMode, *, quiet: bool) -> str:
+    """Return a text that is read in pieces, and show how much of it is read."""
+    begun, parts, characters = time.perf_counter(), list[str](), 0
+    with ProgressLine(mode, quiet=quiet) as progress:
+        for chunk in chunks:
+            parts.append(chunk)
+            characters += len(chunk)
+            seconds = max(time.perf_counter() - begun, 1e-3)
+            rate = f"{characters / seconds:,.0f} a second"
+            progress.show(f"reading the text: {characters:,} characters at {rate}")
+        return "".join(parts)
 
 
 def text_name(sources: Sequence[Path]) -> str:

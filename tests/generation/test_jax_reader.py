@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from tests.networks import random_model
+from textgen.generation.generator import Generator
+from textgen.generation.jax_reader import JaxReader
+from textgen.network.cells import CELLS
+from textgen.settings import CellName
+
+
+def states_of(generator: Generator) -> list[np.ndarray]:
+    return [np.asarray(member) for layer in generator.settle().recurrent for member in layer]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_long_text_is_read_as_character_by_character(
+    cell: CellName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JaxReader, "piece", 8)
+    model = random_model(cell)
+    tokens = np.random.default_rng(0).integers(1, 11, 29).astype(np.int32)
+    long, plain = (model.generator(seed=3) for _ in range(2))
+    for generator in (long, plain):
+        generator.feed("abc")
+    assert [*long.feed_long(tokens, "jax")] == [0, 8, 16, 24]
+    long.feed_tokens(tokens[24:])
+    plain.feed_tokens(tokens)
+    for found, expected in zip(states_of(long), states_of(plain), strict=True):
+        assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    assert long.settle().characters == plain.settle().characters == 1 + 3 + 29
+    assert long.settle().recent.tolist() == plain.settle().recent.tolist()
+
+
+def test_a_reading_that_is_stopped_has_read_what_it_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JaxReader, "piece", 8)
+    generator = random_model().generator(seed=3)
+    tokens = np.ones(100, np.int32)
+    for read in generator.feed_long(tokens, "jax"):
+        if read == 16:
+            break
+    assert generator.settle().characters == 16
+
+
+def test_a_short_text_does_not_start_jax() -> None:
+    assert [*random_model().generator(seed=3).feed_long(np.ones(100, np.int32))] == []
