@@ -74,7 +74,7 @@ def make_mesh(devices: int | None, batch_size: int) -> Mesh:
     own = available_cores() if devices is None else devices // processes
     with suppress(RuntimeError):  # if JAX is running already, use the devices it has
         jax.config.update("jax_num_cpu_devices", own)
-    present = present_devices()
+    present = [device for device in present_devices() if device.process_index < processes]
     if devices is None:
         usable = range(processes, min(len(present), batch_size) + 1, processes)
         devices = max((n for n in usable if batch_size % n == 0), default=0)

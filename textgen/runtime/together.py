@@ -13,8 +13,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -63,7 +63,8 @@ class Together:
     Attributes:
         process: number of this process, in [0, count).
         count: number of processes.
-        names: name of the host of each process.
+        hosts: name of the host of each process.
+        names: host and number of each process, for messages.
         when_lost: function that is called, in a thread, with the message when another process is
             lost; it is to end this one.
         asked: function that returns the number of the signal that asked this process to end, or 0.
@@ -80,6 +81,7 @@ class Together:
         self.process, self.count, self._store = process, count, store
         self.when_lost: Callable[[str], None] = lambda message: None
         self.asked: Callable[[], int] = lambda: 0
+        self.hosts: Sequence[str] = ()
         self.names: Sequence[str] = ()
         self._calls, self._gathered = 0, 0
         self._begun: float | None = None
@@ -89,7 +91,8 @@ class Together:
         self._signs = {number: _Sign(-1, begun) for number in range(count)}
         self._lost: str | None = None
         self._over = threading.Event()
-        self.names = self.gather(f"{socket.gethostname()} (process {process})")
+        self.hosts = self.gather(socket.gethostname())
+        self.names = [f"{host} (process {number})" for number, host in enumerate(self.hosts)]
         for work in (self._give_signs, self._watch_others):
             threading.Thread(target=work, daemon=True).start()
 
@@ -271,6 +274,17 @@ def current() -> Together | None:
 def process_count() -> int:
     """Return the number of processes that train together."""
     return 1 if _current is None else _current.count
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Let this process, the first one, compute with its own devices while the others wait."""
+    global _current
+    kept, _current = _current, None
+    try:
+        yield
+    finally:
+        _current = kept
 
 
 def begin_together(

@@ -1,6 +1,7 @@
 """The state that a training step changes, on the devices and in a checkpoint."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from textgen.network.inference import States
 from textgen.network.model import Parameters, zero_states
 from textgen.network.parameters import parameter_shapes
+from textgen.runtime.collectives import Link, ring_all_gather, ring_all_reduce
 from textgen.runtime.devices import place_all, replicated, shared
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.optimizer import make_optimizer
@@ -20,6 +22,8 @@ from textgen.training.optimizer import make_optimizer
 # Fewest numbers in a parameter whose update the devices share by rows. For a smaller parameter, the
 # exchange of the results would take longer than sharing saves.
 SHARED_UPDATE = 2**18
+# Bytes of a number of type float32.
+FLOAT32 = 4
 
 
 class TrainState(NamedTuple):
@@ -70,9 +74,24 @@ def shardings_of(state: TrainState, mesh: Mesh) -> TrainState:
 
 def update_sharding(leaf: Any, mesh: Mesh) -> NamedSharding:
     """Return how the update of a parameter is divided: by rows if it is large, else not."""
-    if leaf.size >= SHARED_UPDATE and leaf.shape[0] % mesh.size == 0:
-        return shared(mesh)
-    return replicated(mesh)
+    return shared(mesh) if is_shared(leaf.shape, mesh.size) else replicated(mesh)
+
+
+def is_shared(shape: Sequence[int], devices: int) -> bool:
+    """Return whether the devices share the update of a parameter of this shape."""
+    return prod(shape) >= SHARED_UPDATE and shape[0] % devices == 0
+
+
+def exchange_seconds(model: ModelSettings, devices: int, link: Link) -> float:
+    """Return the seconds of a step in which devices exchange arrays.
+
+    They sum the gradients of all parameters, and gather the parameters whose update they share.
+    """
+    shapes = [*parameter_shapes(model).values()]
+    summed = FLOAT32 * sum(map(prod, shapes))
+    gathered = [FLOAT32 * prod(shape) for shape in shapes if is_shared(shape, devices)]
+    gathers = (ring_all_gather(size, devices, link) for size in gathered)
+    return ring_all_reduce(summed, devices, link) + sum(gathers)
 
 
 def state_arrays(state: TrainState) -> dict[str, NDArray[Any]]:

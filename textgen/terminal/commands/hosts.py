@@ -143,6 +143,21 @@ def join(
     return together
 
 
+def follow_first(together: "Together", where: Literal["shared", "local"] = "shared") -> int:
+    """Do what process 0 says, and return its exit code.
+
+    Args:
+        together: the processes.
+        where: where this process reads the text.
+    """
+    from textgen.terminal.signals import noted_signals
+    from textgen.workflows.hosts import follow
+
+    with noted_signals() as ending:
+        together.asked = lambda: ending.signal or 0
+        return follow(together, where)
+
+
 def leave_lost(message: str) -> None:
     """End this process at once, since another one is lost."""
     from textgen.errors import LostProcessError
