@@ -82,14 +82,24 @@ def is_shared(shape: Sequence[int], devices: int) -> bool:
     return prod(shape) >= SHARED_UPDATE and shape[0] % devices == 0
 
 
-def exchange_seconds(model: ModelSettings, devices: int, link: Link) -> float:
+def exchange_seconds(
+    model: ModelSettings, devices: int, link: Link, *, is_combined: bool = False
+) -> float:
     """Return the seconds of a step in which devices exchange arrays.
 
     They sum the gradients of all parameters, and gather the parameters whose update they share.
+
+    Args:
+        model: the network's shape.
+        devices: number of devices.
+        link: what connects them.
+        is_combined: whether the parameters are gathered all at once, as XLA does on a GPU, and not
+            one by one, as it does on a CPU.
     """
     shapes = [*parameter_shapes(model).values()]
     summed = FLOAT32 * sum(map(prod, shapes))
     gathered = [FLOAT32 * prod(shape) for shape in shapes if is_shared(shape, devices)]
+    gathered = [sum(gathered)] if is_combined and gathered else gathered
     gathers = (ring_all_gather(size, devices, link) for size in gathered)
     return ring_all_reduce(summed, devices, link) + sum(gathers)
 
