@@ -3,67 +3,41 @@
 import json
 import os
 import signal
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import AbstractContextManager
 
 import pytest
 
-from textgen.runtime.together import LOST_SECONDS
+from tests.processes import ended, started
 
 pytestmark = pytest.mark.slow
 
-# Starts the command with a small network in place of the large ones.
+# Starts the command with small networks in place of the large ones.
 SMALL = (
     "from textgen.workflows import bench, bench_hosts;"
     "bench_hosts.SHAPES = bench.SHAPES = ((1, 16, 4, 8), (1, 24, 5, 8));"
     "bench_hosts.SIZES = (2**10, 2**14);"
     "from textgen.__main__ import main; main()"
 )
-# Longest time for processes to come to an end, in seconds.
-SECONDS = 150
-
-Start = Callable[..., list[subprocess.Popen[str]]]
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Return a function that starts processes; those that are left are killed at the end."""
-    made = list[subprocess.Popen[str]]()
+def bench(*arguments: str) -> AbstractContextManager[list[subprocess.Popen[str]]]:
+    """Start the command in two processes.
 
-    def start(*arguments: str, count: int = 2) -> list[subprocess.Popen[str]]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        for number in range(count):
-            told = {
-                "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}",
-                "JAX_NUM_PROCESSES": str(count),
-                "JAX_PROCESS_ID": str(number),
-                # A guard would start the command without the small network; this test is one.
-                "TEXTGEN_GUARDED_BY": str(os.getpid()),
-            }
-            command = [sys.executable, "-c", SMALL, "bench", *arguments]
-            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-            process = subprocess.Popen(command, env=os.environ | told, text=True, **pipes)  # type: ignore[call-overload]
-            made.append(process)
-        return made
-
-    yield start
-    for process in made:
-        process.kill()
-        process.communicate()
+    A guard would start the command without the small networks. So this test is their guard.
+    """
+    program = ["-c", SMALL, "bench"]
+    return started(arguments, program=program, TEXTGEN_GUARDED_BY=str(os.getpid()))
 
 
-def test_two_processes_measure_what_they_exchange_and_gain(start: Start) -> None:
-    first, other = start("--seconds", "0.05", "--json")
-    output, errors = first.communicate(timeout=SECONDS)
-    assert first.returncode == 0, errors
-    assert other.communicate(timeout=SECONDS) == ("", "")
-    assert other.returncode == 0
+def test_two_processes_measure_what_they_exchange_and_gain() -> None:
+    with bench("--seconds", "0.05", "--json") as processes:
+        (code, output, errors), (of_other, printed, said) = ended(processes)
+    assert code == 0, errors
+    assert (of_other, said) == (0, "")
+    # What gloo itself prints is thrown away by a guard.
+    assert all(line.startswith("[Gloo]") for line in printed.splitlines())
     rows = [json.loads(line) for line in output.splitlines()]
     kinds = ["all_reduce", "all_reduce", "cluster", "step", "step"]
     assert [row["type"] for row in rows] == kinds
@@ -85,32 +59,36 @@ def test_two_processes_measure_what_they_exchange_and_gain(start: Start) -> None
         assert step["exchange"] > 0
 
 
-def test_a_signal_to_any_process_ends_the_measurement_of_all(start: Start) -> None:
-    first, other = start("--seconds", "3600", "--progress", "plain")
-    assert first.stderr is not None
-    assert any("measuring 2 processes" in line for line in first.stderr)
-    time.sleep(2)
-    other.send_signal(signal.SIGINT)
-    for process in (first, other):
-        output, errors = process.communicate(timeout=SECONDS)
-        assert (process.returncode, output) == (130, "")
-        assert "Traceback" not in errors
-    assert errors == ""
+def test_a_signal_to_any_process_ends_the_measurement_of_all() -> None:
+    with bench("--seconds", "3600", "--progress", "plain") as processes:
+        first, other = processes
+        assert first.stderr is not None
+        assert any("measuring 2 processes" in line for line in first.stderr)
+        time.sleep(2)
+        other.send_signal(signal.SIGINT)
+        (code, output, errors), (of_other, _, said) = ended(processes)
+    assert (code, of_other, output, said) == (130, 130, "", "")
+    assert errors.splitlines()[-1] == "stopped before the end of the measurement"
+    assert "Traceback" not in errors
 
 
-def test_a_lost_process_ends_the_measurement_in_one_line(start: Start) -> None:
-    first, other = start("--seconds", "3600", "--quiet")
-    time.sleep(LOST_SECONDS / 2)
-    other.kill()
-    _, errors = first.communicate(timeout=SECONDS)
-    assert first.returncode == 75
-    assert errors.startswith("textgen: ")
-    assert "(process 1)" in errors
-    assert errors.count("\n") == 1
+def test_a_lost_process_ends_the_measurement_in_one_line() -> None:
+    with bench("--seconds", "3600", "--progress", "plain") as processes:
+        first, other = processes
+        assert first.stderr is not None
+        assert any("measuring 2 processes" in line for line in first.stderr)
+        time.sleep(2)
+        other.kill()
+        (code, _, errors), _ = ended(processes)
+    assert code == 75
+    last = errors.splitlines()[-1]
+    assert last.startswith("textgen: ")
+    assert "(process 1)" in last
+    assert "Traceback" not in errors
 
 
-def test_processes_measure_their_own_machine_if_they_are_told_to(start: Start) -> None:
-    for process in start("--hosts", "none", "--seconds", "0.01", "--json", "--quiet"):
-        output, errors = process.communicate(timeout=SECONDS)
-        assert (process.returncode, errors) == (0, "")
-        assert [json.loads(line)["type"] for line in output.splitlines()] == ["speed", "speed"]
+def test_processes_measure_their_own_machine_if_they_are_told_to() -> None:
+    with bench("--hosts", "none", "--seconds", "0.01", "--json", "--quiet") as processes:
+        for code, output, errors in ended(processes):
+            assert (code, errors) == (0, "")
+            assert [json.loads(line)["type"] for line in output.splitlines()] == ["speed", "speed"]

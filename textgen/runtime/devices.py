@@ -46,12 +46,23 @@ def check_devices(devices: int) -> None:
     Raises:
         SettingError: if it has fewer.
     """
+    _check_multiple(devices)
     with suppress(RuntimeError):  # if JAX is running already
-        own = -(-devices // process_count())
+        own = devices // process_count()
         jax.config.update("jax_num_cpu_devices", min(own, available_cores()))
     present = len(present_devices())
     if devices > present:
         raise SettingError("devices", devices, f"at most {present}, the number available")
+
+
+def _check_multiple(devices: int) -> None:
+    """Check that all processes can bring the same number of devices.
+
+    Raises:
+        SettingError: if they cannot.
+    """
+    if devices % process_count():
+        raise SettingError("devices", devices, f"a multiple of {process_count()}, the processes")
 
 
 def make_mesh(devices: int | None, batch_size: int) -> Mesh:
@@ -69,8 +80,8 @@ def make_mesh(devices: int | None, batch_size: int) -> Mesh:
         SettingError: if there are fewer devices than asked for.
     """
     processes = process_count()
-    if devices is not None and devices % processes:
-        raise SettingError("devices", devices, f"a multiple of the {processes} processes")
+    if devices is not None:
+        _check_multiple(devices)
     own = available_cores() if devices is None else devices // processes
     with suppress(RuntimeError):  # if JAX is running already, use the devices it has
         jax.config.update("jax_num_cpu_devices", own)

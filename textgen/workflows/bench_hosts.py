@@ -166,6 +166,8 @@ def _measure_step(
             together=others,
             place={"vocab_size": place[0], "validation": place[1]},
         )
+        # On a busy machine compiling can take so long that it is taken for a slow step.
+        trainer.measure(0.0, 1, lambda work: begin(f"{model.size} {where}: {work}"))
         pace = trainer.measure(seconds, STEPS, lambda work: begin(f"{model.size} {where}: {work}"))
         return mesh.size, pace.seconds_per_step
 

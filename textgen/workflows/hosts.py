@@ -152,6 +152,6 @@ def _make_trainer(together: Together, values: Mapping[str, Any], where: CorpusPl
     try:
         text = open_text(values["text"], where)
     except TextgenError as error:
-        together.agree(str(error))
+        together.agree(error)
         raise
     return make_trainer(model, plan, *text, together=together)

@@ -27,7 +27,8 @@ HostsMode = Annotated[
     ),
 ]
 HostsTimeout = Annotated[
-    int, typer.Option(metavar="SECONDS", help="Longest time to wait until all processes meet.")
+    int,
+    typer.Option(min=1, metavar="SECONDS", help="Longest time to wait until all processes meet."),
 ]
 CorpusPlace = Annotated[
     Literal["shared", "local"],

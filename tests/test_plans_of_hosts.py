@@ -1,0 +1,46 @@
+"""What several processes agree on before they train: a plan, or why there is none."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TEXT
+from tests.processes import ended, started
+
+pytestmark = pytest.mark.slow
+
+COMMAND = ["train", "fox.txt", "--hidden-size", "8", "--num-layers", "1", "--steps", "20"]
+
+
+@pytest.mark.parametrize("place", ["shared", "local"])
+def test_several_processes_plan_together_and_leave_nothing(place: str, tmp_path: Path) -> None:
+    (tmp_path / "fox.txt").write_text(TEXT)
+    with started([*COMMAND, "--dry-run", "--corpus", place]) as processes:
+        (code, output, errors), *others = ended(processes)
+    assert code == 0, errors
+    assert output == ""
+    assert others == [(0, "", "")]
+    assert "this is only the plan: nothing was written" in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["fox.txt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "allowed"),
+    [
+        (["--devices", "3"], "devices must be a multiple of 2, the processes, got 3"),
+        (
+            ["--devices", "2", "--batch-size", "7"],
+            "batch-size must be a multiple of devices (2), got 7",
+        ),
+        (["--batch-size", "3"], "batch-size must be a multiple of the 2 processes, got 3"),
+    ],
+)
+def test_what_cannot_be_shared_evenly_is_refused_in_one_line(
+    options: list[str], allowed: str, tmp_path: Path
+) -> None:
+    (tmp_path / "fox.txt").write_text(TEXT)
+    with started([*COMMAND, *options, "--quiet"]) as processes:
+        (code, output, errors), (of_other, _, said) = ended(processes)
+    assert (code, of_other, output, said) == (2, 2, "", "")
+    assert errors == f"textgen: {allowed}\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["fox.txt"]
