@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 HostsMode = Annotated[
     Literal["auto", "none"],
     typer.Option(
-        help="auto trains together with all processes that a launcher such as Slurm, Kubernetes "
-        "or mpirun has started; none trains alone."
+        help="auto works together with all processes that a launcher such as Slurm, Kubernetes "
+        "or mpirun has started; none works alone."
     ),
 ]
 HostsTimeout = Annotated[
