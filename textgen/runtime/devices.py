@@ -62,7 +62,7 @@ def _check_multiple(devices: int) -> None:
         SettingError: if they cannot.
     """
     if devices % process_count():
-        raise SettingError("devices", devices, f"a multiple of {process_count()}, the processes")
+        raise SettingError("devices", devices, f"a multiple of the {process_count()} processes")
 
 
 def make_mesh(devices: int | None, batch_size: int) -> Mesh:
