@@ -44,6 +44,9 @@ GUARDED = "TEXTGEN_GUARDED_BY"
 LOST = 75
 # Exit code of a process that JAX ended since process 0 is gone.
 ABORTED = -signal.SIGABRT
+# A launcher may signal each process that it finds, so that a guarded one gets the signal itself and
+# once more from its guard. Within this time they count as one.
+ECHO_SECONDS = 5.0
 # Lines of a guarded process that are kept to explain its end.
 KEPT_LINES = 40
 
@@ -155,6 +158,8 @@ def follow_first(together: "Together", where: Literal["shared", "local"] = "shar
     from textgen.workflows.hosts import follow
 
     with noted_signals() as ending:
+        if GUARDED in os.environ:
+            ending.echo_seconds = ECHO_SECONDS
         together.asked = lambda: ending.signal or 0
         return follow(together, where)
 
