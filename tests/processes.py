@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 # Longest time for processes to come to an end, in seconds.
-SECONDS = 150
+SECONDS = 300
 
 
 @contextmanager
