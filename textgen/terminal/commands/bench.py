@@ -54,6 +54,7 @@ def bench(
     together.
     """
     check_number("seconds", seconds, 0, 3600, open_low=True)
+    check_number("hosts_timeout", hosts_timeout, 1, whole=True)
 
     from textgen.runtime.environment import prepare_jax
 

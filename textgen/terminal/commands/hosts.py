@@ -28,7 +28,7 @@ HostsMode = Annotated[
 ]
 HostsTimeout = Annotated[
     int,
-    typer.Option(min=1, metavar="SECONDS", help="Longest time to wait until all processes meet."),
+    typer.Option(metavar="SECONDS", help="Longest time to wait until all processes meet."),
 ]
 CorpusPlace = Annotated[
     Literal["shared", "local"],

@@ -267,6 +267,7 @@ def train(
         raise UsageError(
             "--dry-run plans a new run; the plan of an old one is shown by textgen info RUN"
         )
+    check_number("hosts_timeout", hosts_timeout, 1, whole=True)
     order = replace(order, only_plans=dry_run)
 
     from textgen.runtime.environment import prepare_jax
