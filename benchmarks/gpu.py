@@ -124,9 +124,13 @@ class Contestant:
         giving_up = Timer(PATIENCE, self.process.kill)
         giving_up.start()
         line = self.process.stdout.readline()
+        has_given_up = giving_up.finished.is_set()
         giving_up.cancel()
         if line:
             return dict(json.loads(line))
+        if has_given_up:
+            self.error = f"it took longer than {PATIENCE:g} s"
+            return {}
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         self.error = next((line[:200] for line in reversed(lines) if "Error" in line), "it ended")
         return {}

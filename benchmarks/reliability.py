@@ -246,7 +246,7 @@ def kill(arguments: argparse.Namespace) -> str:
         counts["notes of damage"] += sum(line[0] == "note" for line in lines)
         counts["in a write"] += bool(list(run.path.rglob(".tmp-*")))
         counts["damaged"] += len(run.problems())
-        if not run.steps() or run.steps()[-1] < acknowledged:
+        if max([0, *run.steps()]) < acknowledged:
             counts["acknowledged steps lost"] += 1
         if run.steps() and run.steps()[-1] == plan["steps"]:
             counts["runs finished"] += 1

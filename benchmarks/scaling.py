@@ -1,37 +1,42 @@
 """Compute on paper how long a step takes on many devices, and where a network stops scaling.
 
-    python benchmarks/scaling.py [--batch 512 --length 64] [--measured 1=0.94 2=0.50 4=0.56]
+    python benchmarks/scaling.py [--batch 512 --length 64] [--measured 1.json 2.json 4.json]
 
 The devices share each batch. A step has four parts, and none of them is done during another:
 
     overhead    what Python and JAX do for a step, whatever its size
     products    T (L a + B/n b): T characters in a sequence, L layers, B sequences, n devices
-    update      28 bytes of memory are read or written for each parameter, on every device
-    exchange    a ring all-reduce [1] of the gradients, M bytes:
-                2 (n - 1) / n M / bandwidth + 2 (n - 1) latency
+    update      28 bytes of memory are read or written for each parameter; the devices share the
+                parameters that are large
+    exchange    a ring all-reduce of the gradients, and an all-gather of what the devices share:
+                see `exchange_seconds` in textgen/training/train_state.py
 
 a is the time that one step of one layer takes without any sequence, and b what each sequence adds.
 Both come from the measured speeds below, and so does the share of the peak that products reach. The
 figures of networks between devices are those of data sheets, of which half is taken.
 
-`--measured` holds the prediction for processes on this machine against measured seconds for a step
-of the first network. The prediction starts from that of one process.
-
-[1] Patarasuk and Yuan, Bandwidth optimal all-reduce algorithms for clusters of workstations, 2009.
+`--measured` takes what `textgen bench --hosts auto --json` has printed on some processes. It holds
+the prediction for these processes against their measured steps, and says where the measured
+networks would stop scaling on more of such hosts. What is predicted starts from the step of one
+process, and from the measured bandwidth and latency. If processes share the cores of a host, they
+take turns, and each part of a step takes as many times as long.
 """
 
 import argparse
-import os
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, prod
+from pathlib import Path
+from typing import Any
 
-from textgen.network.parameters import operations_per_character, parameter_count
+from textgen.network.parameters import operations_per_character, parameter_shapes
+from textgen.runtime.collectives import Link
+from textgen.runtime.devices import is_update_shared
 from textgen.settings import ModelSettings
+from textgen.training.train_state import exchange_seconds
 
 VOCAB_SIZE = 65
-# Bytes of a gradient, which is float32.
-GRADIENT = 4
 # Bytes that AdamW moves for a parameter: it reads gradient, moments and value, and writes three.
 UPDATE = 28
 # Seconds that JAX takes to start a compiled step with plain dictionaries.
@@ -65,10 +70,13 @@ class Network:
         """Operations in the products that train on a character."""
         return operations_per_character(self.settings())
 
-    @property
-    def parameters(self) -> int:
-        """Number of values that are learnt, each with a gradient."""
-        return parameter_count(self.settings())
+    def updated(self, num_devices: int) -> float:
+        """Return the number of parameters that each of some devices updates."""
+        shapes = parameter_shapes(self.settings()).values()
+        return sum(
+            prod(shape) / (num_devices if is_update_shared(shape, num_devices) else 1)
+            for shape in shapes
+        )
 
 
 @dataclass(frozen=True)
@@ -77,14 +85,6 @@ class Batch:
 
     size: int
     length: int
-
-
-@dataclass(frozen=True)
-class Link:
-    """What connects devices: bytes a second in each direction, and seconds for a message."""
-
-    bandwidth: float
-    latency: float
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,8 @@ class Device:
         near: what connects devices up to `reach`.
         far: what connects more of them.
         reach: number of devices in one machine.
+        rings: members of the ring of an exchange for each device.
+        combines: whether parameters are gathered all at once.
     """
 
     name: str
@@ -110,32 +112,31 @@ class Device:
     near: Link
     far: Link
     reach: int
+    rings: int = 1
+    combines: bool = False
 
     def sequence(self, network: Network) -> float:
         """Return the seconds that each sequence adds to a step of all layers, b."""
         return network.operations / (self.peak * self.shares[network.hidden_size])
 
-    def fixed(self, network: Network, length: int) -> float:
-        """Return the seconds of a step that stay the same however many devices share the batch."""
-        update = UPDATE * network.parameters / self.memory
+    def fixed(self, network: Network, length: int, num_devices: int) -> float:
+        """Return the seconds of a step that do not depend on the number of sequences."""
+        update = UPDATE * network.updated(num_devices) / self.memory
         return OVERHEAD + update + length * network.num_layers * self.layer
 
     def exchange(self, network: Network, num_devices: int) -> float:
-        """Return the seconds for the exchange of gradients."""
+        """Return the seconds for the exchange of gradients and parameters."""
         link = self.near if num_devices <= self.reach else self.far
-        return ring_all_reduce(GRADIENT * network.parameters, num_devices, link)
-
-
-def ring_all_reduce(size: float, num_devices: int, link: Link) -> float:
-    """Return the seconds after which all devices have the sum of their arrays of `size` bytes."""
-    messages = 2 * (num_devices - 1)
-    return messages * (size / num_devices / link.bandwidth + link.latency)
+        if num_devices == 1:
+            return 0.0
+        members, settings = self.rings * num_devices, network.settings()
+        return exchange_seconds(settings, members, link, is_combined=self.combines)
 
 
 def step_time(device: Device, network: Network, batch: Batch, num_devices: int) -> float:
     """Return the seconds that a step takes."""
     products = batch.length * batch.size / num_devices * device.sequence(network)
-    fixed = device.fixed(network, batch.length)
+    fixed = device.fixed(network, batch.length, num_devices)
     return fixed + products + device.exchange(network, num_devices)
 
 
@@ -154,14 +155,13 @@ def most_devices(device: Device, network: Network, batch: Batch, numbers: Sequen
 def batch_needed(device: Device, network: Network, length: int, num_devices: int) -> int:
     """Return the least number of sequences with which a network scales to so many devices.
 
-    With the fixed part F, the exchange C and P = T b, the step takes F + P B alone and
-    F + P B / n + C on n devices. From (F + P B) / (n F + P B + n C) >= e follows
-    B >= ((e n - 1) F + e n C) / (P (1 - e)).
+    With fixed parts F, the exchange C and P = T b, a step takes F1 + P B alone and Fn + P B / n + C
+    on n devices. From (F1 + P B) / (n Fn + P B + n C) >= e follows
+    B >= (e n (Fn + C) - F1) / (P (1 - e)).
     """
-    fixed = device.fixed(network, length)
+    alone, fixed = (device.fixed(network, length, number) for number in (1, num_devices))
     exchange = device.exchange(network, num_devices)
-    share = ENOUGH * num_devices
-    least = (share - 1) * fixed + share * exchange
+    least = ENOUGH * num_devices * (fixed + exchange) - alone
     least /= length * device.sequence(network) * (1 - ENOUGH)
     return max(num_devices, ceil(least))
 
@@ -170,7 +170,7 @@ def split(
     network: Network, speeds: Sequence[tuple[Batch, float]], memory: float
 ) -> tuple[float, float]:
     """Return a and b of a network from two measured speeds, in characters a second."""
-    constant = OVERHEAD + UPDATE * network.parameters / memory
+    constant = OVERHEAD + UPDATE * network.updated(1) / memory
     (first, one), (second, two) = (
         (batch, (batch.size * batch.length / speed - constant) / batch.length)
         for batch, speed in speeds
@@ -190,7 +190,7 @@ def h200() -> Device:
     narrow, wide = Network(2, 512), Network(3, 1024)
     speeds = ((Batch(64, 128), 1_878_900.0), (Batch(512, 64), 5_498_883.0))
     layer, sequence = split(narrow, speeds, memory)
-    constant = OVERHEAD + UPDATE * wide.parameters / memory
+    constant = OVERHEAD + UPDATE * wide.updated(1) / memory
     measured = 512 * 64 / 1_839_194
     wide_sequence = ((measured - constant) / 64 - wide.num_layers * layer) / 512
     share = wide.operations / (wide_sequence * peak)
@@ -203,6 +203,7 @@ def h200() -> Device:
         near=Link(225e9, 10e-6),
         far=Link(200e9, 20e-6),
         reach=8,
+        combines=True,
     )
 
 
@@ -226,56 +227,88 @@ def cpu_host() -> Device:
     )
 
 
-def predicted_here(
-    network: Network, alone: float, num_processes: int, cores: int, memory: float, link: Link
-) -> float:
-    """Return the seconds for a step of some processes on this machine, each with one device.
-
-    Args:
-        network: what is trained.
-        alone: measured seconds for a step of one process.
-        num_processes: number of processes, which share the batch.
-        cores: cores of this machine, which the processes share.
-        memory: bytes that memory moves in a second, for all processes together.
-        link: what connects the processes.
-    """
-    update = UPDATE * network.parameters / memory
-    products = max(0.0, alone - OVERHEAD - update)
-    turns = max(1.0, num_processes / cores)
-    shared = products / min(num_processes, cores)
-    exchange = ring_all_reduce(GRADIENT * network.parameters, num_processes, link)
-    return OVERHEAD * turns + update * num_processes + shared + exchange * turns
-
-
-def held_against(
-    network: Network, measured: Mapping[int, float], cores: int | None = None
-) -> list[tuple[int, float, float]]:
-    """Hold predictions for processes on this machine against what was measured.
-
-    Args:
-        network: what was trained.
-        measured: seconds for a step, by the number of processes; that of one must be there.
-        cores: cores of this machine; None to count them.
+def read_measured(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Read what `textgen bench --json` has printed on several processes.
 
     Returns:
-        For each number of processes: the number, predicted and measured seconds.
+        What connects the processes, and the step of each network.
+
+    Raises:
+        ValueError: if it is something else.
     """
-    host = cpu_host()
-    cores = cores or os.cpu_count() or 1
-    loopback = Link(1e9, 50e-6)
-    return [
-        (n, predicted_here(network, measured[1], n, cores, host.memory, loopback), measured[n])
-        for n in sorted(measured)
-    ]
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    clusters = [row for row in rows if row["type"] == "cluster"]
+    if len(clusters) != 1:
+        raise ValueError(f"{path} does not have the lines of textgen bench --hosts auto --json")
+    return clusters[0], [row for row in rows if row["type"] == "step"]
 
 
-def print_tables(device: Device, numbers: Sequence[int], batch: Batch) -> None:
+def network_of(step: Mapping[str, Any]) -> Network:
+    """Return the network of a measured step."""
+    num_layers, hidden_size = map(int, step["network"].split("x"))
+    return Network(num_layers, hidden_size)
+
+
+def measured_host(cluster: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> Device:
+    """Return one of the processes of a measured cluster as a device.
+
+    Its memory is taken to be that of `cpu_host`. All of the rest of a step is taken to grow with
+    the number of sequences. The measured latency has in it that processes on one host take turns.
+    """
+    memory, shares = cpu_host().memory, {}
+    for step in steps:
+        network = network_of(step)
+        products = step["seconds_alone"] - OVERHEAD - UPDATE * network.updated(1) / memory
+        characters = step["batch_size"] * step["sequence_length"]
+        shares[network.hidden_size] = characters * network.operations / products
+    link = Link(cluster["bandwidth"], cluster["latency"])
+    return Device(
+        name="process of the measured cluster",
+        peak=1.0,
+        shares=shares,
+        layer=0.0,
+        memory=memory,
+        near=link,
+        far=link,
+        reach=1,
+        rings=cluster["devices"] // cluster["processes"],
+    )
+
+
+def turns_of(cluster: Mapping[str, Any]) -> float:
+    """Return how many times as long work takes since processes share the cores of a host."""
+    return max(1.0, cluster["devices"] / (cluster["hosts"] * cluster["cores"]))
+
+
+def predicted(
+    cluster: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], step: Mapping[str, Any]
+) -> float:
+    """Return the seconds that a measured step should take.
+
+    Args:
+        cluster: what connects the processes.
+        steps: the measured steps of all networks.
+        step: one of them.
+    """
+    host, network, number = measured_host(cluster, steps), network_of(step), cluster["processes"]
+    batch = Batch(step["batch_size"], step["sequence_length"])
+    exchange = host.exchange(network, number)
+    return turns_of(cluster) * (step_time(host, network, batch, number) - exchange) + exchange
+
+
+def print_tables(
+    device: Device,
+    numbers: Sequence[int],
+    batch: Batch,
+    networks: Sequence[Network] | None = None,
+) -> None:
     """Print the time of a step and what it is made of, and where each network stops scaling."""
+    networks = NETWORKS if networks is None else networks
     numbers = [number for number in numbers if number <= batch.size]
     print(f"\n{device.name}, {batch.size} sequences of {batch.length} characters a step\n")
     print("| network | devices | step, ms | of which exchange | characters/s | efficiency |")
     print("|---|---|---|---|---|---|")
-    for network in NETWORKS:
+    for network in networks:
         for number in numbers:
             seconds = step_time(device, network, batch, number)
             exchange = device.exchange(network, number)
@@ -286,7 +319,7 @@ def print_tables(device: Device, numbers: Sequence[int], batch: Batch) -> None:
             )
     print("\n| network | scales to | sequences a step that it needs for each number of devices |")
     print("|---|---|---|")
-    for network in NETWORKS:
+    for network in networks:
         needed = [f"{n}: {batch_needed(device, network, batch.length, n):,}" for n in numbers[1:]]
         most = most_devices(device, network, batch, numbers)
         print(f"| {network} | {most} | {'; '.join(needed)} |")
@@ -300,10 +333,32 @@ def positive(text: str) -> int:
     return number
 
 
-def measurement(text: str) -> tuple[int, float]:
-    """Return a number of processes and the seconds for a step, from a text such as 2=0.5."""
-    number, _, seconds = text.partition("=")
-    return positive(number), float(seconds)
+def print_measured(paths: Sequence[Path]) -> None:
+    """Print what was measured beside what is predicted, and where the networks stop scaling."""
+    measured = [read_measured(path) for path in paths]
+    print(
+        "\n| network | processes | alone, s | predicted, s | measured, s | measured / predicted |"
+    )
+    print("|---|---|---|---|---|---|")
+    for cluster, steps in measured:
+        for step in steps:
+            expected = predicted(cluster, steps, step)
+            print(
+                f"| {step['network']} | {cluster['processes']} | {step['seconds_alone']:.4f} | "
+                f"{expected:.4f} | {step['seconds']:.4f} | {step['seconds'] / expected:.2f} |"
+            )
+    for cluster, _ in measured:
+        turns, count = turns_of(cluster), cluster["processes"]
+        if turns > 1:
+            print(
+                f"\n{cluster['devices']} devices of {count} processes take turns on "
+                f"{cluster['hosts'] * cluster['cores']} cores, so that work takes {turns:g} times "
+                "as long as on as many hosts."
+            )
+    cluster, steps = measured[-1]
+    batch = Batch(steps[-1]["batch_size"], steps[-1]["sequence_length"])
+    networks = [network_of(step) for step in steps]
+    print_tables(measured_host(cluster, steps), (1, 2, 4, 8, 16), batch, networks)
 
 
 NETWORKS = (Network(2, 512), Network(3, 1024), Network(4, 2048))
@@ -321,22 +376,19 @@ def main() -> None:
     parser.add_argument(
         "--measured",
         nargs="+",
-        type=measurement,
+        type=Path,
         default=[],
-        metavar="N=SECONDS",
-        help="seconds for a step of 2x512 with N processes on this machine; that of 1 is needed",
+        metavar="FILE",
+        help="what textgen bench --hosts auto --json has printed on some processes",
     )
     asked = parser.parse_args()
     print_tables(h200(), (1, 2, 4, 8, 16, 32, 64), Batch(asked.batch, asked.length))
     print_tables(cpu_host(), (1, 2, 4, 8, 16), Batch(64, 128))
     if asked.measured:
-        measured = dict(asked.measured)
-        if 1 not in measured:
-            parser.error("--measured needs 1=SECONDS, from which the others are predicted")
-        print("\n| processes here | predicted, s | measured, s | measured / predicted |")
-        print("|---|---|---|---|")
-        for number, predicted, seconds in held_against(NETWORKS[0], measured):
-            print(f"| {number} | {predicted:.4f} | {seconds:.4f} | {seconds / predicted:.2f} |")
+        try:
+            print_measured(asked.measured)
+        except (OSError, ValueError, KeyError) as error:
+            parser.error(str(error))
 
 
 if __name__ == "__main__":

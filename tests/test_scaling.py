@@ -1,5 +1,7 @@
 """What a step costs on paper, against closed forms and against what the figures come from."""
 
+import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,22 +10,10 @@ from typing import Any
 
 import pytest
 
+from textgen.runtime.collectives import Link
+from textgen.training.train_state import exchange_seconds
+
 PROGRAM = Path(__file__).parents[1] / "benchmarks" / "scaling.py"
-
-
-def test_one_device_exchanges_nothing() -> None:
-    import scaling
-
-    assert scaling.ring_all_reduce(1e9, 1, scaling.Link(1.0, 1.0)) == 0
-
-
-def test_a_ring_sends_each_part_twice_around() -> None:
-    import scaling
-
-    # Four devices, parts of 250 bytes, 6 messages of 2.5 s at 100 bytes a second and 0.5 s each.
-    assert scaling.ring_all_reduce(1000, 4, scaling.Link(100, 0.5)) == pytest.approx(18)
-    # With many devices each sends its array twice, whatever their number.
-    assert scaling.ring_all_reduce(1000, 10**6, scaling.Link(100, 0)) == pytest.approx(20, rel=1e-5)
 
 
 def test_the_sizes_of_a_network_are_those_of_its_arrays() -> None:
@@ -31,8 +21,11 @@ def test_the_sizes_of_a_network_are_those_of_its_arrays() -> None:
 
     network = scaling.Network(2, 512)
     hidden, vocab = 512, 65
-    kernels = vocab * hidden + 4 * (hidden * hidden * 4)  # embedding; two kernels in each layer
-    assert network.parameters == kernels + 2 * 4 * hidden + hidden * vocab + vocab
+    kernels = 4 * (hidden * hidden * 4)  # two in each layer
+    small = vocab * hidden + 2 * 4 * hidden + hidden * vocab + vocab
+    assert network.updated(1) == kernels + small
+    # Devices share the large ones; the embedding has fewer than 2^18 numbers.
+    assert network.updated(4) == kernels / 4 + small
     inner = 3 * hidden * 4 * hidden  # the first layer looks its inputs up in a table
     assert network.operations == 2 * (3 * (inner + hidden * vocab) + vocab * 4 * hidden)
 
@@ -41,7 +34,7 @@ def plain_device(layer: float = 0.0) -> Any:
     """Return a device whose parts of a step are easily computed by hand."""
     import scaling
 
-    link = scaling.Link(1e9, 1e-3)
+    link = Link(1e9, 1e-3)
     return scaling.Device(
         name="plain",
         peak=1e12,
@@ -60,10 +53,12 @@ def test_a_step_is_the_sum_of_its_parts() -> None:
     device, network = plain_device(layer=1e-3), scaling.Network(2, 512)
     batch = scaling.Batch(8, 10)
     sequence = network.operations / 0.5e12
-    update = 28 * network.parameters / 1e9
-    alone = 0.19e-3 + update + 10 * (2 * 1e-3 + 8 * sequence)
+    large, small = 4 * 512 * 2048, 2 * 65 * 512 + 2 * 2048 + 65
+    alone = 0.19e-3 + 28 * (large + small) / 1e9 + 10 * (2 * 1e-3 + 8 * sequence)
     assert scaling.step_time(device, network, batch, 1) == pytest.approx(alone)
-    exchange = 4 * network.parameters / 1e9 + 2 * 1e-3
+    # Gradients go around twice, by half an array each time; then four kernels go around once.
+    exchange = 4 * (large + small) / 1e9 + 2e-3 + 4 * (large / 2) / 1e9 + 4 * 1e-3
+    update = 28 * (large / 2 + small) / 1e9
     shared = 0.19e-3 + update + 10 * (2 * 1e-3 + 4 * sequence) + exchange
     assert scaling.step_time(device, network, batch, 2) == pytest.approx(shared)
     assert scaling.efficiency(device, network, batch, 2) == pytest.approx(alone / (2 * shared))
@@ -135,47 +130,68 @@ def test_a_network_scales_to_the_last_number_that_is_enough() -> None:
         assert [n <= most for n in numbers] == [one >= 0.5 for one in efficiencies]
 
 
-def test_processes_that_share_the_cores_are_predicted_from_one() -> None:
+# What textgen bench --json prints: processes on a host, and a step of 2x512.
+CLUSTER = {
+    "type": "cluster",
+    "processes": 2,
+    "devices": 2,
+    "hosts": 1,
+    "cores": 2,
+    "bandwidth": 1e9,
+    "latency": 1e-3,
+}
+STEP = {
+    "type": "step",
+    "network": "2x512",
+    "batch_size": 8,
+    "sequence_length": 10,
+    "seconds_alone": 1.0,
+    "seconds": 0.6,
+}
+
+
+def test_processes_are_predicted_from_one_and_from_what_connects_them() -> None:
     import scaling
 
-    network, link = scaling.Network(2, 512), scaling.Link(1e30, 0.0)
-    update = 28 * network.parameters / 1e10
-
-    def predicted(number: int, cores: int) -> float:
-        return scaling.predicted_here(network, 1.0, number, cores, 1e10, link)
-
+    large, small = 4 * 512 * 2048, 2 * 65 * 512 + 2 * 2048 + 65
+    update = 28 * (large + small) / 1e10
     products = 1.0 - 0.19e-3 - update
-    assert predicted(1, 2) == pytest.approx(1.0)
-    assert predicted(2, 2) == pytest.approx(products / 2 + 0.19e-3 + 2 * update)
-    # Four processes on two cores take turns: the products gain nothing, all else takes longer.
-    assert predicted(4, 2) == pytest.approx(products / 2 + 2 * 0.19e-3 + 4 * update)
-    held = scaling.held_against(network, {1: 1.0, 2: 0.6}, cores=2)
-    assert [(number, seconds) for number, _, seconds in held] == [(1, 1.0), (2, 0.6)]
-    assert held[0][1] == pytest.approx(1.0)
-    assert held[1][1] > predicted(2, 2)
+    exchange = 4 * (large + small) / 1e9 + 2e-3 + 4 * (large / 2) / 1e9 + 4 * 1e-3
+    work = 0.19e-3 + 28 * (large / 2 + small) / 1e10 + products / 2
+    assert scaling.predicted(CLUSTER, [STEP], STEP) == pytest.approx(work + exchange)
+    # Two processes on one core take turns; the measured latency has that in it already.
+    one_core = CLUSTER | {"cores": 1}
+    assert scaling.predicted(one_core, [STEP], STEP) == pytest.approx(2 * work + exchange)
+    # On two such hosts they do not.
+    two_hosts = CLUSTER | {"cores": 1, "hosts": 2}
+    assert scaling.predicted(two_hosts, [STEP], STEP) == pytest.approx(work + exchange)
+    # With two devices in each process the ring is twice as long.
+    device = scaling.measured_host(CLUSTER | {"devices": 4}, [STEP])
+    four = exchange_seconds(scaling.Network(2, 512).settings(), 4, Link(1e9, 1e-3))
+    assert device.exchange(scaling.Network(2, 512), 2) == four
 
 
 @pytest.mark.slow
-def test_the_program_prints_its_tables() -> None:
-    command = [sys.executable, PROGRAM, "--measured", "1=0.9", "2=0.5"]
+def test_the_program_prints_its_tables(tmp_path: Path) -> None:
+    file = tmp_path / "two.json"
+    file.write_text(f"{json.dumps(CLUSTER | {'cores': 1})}\n{json.dumps(STEP)}\n")
+    command = [sys.executable, str(PROGRAM), "--measured", str(file)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     assert "| 2x512 | 1 | 5.96 | 0.00 | 5,498,883 | 100 % |" in done.stdout
     assert "| 4x2048 | 64 |" in done.stdout
     assert "| 4x2048 | 16 |" in done.stdout
-    assert "| 1 | 0.9000 | 0.9000 | 1.00 |" in done.stdout
-    missing = subprocess.run([*command[:3], "2=0.5"], capture_output=True, encoding="utf-8")
-    assert missing.returncode == 2
-    assert "--measured needs 1=SECONDS" in missing.stderr
-
-
-def test_measurements_are_read() -> None:
-    import scaling
-
-    assert scaling.measurement("4=0.25") == (4, 0.25)
-    for wrong in ("4", "0=1", "x=1", "2=x"):
-        with pytest.raises(ValueError):
-            scaling.measurement(wrong)
+    assert re.search(
+        r"^\| 2x512 \| 2 \| 1\.0000 \| 1\.0\d+ \| 0\.6000 \|", done.stdout, re.MULTILINE
+    )
+    assert (
+        "2 devices of 2 processes take turns on 1 cores, so that work takes 2 times" in done.stdout
+    )
+    assert "process of the measured cluster, 8 sequences of 10 characters" in done.stdout
+    file.write_text(json.dumps({"type": "speed"}) + "\n")
+    wrong = subprocess.run(command, capture_output=True, encoding="utf-8")
+    assert wrong.returncode == 2
+    assert "does not have the lines of textgen bench --hosts auto --json" in wrong.stderr
 
 
 def test_a_batch_is_shared_by_no_more_devices_than_it_has_sequences(

@@ -69,9 +69,8 @@ def test_a_run_that_is_trained_is_not_changed() -> None:
     with training_lock(run.path):
         with pytest.raises(LockedError, match="is being trained by process"):
             delete_run(run)
-        for change in (rename_run, copy_run):
-            with pytest.raises(LockedError):
-                change(run, "b")
+        with pytest.raises(LockedError):
+            rename_run(run, "b")
     assert run.exists()
     assert [path.name for path in Path("checkpoints").iterdir()] == ["a"]
 
@@ -105,6 +104,52 @@ def test_a_copy_has_the_same_files_and_goes_its_own_way(tiny_run: Path) -> None:
     assert not copy.problems()
     copy.remove(copy.steps())
     assert Run(tiny_run).steps() == [10, 20]
+
+
+def test_a_run_that_is_trained_is_copied_without_what_vanishes_meanwhile(tiny_run: Path) -> None:
+    run, told = Run(tiny_run), list[int]()
+
+    def train(copied: int) -> None:
+        # After the first file of the newest checkpoint, the training removes the older one.
+        if not told:
+            run.remove([10])
+        told.append(copied)
+
+    with training_lock(tiny_run):
+        copy = copy_run(run, "twin", train)
+        assert copy.steps() == [20]
+        assert copy.problems() == []
+        assert (tiny_run / "lock").exists()
+    assert not (copy.path / "lock").exists()
+    assert {row["step"] for row in copy.metrics()} == {10, 20}
+
+
+def test_a_checkpoint_that_vanishes_half_copied_is_left_out(
+    tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, copied, original = Run(tiny_run), list[Path](), shutil.copyfile
+
+    def copyfile(source: Path, target: Path, **options: bool) -> None:
+        if source.parent.name == "step-00000010" and copied[-1].parent == source.parent:
+            run.remove([10])
+        copied.append(source)
+        original(source, target, **options)
+
+    monkeypatch.setattr(shutil, "copyfile", copyfile)
+    copy = copy_run(run, "twin")
+    assert copy.steps() == [20]
+    assert copy.problems() == []
+    assert [path.name for path in (copy.path / "checkpoints").iterdir()] == ["step-00000020"]
+
+
+def test_a_link_in_the_place_of_a_checkpoint_is_not_followed(
+    tiny_run: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tiny_run / "checkpoints" / "step-00000030").symlink_to(tmp_path / "outside")
+    with pytest.raises(DamagedError, match="neither a file nor a folder"):
+        copy_run(Run(tiny_run), "twin")
+    assert [path.name for path in Path("checkpoints").iterdir()] == ["fox"]
 
 
 def test_what_is_no_file_is_not_copied_and_leaves_nothing(tiny_run: Path, tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from textgen.errors import LostProcessError, UsageError
+from textgen.errors import LostProcessError, SettingError, UsageError
 from textgen.runtime import together
 from textgen.runtime.together import Together
 
@@ -64,6 +65,7 @@ class Party:
         for store in self.stores[1:]:
             store.values, store.changed = self.stores[0].values, self.stores[0].changed
         self.lost: dict[int, str] = {}
+        self.active: Callable[[], float] = time.monotonic
         self.members = self.all(lambda number: Together(number, count, self.stores[number]))
         for number, member in enumerate(self.members):
             member.when_lost = lambda message, number=number: self.lost.update({number: message})
@@ -96,8 +98,9 @@ class Party:
 
 
 @pytest.fixture
-def party() -> Iterator[Party]:
+def party(monkeypatch: pytest.MonkeyPatch) -> Iterator[Party]:
     party = Party(3)
+    monkeypatch.setattr(together, "active_seconds", lambda: party.active())
     yield party
     for store in party.stores:
         store.is_reachable = True
@@ -121,12 +124,21 @@ def test_the_others_hear_what_the_first_says_in_order(party: Party) -> None:
 
 
 def test_a_problem_of_one_is_an_error_of_all(party: Party) -> None:
-    problems = ["", "", "the folder is not shared"]
+    problems = [None, None, UsageError("the folder is not shared")]
     found = party.all(lambda number: party.members[number].agree(problems[number]))
     for error in found:
         assert isinstance(error, UsageError)
         assert "process 2): the folder is not shared" in str(error)
-    assert party.all(lambda number: party.members[number].agree("")) == [None] * 3
+    assert party.all(lambda number: party.members[number].agree(None)) == [None] * 3
+
+
+def test_a_setting_that_one_refuses_is_named_as_it_is_typed(party: Party) -> None:
+    problems = [None, SettingError("batch_size", 7, "a multiple of 2"), None]
+    for error in party.all(lambda number: party.members[number].agree(problems[number])):
+        assert isinstance(error, SettingError)
+        assert (error.name, error.value, error.allowed) == ("batch_size", "7", "a multiple of 2")
+        # The terminal writes it with a dash.
+        assert str(error).endswith("(process 1): batch_size must be a multiple of 2, got 7")
 
 
 def test_a_signal_to_one_is_known_to_all(party: Party) -> None:
@@ -174,11 +186,51 @@ def test_a_computation_that_takes_too_long_is_stuck(
     assert "(process 2) did not begin it" in party.lost[0]
 
 
-def test_the_first_computation_may_take_long(party: Party, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(together, "STUCK_SECONDS", 0.1)
+def test_a_first_computation_in_which_nobody_is_busy_is_stuck(
+    party: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "STUCK_SECONDS", 0.3)
+    party.active = lambda: 7.0  # of each; it stays the same
+    with party.members[0].working("advance"):
+        party.until_lost(0)
+    assert "a computation of all processes has taken" in party.lost[0]
+
+
+def test_a_first_computation_may_take_long_while_any_process_is_busy(
+    party: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "STUCK_SECONDS", 0.2)
+    monkeypatch.setattr(together, "FIRST_SECONDS", 1.0)
+    party.active = lambda: 100 * time.monotonic()
+    with party.members[0].working("advance"):
+        time.sleep(0.7)
+        assert not party.lost
+        party.until_lost(0)  # but not for ever
+
+
+def test_the_first_computation_of_another_network_may_take_long_again(
+    party: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "STUCK_SECONDS", 0.2)
+    party.active = lambda: 100 * time.monotonic()
+    for _ in range(2):
+        with party.members[0].working("advance"):
+            pass
+    party.members[0].forget()
     with party.members[0].working("advance"):
         time.sleep(0.5)
     assert not party.lost
+
+
+def test_threads_are_active_while_they_run_or_wait_for_a_core(tmp_path: Path) -> None:
+    for thread, words in (("1", "1500000000 250000000 7"), ("2", "0 250000000 1"), ("3", "")):
+        (tmp_path / thread).mkdir()
+        (tmp_path / thread / "schedstat").write_text(words)
+    assert together.active_seconds(tmp_path) == 2.0
+    before = together.active_seconds()
+    sum(range(10**6))
+    assert together.active_seconds() > before
+    assert together.active_seconds(tmp_path / "missing") == pytest.approx(time.process_time(), 0.1)
 
 
 def test_the_end_is_heard_and_nobody_is_missed(party: Party) -> None:

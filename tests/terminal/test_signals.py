@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import TINY
 from textgen.runs.run import Run
+from textgen.terminal import signals
 from textgen.terminal.signals import ENDING, Ending, noted_signals
 
 
@@ -110,3 +111,23 @@ def test_a_terminal_that_goes_away_ends_a_training_saved(corpus: Path) -> None:
     run = Run(Path("checkpoints/fox"))
     assert run.steps()
     assert run.problems() == []
+
+
+def test_an_echo_of_a_signal_is_none_and_a_later_one_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left = list[int]()
+    monkeypatch.setattr(signals, "leave_at_once", left.append)
+    ending = Ending()
+    ending.echo_seconds = 0.2
+    ending.note(signal.SIGTERM)
+    ending.note(signal.SIGTERM)
+    assert (ending.signal, left) == (signal.SIGTERM, [])
+    time.sleep(0.25)
+    ending.note(signal.SIGINT)
+    assert left == [signal.SIGINT]
+    # Without a guard there is no echo.
+    other = Ending()
+    other.note(signal.SIGTERM)
+    other.note(signal.SIGTERM)
+    assert left == [signal.SIGINT, signal.SIGTERM]

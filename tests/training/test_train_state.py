@@ -1,3 +1,6 @@
+from dataclasses import replace
+from math import prod
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,9 +8,12 @@ import pytest
 
 from tests.training.plans import MODEL, batches, plan
 from textgen.network.model import create_model
+from textgen.network.parameters import parameter_shapes
+from textgen.runtime.collectives import Link
 from textgen.runtime.devices import make_mesh
 from textgen.training.train_state import (
     TrainState,
+    exchange_seconds,
     fresh_state,
     place,
     state_arrays,
@@ -50,3 +56,19 @@ def test_a_state_that_does_not_fit_names_every_mismatch() -> None:
     message = r"0\.cell is missing.*1\.cell is float32 \(2, 2\), expected float32 \(4, 8\)"
     with pytest.raises(ValueError, match=message):
         state_from_arrays({}, arrays, state)
+
+
+def test_devices_exchange_all_gradients_and_gather_what_they_share() -> None:
+    model = replace(MODEL, hidden_size=512, embedding_size=512, num_layers=1)
+    shapes = parameter_shapes(model).values()
+    link = Link(1e6, 0.5)
+    numbers = sum(map(prod, shapes))
+    # Four devices: 3 messages around for each of two kernels, twice 3 for the sum.
+    gathers = 2 * 3 * (4 * 512 * 2048 / 4 / 1e6 + 0.5)
+    reduction = 2 * 3 * (4 * numbers / 4 / 1e6 + 0.5)
+    assert exchange_seconds(model, 4, link) == pytest.approx(reduction + gathers)
+    at_once = gathers - 3 * 0.5
+    found = exchange_seconds(model, 4, link, is_combined=True)
+    assert found == pytest.approx(reduction + at_once)
+    # Three devices cannot share rows evenly.
+    assert exchange_seconds(model, 3, link) == pytest.approx(2 * 2 * (4 * numbers / 3 / 1e6 + 0.5))

@@ -1,4 +1,5 @@
 import math
+import re
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -104,6 +105,21 @@ def test_the_devices_share_the_update_of_a_large_parameter(monkeypatch: Any) -> 
     np.testing.assert_allclose(losses, same, atol=1e-6)
     for left, right in zip(jax.tree.leaves(whole), jax.tree.leaves(shared), strict=True):
         np.testing.assert_allclose(left, right, atol=1e-6)
+
+
+def test_a_step_gathers_each_shared_update_once(monkeypatch: Any) -> None:
+    monkeypatch.setattr(devices_module, "SHARED_UPDATE", 64)
+    settings = plan(devices=2)
+    mesh = make_mesh(2, settings.batch_size)
+    apply, parameters = create_model(MODEL, seed=0)
+    state = place(fresh_state(MODEL, settings, parameters), mesh)
+    tokens = np.ones((5, 4, 11), np.int32)
+    run = make_train_steps(Recipe(apply, MODEL, settings, mesh))
+    given = batches(tokens, np.zeros((5, 4), bool), np.arange(5))
+    program = run.lower(state, np.int32(5), given).compile().as_text()  # type: ignore[attr-defined]
+    shared = [name for name, leaf in parameters.items() if leaf.size >= 64]
+    assert len(shared) >= 4
+    assert len(re.findall(r"\ball-gather(?:-start)?\(", program)) == len(shared)
 
 
 def test_the_first_loss_is_near_that_of_knowing_nothing() -> None:

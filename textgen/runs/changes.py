@@ -12,6 +12,7 @@ from textgen.errors import (
     DamagedError,
     RunError,
     SettingError,
+    UnreadableError,
     UsageError,
     reading_errors,
     storage_errors,
@@ -20,8 +21,11 @@ from textgen.runs.files import TEMPORARY, sync_folder, whole_folder
 from textgen.runs.library import find_run, free_path, list_runs, run_path
 from textgen.runs.lock import training_lock
 from textgen.runs.names import runs_folder
-from textgen.runs.run import LOCK, Run
-from textgen.storage import sync
+from textgen.runs.run import LOCK, METRICS, Run
+from textgen.storage import is_link, sync
+
+# What is wrong with a link or a pipe in a run that is copied.
+NEITHER = "neither a file nor a folder"
 
 
 def find_own_runs(names: Sequence[str]) -> list[Run]:
@@ -90,6 +94,9 @@ def rename_run(run: Run, name: str) -> Run:
 def copy_run(run: Run, name: str, tell: Callable[[int], None] = lambda _: None) -> Run:
     """Copy a run, whole or not at all.
 
+    The run may be trained meanwhile: what is copied of it is what a training could go on from. A
+    checkpoint that the training removes before it is copied is left out.
+
     Args:
         run: a run that `find_own_runs` returned.
         name: name of the copy.
@@ -101,26 +108,48 @@ def copy_run(run: Run, name: str, tell: Callable[[int], None] = lambda _: None) 
     Raises:
         SettingError: if the name is not valid for a folder in the folder of runs.
         UsageError: if a file or folder of that name exists.
-        LockedError: if a process trains the run.
         DamagedError: if something in the run is neither a file nor a folder, or cannot be read.
         StorageError: if the copy cannot be written; nothing is left of it.
     """
     target, copied = _free_target(name), 0
-    with training_lock(run.path):
-        files = [*_files_of(run.path)]
-        try:
-            with whole_folder(target) as folder:
-                for path in files:
-                    new = folder / path.relative_to(run.path)
-                    new.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(path, new, follow_symlinks=False)
-                    with open(new, "rb+") as file:
-                        sync(file.fileno())
-                    copied += new.stat().st_size
-                    tell(copied)
-        except FileExistsError as error:
-            raise _taken(target) from error
+    # A training removes the oldest checkpoints first.
+    checkpoints = [run.folder(step) for step in reversed(run.steps())]
+    try:
+        with whole_folder(target) as folder:
+
+            def copy(path: Path) -> None:
+                nonlocal copied
+                new = folder / path.relative_to(run.path)
+                new.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, new, follow_symlinks=False)
+                with open(new, "rb+") as file:
+                    sync(file.fileno())
+                copied += new.stat().st_size
+                tell(copied)
+
+            for checkpoint in checkpoints:
+                if is_link(checkpoint):
+                    raise DamagedError(checkpoint, NEITHER)
+                try:
+                    for path in _files_of(checkpoint):
+                        copy(path)
+                except (FileNotFoundError, UnreadableError):
+                    if checkpoint.exists():
+                        raise
+                    shutil.rmtree(folder / checkpoint.relative_to(run.path), ignore_errors=True)
+            # A loss without its checkpoint does no harm, but not the other way round.
+            for path in sorted(_files_of(run.path, (TEMPORARY, "step-")), key=_is_metrics):
+                copy(path)
+            if checkpoints and not Run(folder).steps():
+                problem = "its checkpoints were removed while it was copied; copy it again"
+                raise DamagedError(run.path, problem)
+    except FileExistsError as error:
+        raise _taken(target) from error
     return Run(target)
+
+
+def _is_metrics(path: Path) -> bool:
+    return path.name == METRICS
 
 
 def descendants(run: Run) -> list[str]:
@@ -156,8 +185,12 @@ def _taken(target: Path) -> UsageError:
     return UsageError(f"the name {target.name!r} is taken; choose another, such as {free}")
 
 
-def _files_of(folder: Path) -> Iterator[Path]:
+def _files_of(folder: Path, without: tuple[str, ...] = (TEMPORARY,)) -> Iterator[Path]:
     """Yield the files of a run, without its lock and what interrupted writes left.
+
+    Args:
+        folder: the folder of the run, or one in it.
+        without: beginnings of the names that are left out.
 
     Raises:
         DamagedError: if something in it is neither a file nor a folder, as a link is, or if it
@@ -167,13 +200,13 @@ def _files_of(folder: Path) -> Iterator[Path]:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     for entry in entries:
         path = Path(entry.path)
-        if entry.name == LOCK or entry.name.startswith(TEMPORARY):
+        if entry.name == LOCK or entry.name.startswith(without):
             continue
         with reading_errors(path):
             mode = entry.stat(follow_symlinks=False).st_mode
         if stat.S_ISDIR(mode):
-            yield from _files_of(path)
+            yield from _files_of(path, without)
         elif stat.S_ISREG(mode):
             yield path
         else:
-            raise DamagedError(path, "neither a file nor a folder")
+            raise DamagedError(path, NEITHER)

@@ -217,6 +217,31 @@ def whole_folder(target: Path) -> Iterator[Path]:
                 os.close(handle)
 
 
+@contextmanager
+def passing_folder(target: Path) -> Iterator[Path]:
+    """Create a folder beside a target, which is removed at the end.
+
+    Yields:
+        The folder. Whoever shares the folder of the target sees it too.
+
+    Raises:
+        StorageError: if it cannot be made.
+    """
+    made = [path for path in (target.parent, *target.parent.parents) if not path.exists()]
+    with storage_errors(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary, handle = _locked_folder(target)
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
+        for path in made:
+            with suppress(OSError):  # something else is in it by now
+                path.rmdir()
+
+
 def _locked_folder(target: Path) -> tuple[Path, int | None]:
     """Make a temporary folder that is locked until this process ends.
 

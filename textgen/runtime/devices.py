@@ -51,12 +51,23 @@ def check_devices(devices: int) -> None:
     Raises:
         SettingError: if it has fewer.
     """
+    _check_multiple(devices)
     with suppress(RuntimeError):  # if JAX is running already
-        own = -(-devices // process_count())
+        own = devices // process_count()
         jax.config.update("jax_num_cpu_devices", min(own, available_cores()))
     present = len(present_devices())
     if devices > present:
         raise SettingError("devices", devices, f"at most {present}, the number available")
+
+
+def _check_multiple(devices: int) -> None:
+    """Check that all processes can bring the same number of devices.
+
+    Raises:
+        SettingError: if they cannot.
+    """
+    if devices % process_count():
+        raise SettingError("devices", devices, f"a multiple of the {process_count()} processes")
 
 
 def make_mesh(devices: int | None, batch_size: int) -> Mesh:
@@ -74,12 +85,12 @@ def make_mesh(devices: int | None, batch_size: int) -> Mesh:
         SettingError: if there are fewer devices than asked for.
     """
     processes = process_count()
-    if devices is not None and devices % processes:
-        raise SettingError("devices", devices, f"a multiple of the {processes} processes")
+    if devices is not None:
+        _check_multiple(devices)
     own = available_cores() if devices is None else devices // processes
     with suppress(RuntimeError):  # if JAX is running already, use the devices it has
         jax.config.update("jax_num_cpu_devices", own)
-    present = present_devices()
+    present = [device for device in present_devices() if device.process_index < processes]
     if devices is None:
         usable = range(processes, min(len(present), batch_size) + 1, processes)
         devices = max((n for n in usable if batch_size % n == 0), default=0)

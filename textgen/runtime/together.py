@@ -13,20 +13,25 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from textgen.errors import LostProcessError, UsageError
+from textgen.errors import LostProcessError, SettingError, TextgenError, UsageError
 from textgen.runtime.cores import available_cores
 from textgen.runtime.hosts import Hosts
 
 # Seconds between two signs of life, and without one after which a process is lost.
 BEAT_SECONDS, LOST_SECONDS = 2.0, 20.0
 # A computation is stuck when it takes this many times the longest one before, and at least the
-# seconds. The first of a kind is compiled, which may take long.
-STUCK_TIMES, STUCK_SECONDS, FIRST_SECONDS = 10, 40.0, 900.0
+# seconds. The first of a kind is compiled, which may take long: it is stuck when no process has
+# been busy for the seconds, and in any case when it takes the last of these times.
+STUCK_TIMES, STUCK_SECONDS, FIRST_SECONDS = 10, 40.0, 3600.0
+# Seconds that threads of a process must have run, or waited for a core, for it to be busy. The
+# threads that give signs of life take less in the time after which a computation is stuck.
+BUSY_SECONDS = 0.5
 # How long a process waits for a word of the others before it looks whether one of them is lost.
 LISTEN_MILLISECONDS = 2000
 # How long process 0 stays when the others are about to end, so that JAX does not miss it there.
@@ -49,12 +54,41 @@ class Call(NamedTuple):
 
 @dataclass
 class _Sign:
-    """The last sign of life of a process, and when it changed, by the clock of this one."""
+    """The last sign of life of a process.
+
+    Attributes:
+        count: how many signs it has given.
+        seen: when this one came, by the clock of this process.
+        busy: when it was last known to be busy, by the same clock.
+        active: seconds of activity that it told then; see `active_seconds`.
+        calls: number of computations that it has heard of.
+        signal: number of the signal that asked it to end, or 0.
+    """
 
     count: int
     seen: float
+    busy: float
+    active: float = 0.0
     calls: int = 0
     signal: int = 0
+
+
+def active_seconds(threads: Path = Path("/proc/self/task")) -> float:
+    """Return the seconds in which threads of this process ran, or waited for a core.
+
+    On a busy machine a process that compiles may get hardly any time, but it waits for some. Where
+    the system does not tell, it is the time in which they ran.
+
+    Args:
+        threads: folder in which Linux tells about each thread: `schedstat` has the nanoseconds that
+            it ran, then those that it waited.
+    """
+    total = 0
+    for path in threads.glob("*/schedstat"):
+        with suppress(OSError, ValueError):  # the thread has ended, or there is nothing in it
+            ran, waited, _ = path.read_text().split()
+            total += int(ran) + int(waited)
+    return total / 1e9 or time.process_time()
 
 
 class Together:
@@ -63,7 +97,8 @@ class Together:
     Attributes:
         process: number of this process, in [0, count).
         count: number of processes.
-        names: name of the host of each process.
+        hosts: name of the host of each process.
+        names: host and number of each process, for messages.
         when_lost: function that is called, in a thread, with the message when another process is
             lost; it is to end this one.
         asked: function that returns the number of the signal that asked this process to end, or 0.
@@ -80,16 +115,18 @@ class Together:
         self.process, self.count, self._store = process, count, store
         self.when_lost: Callable[[str], None] = lambda message: None
         self.asked: Callable[[], int] = lambda: 0
+        self.hosts: Sequence[str] = ()
         self.names: Sequence[str] = ()
         self._calls, self._gathered = 0, 0
         self._begun: float | None = None
         self._longest: dict[str, float | None] = {}
         self._current = ""
         begun = time.monotonic()
-        self._signs = {number: _Sign(-1, begun) for number in range(count)}
+        self._signs = {number: _Sign(-1, begun, begun) for number in range(count)}
         self._lost: str | None = None
         self._over = threading.Event()
-        self.names = self.gather(f"{socket.gethostname()} (process {process})")
+        self.hosts = self.gather(socket.gethostname())
+        self.names = [f"{host} (process {number})" for number, host in enumerate(self.hosts)]
         for work in (self._give_signs, self._watch_others):
             threading.Thread(target=work, daemon=True).start()
 
@@ -114,18 +151,31 @@ class Together:
         self._set(f"{place}/{self.process}", value)
         return [self._get(f"{place}/{process}") for process in range(self.count)]
 
-    def agree(self, problem: str) -> None:
+    def agree(self, problem: TextgenError | None) -> None:
         """Tell all processes whether this one can go on; all call this at the same place.
 
         Args:
-            problem: why it cannot; empty if it can.
+            problem: why it cannot; None if it can.
 
         Raises:
-            UsageError: if one cannot; the message names it.
+            UsageError: if one cannot; the message names it. It is a `SettingError` if the problem
+                is one.
         """
-        for process, found in enumerate(self.gather(problem)):
-            if found:
-                raise UsageError(f"{self.names[process]}: {found}")
+        setting = None
+        if isinstance(problem, SettingError):
+            setting = [problem.name, str(problem.value), problem.allowed]
+        own = None if problem is None else [str(problem), setting]
+        for process, found in enumerate(self.gather(own)):
+            if found is None:
+                continue
+            message, setting = found
+            error = UsageError() if setting is None else SettingError(*setting)
+            error.args = (f"{self.names[process]}: {message}",)
+            raise error
+
+    def forget(self) -> None:
+        """Let the first computation of each kind take its time again, as it is compiled again."""
+        self._longest.clear()
 
     def say(self, name: str, **values: Any) -> None:
         """Tell the others what is computed next. Only process 0 calls this."""
@@ -197,12 +247,18 @@ class Together:
             count += 1
             found: Mapping[str, Any] = {}
             with suppress(Exception):  # the store is with process 0, which then gives no sign
-                self._set(f"sign/{self.process}", [count, self._calls, self.asked()])
+                sign = [count, self._calls, self.asked(), active_seconds()]
+                self._set(f"sign/{self.process}", sign)
                 found = self._dir("sign/")
             for process in range(self.count):
-                given = found.get(f"sign/{process}", [0, 0, 0])
-                if given[0] > self._signs[process].count:
-                    self._signs[process] = _Sign(given[0], time.monotonic(), *given[1:])
+                count_given, calls, signal, active = found.get(f"sign/{process}", [0, 0, 0, 0.0])
+                last, now = self._signs[process], time.monotonic()
+                if count_given <= last.count:
+                    continue
+                # The time of threads that have ended is no longer counted.
+                is_busy = abs(active - last.active) >= BUSY_SECONDS
+                busy, active = (now, active) if is_busy else (last.busy, last.active)
+                self._signs[process] = _Sign(count_given, now, busy, active, calls, signal)
 
     def _watch_others(self) -> None:
         while not self._over.wait(BEAT_SECONDS):
@@ -226,10 +282,12 @@ class Together:
         if begun is None:
             return None
         longest = self._longest.get(self._current)
-        limit = FIRST_SECONDS
         if longest is not None:
-            limit = max(STUCK_TIMES * longest, STUCK_SECONDS)
-        if now - begun <= limit:
+            is_stuck = now - begun > max(STUCK_TIMES * longest, STUCK_SECONDS)
+        else:
+            busy = max(begun, *(sign.busy for sign in self._signs.values()))
+            is_stuck = now - busy > STUCK_SECONDS or now - begun > FIRST_SECONDS
+        if not is_stuck:
             return None
         most = max(sign.calls for sign in self._signs.values())
         behind = [self.names[k] for k, sign in sorted(self._signs.items()) if sign.calls < most]
@@ -271,6 +329,17 @@ def current() -> Together | None:
 def process_count() -> int:
     """Return the number of processes that train together."""
     return 1 if _current is None else _current.count
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Let this process, the first one, compute with its own devices while the others wait."""
+    global _current
+    kept, _current = _current, None
+    try:
+        yield
+    finally:
+        _current = kept
 
 
 def begin_together(

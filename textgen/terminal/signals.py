@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -29,11 +30,14 @@ class Ending:
     Attributes:
         signal: number of the signal; None if there was none yet.
         when_requested: function that is called, in a thread, when the first signal arrives.
+        echo_seconds: time after the first signal in which another one is taken for its echo.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
         self.when_requested: Callable[[], None] = lambda: None
+        self.echo_seconds = 0.0
+        self._noted = 0.0
         self._is_interruptible = False
         # The signal that interrupted work; the thread that notes signals may be slower.
         self._interrupted: int | None = None
@@ -71,8 +75,10 @@ class Ending:
     def note(self, number: int) -> None:
         """Remember a signal. A second one ends the process at once."""
         if self.signal is not None:
-            leave_at_once(number)
-        self.signal = number
+            if time.monotonic() - self._noted >= self.echo_seconds:
+                leave_at_once(number)
+            return
+        self.signal, self._noted = number, time.monotonic()
         self.when_requested()
 
 

@@ -1,6 +1,7 @@
 """The state that a training step changes, on the devices and in a checkpoint."""
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -13,9 +14,13 @@ from numpy.typing import NDArray
 from textgen.network.inference import States
 from textgen.network.model import Parameters, zero_states
 from textgen.network.parameters import parameter_shapes
+from textgen.runtime.collectives import Link, ring_all_gather, ring_all_reduce
 from textgen.runtime.devices import is_update_shared, place_all, replicated, shared
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.optimizer import make_optimizer
+
+# Bytes of a number of type float32.
+FLOAT32 = 4
 
 
 class TrainState(NamedTuple):
@@ -67,6 +72,28 @@ def shardings_of(state: TrainState, mesh: Mesh) -> TrainState:
 def update_sharding(leaf: Any, mesh: Mesh) -> NamedSharding:
     """Return how the update of a parameter is divided: by rows if it is large, else not."""
     return shared(mesh) if is_update_shared(leaf.shape, mesh.size) else replicated(mesh)
+
+
+def exchange_seconds(
+    model: ModelSettings, devices: int, link: Link, *, is_combined: bool = False
+) -> float:
+    """Return the seconds of a step in which devices exchange arrays.
+
+    They sum the gradients of all parameters, and gather the parameters whose update they share.
+
+    Args:
+        model: the network's shape.
+        devices: number of devices.
+        link: what connects them.
+        is_combined: whether the parameters are gathered all at once, as XLA does on a GPU, and not
+            one by one, as it does on a CPU.
+    """
+    shapes = [*parameter_shapes(model).values()]
+    summed = FLOAT32 * sum(map(prod, shapes))
+    gathered = [FLOAT32 * prod(shape) for shape in shapes if is_update_shared(shape, devices)]
+    gathered = [sum(gathered)] if is_combined and gathered else gathered
+    gathers = (ring_all_gather(size, devices, link) for size in gathered)
+    return ring_all_reduce(summed, devices, link) + sum(gathers)
 
 
 def state_arrays(state: TrainState) -> dict[str, NDArray[Any]]:

@@ -207,6 +207,9 @@ def make_train_steps(recipe: Recipe) -> TrainSteps:
     ) -> tuple[TrainState, jax.Array]:
         def body(index: jax.Array, carry: Any) -> Any:
             state, measures = carry
+            # XLA would otherwise divide the parameters between two steps, and gather them twice.
+            whole = jax.lax.with_sharding_constraint(state.parameters, shardings.parameters)
+            state = state._replace(parameters=whole)
             batch = jax.tree.map(lambda array: array[index], batches)
             state, measured = train_step(recipe, state, batch)
             return state, measures.at[index].set(measured)

@@ -15,6 +15,7 @@ from textgen.network.parameters import Arrays, operations_per_character
 from textgen.planning.choices import peak_learning_rate
 from textgen.runtime.devices import make_mesh, product_speed
 from textgen.settings import CellName, ModelSettings, SamplingSettings, TrainingSettings
+from textgen.workflows.hosts import random_text
 from textgen.workflows.supervise import make_trainer
 
 # For each network: num_layers, hidden_size, batch_size and sequence_length.
@@ -53,6 +54,35 @@ class Speeds:
     jax_many: float
 
 
+def network_of(cell: CellName, num_layers: int, hidden_size: int) -> ModelSettings:
+    """Return a network whose embedding is as wide as its layers."""
+    return ModelSettings(
+        vocab_size=len(VOCABULARY),
+        embedding_size=hidden_size,
+        hidden_size=hidden_size,
+        num_layers=num_layers,
+        dropout_rate=0.0,
+        cell=cell,
+        projected="all",
+    )
+
+
+def plan_of(
+    model: ModelSettings, batch_size: int, sequence_length: int, devices: int
+) -> TrainingSettings:
+    """Return a plan that only its measurement ends."""
+    return TrainingSettings(
+        steps=STEPS,
+        batch_size=batch_size,
+        sequence_length=sequence_length,
+        learning_rate=peak_learning_rate(model.hidden_size),
+        warmup_steps=0,
+        devices=devices,
+        eval_every=STEPS,
+        checkpoint_every=STEPS,
+    )
+
+
 def measure_machine(cell: CellName, seconds: float) -> Iterator[Speeds]:
     """Train on a random text and write with random weights.
 
@@ -65,28 +95,10 @@ def measure_machine(cell: CellName, seconds: float) -> Iterator[Speeds]:
         The speeds of each network, the smallest first.
     """
     for num_layers, hidden_size, batch_size, length in SHAPES:
-        model = ModelSettings(
-            vocab_size=len(VOCABULARY),
-            embedding_size=hidden_size,
-            hidden_size=hidden_size,
-            num_layers=num_layers,
-            dropout_rate=0.0,
-            cell=cell,
-            projected="all",
-        )
+        model = network_of(cell, num_layers, hidden_size)
         mesh = make_mesh(None, batch_size)
-        plan = TrainingSettings(
-            steps=STEPS,
-            batch_size=batch_size,
-            sequence_length=length,
-            learning_rate=peak_learning_rate(hidden_size),
-            warmup_steps=0,
-            devices=mesh.size,
-            eval_every=STEPS,
-            checkpoint_every=STEPS,
-        )
-        text = np.random.default_rng(0).integers(1, model.vocab_size, 200_000).astype(np.uint8)
-        trainer = make_trainer(model, plan, text, text[: 2 * length])
+        plan = plan_of(model, batch_size, length, mesh.size)
+        trainer = make_trainer(model, plan, *random_text(model.vocab_size, 2 * length))
         pace = trainer.measure(seconds, STEPS)
         training = plan.characters_per_step / pace.seconds_per_step
         ceiling = product_speed(mesh)

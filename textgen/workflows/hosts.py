@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from textgen.data.labels import LabelField
 from textgen.data.prepare import prepare_text
 from textgen.data.tokens import open_tokens
@@ -13,6 +15,7 @@ from textgen.data.vocabulary import Vocabulary
 from textgen.errors import CorpusError, TextgenError, UsageError
 from textgen.runs.record import CorpusRecord
 from textgen.runs.run import TOKENS, labels_of
+from textgen.runtime.collectives import all_reduce_seconds
 from textgen.runtime.devices import make_mesh, product_speed
 from textgen.runtime.together import Together
 from textgen.settings import ModelSettings, Precision, TrainingSettings
@@ -20,6 +23,8 @@ from textgen.training.loop import Trainer
 from textgen.workflows.supervise import TrainerText, make_trainer
 
 CorpusPlace = Literal["shared", "local"]
+# Characters of a text that is made up for a measurement.
+RANDOM_CHARACTERS = 200_000
 
 
 def place_of(
@@ -41,11 +46,23 @@ def place_of(
     }
 
 
+def random_text(vocab_size: int, validation: int) -> TrainerText:
+    """Make up a text for a measurement, the same in all processes.
+
+    Args:
+        vocab_size: number of its characters.
+        validation: length of the validation part, which is the beginning of the training part.
+    """
+    source = np.random.default_rng(0)
+    text = source.integers(1, vocab_size, RANDOM_CHARACTERS).astype(np.uint8)
+    return text, text[:validation], None, None, None
+
+
 def open_text(place: Mapping[str, Any], where: CorpusPlace) -> TrainerText:
     """Open the text that process 0 trains on.
 
     Args:
-        place: what `place_of` returned there.
+        place: what `place_of` returned there, or the arguments of `random_text`.
         where: `shared` to read the run's own token file, `local` to read this host's copy of the
             sources again.
 
@@ -53,6 +70,8 @@ def open_text(place: Mapping[str, Any], where: CorpusPlace) -> TrainerText:
         UsageError: if the folder of the run is not there.
         CorpusError: if this host's text is another one.
     """
+    if "corpus" not in place:
+        return random_text(**place)
     corpus = CorpusRecord.from_json(place["corpus"])
     vocabulary = Vocabulary(place["characters"])
     fields = tuple(map(LabelField.from_json, place["labels"]))
@@ -88,6 +107,15 @@ def share_speed(
         return product_speed(mesh, repeats=repeats, precision=precision)
 
 
+def share_reduction(together: Together, devices: int, size: int, count: int) -> float:
+    """Measure an all-reduce between all devices; see `all_reduce_seconds`."""
+    mesh = make_mesh(devices, devices)
+    if together.leads:
+        together.say("reduce", devices=devices, size=size, count=count)
+    with together.working(f"reduce {size}"):
+        return all_reduce_seconds(mesh, size, count)
+
+
 def follow(together: Together, where: CorpusPlace) -> int:
     """Do what process 0 says until all is over.
 
@@ -108,6 +136,8 @@ def follow(together: Together, where: CorpusPlace) -> int:
             return int(call.values["code"])
         if call.name == "speed":
             share_speed(together, **call.values)
+        elif call.name == "reduce":
+            share_reduction(together, **call.values)
         elif call.name == "trainer":
             trainer = None  # its memory is freed before another one is made
             with suppress(TextgenError):  # process 0 tells it
@@ -122,6 +152,6 @@ def _make_trainer(together: Together, values: Mapping[str, Any], where: CorpusPl
     try:
         text = open_text(values["text"], where)
     except TextgenError as error:
-        together.agree(str(error))
+        together.agree(error)
         raise
     return make_trainer(model, plan, *text, together=together)

@@ -199,6 +199,8 @@ def make_trainer(
         SettingError: if the network or a batch cannot fit into memory, or there are fewer devices
             than the plan uses.
     """
+    if together is not None:
+        together.forget()
     if together is not None and together.leads:
         together.say("trainer", model=model.to_json(), plan=plan.to_json(), text=place)
     mesh = make_mesh(plan.devices, plan.batch_size)
@@ -218,9 +220,9 @@ def make_trainer(
     try:
         trainer = Trainer(model, plan, *text, together)
     except TextgenError as error:
-        together.agree(str(error))
+        together.agree(error)
         raise
-    together.agree("")
+    together.agree(None)
     return trainer
 
 

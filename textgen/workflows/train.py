@@ -2,8 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from textgen.planning.plan import make_plan
 from textgen.planning.request import Request
 from textgen.runs.ancestry import Ancestor
 from textgen.runs.checkpoint import ModelConfig
-from textgen.runs.files import encode_json, whole_folder, write_durably
+from textgen.runs.files import encode_json, passing_folder, whole_folder, write_durably
 from textgen.runs.library import new_run_path, run_exists_error
 from textgen.runs.lock import training_lock
 from textgen.runs.names import CHECKPOINTS, RECORD
@@ -118,7 +118,11 @@ def start_training(
             yield Note(f"{given.name}: the text that ships with textgen")
     path = new_run_path(name, paths[0])
     try:
-        with _passing_folder() if only_plans else whole_folder(path) as folder:
+        make_folder: Callable[[Path], AbstractContextManager[Path]] = whole_folder
+        if only_plans:
+            # Other processes look for the text where the run would be.
+            make_folder = passing_folder if supervision.together else _own_folder
+        with make_folder(path) as folder:
             prepared, corpus = _read(folder, paths, rules, request, supervision, origin)
             yield Note(prepared.report.summary())
             yield from map(Note, [*prepared.notes, *_listed(prepared) * is_verbose])
@@ -161,8 +165,8 @@ def start_training(
 
 
 @contextmanager
-def _passing_folder() -> Iterator[Path]:
-    """Make a folder for the text while a plan is made; it is removed afterwards."""
+def _own_folder(_: Path) -> Iterator[Path]:
+    """Make a folder of this machine for the text while a plan is made; it is removed afterwards."""
     with TemporaryDirectory(prefix="textgen-") as folder:
         yield Path(folder)
 

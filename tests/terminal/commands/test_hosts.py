@@ -2,6 +2,7 @@ import pytest
 
 from textgen.errors import UsageError
 from textgen.runtime.hosts import Hosts
+from textgen.terminal.cli import run_command
 from textgen.terminal.commands.hosts import find, guard, is_follower
 
 VARIABLES = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
@@ -68,3 +69,12 @@ def test_a_guard_gives_the_code_and_the_line_of_its_process(
     assert said.out == ""
     assert said.err.startswith("textgen: process 1: no run named 'no such run'")
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["train fables --steps 3", "bench"])
+def test_a_timeout_that_is_none_is_refused_before_anything_starts(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command([*command.split(), "--hosts-timeout", "0"]) == 2
+    told = "textgen: hosts-timeout must be a whole number of at least 1, got 0\n"
+    assert capsys.readouterr().err == told

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 HostsMode = Annotated[
     Literal["auto", "none"],
     typer.Option(
-        help="auto trains together with all processes that a launcher such as Slurm, Kubernetes "
-        "or mpirun has started; none trains alone."
+        help="auto works together with all processes that a launcher such as Slurm, Kubernetes "
+        "or mpirun has started; none works alone."
     ),
 ]
 HostsTimeout = Annotated[
-    int, typer.Option(metavar="SECONDS", help="Longest time to wait until all processes meet.")
+    int,
+    typer.Option(metavar="SECONDS", help="Longest time to wait until all processes meet."),
 ]
 CorpusPlace = Annotated[
     Literal["shared", "local"],
@@ -43,6 +44,9 @@ GUARDED = "TEXTGEN_GUARDED_BY"
 LOST = 75
 # Exit code of a process that JAX ended since process 0 is gone.
 ABORTED = -signal.SIGABRT
+# A launcher may signal each process that it finds, so that a guarded one gets the signal itself and
+# once more from its guard. Within this time they count as one.
+ECHO_SECONDS = 5.0
 # Lines of a guarded process that are kept to explain its end.
 KEPT_LINES = 40
 
@@ -141,6 +145,23 @@ def join(
     if GUARDED in os.environ:
         threading.Thread(target=_leave_with_guard, daemon=True).start()
     return together
+
+
+def follow_first(together: "Together", where: Literal["shared", "local"] = "shared") -> int:
+    """Do what process 0 says, and return its exit code.
+
+    Args:
+        together: the processes.
+        where: where this process reads the text.
+    """
+    from textgen.terminal.signals import noted_signals
+    from textgen.workflows.hosts import follow
+
+    with noted_signals() as ending:
+        if GUARDED in os.environ:
+            ending.echo_seconds = ECHO_SECONDS
+        together.asked = lambda: ending.signal or 0
+        return follow(together, where)
 
 
 def leave_lost(message: str) -> None:

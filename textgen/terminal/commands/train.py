@@ -4,7 +4,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ from textgen.terminal.commands.hosts import (
     HostsMode,
     HostsTimeout,
     find,
+    follow_first,
     guard,
     is_follower,
     join,
@@ -266,6 +267,7 @@ def train(
         raise UsageError(
             "--dry-run plans a new run; the plan of an old one is shown by textgen info RUN"
         )
+    check_number("hosts_timeout", hosts_timeout, 1, whole=True)
     order = replace(order, only_plans=dry_run)
 
     from textgen.runtime.environment import prepare_jax
@@ -276,18 +278,8 @@ def train(
     prepare_jax()
     together = join(processes, hosts_timeout, order.request.asked.get("devices"))
     if together is not None and not together.leads:
-        raise typer.Exit(_follow(together, corpus_place))
+        raise typer.Exit(follow_first(together, corpus_place))
     raise typer.Exit(_train(order, together, progress, as_json=as_json, quiet=quiet))
-
-
-def _follow(together: "Together", where: Literal["shared", "local"]) -> int:
-    """Do what process 0 says, and return the exit code."""
-    from textgen.terminal.signals import noted_signals
-    from textgen.workflows.hosts import follow
-
-    with noted_signals() as ending:
-        together.asked = lambda: ending.signal or 0
-        return follow(together, where)
 
 
 def _train(
