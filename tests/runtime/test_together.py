@@ -64,9 +64,14 @@ class Party:
         for store in self.stores[1:]:
             store.values, store.changed = self.stores[0].values, self.stores[0].changed
         self.lost: dict[int, str] = {}
-        self.members = self.all(lambda number: Together(number, count, self.stores[number]))
-        for number, member in enumerate(self.members):
-            member.when_lost = lambda message, number=number: self.lost.update({number: message})
+        self.members = self.all(
+            lambda number: Together(
+                number,
+                count,
+                self.stores[number],
+                lambda message: self.lost.update({number: message}),
+            )
+        )
 
     def all(self, work: Callable[[int], Any]) -> list[Any]:
         """Call a function with the number of each process at the same time; return the results."""

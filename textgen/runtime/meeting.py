@@ -12,6 +12,7 @@ import selectors
 import socket
 import time
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from textgen.errors import TextgenError, UsageError
@@ -26,22 +27,28 @@ MAX_BYTES = 4096
 Said = Mapping[str, Any]
 
 
-def meet(hosts: Hosts, timeout: float, version: str) -> None:
+def meet(hosts: Hosts, timeout: float, version: str) -> str | None:
     """Wait until all processes have come; all of them call this before JAX starts.
 
     On Cloud TPU JAX knows the others by itself, and there is no meeting.
+
+    A host has several addresses, and its own name often leads to one that no other host can reach,
+    such as 127.0.1.1 on Debian. A connection between processes shows one that they can.
 
     Args:
         hosts: the processes that train together, as this one sees them.
         timeout: how long to wait, in seconds.
         version: version of textgen, which must be the same in all.
 
+    Returns:
+        Address at which the other processes can reach this one; None if there was no meeting.
+
     Raises:
         UsageError: if the port is in use, or the processes do not fit each other.
         TextgenError: if a process does not come in time; the message says which.
     """
     if hosts.coordinator is None:
-        return
+        return None
     own = {
         "textgen": version,
         "process": hosts.process_id,
@@ -50,19 +57,19 @@ def meet(hosts: Hosts, timeout: float, version: str) -> None:
     }
     end = time.monotonic() + timeout
     if hosts.process_id == 0:
-        _receive(hosts, own, end, timeout)
-    else:
-        _report(hosts, own, end, timeout)
+        return _receive(hosts, own, end, timeout)
+    return _report(hosts, own, end, timeout)
 
 
-def _receive(hosts: Hosts, own: Said, end: float, timeout: float) -> None:
+def _receive(hosts: Hosts, own: Said, end: float, timeout: float) -> str:
     """Let the other processes come to this one, and tell them all how it ended."""
     answer = {"problem": f"process 0 on {own['host']} was stopped", "is_usage": False}
     with _listen(hosts) as server, selectors.DefaultSelector() as selector:
         selector.register(server, selectors.EVENT_READ)
         try:
-            _gather(hosts, own, server, selector, end, timeout)
-            answer["problem"] = ""
+            address = _gather(hosts, own, server, selector, end, timeout)
+            answer = {"problem": "", "address": address}
+            return address
         except TextgenError as error:
             answer = {"problem": str(error), "is_usage": isinstance(error, UsageError)}
             raise
@@ -79,8 +86,8 @@ def _gather(
     selector: selectors.BaseSelector,
     end: float,
     timeout: float,
-) -> None:
-    """Wait until all processes have come and said who they are."""
+) -> str:
+    """Wait until all processes have come and said who they are; return the address of this one."""
     come: dict[int, tuple[socket.socket, Said]] = {}
     expected = range(1, hosts.num_processes or 1)
     while len(come) < len(expected):
@@ -107,6 +114,9 @@ def _gather(
                 f"{what} {', '.join(missing)} of {hosts.num_processes} did not come within "
                 f"{timeout:g} s; look at their output, or give a longer --hosts-timeout"
             )
+    addresses = [_own_address(connection) for connection, _ in come.values()]
+    # A process on the same host may have come another way than those of other hosts.
+    return min(addresses, key=_is_loopback)
 
 
 def _heard(connection: socket.socket) -> Said | None:
@@ -141,12 +151,13 @@ def _checked(said: Said, own: Said, others: Mapping[int, Said]) -> int:
     return process
 
 
-def _report(hosts: Hosts, own: Said, end: float, timeout: float) -> None:
-    """Come to process 0, and wait for its answer."""
+def _report(hosts: Hosts, own: Said, end: float, timeout: float) -> str:
+    """Come to process 0, and wait for its answer; return the address of this process."""
     lost = f"process 0 at {hosts.coordinator} ended before all processes had come"
     with _reach(hosts, end, timeout) as connection:
         # Process 0 can have started later, and its time ends later.
         connection.settimeout(max(0.0, end - time.monotonic()) + timeout + 10)
+        address = _own_address(connection)
         try:
             connection.sendall(json.dumps(own).encode())
             answer = json.loads(connection.makefile(encoding="utf-8").read(MAX_BYTES))
@@ -154,6 +165,17 @@ def _report(hosts: Hosts, own: Said, end: float, timeout: float) -> None:
             raise TextgenError(lost) from error
     if answer["problem"]:
         raise (UsageError if answer["is_usage"] else TextgenError)(answer["problem"])
+    # Where process 0 is reached by a loopback, it is on this host.
+    return str(answer["address"]) if _is_loopback(address) else address
+
+
+def _own_address(connection: socket.socket) -> str:
+    """Return the address of this end of a connection."""
+    return str(connection.getsockname()[0]).removeprefix("::ffff:")
+
+
+def _is_loopback(address: str) -> bool:
+    return ip_address(address).is_loopback
 
 
 def _answer(connection: socket.socket, text: str) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from textgen.errors import LostProcessError, UsageError
+from textgen.runtime.collectives import reach_by_gloo
 from textgen.runtime.cores import available_cores
 from textgen.runtime.hosts import Hosts
 
@@ -64,23 +65,25 @@ class Together:
         process: number of this process, in [0, count).
         count: number of processes.
         names: name of the host of each process.
-        when_lost: function that is called, in a thread, with the message when another process is
-            lost; it is to end this one.
         asked: function that returns the number of the signal that asked this process to end, or 0.
     """
 
-    def __init__(self, process: int, count: int, store: Any) -> None:
+    def __init__(
+        self, process: int, count: int, store: Any, when_lost: Callable[[str], None]
+    ) -> None:
         """Meet the other processes.
 
         Args:
             process: number of this process.
             count: number of processes.
             store: key-value store that all of them share, as JAX's coordinator has it.
+            when_lost: function that is called, in a thread, with the message when another process
+                is lost; it is to end this one.
         """
         self.process, self.count, self._store = process, count, store
-        self.when_lost: Callable[[str], None] = lambda message: None
+        self._when_lost = when_lost
         self.asked: Callable[[], int] = lambda: 0
-        self.names: Sequence[str] = ()
+        self.names: Sequence[str] = [f"process {number}" for number in range(count)]
         self._calls, self._gathered = 0, 0
         self._begun: float | None = None
         self._longest: dict[str, float | None] = {}
@@ -89,9 +92,9 @@ class Together:
         self._signs = {number: _Sign(-1, begun) for number in range(count)}
         self._lost: str | None = None
         self._over = threading.Event()
-        self.names = self.gather(f"{socket.gethostname()} (process {process})")
         for work in (self._give_signs, self._watch_others):
             threading.Thread(target=work, daemon=True).start()
+        self.names = self.gather(f"{socket.gethostname()} (process {process})")
 
     @property
     def leads(self) -> bool:
@@ -209,7 +212,7 @@ class Together:
             message = self._find_lost(time.monotonic())
             if message is not None and not self._over.is_set():
                 self._lost = message
-                self.when_lost(message)
+                self._when_lost(message)
                 return
 
     def _find_lost(self, now: float) -> str | None:
@@ -274,7 +277,13 @@ def process_count() -> int:
 
 
 def begin_together(
-    hosts: Hosts, seconds: int, devices: int | None, facts: Mapping[str, Any]
+    hosts: Hosts,
+    seconds: int,
+    devices: int | None,
+    facts: Mapping[str, Any],
+    *,
+    address: str | None,
+    when_lost: Callable[[str], None],
 ) -> Together:
     """Start JAX in several processes, which have met, and compare them.
 
@@ -283,6 +292,8 @@ def begin_together(
         seconds: longest time to wait for process 0.
         devices: number of cores that all use together; None for all. Accelerators are all used.
         facts: what must be the same in all processes, by name, as JSON can hold it.
+        address: where the others can reach this process, as `meet` found; None if JAX knows it.
+        when_lost: function that ends this process when another one is lost; see `Together`.
 
     Raises:
         UsageError: if the processes do not meet in time, or differ.
@@ -291,7 +302,6 @@ def begin_together(
     import jax
     from jax._src import distributed  # the store has no public name yet
 
-    jax.config.update("jax_cpu_collectives_implementation", "gloo")
     # It would take SIGTERM, and its own heartbeats would end the others without a word.
     jax.config.update("jax_enable_preemption_service", False)
     jax.config.update("jax_enable_recoverability", True)
@@ -311,7 +321,8 @@ def begin_together(
         ) from error
     state = distributed.global_state
     process, count = state.process_id, state.num_processes
-    _current = Together(process, count, state.client)
+    _current = Together(process, count, state.client, when_lost)
+    reach_by_gloo(address)
     own = available_cores() if devices is None else max(devices // count, 1)
     jax.config.update("jax_num_cpu_devices", own)
     # All start their devices at the same time, since each waits for those of the others.

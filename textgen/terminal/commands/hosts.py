@@ -135,9 +135,8 @@ def join(
     told = avoid_proxy(os.environ, hosts)
     if told is not None and hosts.process_id == 0:
         say(told)
-    meet(hosts, timeout, facts["version of textgen"])
-    together = begin_together(hosts, timeout, devices, facts)
-    together.when_lost = leave_lost
+    address = meet(hosts, timeout, facts["version of textgen"])
+    together = begin_together(hosts, timeout, devices, facts, address=address, when_lost=leave_lost)
     if GUARDED in os.environ:
         threading.Thread(target=_leave_with_guard, daemon=True).start()
     return together
