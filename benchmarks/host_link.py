@@ -23,7 +23,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
 DEVICE = Path("/dev/net/tun")
 # From linux/if_tun.h: make a device of IP packets, without four bytes before each.
@@ -148,12 +147,7 @@ class Link:
     def __enter__(self) -> "Link":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._relay.join()
         for device in self._devices:
@@ -168,6 +162,11 @@ class Link:
     def unplug(self) -> None:
         """Take the device of the second host down, which that host is told."""
         self.hosts[1].run("ip", "link", "set", CABLE, "down")
+
+    def plug(self) -> None:
+        """Mend the link."""
+        self.loss = 0.0
+        self.hosts[1].run("ip", "link", "set", CABLE, "up")
 
     def _pass_on(self) -> None:
         source, order = random.Random(0), itertools.count()

@@ -18,7 +18,7 @@ PORT = 61440
 
 
 class Processes:
-    """The processes of one training.
+    """The processes of one training; a context that kills those that are left at its end.
 
     Attributes:
         started: the processes, the first of which leads.
@@ -87,8 +87,10 @@ class Processes:
         children = path.read_text().split() if path.exists() else []
         return int(children[0]) if children else process
 
-    def kill(self) -> None:
-        """Kill all that are left."""
+    def __enter__(self) -> "Processes":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         for number, process in enumerate(self.started):
             if process.poll() is None:
                 os.kill(self.worker(number), signal.SIGKILL)

@@ -14,7 +14,7 @@ def reach_by_gloo(address: str | None) -> None:
         return
     # JAX has no public name for this yet.
     from jax._src import distributed, xla_bridge
-    from jax._src.lib import _jax
+    from jax._src.lib import _jax  # type: ignore[attr-defined]
 
     def make_client() -> object:
         return xla_bridge.make_cpu_client(

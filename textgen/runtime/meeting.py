@@ -21,6 +21,9 @@ from textgen.runtime.hosts import Hosts
 
 # Seconds between attempts to reach process 0.
 PAUSE = 0.5
+# Seconds without a sign from the other end of a connection until it is asked for one, and how often
+# and how many times. A cable can be cut, or a host lose its power, without a word to the other end.
+SILENT_SECONDS, ASKING_SECONDS, ASKING_TIMES = 10, 3, 4
 # Largest message of a process, in bytes. Whatever else connects to the port is not listened to.
 MAX_BYTES = 4096
 # What a process says of itself.
@@ -95,6 +98,7 @@ def _gather(
             assert isinstance(key.fileobj, socket.socket)
             if key.fileobj is server:
                 connection, _ = server.accept()
+                _watch(connection)
                 connection.setblocking(False)
                 selector.register(connection, selectors.EVENT_READ)
                 continue
@@ -158,6 +162,7 @@ def _report(hosts: Hosts, own: Said, end: float, timeout: float) -> str:
         # Process 0 can have started later, and its time ends later.
         connection.settimeout(max(0.0, end - time.monotonic()) + timeout + 10)
         address = _own_address(connection)
+        _watch(connection)
         try:
             connection.sendall(json.dumps(own).encode())
             answer = json.loads(connection.makefile(encoding="utf-8").read(MAX_BYTES))
@@ -167,6 +172,19 @@ def _report(hosts: Hosts, own: Said, end: float, timeout: float) -> str:
         raise (UsageError if answer["is_usage"] else TextgenError)(answer["problem"])
     # Where process 0 is reached by a loopback, it is on this host.
     return str(answer["address"]) if _is_loopback(address) else address
+
+
+def _watch(connection: socket.socket) -> None:
+    """Let the system end a connection whose other end is gone without a word."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    options = {
+        "TCP_KEEPIDLE": SILENT_SECONDS,
+        "TCP_KEEPINTVL": ASKING_SECONDS,
+        "TCP_KEEPCNT": ASKING_TIMES,
+    }
+    for name, value in options.items():
+        if hasattr(socket, name):  # macOS has one of them by another name
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _own_address(connection: socket.socket) -> str:

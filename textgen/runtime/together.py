@@ -32,6 +32,8 @@ STUCK_TIMES, STUCK_SECONDS, FIRST_SECONDS = 10, 40.0, 900.0
 LISTEN_MILLISECONDS = 2000
 # How long process 0 stays when the others are about to end, so that JAX does not miss it there.
 LEAVING_SECONDS = 0.5
+# Longest time until JAX's processes have met, which textgen's have done before.
+STARTING_SECONDS = 40
 # Heartbeats of JAX itself end processes without a word, so they are to be slower than ours.
 JAX_HEARTBEAT_SECONDS = 3600
 
@@ -289,14 +291,15 @@ def begin_together(
 
     Args:
         hosts: the processes.
-        seconds: longest time to wait for process 0.
+        seconds: longest time to wait for process 0 where the processes have not met before.
         devices: number of cores that all use together; None for all. Accelerators are all used.
         facts: what must be the same in all processes, by name, as JSON can hold it.
         address: where the others can reach this process, as `meet` found; None if JAX knows it.
         when_lost: function that ends this process when another one is lost; see `Together`.
 
     Raises:
-        UsageError: if the processes do not meet in time, or differ.
+        LostProcessError: if JAX does not start in all of them.
+        UsageError: if the processes differ.
     """
     global _current
     import jax
@@ -306,6 +309,13 @@ def begin_together(
     jax.config.update("jax_enable_preemption_service", False)
     jax.config.update("jax_enable_recoverability", True)
     jax.config.update("jax_check_proxy_envs", False)
+    # By itself JAX aborts with a stack trace when this takes too long.
+    message = f"not all processes came to {hosts.coordinator} within {STARTING_SECONDS} seconds"
+    watchdog = threading.Timer(STARTING_SECONDS, when_lost, [f"{message} after they had met"])
+    watchdog.daemon = True
+    if address is not None:
+        watchdog.start()
+        seconds = 2 * STARTING_SECONDS
     try:
         jax.distributed.initialize(
             **hosts.arguments(),
@@ -314,11 +324,9 @@ def begin_together(
         )
     except RuntimeError as error:
         found = str(error).splitlines()[0]
-        raise UsageError(
-            f"process {hosts.process_id} of {hosts.num_processes} did not meet process 0 at "
-            f"{hosts.coordinator} within {seconds} seconds ({found}); check the address, or give "
-            "--hosts none to train alone"
-        ) from error
+        raise LostProcessError(f"JAX did not start in all processes: {found}") from error
+    finally:
+        watchdog.cancel()
     state = distributed.global_state
     process, count = state.process_id, state.num_processes
     _current = Together(process, count, state.client, when_lost)

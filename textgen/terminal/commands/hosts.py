@@ -117,7 +117,7 @@ def join(
     """Meet the other processes; None if this one trains alone.
 
     Raises:
-        UsageError: if they do not meet in time, or differ in what must be the same.
+        TextgenError: if they do not meet in time, or differ in what must be the same.
     """
     if hosts is None:
         return None
@@ -130,16 +130,19 @@ def join(
         "version of JAX": version("jax"),
         "options": [*arguments],
     }
+    if GUARDED in os.environ:
+        threading.Thread(target=_leave_with_guard, daemon=True).start()
     if hosts.process_id == 0:
         keep_output_clean()
     told = avoid_proxy(os.environ, hosts)
     if told is not None and hosts.process_id == 0:
         say(told)
+    # What matters of JAX's own messages is said in one line.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import jax  # noqa: F401 - it takes seconds, for which the others would wait after the meeting
+
     address = meet(hosts, timeout, facts["version of textgen"])
-    together = begin_together(hosts, timeout, devices, facts, address=address, when_lost=leave_lost)
-    if GUARDED in os.environ:
-        threading.Thread(target=_leave_with_guard, daemon=True).start()
-    return together
+    return begin_together(hosts, timeout, devices, facts, address=address, when_lost=leave_lost)
 
 
 def leave_lost(message: str) -> None:
