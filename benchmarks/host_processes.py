@@ -57,6 +57,8 @@ class Processes:
                     "JAX_COORDINATOR_ADDRESS": address,
                     "JAX_NUM_PROCESSES": str(count),
                     "JAX_PROCESS_ID": str(number),
+                    # As a process has it that was not started by one that has imported JAX.
+                    "TF_CPP_MIN_LOG_LEVEL": "3",
                 },
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

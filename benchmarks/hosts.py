@@ -121,7 +121,7 @@ class Trial:
         self.count, self.seconds = Counter[str](), list[float]()
         every = ["--eval-every", "20", "--checkpoint-every", "20"]
         self._plan = ["fables", *NETWORK, "--steps", "1000000", *every, "--devices", "2"]
-        self._plan += ["--run", str(self._run), "--resume-or-start", "--hosts-timeout", "45"]
+        self._plan += ["--run", str(self._run), "--resume-or-start", "--hosts-timeout", "30"]
         self._plan += ["--json"]
 
     def kill_one(self) -> None:

@@ -137,10 +137,6 @@ def join(
     told = avoid_proxy(os.environ, hosts)
     if told is not None and hosts.process_id == 0:
         say(told)
-    # What matters of JAX's own messages is said in one line.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import jax  # noqa: F401 - it takes seconds, for which the others would wait after the meeting
-
     address = meet(hosts, timeout, facts["version of textgen"])
     return begin_together(hosts, timeout, devices, facts, address=address, when_lost=leave_lost)
 
