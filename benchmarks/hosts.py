@@ -29,7 +29,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -49,6 +49,9 @@ WITH_DEVICES = (
 )
 # Longest time in which all are to have ended after one was lost, in seconds.
 WATCHDOG = 60
+# The same while they are not yet training: the time to import JAX, to wait for a process that does
+# not come, and for JAX.
+BEGINNING = 120
 # Exit codes of processes that were lost, that have lost another one, or did not meet it in time.
 EXPECTED = {75, -signal.SIGKILL, 1}
 # Seconds between two looks whether a save has begun.
@@ -106,7 +109,8 @@ class Trial:
 
     Attributes:
         count: how often it was disturbed, and what went wrong, by name.
-        seconds: time from each disturbance to the end of all, in seconds.
+        seconds: time from each disturbance to the end of the others, in seconds, while they were
+            training and before.
     """
 
     def __init__(self, folder: Path, source: random.Random) -> None:
@@ -118,10 +122,10 @@ class Trial:
         """
         self._folder, self._source, self._run = folder, source, folder / "disturbed"
         self._acknowledged = 0
-        self.count, self.seconds = Counter[str](), list[float]()
+        self.count, self.seconds = Counter[str](), defaultdict[str, list[float]](list)
         every = ["--eval-every", "20", "--checkpoint-every", "20"]
         self._plan = ["fables", *NETWORK, "--steps", "1000000", *every, "--devices", "2"]
-        self._plan += ["--run", str(self._run), "--resume-or-start", "--hosts-timeout", "30"]
+        self._plan += ["--run", str(self._run), "--resume-or-start", "--hosts-timeout", "20"]
         self._plan += ["--json"]
 
     def kill_one(self) -> None:
@@ -132,7 +136,9 @@ class Trial:
             self._source.randrange(2),
             self._source.choice((signal.SIGKILL, signal.SIGSTOP)),
         )
-        target = processes.worker(victim)
+        # The guard of a process can be killed too, and what it guards then is to end as well.
+        workers = [processes.worker(victim), processes.started[victim].pid]
+        target = workers[0] if how == signal.SIGSTOP else self._source.choice(workers)
         with suppress(ProcessLookupError):
             os.kill(target, how)
         self.count[how.name] += 1
@@ -172,15 +178,17 @@ class Trial:
         checkpoints = self._run / "checkpoints"
         self.count["in a save"] += any(checkpoints.glob(f"{TEMPORARY}*"))
         for number in left:
-            remaining = WATCHDOG - (time.perf_counter() - begun)
-            try:
+            remaining = BEGINNING - (time.perf_counter() - begun)
+            with suppress(subprocess.TimeoutExpired):
                 processes.started[number].wait(max(0.1, remaining))
-            except subprocess.TimeoutExpired:
-                self._note("hangs", f"process {number} is there after {WATCHDOG} s")
-                os.kill(processes.worker(number), signal.SIGKILL)
-        self.seconds.append(time.perf_counter() - begun)
+            _kill(processes.worker(number))
+        took = time.perf_counter() - begun
         finally_kill()
         results = processes.ended(WATCHDOG)
+        was_training = '"type"' in results[0][1]
+        self.seconds["training" if was_training else "beginning"].append(took)
+        if took > (WATCHDOG if was_training else BEGINNING):
+            self._note("hangs", f"there after {took:.0f} s")
         for number, (code, _, errors) in enumerate(results):
             lines = [line for line in errors.splitlines() if line.startswith("textgen: ")]
             if number in left and (code not in EXPECTED or len(lines) != 1):
@@ -251,13 +259,16 @@ def measure_trials(folder: Path, kind: str, times: int, lanes: int, seed: int) -
     with ThreadPoolExecutor(lanes) as pool:
         trials = [*pool.map(work, range(lanes))]
     count = sum((trial.count for trial in trials), Counter[str]())
-    seconds = [one for trial in trials for one in trial.seconds]
+    training, beginning = (
+        [one for trial in trials for one in trial.seconds[phase]]
+        for phase in ("training", "beginning")
+    )
     print(
         f"{count['disturbed']} {kind}, {count['in a save']} of them in a save: {count['lost']} lost"
-        f" steps, {count['hangs']} processes still there after {WATCHDOG} s, {count['orphans']} "
-        f"left over, {count['damaged']} damaged files, {count['odd ends']} odd ends; the others "
-        f"ended after {statistics.median(seconds):.0f} s (at most {max(seconds):.0f}); "
-        f"{dict(sorted(count.items()))}"
+        f" steps, {count['hangs']} hangs, {count['orphans']} left over, {count['damaged']} damaged"
+        f" files, {count['odd ends']} odd ends. {len(training)} times the others were training and"
+        f" ended after {statistics.median(training):.0f} s (at most {max(training):.0f}), else"
+        f" after at most {max(beginning, default=0):.0f} s. {dict(sorted(count.items()))}"
     )
 
 

@@ -16,6 +16,10 @@ from textgen.runtime.hosts import Hosts
 from textgen.runtime.meeting import meet
 
 
+# What the processes run.
+ONE = {"textgen": "1", "JAX": "3"}
+
+
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meeting, "PAUSE", 0.01)
@@ -54,35 +58,40 @@ def meet_all(*calls: Callable[[], None]) -> list[str]:
 def test_all_processes_meet_whoever_comes_first(port: int) -> None:
     address = f"127.0.0.1:{port}"
     for order in ((0, 1, 2), (2, 1, 0)):
-        calls = [lambda i=i: meet(hosts_at(address, i), 30, "1") for i in order]  # type: ignore[misc]
+        calls = [lambda i=i: meet(hosts_at(address, i), 30, ONE) for i in order]  # type: ignore[misc]
         assert meet_all(*calls) == ["", "", ""]
 
 
 def test_nobody_meets_on_a_tpu() -> None:
-    meet(hosts_at(None, 1), 0, "1")
+    meet(hosts_at(None, 1), 0, ONE)
 
 
 def test_a_process_that_does_not_come_is_named_in_all(port: int) -> None:
     address = f"127.0.0.1:{port}"
     found = meet_all(
-        lambda: meet(hosts_at(address, 0, 4), 0.3, "1"),
-        lambda: meet(hosts_at(address, 2, 4), 30, "1"),
+        lambda: meet(hosts_at(address, 0, 4), 0.3, ONE),
+        lambda: meet(hosts_at(address, 2, 4), 30, ONE),
     )
     message = "TextgenError: processes 1, 3 of 4 did not come within 0.3 s; look at their output, "
     assert [one.startswith(message) for one in found] == [True, True]
 
 
 @pytest.mark.parametrize(
-    ("count", "version", "message"),
-    [(3, "2", "the version of textgen is 2 on "), (2, "1", "their number is 2 on ")],
+    ("count", "versions", "message"),
+    [
+        (3, {"textgen": "2", "JAX": "3"}, "the version of textgen is 2 on "),
+        (3, {"textgen": "1", "JAX": "4"}, "the version of JAX is 4 on "),
+        (3, {"textgen": "1"}, "the version of JAX is None on "),
+        (2, {"textgen": "1", "JAX": "3"}, "their number is 2 on "),
+    ],
 )
 def test_processes_that_do_not_fit_are_refused(
-    port: int, count: int, version: str, message: str
+    port: int, count: int, versions: dict[str, str], message: str
 ) -> None:
     address = f"127.0.0.1:{port}"
     found = meet_all(
-        lambda: meet(hosts_at(address, 0), 30, "1"),
-        lambda: meet(hosts_at(address, 1, count), 30, version),
+        lambda: meet(hosts_at(address, 0), 30, ONE),
+        lambda: meet(hosts_at(address, 1, count), 30, versions),
     )
     assert found[0] == found[1]
     assert found[0].startswith(f"UsageError: {message}")
@@ -93,12 +102,12 @@ def test_a_port_in_use_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(UsageError, match=f"the port {port} .* is in use on this host"):
-            meet(hosts_at(f"127.0.0.1:{port}", 0), 1, "1")
+            meet(hosts_at(f"127.0.0.1:{port}", 0), 1, ONE)
 
 
 def test_a_number_that_two_processes_have_is_told_to_both(port: int) -> None:
     address = f"127.0.0.1:{port}"
-    calls = [lambda i=i: meet(hosts_at(address, i), 30, "1") for i in (0, 1, 1)]  # type: ignore[misc]
+    calls = [lambda i=i: meet(hosts_at(address, i), 30, ONE) for i in (0, 1, 1)]  # type: ignore[misc]
     found = meet_all(*calls)
     assert len({*found}) == 1
     assert found[0].startswith("UsageError: two processes have the number 1, on ")
@@ -107,44 +116,44 @@ def test_a_number_that_two_processes_have_is_told_to_both(port: int) -> None:
 def test_a_process_that_starts_once_more_comes_again_and_others_are_not_heard(port: int) -> None:
     address = f"127.0.0.1:{port}"
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(meet, hosts_at(address, 0, 2), 30, "1")
+        first = pool.submit(meet, hosts_at(address, 0, 2), 30, ONE)
         hosts = hosts_at(address, 1, 2)
         for words in (b"GET / HTTP/1.1\r\n\r\n", b"[]", b'{"process": 1}'):
             with meeting._reach(hosts, time.monotonic() + 30, 30) as stranger:
                 stranger.sendall(words)
                 assert stranger.recv(10) == b""  # it is sent away
-        second = pool.submit(meet, hosts, 30, "1")
+        second = pool.submit(meet, hosts, 30, ONE)
         assert [outcome(first), outcome(second)] == ["", ""]
 
 
 def test_a_process_that_has_gone_is_waited_for_again(port: int) -> None:
     address = f"127.0.0.1:{port}"
-    said = {"textgen": "1", "process": 1, "processes": 3, "host": "a"}
+    said = {"versions": ONE, "process": 1, "processes": 3, "host": "a"}
     with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(meet, hosts_at(address, 0), 30, "1")
+        first = pool.submit(meet, hosts_at(address, 0), 30, ONE)
         with meeting._reach(hosts_at(address, 1), time.monotonic() + 30, 30) as gone:
             gone.sendall(json.dumps(said).encode())
-        others = [pool.submit(meet, hosts_at(address, i), 30, "1") for i in (1, 2)]
+        others = [pool.submit(meet, hosts_at(address, i), 30, ONE) for i in (1, 2)]
         assert [outcome(one) for one in (first, *others)] == ["", "", ""]
 
 
 def test_an_address_of_another_host_cannot_be_listened_at() -> None:
     # 203.0.113.0/24 is for documentation (RFC 5737).
     with pytest.raises(UsageError, match=r"process 0 cannot listen at 203\.0\.113\.7:1025"):
-        meet(hosts_at("a:1025", 0, bind="203.0.113.7:1025"), 1, "1")
+        meet(hosts_at("a:1025", 0, bind="203.0.113.7:1025"), 1, ONE)
 
 
 def test_a_coordinator_that_does_not_answer_is_told(port: int) -> None:
     with pytest.raises(TextgenError, match=r"did not answer within 0\.03 s: its host is there"):
-        meet(hosts_at(f"127.0.0.1:{port}", 1), 0.03, "1")
+        meet(hosts_at(f"127.0.0.1:{port}", 1), 0.03, ONE)
     with pytest.raises(TextgenError, match=r"nowhere\.invalid:1 did not answer .* not known here"):
-        meet(hosts_at("nowhere.invalid:1", 1), 0, "1")
+        meet(hosts_at("nowhere.invalid:1", 1), 0, ONE)
 
 
 def test_a_process_0_that_ends_early_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        call = pool.submit(meet, hosts_at(address, 1), 30, "1")
+        call = pool.submit(meet, hosts_at(address, 1), 30, ONE)
         server.accept()[0].close()
         assert outcome(call) == (
             f"TextgenError: process 0 at {address} ended before all processes had come"
@@ -159,7 +168,7 @@ def test_jax_starts_where_the_processes_have_met(port: int) -> None:
         "from textgen.runtime.meeting import meet\n"
         "hosts = find_hosts({'JAX_COORDINATOR_ADDRESS': '127.0.0.1:' + sys.argv[1],"
         " 'JAX_NUM_PROCESSES': '2', 'JAX_PROCESS_ID': sys.argv[2]})\n"
-        "meet(hosts, 60, '1')\n"
+        "meet(hosts, 60, {})\n"
         "import jax\n"
         "jax.distributed.initialize(**hosts.arguments(), initialization_timeout=60)\n"
         "print(jax.process_count(), flush=True)\n"

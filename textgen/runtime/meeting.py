@@ -12,6 +12,7 @@ import selectors
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
@@ -24,13 +25,18 @@ PAUSE = 0.5
 # Seconds without a sign from the other end of a connection until it is asked for one, and how often
 # and how many times. A cable can be cut, or a host lose its power, without a word to the other end.
 SILENT_SECONDS, ASKING_SECONDS, ASKING_TIMES = 10, 3, 4
+# What process 0 says first, and how long it may take. A program that has its port says it not.
+GREETING, GREETING_SECONDS = b"textgen\n", 10
+# How long another program may have the port, such as a training that ends.
+FOREIGN_SECONDS = 20
+FREE_PORT = "set JAX_COORDINATOR_PORT to a free port, the same in all processes"
 # Largest message of a process, in bytes. Whatever else connects to the port is not listened to.
 MAX_BYTES = 4096
 # What a process says of itself.
 Said = Mapping[str, Any]
 
 
-def meet(hosts: Hosts, timeout: float, version: str) -> str | None:
+def meet(hosts: Hosts, timeout: float, versions: Mapping[str, str]) -> str | None:
     """Wait until all processes have come; all of them call this before JAX starts.
 
     On Cloud TPU JAX knows the others by itself, and there is no meeting.
@@ -41,7 +47,8 @@ def meet(hosts: Hosts, timeout: float, version: str) -> str | None:
     Args:
         hosts: the processes that train together, as this one sees them.
         timeout: how long to wait, in seconds.
-        version: version of textgen, which must be the same in all.
+        versions: versions of textgen and of what it stands on, by name; they must be the same in
+            all.
 
     Returns:
         Address at which the other processes can reach this one; None if there was no meeting.
@@ -53,7 +60,7 @@ def meet(hosts: Hosts, timeout: float, version: str) -> str | None:
     if hosts.coordinator is None:
         return None
     own = {
-        "textgen": version,
+        "versions": {**versions},
         "process": hosts.process_id,
         "processes": hosts.num_processes,
         "host": socket.gethostname(),
@@ -99,6 +106,8 @@ def _gather(
             if key.fileobj is server:
                 connection, _ = server.accept()
                 _watch(connection)
+                with suppress(OSError):  # it has gone, which the next reading tells
+                    connection.sendall(GREETING)
                 connection.setblocking(False)
                 selector.register(connection, selectors.EVENT_READ)
                 continue
@@ -129,7 +138,7 @@ def _heard(connection: socket.socket) -> Said | None:
         said = json.loads(connection.recv(MAX_BYTES))
     except (OSError, ValueError):
         return None
-    is_ours = isinstance(said, dict) and said.keys() == {"textgen", "process", "processes", "host"}
+    is_ours = isinstance(said, dict) and said.keys() == {"versions", "process", "processes", "host"}
     return said if is_ours and isinstance(said["process"], int) else None
 
 
@@ -140,11 +149,12 @@ def _checked(said: Said, own: Said, others: Mapping[int, Said]) -> int:
         UsageError: if it does not fit process 0, or another one has its number.
     """
     process = int(said["process"])
-    for what, noun in (("textgen", "the version of textgen"), ("processes", "their number")):
-        if said[what] != own[what]:
+    found, wanted = _to_compare(said), _to_compare(own)
+    for noun, value in wanted.items():
+        if found.get(noun) != value:
             raise UsageError(
-                f"{noun} is {said[what]} on {said['host']} (process {process}), but {own[what]} on "
-                f"{own['host']} (process 0); it must be the same"
+                f"{noun} is {found.get(noun)} on {said['host']} (process {process}), but {value} "
+                f"on {own['host']} (process 0); it must be the same"
             )
     other = own if process == 0 else others.get(process)
     if other is not None:
@@ -153,6 +163,12 @@ def _checked(said: Said, own: Said, others: Mapping[int, Said]) -> int:
             "each must have its own"
         )
     return process
+
+
+def _to_compare(said: Said) -> dict[str, Any]:
+    """Return what must be the same in all processes, by a name for it."""
+    versions = {f"the version of {name}": version for name, version in said["versions"].items()}
+    return versions | {"their number": said["processes"]}
 
 
 def _report(hosts: Hosts, own: Said, end: float, timeout: float) -> str:
@@ -216,8 +232,7 @@ def _listen(hosts: Hosts) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UsageError(
-                f"the port {port} of the coordinator is in use on this host; set "
-                "JAX_COORDINATOR_PORT to a free port, the same in all processes"
+                f"the port {port} of the coordinator is in use on this host; {FREE_PORT}"
             ) from error
         raise UsageError(
             f"process 0 cannot listen at {hosts.bind_address or port}: {error.strerror or error}"
@@ -227,16 +242,36 @@ def _listen(hosts: Hosts) -> socket.socket:
 def _reach(hosts: Hosts, end: float, timeout: float) -> socket.socket:
     """Return a connection to process 0, as soon as it listens."""
     host, port = split_address(hosts.coordinator or "")
+    foreign_end = float("inf")
     while True:
         try:
-            return socket.create_connection((host, port), max(PAUSE, end - time.monotonic()))
+            connection = socket.create_connection((host, port), max(PAUSE, end - time.monotonic()))
+            if _is_greeted(connection):
+                return connection
+            foreign_end = min(foreign_end, time.monotonic() + FOREIGN_SECONDS)
         except OSError as error:
+            foreign_end = float("inf")
             if time.monotonic() + PAUSE > end:
                 raise TextgenError(
                     f"the coordinator {hosts.coordinator} did not answer within {timeout:g} s: "
                     f"{_why(error)}"
                 ) from error
+        if time.monotonic() + PAUSE > min(end, foreign_end):
+            raise UsageError(
+                f"another program than process 0 has the port {port} of the coordinator at {host}; "
+                f"{FREE_PORT}"
+            )
         time.sleep(PAUSE)
+
+
+def _is_greeted(connection: socket.socket) -> bool:
+    """Return whether process 0 is at the other end; close the connection if it is not."""
+    connection.settimeout(GREETING_SECONDS)
+    with suppress(OSError):
+        if connection.recv(len(GREETING), socket.MSG_WAITALL) == GREETING:
+            return True
+    connection.close()
+    return False
 
 
 def _why(error: OSError) -> str:

@@ -19,9 +19,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from textgen.errors import LostProcessError, UsageError
-from textgen.runtime.collectives import reach_by_gloo
-from textgen.runtime.cores import available_cores
-from textgen.runtime.hosts import Hosts
 
 # Seconds between two signs of life, and without one after which a process is lost.
 BEAT_SECONDS, LOST_SECONDS = 2.0, 20.0
@@ -32,10 +29,6 @@ STUCK_TIMES, STUCK_SECONDS, FIRST_SECONDS = 10, 40.0, 900.0
 LISTEN_MILLISECONDS = 2000
 # How long process 0 stays when the others are about to end, so that JAX does not miss it there.
 LEAVING_SECONDS = 0.5
-# Longest time until JAX's processes have met, which textgen's have done before.
-STARTING_SECONDS = 40
-# Heartbeats of JAX itself end processes without a word, so they are to be slower than ours.
-JAX_HEARTBEAT_SECONDS = 3600
 
 
 class Call(NamedTuple):
@@ -278,69 +271,7 @@ def process_count() -> int:
     return 1 if _current is None else _current.count
 
 
-def begin_together(
-    hosts: Hosts,
-    seconds: int,
-    devices: int | None,
-    facts: Mapping[str, Any],
-    *,
-    address: str | None,
-    when_lost: Callable[[str], None],
-) -> Together:
-    """Start JAX in several processes, which have met, and compare them.
-
-    Args:
-        hosts: the processes.
-        seconds: longest time to wait for process 0 where the processes have not met before.
-        devices: number of cores that all use together; None for all. Accelerators are all used.
-        facts: what must be the same in all processes, by name, as JSON can hold it.
-        address: where the others can reach this process, as `meet` found; None if JAX knows it.
-        when_lost: function that ends this process when another one is lost; see `Together`.
-
-    Raises:
-        LostProcessError: if JAX does not start in all of them.
-        UsageError: if the processes differ.
-    """
+def set_current(together: Together) -> None:
+    """Let all of this process know the processes that it trains with."""
     global _current
-    import jax
-    from jax._src import distributed  # the store has no public name yet
-
-    # It would take SIGTERM, and its own heartbeats would end the others without a word.
-    jax.config.update("jax_enable_preemption_service", False)
-    jax.config.update("jax_enable_recoverability", True)
-    jax.config.update("jax_check_proxy_envs", False)
-    # By itself JAX aborts with a stack trace when this takes too long.
-    message = f"not all processes came to {hosts.coordinator} within {STARTING_SECONDS} seconds"
-    watchdog = threading.Timer(STARTING_SECONDS, when_lost, [f"{message} after they had met"])
-    watchdog.daemon = True
-    if address is not None:
-        watchdog.start()
-        seconds = 2 * STARTING_SECONDS
-    try:
-        jax.distributed.initialize(
-            **hosts.arguments(),
-            initialization_timeout=seconds,
-            heartbeat_timeout_seconds=JAX_HEARTBEAT_SECONDS,
-        )
-    except RuntimeError as error:
-        found = str(error).splitlines()[0]
-        raise LostProcessError(f"JAX did not start in all processes: {found}") from error
-    finally:
-        watchdog.cancel()
-    state = distributed.global_state
-    process, count = state.process_id, state.num_processes
-    _current = Together(process, count, state.client, when_lost)
-    reach_by_gloo(address)
-    own = available_cores() if devices is None else max(devices // count, 1)
-    jax.config.update("jax_num_cpu_devices", own)
-    # All start their devices at the same time, since each waits for those of the others.
-    present = len(jax.local_devices())
-    facts = {**facts, "number of devices": present}
-    for other, found in enumerate(_current.gather(facts)):
-        for name, value in facts.items():
-            if found.get(name) != value and process == 0:
-                raise UsageError(
-                    f"{_current.names[other]} differs from {_current.names[0]} in its {name}: "
-                    f"{found.get(name)!r}, not {value!r}; make them the same"
-                )
-    return _current
+    _current = together
