@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -14,7 +15,6 @@ from textgen.errors import TextgenError, UsageError
 from textgen.runtime import meeting
 from textgen.runtime.hosts import Hosts
 from textgen.runtime.meeting import meet
-
 
 # What the processes run.
 ONE = {"textgen": "1", "JAX": "3"}
@@ -154,10 +154,66 @@ def test_a_process_0_that_ends_early_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         call = pool.submit(meet, hosts_at(address, 1), 30, ONE)
-        server.accept()[0].close()
+        with server.accept()[0] as connection:
+            connection.sendall(meeting.GREETING)
+            assert connection.recv(10)
         assert outcome(call) == (
             f"TextgenError: process 0 at {address} ended before all processes had come"
         )
+
+
+@pytest.mark.parametrize("words", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_another_program_at_the_port_is_not_process_0(
+    words: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meeting, "GREETING_SECONDS", 0.1)
+    monkeypatch.setattr(meeting, "FOREIGN_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        port = server.getsockname()[1]
+        call = pool.submit(meet, hosts_at(f"127.0.0.1:{port}", 1), 30, ONE)
+        server.settimeout(0.05)
+        accepted = []
+        while not call.done():
+            with suppress(TimeoutError):
+                accepted.append(server.accept()[0])
+                accepted[-1].sendall(words)
+        assert outcome(call).startswith(
+            f"UsageError: another program than process 0 has the port {port} of the coordinator"
+        )
+        for connection in accepted:
+            connection.close()
+
+
+def test_another_program_may_leave_the_port_to_process_0(port: int) -> None:
+    address = f"127.0.0.1:{port}"
+    with ThreadPoolExecutor(2) as pool:
+        with socket.create_server(("127.0.0.1", port)) as server:
+            second = pool.submit(meet, hosts_at(address, 1, 2), 30, ONE)
+            server.accept()[0].close()
+        first = pool.submit(meet, hosts_at(address, 0, 2), 30, ONE)
+        assert [outcome(first), outcome(second)] == ["", ""]
+
+
+def test_each_process_learns_at_which_address_the_others_reach_it(port: int) -> None:
+    # The second process comes by a loopback, as one on the host of process 0 may; the third by an
+    # address that is not of this host alone.
+    outer = outer_address()
+    with ThreadPoolExecutor(3) as pool:
+        calls = [
+            pool.submit(meet, hosts_at(f"{host}:{port}", process), 30, ONE)
+            for process, host in enumerate((outer, "127.0.0.1", outer))
+        ]
+        assert [call.result(30) for call in calls] == [outer] * 3
+
+
+def outer_address() -> str:
+    """Return an address of this host that is no loopback; skip the test if there is none."""
+    with socket.socket(type=socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("203.0.113.7", 9))  # no packet is sent
+        except OSError:
+            pytest.skip("this host has no network")
+        return str(probe.getsockname()[0])
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from textgen.errors import LostProcessError, UsageError
+from textgen.errors import CorpusError, LostProcessError, UsageError
 from textgen.runtime import together
 from textgen.runtime.together import Together
 
@@ -126,12 +126,21 @@ def test_the_others_hear_what_the_first_says_in_order(party: Party) -> None:
 
 
 def test_a_problem_of_one_is_an_error_of_all(party: Party) -> None:
-    problems = ["", "", "the folder is not shared"]
+    problems = [None, None, UsageError("the folder is not shared")]
     found = party.all(lambda number: party.members[number].agree(problems[number]))
     for error in found:
         assert isinstance(error, UsageError)
-        assert "process 2): the folder is not shared" in str(error)
-    assert party.all(lambda number: party.members[number].agree("")) == [None] * 3
+        assert str(error).endswith("process 2): the folder is not shared")
+    assert party.all(lambda number: party.members[number].agree(None)) == [None] * 3
+
+
+def test_a_text_that_one_lacks_is_an_error_of_the_text_in_all(party: Party) -> None:
+    problems = [None, CorpusError("book.txt", "there is no such file"), None]
+    found = party.all(lambda number: party.members[number].agree(problems[number]))
+    for error in found:
+        assert isinstance(error, CorpusError)
+        assert str(error).startswith("corpus 'book.txt': on ")
+        assert str(error).endswith(" (process 1), there is no such file")
 
 
 def test_a_signal_to_one_is_known_to_all(party: Party) -> None:

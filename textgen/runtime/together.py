@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from textgen.errors import LostProcessError, UsageError
+from textgen.errors import CorpusError, LostProcessError, TextgenError, UsageError
 
 # Seconds between two signs of life, and without one after which a process is lost.
 BEAT_SECONDS, LOST_SECONDS = 2.0, 20.0
@@ -112,18 +112,26 @@ class Together:
         self._set(f"{place}/{self.process}", value)
         return [self._get(f"{place}/{process}") for process in range(self.count)]
 
-    def agree(self, problem: str) -> None:
+    def agree(self, problem: TextgenError | None) -> None:
         """Tell all processes whether this one can go on; all call this at the same place.
 
         Args:
-            problem: why it cannot; empty if it can.
+            problem: why it cannot; None if it can.
 
         Raises:
-            UsageError: if one cannot; the message names it.
+            CorpusError: if one cannot because of its text; the message names the process.
+            UsageError: if one cannot for another reason; the message names the process.
         """
-        for process, found in enumerate(self.gather(problem)):
-            if found:
-                raise UsageError(f"{self.names[process]}: {found}")
+        own = None if problem is None else ["", str(problem)]
+        if isinstance(problem, CorpusError):
+            own = [str(problem.path), problem.problem]
+        for name, found in zip(self.names, self.gather(own), strict=True):
+            if found is None:
+                continue
+            path, reason = found
+            if path:
+                raise CorpusError(path, f"on {name}, {reason}")
+            raise UsageError(f"{name}: {reason}")
 
     def say(self, name: str, **values: Any) -> None:
         """Tell the others what is computed next. Only process 0 calls this."""

@@ -218,9 +218,9 @@ def make_trainer(
     try:
         trainer = Trainer(model, plan, *text, together)
     except TextgenError as error:
-        together.agree(str(error))
+        together.agree(error)
         raise
-    together.agree("")
+    together.agree(None)
     return trainer
 
 
