@@ -185,7 +185,7 @@ class Trial:
         took = time.perf_counter() - begun
         finally_kill()
         results = processes.ended(WATCHDOG)
-        was_training = '"type"' in results[0][1]
+        was_training = '"plan"' in results[0][1]
         self.seconds["training" if was_training else "beginning"].append(took)
         if took > (WATCHDOG if was_training else BEGINNING):
             self._note("hangs", f"there after {took:.0f} s")

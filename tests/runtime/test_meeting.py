@@ -162,6 +162,25 @@ def test_a_process_0_that_ends_early_is_told() -> None:
         )
 
 
+def test_a_process_0_that_hangs_is_lost_and_one_that_waits_is_not(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meeting, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(meeting, "LOST_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        call = pool.submit(meet, hosts_at(address, 1), 30, ONE)
+        with server.accept()[0] as connection:
+            connection.sendall(meeting.GREETING + meeting.SIGN)
+            assert outcome(call).startswith(f"LostProcessError: process 0 at {address} has given")
+    address = f"127.0.0.1:{port}"
+    with ThreadPoolExecutor(3) as pool:
+        calls = [pool.submit(meet, hosts_at(address, process), 30, ONE) for process in (0, 1)]
+        time.sleep(1.5)
+        calls.append(pool.submit(meet, hosts_at(address, 2), 30, ONE))
+        assert [outcome(call) for call in calls] == ["", "", ""]
+
+
 @pytest.mark.parametrize("words", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
 def test_another_program_at_the_port_is_not_process_0(
     words: bytes, monkeypatch: pytest.MonkeyPatch

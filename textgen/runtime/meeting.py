@@ -16,17 +16,17 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
-from textgen.errors import TextgenError, UsageError
+from textgen.errors import LostProcessError, TextgenError, UsageError
 from textgen.runtime.coordinator import split_address
 from textgen.runtime.hosts import Hosts
+from textgen.runtime.together import BEAT_SECONDS, LOST_SECONDS
 
 # Seconds between attempts to reach process 0.
 PAUSE = 0.5
-# Seconds without a sign from the other end of a connection until it is asked for one, and how often
-# and how many times. A cable can be cut, or a host lose its power, without a word to the other end.
-SILENT_SECONDS, ASKING_SECONDS, ASKING_TIMES = 10, 3, 4
 # What process 0 says first, and how long it may take. A program that has its port says it not.
 GREETING, GREETING_SECONDS = b"textgen\n", 10
+# What it says to those that wait for others. The answer after it is JSON, in which it is a space.
+SIGN = b" "
 # How long another program may have the port, such as a training that ends.
 FOREIGN_SECONDS = 20
 FREE_PORT = "set JAX_COORDINATOR_PORT to a free port, the same in all processes"
@@ -56,6 +56,7 @@ def meet(hosts: Hosts, timeout: float, versions: Mapping[str, str]) -> str | Non
     Raises:
         UsageError: if the port is in use, or the processes do not fit each other.
         TextgenError: if a process does not come in time; the message says which.
+        LostProcessError: if process 0 no longer gives signs of life.
     """
     if hosts.coordinator is None:
         return None
@@ -101,11 +102,14 @@ def _gather(
     come: dict[int, tuple[socket.socket, Said]] = {}
     expected = range(1, hosts.num_processes or 1)
     while len(come) < len(expected):
-        for key, _ in selector.select(max(0.0, end - time.monotonic())):
+        pause = min(BEAT_SECONDS, max(0.0, end - time.monotonic()))
+        for connection, _ in come.values():
+            with suppress(OSError):  # it has gone, or hears nothing
+                connection.send(SIGN)
+        for key, _ in selector.select(pause):
             assert isinstance(key.fileobj, socket.socket)
             if key.fileobj is server:
                 connection, _ = server.accept()
-                _watch(connection)
                 with suppress(OSError):  # it has gone, which the next reading tells
                     connection.sendall(GREETING)
                 connection.setblocking(False)
@@ -139,7 +143,9 @@ def _heard(connection: socket.socket) -> Said | None:
     except (OSError, ValueError):
         return None
     is_ours = isinstance(said, dict) and said.keys() == {"versions", "process", "processes", "host"}
-    return said if is_ours and isinstance(said["process"], int) else None
+    kinds = {"versions": dict, "process": int}
+    is_ours = is_ours and all(isinstance(said[name], kind) for name, kind in kinds.items())
+    return said if is_ours else None
 
 
 def _checked(said: Said, own: Said, others: Mapping[int, Said]) -> int:
@@ -176,31 +182,22 @@ def _report(hosts: Hosts, own: Said, end: float, timeout: float) -> str:
     lost = f"process 0 at {hosts.coordinator} ended before all processes had come"
     with _reach(hosts, end, timeout) as connection:
         # Process 0 can have started later, and its time ends later.
-        connection.settimeout(max(0.0, end - time.monotonic()) + timeout + 10)
+        connection.settimeout(LOST_SECONDS)
         address = _own_address(connection)
-        _watch(connection)
         try:
             connection.sendall(json.dumps(own).encode())
-            answer = json.loads(connection.makefile(encoding="utf-8").read(MAX_BYTES))
+            answer = json.loads(connection.makefile(encoding="utf-8").read())
+        except TimeoutError as error:
+            raise LostProcessError(
+                f"process 0 at {hosts.coordinator} has given no sign of life for "
+                f"{LOST_SECONDS:.0f} seconds"
+            ) from error
         except (OSError, ValueError) as error:
             raise TextgenError(lost) from error
     if answer["problem"]:
         raise (UsageError if answer["is_usage"] else TextgenError)(answer["problem"])
     # Where process 0 is reached by a loopback, it is on this host.
     return str(answer["address"]) if _is_loopback(address) else address
-
-
-def _watch(connection: socket.socket) -> None:
-    """Let the system end a connection whose other end is gone without a word."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    options = {
-        "TCP_KEEPIDLE": SILENT_SECONDS,
-        "TCP_KEEPINTVL": ASKING_SECONDS,
-        "TCP_KEEPCNT": ASKING_TIMES,
-    }
-    for name, value in options.items():
-        if hasattr(socket, name):  # macOS has one of them by another name
-            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _own_address(connection: socket.socket) -> str:
