@@ -49,9 +49,9 @@ WITH_DEVICES = (
 )
 # Longest time in which all are to have ended after one was lost, in seconds.
 WATCHDOG = 60
-# The same while they are not yet training: the time to import JAX, to wait for a process that does
-# not come, and for JAX.
-BEGINNING = 120
+# The same while they are not yet training, which includes the time to import JAX. On a busy machine
+# that may take minutes.
+BEGINNING = 400
 # Exit codes of processes that were lost, that have lost another one, or did not meet it in time.
 EXPECTED = {75, -signal.SIGKILL, 1}
 # Seconds between two looks whether a save has begun.
@@ -155,18 +155,22 @@ class Trial:
         self._end(processes, (0, 1), lambda: None)
 
     def _wait(self, processes: Processes) -> None:
-        """Wait for a random time, or for the middle of a save."""
-        if self._source.random() < 0.5:
+        """Wait for a random time of the beginning, or of training, or for the middle of a save."""
+        moment = self._source.choice(("beginning", "training", "save", "save"))
+        if moment == "beginning":
             time.sleep(self._source.uniform(1, 25))
             return
-        before, deadline = _saved(self._run), time.monotonic() + 120
+        # The first save of a training that goes on may be of another length than the later ones.
+        wanted = _saved(self._run) + 20 * self._source.randint(1, 4)
         checkpoints = self._run / "checkpoints"
-        # The first save of a training that goes on is of another length than the later ones.
-        wanted = before + 20 * self._source.randint(1, 4)
-        while time.monotonic() < deadline and processes.started[0].poll() is None:
-            if _saved(self._run) >= wanted and any(checkpoints.glob(f"{TEMPORARY}*")):
-                time.sleep(self._source.uniform(0, 0.003))
-                return
+        while processes.started[0].poll() is None:
+            if _saved(self._run) >= wanted:
+                if moment == "training":
+                    time.sleep(self._source.uniform(0, 10))
+                    return
+                if any(checkpoints.glob(f"{TEMPORARY}*")):
+                    time.sleep(self._source.uniform(0, 0.003))
+                    return
             time.sleep(LOOK_SECONDS)
 
     def _end(
