@@ -301,8 +301,8 @@ def speed_of(output: str) -> float:
 def measure_memory(folder: Path) -> None:
     """Compare the resident memory of each of two processes with that of one alone."""
     for network in ("64", "512"):
-        plan = ["fables", "--hidden-size", network, "--num-layers", "2", "--steps", "40"]
-        plan += ["--eval-every", "20", "--quiet"]
+        plan = ["fables", "--hidden-size", network, "--num-layers", "2", "--steps", "10"]
+        plan += ["--eval-every", "5", "--quiet"]
         peaks = {}
         for count, batch in ((1, 16), (2, 32)):  # as many rows for each process
             arguments = [*plan, "--batch-size", str(batch), "--devices", str(count)]

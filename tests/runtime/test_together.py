@@ -205,3 +205,19 @@ def test_the_end_is_heard_and_nobody_is_missed(party: Party) -> None:
     assert party.all(end) == [5, 5, 5]
     time.sleep(0.6)
     assert not party.lost
+
+
+def test_the_end_waits_for_those_that_are_slow_and_for_nobody_who_is_lost(party: Party) -> None:
+    def end(number: int) -> float:
+        begun = time.monotonic()
+        if number == 1:
+            time.sleep(0.2)
+        if number != 2:
+            party.members[number].end(0)
+        else:
+            party.stores[2].is_reachable = False
+        return time.monotonic() - begun
+
+    took = party.all(end)
+    assert 0.4 <= took[0] < 5
+    assert 0 not in party.lost

@@ -155,10 +155,12 @@ class Together:
         return max([self.asked(), *(sign.signal for sign in self._signs.values())])
 
     def end(self, code: int) -> None:
-        """Tell the others that all is over, and wait a little until they have heard it."""
+        """Tell the others that all is over, and wait until they have heard it, or are lost."""
         if self.leads:
+            # Its code counts, whatever happens to the others from here on.
+            self._when_lost = lambda message: None
             self.say("end", code=code)
-            deadline = time.monotonic() + 2 * BEAT_SECONDS
+            deadline = time.monotonic() + LOST_SECONDS
             while time.monotonic() < deadline and len(self._dir("bye/")) < self.count - 1:
                 time.sleep(0.02)
             time.sleep(LEAVING_SECONDS)
