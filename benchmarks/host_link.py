@@ -42,13 +42,15 @@ def missing() -> str:
     """Return why no hosts can be made on this machine; empty if they can."""
     if not sys.platform.startswith("linux"):
         return "only Linux has network namespaces"
-    for program in ("ip", "unshare", "nsenter"):
+    for program in ("ip", "unshare", "nsenter", "mount", "hostname"):
         if shutil.which(program) is None:
             return f"the program {program} is missing"
     if os.geteuid() != 0:
         return "only root can make network namespaces"
-    if not DEVICE.exists():
-        return f"{DEVICE} is missing"
+    try:
+        os.close(os.open(DEVICE, os.O_RDWR))
+    except OSError as error:
+        return f"{DEVICE} cannot be opened: {error.strerror}"
     command = ["unshare", "--net", "--uts", "--mount", "true"]
     done = subprocess.run(command, capture_output=True, text=True)
     return done.stderr.strip()

@@ -1,5 +1,7 @@
 """Training on two hosts, whose link is slow, loses packets, and is cut."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -103,9 +105,6 @@ def test_training_survives_a_slow_and_bad_link_and_a_cut_cable(
 def test_the_link_delays_packets_and_loses_them(
     make_link: Callable[..., Link], tmp_path: Path
 ) -> None:
-    import subprocess
-    import sys
-
     link = make_link(seconds=0.05)
 
     def ask(seconds: float) -> str:
