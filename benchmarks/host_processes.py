@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from host_link import Link
@@ -95,7 +96,8 @@ class Processes:
     def __exit__(self, *_: object) -> None:
         for number, process in enumerate(self.started):
             if process.poll() is None:
-                os.kill(self.worker(number), signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(self.worker(number), signal.SIGKILL)
                 process.kill()
             process.communicate()
 

@@ -73,7 +73,8 @@ def parse_arguments() -> argparse.Namespace:
 
 def finish(processes: Processes) -> str:
     """Wait for the end of a training that nothing disturbs; return what the first one printed."""
-    ended = processes.ended()
+    with processes:
+        ended = processes.ended()
     for code, _, errors in ended:
         if code:
             raise SystemExit(f"a process ended with {code}: {errors[-2000:]}")
@@ -142,7 +143,8 @@ class Trial:
         with suppress(ProcessLookupError):
             os.kill(target, how)
         self.count[how.name] += 1
-        self._end(processes, (1 - victim,), lambda: _kill(target))
+        with processes:
+            self._end(processes, (1 - victim,), lambda: _kill(target))
 
     def cut_cable(self, link: Link) -> None:
         """Start the training on two hosts, and cut the cable between them."""
@@ -152,7 +154,8 @@ class Trial:
         cut = self._source.choice((link.unplug, link.lose_all))
         cut()
         self.count[cut.__name__] += 1
-        self._end(processes, (0, 1), lambda: None)
+        with processes:
+            self._end(processes, (0, 1), lambda: None)
 
     def _wait(self, processes: Processes) -> None:
         """Wait for a random time of the beginning, or of training, or for the middle of a save."""
@@ -300,8 +303,8 @@ def speed_of(output: str) -> float:
 
 def measure_memory(folder: Path) -> None:
     """Compare the resident memory of each of two processes with that of one alone."""
-    for network in ("64", "512"):
-        plan = ["fables", "--hidden-size", network, "--num-layers", "2", "--steps", "10"]
+    for network in ("64", "256"):
+        plan = ["names", "--hidden-size", network, "--num-layers", "2", "--steps", "10"]
         plan += ["--eval-every", "5", "--quiet"]
         peaks = {}
         for count, batch in ((1, 16), (2, 32)):  # as many rows for each process
