@@ -197,7 +197,7 @@ def test_another_program_at_the_port_is_not_process_0(
                 accepted.append(server.accept()[0])
                 accepted[-1].sendall(words)
         assert outcome(call).startswith(
-            f"UsageError: another program than process 0 has the port {port} of the coordinator"
+            f"TextgenError: what listens at 127.0.0.1:{port} does not greet as process 0 does"
         )
         for connection in accepted:
             connection.close()

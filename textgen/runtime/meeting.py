@@ -254,9 +254,9 @@ def _reach(hosts: Hosts, end: float, timeout: float) -> socket.socket:
                     f"{_why(error)}"
                 ) from error
         if time.monotonic() + PAUSE > min(end, foreign_end):
-            raise UsageError(
-                f"another program than process 0 has the port {port} of the coordinator at {host}; "
-                f"{FREE_PORT}"
+            raise TextgenError(
+                f"what listens at {hosts.coordinator} does not greet as process 0 does, so that "
+                f"process 0 hangs or another program has the port; {FREE_PORT}"
             )
         time.sleep(PAUSE)
 
