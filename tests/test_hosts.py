@@ -1,16 +1,13 @@
 """Training with several real processes on this machine."""
 
 import json
-import os
 import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from host_processes import Processes
 
 from textgen.runs.run import Run
 
@@ -23,82 +20,17 @@ ENDLESS = ["names", *NETWORK, "--steps", "100000", "--eval-every", "50"]
 ENDLESS += ["--checkpoint-every", "50", "--run", "r"]
 # Exit code when another process is lost.
 LOST = 75
-# Longest time for processes to come to an end, in seconds.
-SECONDS = 150
-
-
-class Processes:
-    """The processes of one training.
-
-    Attributes:
-        started: the processes, the first of which leads.
-    """
-
-    def __init__(
-        self, count: int, folder: Path, arguments: Sequence[str], own: Sequence[str]
-    ) -> None:
-        """Start processes.
-
-        Args:
-            count: number of processes.
-            folder: where they are started.
-            arguments: of `textgen train`.
-            own: further arguments of the last process alone.
-        """
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.started = [
-            subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "textgen", "train", *arguments),
-                    *(own if number == count - 1 else ()),
-                ],
-                cwd=folder,
-                env=os.environ
-                | {
-                    "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}",
-                    "JAX_NUM_PROCESSES": str(count),
-                    "JAX_PROCESS_ID": str(number),
-                },
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for number in range(count)
-        ]
-
-    def ended(self) -> list[tuple[int, str, str]]:
-        """Wait for the end of all; return the exit code, the output and the errors of each."""
-        results = []
-        for process in self.started:
-            output, errors = process.communicate(timeout=SECONDS)
-            results.append((process.returncode, output, errors))
-        return results
-
-    def wait_for(self, reached: Callable[[], bool]) -> None:
-        """Wait until something is reached."""
-        deadline = time.monotonic() + SECONDS
-        while not reached():
-            assert all(process.poll() is None for process in self.started), self.ended()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Processes]]:
     """Return a function that starts processes; those that are left are killed at the end."""
-    made = list[Processes]()
+    with ExitStack() as stack:
 
-    def start(*arguments: str, count: int = 2, own: Sequence[str] = ()) -> Processes:
-        made.append(Processes(count, tmp_path, arguments, own))
-        return made[-1]
+        def start(*arguments: str, count: int = 2, own: Sequence[str] = ()) -> Processes:
+            return stack.enter_context(Processes(arguments, tmp_path, count=count, own=own))
 
-    yield start
-    for processes in made:
-        for process in processes.started:
-            process.kill()
-            process.communicate()
+        yield start
 
 
 def checkpoints(run: Path) -> dict[str, bytes]:

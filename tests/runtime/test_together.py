@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from textgen.errors import LostProcessError, SettingError, UsageError
+from textgen.errors import CorpusError, LostProcessError, SettingError, UsageError
 from textgen.runtime import together
 from textgen.runtime.together import Together
 
@@ -66,9 +66,14 @@ class Party:
             store.values, store.changed = self.stores[0].values, self.stores[0].changed
         self.lost: dict[int, str] = {}
         self.active: Callable[[], float] = time.monotonic
-        self.members = self.all(lambda number: Together(number, count, self.stores[number]))
-        for number, member in enumerate(self.members):
-            member.when_lost = lambda message, number=number: self.lost.update({number: message})
+        self.members = self.all(
+            lambda number: Together(
+                number,
+                count,
+                self.stores[number],
+                lambda message: self.lost.update({number: message}),
+            )
+        )
 
     def all(self, work: Callable[[int], Any]) -> list[Any]:
         """Call a function with the number of each process at the same time; return the results."""
@@ -139,6 +144,15 @@ def test_a_setting_that_one_refuses_is_named_as_it_is_typed(party: Party) -> Non
         assert (error.name, error.value, error.allowed) == ("batch_size", "7", "a multiple of 2")
         # The terminal writes it with a dash.
         assert str(error).endswith("(process 1): batch_size must be a multiple of 2, got 7")
+
+
+def test_a_text_that_one_lacks_is_an_error_of_the_text_in_all(party: Party) -> None:
+    problems = [None, CorpusError("book.txt", "there is no such file"), None]
+    found = party.all(lambda number: party.members[number].agree(problems[number]))
+    for error in found:
+        assert isinstance(error, CorpusError)
+        assert str(error).startswith("corpus 'book.txt': on ")
+        assert str(error).endswith(" (process 1), there is no such file")
 
 
 def test_a_signal_to_one_is_known_to_all(party: Party) -> None:
@@ -243,3 +257,19 @@ def test_the_end_is_heard_and_nobody_is_missed(party: Party) -> None:
     assert party.all(end) == [5, 5, 5]
     time.sleep(0.6)
     assert not party.lost
+
+
+def test_the_end_waits_for_those_that_are_slow_and_for_nobody_who_is_lost(party: Party) -> None:
+    def end(number: int) -> float:
+        begun = time.monotonic()
+        if number == 1:
+            time.sleep(0.2)
+        if number != 2:
+            party.members[number].end(0)
+        else:
+            party.stores[2].is_reachable = False
+        return time.monotonic() - begun
+
+    took = party.all(end)
+    assert 0.4 <= took[0] < 5
+    assert 0 not in party.lost

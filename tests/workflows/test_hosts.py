@@ -28,7 +28,7 @@ def test_another_text_on_this_host_is_an_error(tiny_run: Path, tmp_path: Path) -
     path = tmp_path / "other.txt"
     path.write_text("the dog\n" * 50)
     place["corpus"]["origin"] = [str(path)]
-    with pytest.raises(CorpusError, match="another text here than on the first host"):
+    with pytest.raises(CorpusError, match="another text than on the first host"):
         open_text(place, "local")
 
 

@@ -12,57 +12,75 @@ import selectors
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any
 
-from textgen.errors import TextgenError, UsageError
+from textgen.errors import LostProcessError, TextgenError, UsageError
 from textgen.runtime.coordinator import split_address
 from textgen.runtime.hosts import Hosts
+from textgen.runtime.together import BEAT_SECONDS, LOST_SECONDS
 
 # Seconds between attempts to reach process 0.
 PAUSE = 0.5
+# What process 0 says first, and how long it may take. A program that has its port says it not.
+GREETING, GREETING_SECONDS = b"textgen\n", 10
+# What it says to those that wait for others. The answer after it is JSON, in which it is a space.
+SIGN = b" "
+# How long another program may have the port, such as a training that ends.
+FOREIGN_SECONDS = 20
+FREE_PORT = "set JAX_COORDINATOR_PORT to a free port, the same in all processes"
 # Largest message of a process, in bytes. Whatever else connects to the port is not listened to.
 MAX_BYTES = 4096
 # What a process says of itself.
 Said = Mapping[str, Any]
 
 
-def meet(hosts: Hosts, timeout: float, version: str) -> None:
+def meet(hosts: Hosts, timeout: float, versions: Mapping[str, str]) -> str | None:
     """Wait until all processes have come; all of them call this before JAX starts.
 
     On Cloud TPU JAX knows the others by itself, and there is no meeting.
 
+    A host has several addresses, and its own name often leads to one that no other host can reach,
+    such as 127.0.1.1 on Debian. A connection between processes shows one that they can.
+
     Args:
         hosts: the processes that train together, as this one sees them.
         timeout: how long to wait, in seconds.
-        version: version of textgen, which must be the same in all.
+        versions: versions of textgen and of what it stands on, by name; they must be the same in
+            all.
+
+    Returns:
+        Address at which the other processes can reach this one; None if there was no meeting.
 
     Raises:
         UsageError: if the port is in use, or the processes do not fit each other.
         TextgenError: if a process does not come in time; the message says which.
+        LostProcessError: if process 0 no longer gives signs of life.
     """
     if hosts.coordinator is None:
-        return
+        return None
     own = {
-        "textgen": version,
+        "versions": {**versions},
         "process": hosts.process_id,
         "processes": hosts.num_processes,
         "host": socket.gethostname(),
     }
     end = time.monotonic() + timeout
     if hosts.process_id == 0:
-        _receive(hosts, own, end, timeout)
-    else:
-        _report(hosts, own, end, timeout)
+        return _receive(hosts, own, end, timeout)
+    return _report(hosts, own, end, timeout)
 
 
-def _receive(hosts: Hosts, own: Said, end: float, timeout: float) -> None:
+def _receive(hosts: Hosts, own: Said, end: float, timeout: float) -> str:
     """Let the other processes come to this one, and tell them all how it ended."""
     answer = {"problem": f"process 0 on {own['host']} was stopped", "is_usage": False}
     with _listen(hosts) as server, selectors.DefaultSelector() as selector:
         selector.register(server, selectors.EVENT_READ)
         try:
-            _gather(hosts, own, server, selector, end, timeout)
-            answer["problem"] = ""
+            address = _gather(hosts, own, server, selector, end, timeout)
+            answer = {"problem": "", "address": address}
+            return address
         except TextgenError as error:
             answer = {"problem": str(error), "is_usage": isinstance(error, UsageError)}
             raise
@@ -79,15 +97,21 @@ def _gather(
     selector: selectors.BaseSelector,
     end: float,
     timeout: float,
-) -> None:
-    """Wait until all processes have come and said who they are."""
+) -> str:
+    """Wait until all processes have come and said who they are; return the address of this one."""
     come: dict[int, tuple[socket.socket, Said]] = {}
     expected = range(1, hosts.num_processes or 1)
     while len(come) < len(expected):
-        for key, _ in selector.select(max(0.0, end - time.monotonic())):
+        pause = min(BEAT_SECONDS, max(0.0, end - time.monotonic()))
+        for connection, _ in come.values():
+            with suppress(OSError):  # it has gone, or hears nothing
+                connection.send(SIGN)
+        for key, _ in selector.select(pause):
             assert isinstance(key.fileobj, socket.socket)
             if key.fileobj is server:
                 connection, _ = server.accept()
+                with suppress(OSError):  # it has gone, which the next reading tells
+                    connection.sendall(GREETING)
                 connection.setblocking(False)
                 selector.register(connection, selectors.EVENT_READ)
                 continue
@@ -107,6 +131,9 @@ def _gather(
                 f"{what} {', '.join(missing)} of {hosts.num_processes} did not come within "
                 f"{timeout:g} s; look at their output, or give a longer --hosts-timeout"
             )
+    addresses = [_own_address(connection) for connection, _ in come.values()]
+    # A process on the same host may have come another way than those of other hosts.
+    return min(addresses, key=_is_loopback)
 
 
 def _heard(connection: socket.socket) -> Said | None:
@@ -115,8 +142,10 @@ def _heard(connection: socket.socket) -> Said | None:
         said = json.loads(connection.recv(MAX_BYTES))
     except (OSError, ValueError):
         return None
-    is_ours = isinstance(said, dict) and said.keys() == {"textgen", "process", "processes", "host"}
-    return said if is_ours and isinstance(said["process"], int) else None
+    is_ours = isinstance(said, dict) and said.keys() == {"versions", "process", "processes", "host"}
+    kinds = {"versions": dict, "process": int}
+    is_ours = is_ours and all(isinstance(said[name], kind) for name, kind in kinds.items())
+    return said if is_ours else None
 
 
 def _checked(said: Said, own: Said, others: Mapping[int, Said]) -> int:
@@ -126,11 +155,12 @@ def _checked(said: Said, own: Said, others: Mapping[int, Said]) -> int:
         UsageError: if it does not fit process 0, or another one has its number.
     """
     process = int(said["process"])
-    for what, noun in (("textgen", "the version of textgen"), ("processes", "their number")):
-        if said[what] != own[what]:
+    found, wanted = _to_compare(said), _to_compare(own)
+    for noun, value in wanted.items():
+        if found.get(noun) != value:
             raise UsageError(
-                f"{noun} is {said[what]} on {said['host']} (process {process}), but {own[what]} on "
-                f"{own['host']} (process 0); it must be the same"
+                f"{noun} is {found.get(noun)} on {said['host']} (process {process}), but {value} "
+                f"on {own['host']} (process 0); it must be the same"
             )
     other = own if process == 0 else others.get(process)
     if other is not None:
@@ -141,19 +171,42 @@ def _checked(said: Said, own: Said, others: Mapping[int, Said]) -> int:
     return process
 
 
-def _report(hosts: Hosts, own: Said, end: float, timeout: float) -> None:
-    """Come to process 0, and wait for its answer."""
+def _to_compare(said: Said) -> dict[str, Any]:
+    """Return what must be the same in all processes, by a name for it."""
+    versions = {f"the version of {name}": version for name, version in said["versions"].items()}
+    return versions | {"their number": said["processes"]}
+
+
+def _report(hosts: Hosts, own: Said, end: float, timeout: float) -> str:
+    """Come to process 0, and wait for its answer; return the address of this process."""
     lost = f"process 0 at {hosts.coordinator} ended before all processes had come"
     with _reach(hosts, end, timeout) as connection:
         # Process 0 can have started later, and its time ends later.
-        connection.settimeout(max(0.0, end - time.monotonic()) + timeout + 10)
+        connection.settimeout(LOST_SECONDS)
+        address = _own_address(connection)
         try:
             connection.sendall(json.dumps(own).encode())
-            answer = json.loads(connection.makefile(encoding="utf-8").read(MAX_BYTES))
+            answer = json.loads(connection.makefile(encoding="utf-8").read())
+        except TimeoutError as error:
+            raise LostProcessError(
+                f"process 0 at {hosts.coordinator} has given no sign of life for "
+                f"{LOST_SECONDS:.0f} seconds"
+            ) from error
         except (OSError, ValueError) as error:
             raise TextgenError(lost) from error
     if answer["problem"]:
         raise (UsageError if answer["is_usage"] else TextgenError)(answer["problem"])
+    # Where process 0 is reached by a loopback, it is on this host.
+    return str(answer["address"]) if _is_loopback(address) else address
+
+
+def _own_address(connection: socket.socket) -> str:
+    """Return the address of this end of a connection."""
+    return str(connection.getsockname()[0]).removeprefix("::ffff:")
+
+
+def _is_loopback(address: str) -> bool:
+    return ip_address(address).is_loopback
 
 
 def _answer(connection: socket.socket, text: str) -> None:
@@ -176,8 +229,7 @@ def _listen(hosts: Hosts) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UsageError(
-                f"the port {port} of the coordinator is in use on this host; set "
-                "JAX_COORDINATOR_PORT to a free port, the same in all processes"
+                f"the port {port} of the coordinator is in use on this host; {FREE_PORT}"
             ) from error
         raise UsageError(
             f"process 0 cannot listen at {hosts.bind_address or port}: {error.strerror or error}"
@@ -187,16 +239,36 @@ def _listen(hosts: Hosts) -> socket.socket:
 def _reach(hosts: Hosts, end: float, timeout: float) -> socket.socket:
     """Return a connection to process 0, as soon as it listens."""
     host, port = split_address(hosts.coordinator or "")
+    foreign_end = float("inf")
     while True:
         try:
-            return socket.create_connection((host, port), max(PAUSE, end - time.monotonic()))
+            connection = socket.create_connection((host, port), max(PAUSE, end - time.monotonic()))
+            if _is_greeted(connection):
+                return connection
+            foreign_end = min(foreign_end, time.monotonic() + FOREIGN_SECONDS)
         except OSError as error:
+            foreign_end = float("inf")
             if time.monotonic() + PAUSE > end:
                 raise TextgenError(
                     f"the coordinator {hosts.coordinator} did not answer within {timeout:g} s: "
                     f"{_why(error)}"
                 ) from error
+        if time.monotonic() + PAUSE > min(end, foreign_end):
+            raise TextgenError(
+                f"what listens at {hosts.coordinator} does not greet as process 0 does, so that "
+                f"process 0 hangs or another program has the port; {FREE_PORT}"
+            )
         time.sleep(PAUSE)
+
+
+def _is_greeted(connection: socket.socket) -> bool:
+    """Return whether process 0 is at the other end; close the connection if it is not."""
+    connection.settimeout(GREETING_SECONDS)
+    with suppress(OSError):
+        if connection.recv(len(GREETING), socket.MSG_WAITALL) == GREETING:
+            return True
+    connection.close()
+    return False
 
 
 def _why(error: OSError) -> str:

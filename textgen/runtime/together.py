@@ -19,9 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from textgen.errors import LostProcessError, SettingError, TextgenError, UsageError
-from textgen.runtime.cores import available_cores
-from textgen.runtime.hosts import Hosts
+from textgen.errors import (
+    CorpusError,
+    LostProcessError,
+    SettingError,
+    TextgenError,
+    UsageError,
+)
 
 # Seconds between two signs of life, and without one after which a process is lost.
 BEAT_SECONDS, LOST_SECONDS = 2.0, 20.0
@@ -36,8 +40,6 @@ BUSY_SECONDS = 0.5
 LISTEN_MILLISECONDS = 2000
 # How long process 0 stays when the others are about to end, so that JAX does not miss it there.
 LEAVING_SECONDS = 0.5
-# Heartbeats of JAX itself end processes without a word, so they are to be slower than ours.
-JAX_HEARTBEAT_SECONDS = 3600
 
 
 class Call(NamedTuple):
@@ -99,24 +101,26 @@ class Together:
         count: number of processes.
         hosts: name of the host of each process.
         names: host and number of each process, for messages.
-        when_lost: function that is called, in a thread, with the message when another process is
-            lost; it is to end this one.
         asked: function that returns the number of the signal that asked this process to end, or 0.
     """
 
-    def __init__(self, process: int, count: int, store: Any) -> None:
+    def __init__(
+        self, process: int, count: int, store: Any, when_lost: Callable[[str], None]
+    ) -> None:
         """Meet the other processes.
 
         Args:
             process: number of this process.
             count: number of processes.
             store: key-value store that all of them share, as JAX's coordinator has it.
+            when_lost: function that is called, in a thread, with the message when another process
+                is lost; it is to end this one.
         """
         self.process, self.count, self._store = process, count, store
-        self.when_lost: Callable[[str], None] = lambda message: None
+        self._when_lost = when_lost
         self.asked: Callable[[], int] = lambda: 0
         self.hosts: Sequence[str] = ()
-        self.names: Sequence[str] = ()
+        self.names: Sequence[str] = [f"process {number}" for number in range(count)]
         self._calls, self._gathered = 0, 0
         self._begun: float | None = None
         self._longest: dict[str, float | None] = {}
@@ -125,10 +129,10 @@ class Together:
         self._signs = {number: _Sign(-1, begun, begun) for number in range(count)}
         self._lost: str | None = None
         self._over = threading.Event()
-        self.hosts = self.gather(socket.gethostname())
-        self.names = [f"{host} (process {number})" for number, host in enumerate(self.hosts)]
         for work in (self._give_signs, self._watch_others):
             threading.Thread(target=work, daemon=True).start()
+        self.hosts = self.gather(socket.gethostname())
+        self.names = [f"{host} (process {number})" for number, host in enumerate(self.hosts)]
 
     @property
     def leads(self) -> bool:
@@ -158,19 +162,24 @@ class Together:
             problem: why it cannot; None if it can.
 
         Raises:
-            UsageError: if one cannot; the message names it. It is a `SettingError` if the problem
-                is one.
+            CorpusError: if one cannot because of its text; the message names the process.
+            SettingError: if one cannot because of a setting.
+            UsageError: if one cannot for another reason.
         """
-        setting = None
-        if isinstance(problem, SettingError):
+        own: dict[str, Any] | None = None if problem is None else {"message": str(problem)}
+        if isinstance(problem, CorpusError):
+            own = {"text": [str(problem.path), problem.problem]}
+        elif isinstance(problem, SettingError):
             setting = [problem.name, str(problem.value), problem.allowed]
-        own = None if problem is None else [str(problem), setting]
-        for process, found in enumerate(self.gather(own)):
+            own = {"message": str(problem), "setting": setting}
+        for name, found in zip(self.names, self.gather(own), strict=True):
             if found is None:
                 continue
-            message, setting = found
-            error = UsageError() if setting is None else SettingError(*setting)
-            error.args = (f"{self.names[process]}: {message}",)
+            if "text" in found:
+                path, reason = found["text"]
+                raise CorpusError(path, f"on {name}, {reason}")
+            error = SettingError(*found["setting"]) if "setting" in found else UsageError()
+            error.args = (f"{name}: {found['message']}",)
             raise error
 
     def forget(self) -> None:
@@ -199,10 +208,12 @@ class Together:
         return max([self.asked(), *(sign.signal for sign in self._signs.values())])
 
     def end(self, code: int) -> None:
-        """Tell the others that all is over, and wait a little until they have heard it."""
+        """Tell the others that all is over, and wait until they have heard it, or are lost."""
         if self.leads:
+            # Its code counts, whatever happens to the others from here on.
+            self._when_lost = lambda message: None
             self.say("end", code=code)
-            deadline = time.monotonic() + 2 * BEAT_SECONDS
+            deadline = time.monotonic() + LOST_SECONDS
             while time.monotonic() < deadline and len(self._dir("bye/")) < self.count - 1:
                 time.sleep(0.02)
             time.sleep(LEAVING_SECONDS)
@@ -265,7 +276,7 @@ class Together:
             message = self._find_lost(time.monotonic())
             if message is not None and not self._over.is_set():
                 self._lost = message
-                self.when_lost(message)
+                self._when_lost(message)
                 return
 
     def _find_lost(self, now: float) -> str | None:
@@ -342,55 +353,7 @@ def apart() -> Iterator[None]:
         _current = kept
 
 
-def begin_together(
-    hosts: Hosts, seconds: int, devices: int | None, facts: Mapping[str, Any]
-) -> Together:
-    """Start JAX in several processes, which have met, and compare them.
-
-    Args:
-        hosts: the processes.
-        seconds: longest time to wait for process 0.
-        devices: number of cores that all use together; None for all. Accelerators are all used.
-        facts: what must be the same in all processes, by name, as JSON can hold it.
-
-    Raises:
-        UsageError: if the processes do not meet in time, or differ.
-    """
+def set_current(together: Together) -> None:
+    """Let all of this process know the processes that it trains with."""
     global _current
-    import jax
-    from jax._src import distributed  # the store has no public name yet
-
-    jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    # It would take SIGTERM, and its own heartbeats would end the others without a word.
-    jax.config.update("jax_enable_preemption_service", False)
-    jax.config.update("jax_enable_recoverability", True)
-    jax.config.update("jax_check_proxy_envs", False)
-    try:
-        jax.distributed.initialize(
-            **hosts.arguments(),
-            initialization_timeout=seconds,
-            heartbeat_timeout_seconds=JAX_HEARTBEAT_SECONDS,
-        )
-    except RuntimeError as error:
-        found = str(error).splitlines()[0]
-        raise UsageError(
-            f"process {hosts.process_id} of {hosts.num_processes} did not meet process 0 at "
-            f"{hosts.coordinator} within {seconds} seconds ({found}); check the address, or give "
-            "--hosts none to train alone"
-        ) from error
-    state = distributed.global_state
-    process, count = state.process_id, state.num_processes
-    _current = Together(process, count, state.client)
-    own = available_cores() if devices is None else max(devices // count, 1)
-    jax.config.update("jax_num_cpu_devices", own)
-    # All start their devices at the same time, since each waits for those of the others.
-    present = len(jax.local_devices())
-    facts = {**facts, "number of devices": present}
-    for other, found in enumerate(_current.gather(facts)):
-        for name, value in facts.items():
-            if found.get(name) != value and process == 0:
-                raise UsageError(
-                    f"{_current.names[other]} differs from {_current.names[0]} in its {name}: "
-                    f"{found.get(name)!r}, not {value!r}; make them the same"
-                )
-    return _current
+    _current = together

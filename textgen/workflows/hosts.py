@@ -82,11 +82,12 @@ def open_text(place: Mapping[str, Any], where: CorpusPlace) -> TrainerText:
             origin = [Path(one) for one in corpus.origin]
             found = prepare_text(origin, corpus.rules, path, vocabulary)
             if found.sha256 != corpus.sha256:
-                raise CorpusError(origin[0], "it is another text here than on the first host")
+                raise CorpusError(origin[0], "it is another text than on the first host")
         elif not path.exists():
             raise UsageError(
-                f"the folder {place['folder']!r} is not shared with this host; share it, or give "
-                "--corpus local if each host has the text"
+                # The folder of the run itself still has another name.
+                f"the folder {str(path.parents[1])!r} is not shared with this host; share it, or "
+                "give --corpus local if each host has the text"
             )
         # The open file can be read after it is removed.
         tokens = open_tokens(path, corpus.tokens, len(vocabulary), corpus.tokens_sha256)

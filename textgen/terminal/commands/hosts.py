@@ -121,30 +121,27 @@ def join(
     """Meet the other processes; None if this one trains alone.
 
     Raises:
-        UsageError: if they do not meet in time, or differ in what must be the same.
+        TextgenError: if they do not meet in time, or differ in what must be the same.
     """
     if hosts is None:
         return None
+    from textgen.runtime.beginning import begin_together
     from textgen.runtime.coordinator import avoid_proxy
     from textgen.runtime.meeting import meet
-    from textgen.runtime.together import begin_together
 
-    facts: dict[str, Any] = {
-        "version of textgen": version("textgen-lstm"),
-        "version of JAX": version("jax"),
-        "options": [*arguments],
-    }
+    packages = {"textgen": "textgen-lstm", "JAX": "jax", "jaxlib": "jaxlib"}
+    versions = {name: version(package) for name, package in packages.items()}
+    facts: dict[str, Any] = {f"version of {name}": found for name, found in versions.items()}
+    facts["options"] = [*arguments]
+    if GUARDED in os.environ:
+        threading.Thread(target=_leave_with_guard, daemon=True).start()
     if hosts.process_id == 0:
         keep_output_clean()
     told = avoid_proxy(os.environ, hosts)
     if told is not None and hosts.process_id == 0:
         say(told)
-    meet(hosts, timeout, facts["version of textgen"])
-    together = begin_together(hosts, timeout, devices, facts)
-    together.when_lost = leave_lost
-    if GUARDED in os.environ:
-        threading.Thread(target=_leave_with_guard, daemon=True).start()
-    return together
+    address = meet(hosts, timeout, versions)
+    return begin_together(hosts, timeout, devices, facts, address=address, when_lost=leave_lost)
 
 
 def follow_first(together: "Together", where: Literal["shared", "local"] = "shared") -> int:
