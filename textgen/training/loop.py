@@ -1,7 +1,7 @@
 """Training as a generator of reports."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from statistics import median
@@ -18,15 +18,16 @@ from textgen.data.mixed_streams import MixedStreams, Readers
 from textgen.data.streams import Streams
 from textgen.data.tokens import Tokens
 from textgen.errors import DivergedError
-from textgen.network.model import Parameters, create_model
+from textgen.network.model import Parameters, initial_parameters, network_function
 from textgen.planning.machine import Pace
+from textgen.runtime.background import Background
 from textgen.runtime.devices import DATA, is_accelerated, make_mesh, share_from_first, to_host
 from textgen.runtime.memory import check_memory
 from textgen.runtime.together import Call, Together
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.gaps import LOOKAHEAD
 from textgen.training.optimizer import learning_rates
-from textgen.training.train_state import TrainState, fresh_state, place
+from textgen.training.train_state import TrainState, fresh_state, place, shapes_of_state
 from textgen.training.train_step import Batch, Recipe, make_train_steps, steps_per_call
 
 # Number of learning rates computed at once, one for each step.
@@ -163,8 +164,11 @@ class Trainer:
         labels: Labels | None = None,
         old: Tokens | None = None,
         together: Together | None = None,
+        compile_evaluation: Callable[[Parameters], None] = lambda _: None,
     ) -> None:
         """Create the network and its optimizer, with parameters from the plan's seed.
+
+        The training step is compiled in the background meanwhile.
 
         Args:
             model: the network's shape.
@@ -178,17 +182,21 @@ class Trainer:
                 plan has no such share.
             together: the processes that train the network; None for this one alone. What the
                 trainer of process 0 does with the devices, it tells the others.
+            compile_evaluation: function that compiles what `validation_loss` runs, for parameters
+                of these shapes, and runs nothing.
 
         Raises:
             SettingError: if the network or a batch cannot fit into memory, or there are fewer
                 devices than the plan uses.
         """
+        self._began = time.perf_counter()
         self._together = together
         # The mesh comes first: it decides how many devices JAX starts with.
         self._mesh = make_mesh(plan.devices, plan.batch_size)
         check_memory(model, plan)
         self.model, self.plan = model, plan
-        apply, parameters = create_model(model, plan.seed, plan.computation)
+        apply = network_function(model, plan.computation)
+        self._compile_evaluation = compile_evaluation
         self._training, self._validation_loss = training, validation_loss
         self._end_id, self._labels, self._old = end_id, labels, old
         self._streams = self._open_streams()
@@ -196,7 +204,18 @@ class Trainer:
         self._at_once = steps_per_call(model, plan, on_cpu=not is_accelerated(self._mesh))
         self._rates: dict[int, NDArray[np.float32]] = {}
         self.progress = Progress(step=plan.first_step)
-        self.state = place(self.fresh_state(parameters), self._mesh)
+        # With other processes, what all of them do is done in one order.
+        background = together is None and plan.steps > 0
+        self._compiled = Background(self._compile) if background else None
+        self.state = place(self.fresh_state(initial_parameters(model, plan.seed)), self._mesh)
+
+    def _compile(self) -> None:
+        """Compile the training steps for the shapes of their arguments; run nothing."""
+        inputs, targets, resets, labels = self._stack([self._streams.batch(self.plan.first_step)])
+        count = np.zeros(self._at_once, np.int32)
+        steps = Batch(inputs, targets, resets, count, count.astype(np.float32), labels)
+        state = shapes_of_state(self.model, self.plan, self._mesh)
+        self._steps.lower(state, np.int32(1), steps).compile()
 
     def fresh_state(self, parameters: Parameters) -> TrainState:
         """Return the state with these parameters, before any step."""
@@ -204,7 +223,7 @@ class Trainer:
 
     def restart(self) -> None:
         """Start the plan again, with parameters from its seed."""
-        _, parameters = create_model(self.model, self.plan.seed)
+        parameters = initial_parameters(self.model, self.plan.seed)
         self.restore(self.fresh_state(parameters), Progress(step=self.plan.first_step))
 
     def restore(self, state: TrainState, progress: Progress) -> None:
@@ -404,19 +423,35 @@ class Trainer:
 
     def _advance(self, step: int, rates: NDArray[np.float32]) -> tuple[list[float], list[float]]:
         count = len(rates)
-        # The compiled code takes a fixed number of batches. The last one is repeated to fill up;
-        # the repetitions are not trained on.
-        indices = np.minimum(np.arange(self._at_once), count - 1)
+        batches = [self._streams.batch(step + index) for index in range(count)]
+        indices = self._indices(count)
+        inputs, targets, resets, labels = self._stack(batches)
         steps = (step + indices).astype(np.int32)
-        batches = [self._streams.batch(number) for number in steps[:count].tolist()]
-        inputs, targets, resets, labels = (
-            None if column[0] is None else self._divide(np.stack([column[i] for i in indices]))
-            for column in zip(*batches, strict=True)
-        )
         stacked = Batch(inputs, targets, resets, steps, rates[indices], labels)
+        if self._compiled is not None:
+            self._compiled.result()
         self.state, measures = self._steps(self.state, np.int32(count), stacked)
         losses, norms = to_host(measures)[:count].T
         return losses.tolist(), norms.tolist()
+
+    def _indices(self, count: int) -> NDArray[np.int64]:
+        """Return the index of the batch at each place of those that the compiled code takes.
+
+        Their number is fixed. The last of `count` batches is repeated to fill up; the repetitions
+        are not trained on.
+        """
+        return np.minimum(np.arange(self._at_once), count - 1)
+
+    def _stack(self, batches: Sequence[Any]) -> list[Any]:
+        """Return the inputs, targets, resets and labels of batches as the compiled code takes them.
+
+        Each has a first axis for the batches; see `_indices`.
+        """
+        indices = self._indices(len(batches))
+        return [
+            None if column[0] is None else self._divide(np.stack([column[i] for i in indices]))
+            for column in zip(*batches, strict=True)
+        ]
 
     def _divide(self, rows: NDArray[Any]) -> Any:
         """Return the whole of batches whose own rows [K, b, ...] this process has made."""

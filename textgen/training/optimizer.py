@@ -19,15 +19,21 @@ def learning_rates(plan: TrainingSettings, begin: int, count: int) -> NDArray[np
 
     Returns:
         float32 [count], in [0, `plan.learning_rate`]. The rate is zero at the step after the plan's
-        last. In a plan of more than ten thousand steps, the last rates may be rounded to zero.
+        last. In a plan of more than ten thousand steps, the last rates may be rounded to zero. They
+        are those of `optax.warmup_cosine_decay_schedule`, to the last bit.
     """
-    schedule = optax.warmup_cosine_decay_schedule(
-        init_value=0.0,
-        peak_value=plan.learning_rate,
-        warmup_steps=min(plan.warmup_steps, plan.steps),
-        decay_steps=plan.steps + 1,
-    )
-    return np.asarray(schedule(jnp.arange(begin + 1, begin + count + 1)), np.float32)
+    warmup, decay = min(plan.warmup_steps, plan.steps), plan.steps + 1
+    steps = np.arange(begin + 1, begin + count + 1, dtype=np.int32)
+    peak, half, one = np.float32(plan.learning_rate), np.float32(0.5), np.float32(1)
+    # Only XLA's own quotients and cosines have the bits of its whole schedule, which is slow to
+    # compile: a dozen programs of one operation each.
+    turn = np.float32(np.pi) * np.minimum((steps - warmup).astype(np.float32), decay - warmup)
+    cosines = np.asarray(jnp.cos(jnp.asarray(turn) / float(decay - warmup)), np.float32)
+    rates: NDArray[np.float32] = peak * (half * (one + cosines))
+    if warmup:
+        rising = np.asarray(jnp.asarray(np.clip(steps, 0, warmup)) / warmup, np.float32)
+        rates = np.where(steps < warmup, (0 - peak) * (one - rising) + peak, rates)
+    return rates
 
 
 def make_optimizer(plan: TrainingSettings) -> optax.GradientTransformation:

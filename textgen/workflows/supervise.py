@@ -212,9 +212,12 @@ def make_trainer(
     def validation_loss(parameters: Parameters) -> float:
         return evaluator.part(parameters, validation, placed)
 
+    def compile_evaluation(parameters: Parameters) -> None:
+        evaluator.compile_part(parameters, validation, placed)
+
     text = training, validation_loss, end_id, of_training, old
     if together is None:
-        return Trainer(model, plan, *text)
+        return Trainer(model, plan, *text, compile_evaluation=compile_evaluation)
     try:
         trainer = Trainer(model, plan, *text, together)
     except TextgenError as error:
