@@ -26,6 +26,8 @@ SECONDS_BETWEEN_EVALUATIONS = (2.0, 120.0)
 FILL = 0.99
 # Largest part of the time that evaluations may take, unless the user asked for more of them.
 EVALUATED_SHARE = 0.1
+# Evaluations that take less time than this are not worth a line, in seconds.
+SECONDS_TO_TELL = 2.0
 
 
 class Schedule(NamedTuple):
@@ -128,7 +130,7 @@ def expected_seconds(training: TrainingSettings, pace: Pace) -> tuple[float, flo
 def choose_evaluations(training: TrainingSettings, pace: Pace) -> Choice[int] | None:
     """Return the interval of evaluations, if it takes so much time that a user should know it."""
     seconds, evaluating = expected_seconds(training, pace)
-    if evaluating <= EVALUATED_SHARE * seconds:
+    if evaluating <= max(EVALUATED_SHARE * seconds, SECONDS_TO_TELL):
         return None
     every = training.eval_every
     often = "one after the last step" if every >= training.steps else f"one every {every:,} steps"
@@ -171,7 +173,10 @@ def _fitting_steps(request: Request, pace: Pace, between: float) -> Choice[int]:
     """
     seconds_per_step = pace.seconds_per_step * (1 + pace.seconds_per_evaluation / between)
     left = request.seconds * FILL - pace.seconds_to_start
-    steps = pace.steps_made + int(max(left, 0.0) / seconds_per_step)
+    fitting = left / seconds_per_step
+    if left < between:  # the evaluation after the last step is the only one
+        fitting = (left - pace.seconds_per_evaluation) / pace.seconds_per_step
+    steps = pace.steps_made + int(max(fitting, 0.0))
     if steps < FEWEST_STEPS:
         raise _too_short_error(request, pace.seconds_to_start, seconds_per_step)
     reason = f"as many as fit into {format_minutes(request.seconds)}"
