@@ -1,12 +1,17 @@
-"""Work that JAX does in a thread of its own, such as compiling, while this one goes on."""
+"""Compiling in a thread of its own, while this one goes on. The module does not import JAX."""
 
+import threading
 from collections.abc import Callable
-from threading import Thread
 from typing import Generic, TypeVar
 
-from textgen.runtime.numerics import standard_numerics
-
 Result = TypeVar("Result")
+# Name of the threads.
+NAME = "textgen-background"
+
+
+def is_compiling() -> bool:
+    """Return whether any work goes on in the background of this process."""
+    return any(thread.name == NAME for thread in threading.enumerate())
 
 
 class Background(Generic[Result]):
@@ -21,10 +26,12 @@ class Background(Generic[Result]):
         self._work = work
         self._results = list[Result]()
         self._errors = list[BaseException]()
-        self._thread = Thread(target=self._run, name="textgen-background")
+        self._thread = threading.Thread(target=self._run, name=NAME)
         self._thread.start()
 
     def _run(self) -> None:
+        from textgen.runtime.numerics import standard_numerics  # here, since it imports JAX
+
         try:
             # What JAX computes follows the settings of the thread.
             with standard_numerics():

@@ -310,8 +310,9 @@ class _ThisMachine:
         before = self._trainer
         if before is not None and before.model == model and _is_another(before.plan, draft):
             # It is measured how else the network can be computed. The steps so far are kept.
+            state = before.arrays()
             trainer = self._make(model, draft)
-            trainer.restore(before.arrays(), before.progress)
+            trainer.restore(state, before.progress)
         else:
             # Another network or another plan begins. The memory of the old one is freed first.
             self._trainers.clear()
@@ -330,7 +331,10 @@ class _ThisMachine:
         """Give the trainer that was measured for a plan the complete plan, and return it."""
         trainer, latest = self._trainers[_how(plan)], self._trainer
         if latest is not None and latest is not trainer:
-            trainer.restore(latest.arrays(), latest.progress)
+            state = latest.arrays()
+            if self._supervision.together is not None:  # the others have only the latest one
+                trainer = self._make(trainer.model, plan)
+            trainer.restore(state, latest.progress)
         self._trainers.clear()
         self._trainer = None
         trainer.adopt(plan)
