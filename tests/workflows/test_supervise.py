@@ -9,7 +9,12 @@ from textgen.network.model import create_model
 from textgen.planning.machine import Pace
 from textgen.planning.request import Request
 from textgen.workflows.events import Working
-from textgen.workflows.supervise import SECONDS_TO_MEASURE, Supervision, measure_pace
+from textgen.workflows.supervise import (
+    SECONDS_TO_MEASURE,
+    Supervision,
+    measure_pace,
+    tell_many_layers,
+)
 
 PACE = Pace(seconds_per_step=0.1, seconds_per_evaluation=0.1, seconds_to_start=1.0)
 
@@ -83,3 +88,12 @@ def test_measuring_ends_when_it_is_asked_to_stop() -> None:
     with pytest.raises(KeyboardInterrupt):
         measure_pace(PaperTrainer(4), Request(), supervision)  # type: ignore[arg-type]
     assert told == []
+
+
+def test_many_layers_are_told_with_the_time_that_they_take_to_compile() -> None:
+    told = list[Working]()
+    supervision = Supervision(tell=told.append)
+    tell_many_layers(replace(MODEL, num_layers=2), supervision)
+    assert told == []
+    tell_many_layers(replace(MODEL, num_layers=64), supervision)
+    assert told == [Working("compiling a network of 64 layers", 34.0)]

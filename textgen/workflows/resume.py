@@ -35,6 +35,7 @@ from textgen.workflows.supervise import (
     make_trainer,
     measure_pace,
     supervise,
+    tell_many_layers,
 )
 
 # Name of the speed in the metrics of a run, and the speed in characters per second that stands for
@@ -109,6 +110,7 @@ def resume_training(
         if damaged and not checkpoint:
             warning = "no undamaged checkpoint is left; training starts again at step 0"
             yield Note(warning, grave=True)
+        tell_many_layers(record.config.settings, supervision)
         trainer = yield from _trainer_for(
             run, record, devices, supervision.together, first_step=step * finished
         )

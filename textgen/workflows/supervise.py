@@ -268,6 +268,17 @@ def make_trainer(
     return trainer
 
 
+def tell_many_layers(model: ModelSettings, supervision: Supervision) -> None:
+    """Tell about how long a network of many layers is compiled, before it is made.
+
+    Raises:
+        KeyboardInterrupt: if it is asked to stop.
+    """
+    layers = model.num_layers * len(stacks(model))
+    if layers > FEW_LAYERS:
+        supervision.begin(f"compiling a network of {layers} layers", seconds_to_compile(model))
+
+
 def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -> Pace:
     """Measure the pace of a trainer by the first steps of its plan, which are kept.
 

@@ -45,6 +45,7 @@ from textgen.workflows.supervise import (
     make_trainer,
     measure_pace,
     supervise,
+    tell_many_layers,
 )
 
 # Largest total length of all paths, in characters. The record of a run holds each path.
@@ -324,6 +325,7 @@ class _ThisMachine:
         return measure_pace(trainer, self._request, self._supervision)
 
     def _make(self, model: ModelSettings, draft: TrainingSettings) -> Trainer:
+        tell_many_layers(model, self._supervision)
         together = self._supervision.together
         return make_trainer(model, draft, *self._text, together=together, place=self._place)
 
