@@ -1,3 +1,6 @@
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from textgen.errors import UsageError
@@ -11,11 +14,12 @@ from textgen.planning.schedule import (
     Schedule,
     choose_patience,
     choose_schedule,
+    expected_seconds,
     round_minutes,
 )
 from textgen.settings import PATIENCE, TrainingSettings
 
-PACE = Pace(seconds_per_step=0.05, seconds_per_evaluation=0.5, seconds_to_start=4.0)
+PACE = Pace(seconds_per_step=0.05, seconds_per_evaluation=0.2, seconds_to_start=4.0)
 LONG = 10**9  # characters: a text that is read less than once
 DRAFT = TrainingSettings(
     steps=1,
@@ -36,7 +40,7 @@ def schedule(request: Request, characters: int = LONG, first_step: int = 0) -> S
 def test_steps_fill_the_minutes_and_no_more() -> None:
     steps, eval_every, checkpoint_every = schedule(Request(minutes=10))
     evaluations = steps / eval_every
-    seconds = 4.0 + steps * 0.05 + evaluations * 0.5
+    seconds = 4.0 + steps * 0.05 + evaluations * 0.2
     assert 0.90 * 600 < seconds <= 600
     assert steps % eval_every == 0
     assert checkpoint_every % eval_every == 0
@@ -58,6 +62,41 @@ def test_a_text_is_not_trained_on_for_more_epochs_than_are_of_use() -> None:
     assert 0.95 * MAX_EPOCHS < epochs <= MAX_EPOCHS + 0.05
     assert schedule(Request(minutes=10), characters=500).steps == pytest.approx(200, abs=40)
     assert schedule(Request(steps=5000), characters=500).steps == 5000
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.5, 3.0, 40.0])
+@pytest.mark.parametrize("asked", [{"minutes": 1}, {"minutes": 30}, {"steps": 9000}])
+def test_evaluations_take_at_most_a_tenth_of_the_time(
+    seconds: float, asked: dict[str, Any]
+) -> None:
+    pace = replace(PACE, seconds_per_evaluation=seconds, steps_made=7)
+    request = Request(**asked)
+    chosen = choose_schedule(DRAFT, request, pace, LONG, 0).value
+    plan = replace(DRAFT, steps=chosen.steps, eval_every=chosen.eval_every)
+    whole, evaluating = expected_seconds(plan, pace)
+    # One evaluation ends every plan.
+    assert evaluating <= max(0.11 * whole, seconds)
+    if request.steps is None:
+        assert 0.93 * request.seconds < 4.0 + whole <= request.seconds
+
+
+def test_the_time_of_a_plan_counts_the_steps_and_the_evaluations_that_are_left() -> None:
+    def left(**changes: Any) -> tuple[float, float]:
+        pace = Pace(
+            seconds_per_step=1.0, seconds_per_evaluation=10.0, seconds_to_start=0.0, steps_made=3
+        )
+        return expected_seconds(replace(DRAFT, **changes), pace)
+
+    assert left(steps=20, eval_every=5) == (17 + 40, 40)
+    assert left(steps=21, eval_every=5) == (18 + 50, 50)  # one more after the last step
+    # After step 29 of the run, those at 30 and 35 are left, and that after the last, 36.
+    assert left(first_step=26, steps=10, eval_every=5) == (7 + 30, 30)
+    assert left(steps=3, eval_every=5) == (0, 0)
+
+
+def test_the_steps_that_are_made_end_before_the_first_evaluation() -> None:
+    pace = replace(PACE, steps_made=60)
+    assert choose_schedule(DRAFT, Request(steps=144), pace, LONG, 0).value.eval_every == 61
 
 
 def test_given_intervals_are_kept() -> None:
@@ -86,20 +125,20 @@ def test_a_time_for_hardly_a_step_is_refused_with_the_least_that_makes_sense() -
     with pytest.raises(UsageError) as refused:
         schedule(Request(minutes=0.01))
     assert str(refused.value) == (
-        "a time of 0.01 minutes is too short: it takes 4.0 s until the first step, and 0.062 s for "
-        "each step; give at least --minutes 0.29, or the number of --steps"
+        "a time of 0.01 minutes is too short: it takes 4.0 s until the first step, and 0.055 s for "
+        "each step; give at least --minutes 0.26, or the number of --steps"
     )
-    least = choose_schedule(DRAFT, Request(minutes=0.29), PACE, LONG, 0)
+    least = choose_schedule(DRAFT, Request(minutes=0.26), PACE, LONG, 0)
     assert least.value.steps >= MIN_STEPS
-    assert least.reason.endswith("steps: as many as fit into 0.29 minutes")
+    assert least.reason.endswith("steps: as many as fit into 0.26 minutes")
 
 
 def test_a_time_for_few_steps_says_what_it_went_into() -> None:
     choice = choose_schedule(DRAFT, Request(minutes=0.1), PACE, LONG, 0)
     assert FEWEST_STEPS <= choice.value.steps < FEW_STEPS
     assert choice.reason == (
-        "29 steps: as many as fit into 0.1 minutes, of which 4.0 s passed before the first step; "
-        "so few steps teach little: give at least --minutes 0.29"
+        "34 steps: as many as fit into 0.1 minutes, of which 4.0 s passed before the first step; "
+        "so few steps teach little: give at least --minutes 0.26"
     )
 
 

@@ -85,42 +85,68 @@ def test_how_steps_are_grouped_changes_no_number() -> None:
 
 
 @pytest.mark.slow
-def test_measuring_leaves_the_training_as_it_was() -> None:
-    plain, measured = trainer(5), trainer(5)
+def test_the_steps_that_measure_the_machine_are_the_first_of_the_training() -> None:
+    plain, measured = trainer(8), trainer(8)
     begun = list[str]()
-    pace = measured.measure(0.01, 3, begun.append)
+    pace = measured.measure(60, 5, begun.append)
     assert pace.seconds_per_step > 0
-    assert begun[:2] == ["compiling the training step", "compiling the evaluation"]
-    assert set(begun[2:]) == {"timing training steps"}
-    expected = [report.loss for report in plain.run()]
-    assert [report.loss for report in measured.run()] == expected
+    assert pace.steps_made == measured.progress.step == 5
+    assert begun[:2] == ["compiling the training step", "making the first training steps"]
+    assert begun[-1] == "timing an evaluation"
+    assert measured.progress.seconds > 0
+    (whole,), (rest,) = list(plain.run()), list(measured.run())
+    assert (rest.loss, rest.training_loss) == (whole.loss, whole.training_loss)
+    assert rest.validation_loss == whole.validation_loss
+    for left, right in zip(
+        jax.tree.leaves(plain.state), jax.tree.leaves(measured.state), strict=True
+    ):
+        np.testing.assert_array_equal(left, right)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "slow", "made"),
+    ("seconds", "slow", "most", "made"),
     [
-        (0.01, 20.0, [1, 1]),  # a group of steps would take longer than there is time
-        (0.01, 0.05, [1]),  # the first step took so long that compiling hardly counts
-        (0.5, 20.0, [1, 1, 3]),
+        (0.01, 20.0, 3, [1, 1]),  # a group of steps would take longer than there is time
+        (0.01, 0.05, 3, [1]),  # the first step took so long that no other is timed
+        (0.15, 20.0, 5, [1, 1, 1]),
+        (9.0, 20.0, 5, [1, 4]),
+        (9.0, 20.0, 1, [1, 0]),  # one step may be made; another is timed that changes nothing
+        (9.0, 20.0, 0, [0, 0]),
     ],
 )
 def test_slow_steps_are_timed_one_by_one_or_not_again(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, slow: float, made: list[int]
+    monkeypatch: pytest.MonkeyPatch, seconds: float, slow: float, most: int, made: list[int]
 ) -> None:
     now, counts = 0.0, list[int]()
-    learner = trainer(5)
+    learner = trainer(9)
+    before = learner.arrays()
 
-    def advance(step: int, rates: Any) -> None:
+    def advance(step: int, rates: Any) -> tuple[list[float], list[float]]:
         nonlocal now
         now += 0.1 * len(rates)
-        counts.append(len(rates))
+        counts.append(int((rates > 0).sum()))
+        return [2.0] * len(rates), [1.0] * len(rates)
 
+    monkeypatch.setattr(learner, "_compiled", None)  # nothing is compiled in the background
     monkeypatch.setattr(loop.time, "perf_counter", lambda: now)
     monkeypatch.setattr(loop, "SECONDS_OF_SLOW_STEP", slow)
     monkeypatch.setattr(learner, "advance", advance)
     monkeypatch.setattr(learner, "evaluate", lambda: 0.0)
-    assert learner.measure(seconds, 3).seconds_per_step == pytest.approx(0.1)
+    pace = learner.measure(seconds, most)
+    assert pace.seconds_per_step == pytest.approx(0.1)
     assert counts == made
+    assert pace.steps_made == learner.progress.step == sum(made)
+    jax.tree.map(np.testing.assert_array_equal, before, learner.arrays())
+
+
+def test_a_measurement_that_diverges_leaves_it_to_the_training_to_mend_that() -> None:
+    learner = trainer(9, learning_rate=10.0)
+    broken = dict(learner.state.parameters)
+    broken["projection.bias"] = broken["projection.bias"] * np.nan
+    learner.restore(learner.fresh_state(broken), learner.progress)
+    assert learner.measure(0.01, 3).steps_made == learner.progress.step == 0
+    with pytest.raises(DivergedError):
+        list(learner.run())
 
 
 def test_a_loss_that_is_not_a_number_ends_the_training() -> None:

@@ -45,3 +45,29 @@ def test_a_plan_of_one_step_has_a_rate() -> None:
     np.testing.assert_allclose(
         learning_rates(plan(steps=1, warmup_steps=0), 0, 1), [0.005], rtol=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("rate", "warmup", "steps", "begin"),
+    [(0.006, 100, 3345, 0), (0.01, 3, 60, 19), (0.25, 0, 1000, 505), (0.003, 10, 9999, 4096)],
+)
+def test_rates_are_those_of_optax_to_the_last_bit(
+    rate: float, warmup: int, steps: int, begin: int
+) -> None:
+    schedule = optax.warmup_cosine_decay_schedule(0.0, rate, warmup, steps + 1)
+    expected = np.asarray(schedule(jnp.arange(begin + 1, begin + 600)))
+    made = plan(learning_rate=rate, warmup_steps=warmup, steps=steps)
+    np.testing.assert_array_equal(learning_rates(made, begin, 599), expected)
+
+
+def test_after_a_correction_the_rest_of_the_cosine_fills_the_steps_that_are_left() -> None:
+    first = plan(steps=99, warmup_steps=10, learning_rate=0.01)
+    # 60 of 100 intervals are left at step 40; they are passed in 30, and then in 60 again.
+    shorter = first.corrected(40, 69)
+    before, after = learning_rates(first, 0, 99), learning_rates(shorter, 0, 69)
+    np.testing.assert_array_equal(after[:40], before[:40])
+    np.testing.assert_allclose(after[40:], before[41::2], rtol=1e-4, atol=1e-9)
+    longer = shorter.corrected(55, 84)
+    again = learning_rates(longer, 0, 84)
+    np.testing.assert_array_equal(again[:55], after[:55])
+    np.testing.assert_allclose(again[55:], before[70:], rtol=1e-4, atol=1e-9)

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from textgen.runs.run import Run
 from textgen.training.loop import Report
 from textgen.workflows.event_records import event_record
-from textgen.workflows.events import Begun, Ended, Note, Planned, Sampled, Saved, Working
+from textgen.workflows.events import Begun, Corrected, Ended, Note, Planned, Sampled, Saved, Working
 
 
 def test_small_events_are_their_fields() -> None:
@@ -39,6 +40,17 @@ def test_a_report_is_a_row_of_the_metrics(loss: float | None, kind: str) -> None
     assert (record["type"], record["step"], record["seconds"]) == (kind, 7, 1.235)
     assert record["training_bits_per_character"] == pytest.approx(2)
     assert record.get("validation_bits_per_character") == (None if loss is None else 3.0)
+
+
+def test_a_correction_names_its_step_and_the_new_last_step(tiny_run: Path) -> None:
+    record = Run(tiny_run).record()
+    plan = record.plan.corrected(2, record.plan.last_step + 5)
+    corrected = replace(record, plans=(*record.plans[:-1], plan))
+    assert event_record(Corrected(corrected, 2)) == {
+        "type": "correction",
+        "step": 2,
+        "steps": record.plan.last_step + 5,
+    }
 
 
 def test_the_plan_and_the_end_name_the_run_and_fit_into_json(tiny_run: Path) -> None:

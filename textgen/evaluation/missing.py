@@ -14,7 +14,7 @@ from textgen.data.tokens import Tokens
 from textgen.data.vocabulary import UNKNOWN_ID
 from textgen.network.model import Apply, Parameters, zero_states
 from textgen.network.parameters import MAX_ONE_HOT
-from textgen.runtime.devices import DATA, place_all, replicated
+from textgen.runtime.devices import DATA, place_all, replicated, shapes
 from textgen.settings import ModelSettings
 from textgen.training.loss import cross_entropy, projected_predictions
 
@@ -79,6 +79,11 @@ class MissingEvaluator:
 
         self._totals = totals
 
+    @property
+    def _rows(self) -> int:
+        """Number of pieces that a compiled call reads."""
+        return -(-AT_ONCE // self._mesh.size) * self._mesh.size
+
     def part(
         self, parameters: Parameters, tokens: Tokens, labels: PlacedLabels | None = None
     ) -> float:
@@ -87,6 +92,16 @@ class MissingEvaluator:
         chosen = np.unique(np.linspace(0, len(begins) - 1, PART_PIECES).astype(int))
         measured = [*self._measure(parameters, tokens, begins[chosen], labels)]
         return measured[-1].nats
+
+    def compile_part(
+        self, parameters: Parameters, tokens: Tokens, labels: PlacedLabels | None = None
+    ) -> None:
+        """Compile what `part` runs, and run nothing; `shapes` of the parameters are enough."""
+        inside = np.zeros((self._rows, AROUND + PIECE + AROUND), np.int64)
+        given = None if labels is None else labels.at(inside)
+        scored = inside[:, AROUND : AROUND + PIECE] > 0
+        placed = shapes(parameters, replicated(self._mesh))
+        self._totals.lower(placed, inside.astype(np.int32), scored, given).compile()
 
     def whole(
         self, parameters: Parameters, tokens: Tokens, labels: PlacedLabels | None = None
@@ -98,8 +113,7 @@ class MissingEvaluator:
         self, parameters: Parameters, tokens: Tokens, begins: Any, labels: PlacedLabels | None
     ) -> Iterator[Missing]:
         parameters = place_all(parameters, replicated(self._mesh))
-        rows = -(-AT_ONCE // self._mesh.size) * self._mesh.size
-        total, characters = np.zeros(2), 0
+        rows, total, characters = self._rows, np.zeros(2), 0
         for at in range(0, len(begins), rows):
             here = begins[at : at + rows]
             idle = np.full(rows - len(here), len(tokens) + AROUND)

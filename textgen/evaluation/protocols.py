@@ -23,7 +23,7 @@ from textgen.evaluation.text_losses import text_losses
 from textgen.network.inference import States
 from textgen.network.mixture import Shape
 from textgen.network.model import Apply, Parameters, zero_states
-from textgen.runtime.devices import DATA, place_all, replicated, shared
+from textgen.runtime.devices import DATA, place_all, replicated, shapes, shared
 from textgen.settings import LearningSettings, ModelSettings
 from textgen.training.online import SEGMENTS_AT_ONCE, Learner, OnlineTraining
 
@@ -137,6 +137,18 @@ class Evaluator:
         return self.stream(
             parameters, tokens, labels=labels, streams=PART_STREAMS, limit=PART_CHARACTERS
         )
+
+    def compile_part(
+        self, parameters: Parameters, tokens: Tokens, labels: PlacedLabels | None = None
+    ) -> None:
+        """Compile what `part` runs, and run nothing; `shapes` of the parameters are enough."""
+        rows = self._rows(min(PART_STREAMS, -(-(len(tokens) - 1) // CHUNK)))
+        inside = np.zeros((rows, CHUNK), np.int64)
+        given = None if labels is None else labels.at(inside)
+        states = shapes(zero_states(self._settings, rows), shared(self._mesh))
+        placed = shapes(parameters, replicated(self._mesh))
+        ids = inside.astype(np.int32)
+        self._total.lower(placed, states, ids, ids, ids > 0, given).compile()
 
     def window(
         self,

@@ -329,13 +329,19 @@ def create_model(
         `LanguageModel`, or `TwoWayModel` for a network of both directions; and the initial
         parameters, by the names of `textgen.network.parameters`.
     """
+    return network_function(settings, computation), initial_parameters(settings, seed)
+
+
+def initial_parameters(settings: ModelSettings, seed: int) -> Parameters:
+    """Return the parameters of `create_model` without its function."""
 
     @jax.jit
     def initialise(key: jax.Array) -> Parameters:
-        state = nnx.state(_make_model(settings, nnx.Rngs(params=key), computation))
+        state = nnx.state(_make_model(settings, nnx.Rngs(params=key), EXACT))
         return {".".join(map(str, path)): leaf[...] for path, leaf in nnx.to_flat_state(state)}
 
-    return network_function(settings, computation), initialise(random_key(seed))
+    parameters: Parameters = initialise(random_key(seed))
+    return parameters
 
 
 def network_function(settings: ModelSettings, computation: Computation = EXACT) -> Apply:

@@ -267,8 +267,12 @@ def choose_reset_rate(epochs: float) -> Choice[float]:
     lowest, highest = RESET_RATES
     growth = math.log(max(epochs, EPOCHS_OF_LEAST_RESETS) / EPOCHS_OF_LEAST_RESETS)
     part = growth / math.log(MAX_EPOCHS / EPOCHS_OF_LEAST_RESETS)
-    rate = round(lowest + (highest - lowest) * min(part, 1.0), 2)
-    if rate == lowest:
+    return explain_reset_rate(round(lowest + (highest - lowest) * min(part, 1.0), 2))
+
+
+def explain_reset_rate(rate: float) -> Choice[float]:
+    """Return a probability of `choose_reset_rate` with its reason."""
+    if rate == RESET_RATES[0]:
         return Choice(rate)
     return Choice(
         rate,

@@ -14,12 +14,14 @@ class Pace:
     Attributes:
         seconds_per_step: median time of a step.
         seconds_per_evaluation: time of one evaluation.
-        seconds_to_start: time spent before the first step of the plan can run.
+        seconds_to_start: time spent before the next step of the plan can run.
+        steps_made: steps of the plan that were made to measure this.
     """
 
     seconds_per_step: float
     seconds_per_evaluation: float
     seconds_to_start: float
+    steps_made: int = 0
 
 
 class Machine(Protocol):
@@ -49,5 +51,9 @@ class Machine(Protocol):
         ...
 
     def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
-        """Return how fast this network trains; the draft's steps and intervals do not matter."""
+        """Return how fast this network trains, by making the first steps of a plan.
+
+        What the draft leaves to the pace must not change these steps: they are kept. The draft's
+        intervals do not matter.
+        """
         ...

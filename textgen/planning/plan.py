@@ -29,16 +29,28 @@ from textgen.planning.choices import (
     choose_reset_rate,
     choose_width,
     expected_epochs,
+    explain_reset_rate,
     text_warning,
 )
 from textgen.planning.machine import Machine, Pace
 from textgen.planning.request import Request
-from textgen.planning.schedule import FILL, check_time, choose_patience, choose_schedule
+from textgen.planning.schedule import (
+    FILL,
+    check_time,
+    choose_evaluations,
+    choose_patience,
+    choose_schedule,
+    expected_seconds,
+    expected_steps,
+)
 from textgen.planning.site import Site
+from textgen.runtime.together import process_count
 from textgen.settings import Backend, ModelSettings, Precision, TrainingSettings
 
 # Sizes are chosen again if training is faster or slower than predicted by this factor.
 MISPREDICTED = 2.0
+# Part of the time that compiling for one device may take, to measure whether it is faster.
+SHARE_TO_COMPARE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +60,15 @@ class Plan:
     Attributes:
         model: the network's shape.
         training: how the network is trained.
-        seconds: expected time of all steps.
+        pace: the measured speed of training.
+        seconds: expected time of the steps that are not made yet, with their evaluations.
         choices: the choices by name, in the order in which they are shown.
         warning: a warning about the text; empty if there is none.
     """
 
     model: ModelSettings
     training: TrainingSettings
+    pace: Pace
     seconds: float
     choices: Mapping[str, Choice[Any]]
     warning: str = ""
@@ -88,12 +102,13 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
     check_backend(request, model.cell, has_labels=text.num_labels > 0)
     draft, pace = _measure(request, text, machine, site, model, predicted)
     speed = site.speed(model, draft.characters_per_step / pace.seconds_per_step)
-    if not predicted / MISPREDICTED < speed < predicted * MISPREDICTED:
+    if predicted and not predicted / MISPREDICTED < speed < predicted * MISPREDICTED:
         other, other_sizes = _choose_sizes(request, text, machine, site, speed)
-        if other != model:
+        if other != model or request.steps is None:
             model, sizes = other, other_sizes
             draft, pace = _measure(request, text, machine, site, model, speed)
     draft, pace, backend = _choose_backend(request, machine, model, draft, pace)
+    draft, pace, devices = _choose_devices(request, machine, model, draft, pace)
     pace = replace(pace, seconds_to_start=machine.elapsed())
     plan = continue_plan(request, model, draft, text, pace)
     choices = {
@@ -105,6 +120,9 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
         "schedule": plan.choices["schedule"],
         "patience": plan.choices["patience"],
     }
+    if devices.reason:
+        choices["devices"] = devices
+    choices |= {name: plan.choices[name] for name in ("evaluations",) if name in plan.choices}
     if site.accelerator is not None:
         is_kept = draft.precision == precision.value
         choices["precision"] = precision if is_kept else Choice(draft.precision)
@@ -133,7 +151,7 @@ def _choose_site(
 def _depends_on_speed(request: Request) -> bool:
     """Return whether a choice depends on the speed of large products."""
     has_width = request.network is not None or "hidden_size" in request.asked
-    return not has_width or (request.steps is None and "dropout_rate" not in request.asked)
+    return request.steps is None or not has_width
 
 
 def _measure(
@@ -155,16 +173,18 @@ def _measure(
         predicted: expected speed of training in operations per second; 0 if it is not known.
     """
     draft = _draft(request, text, model, site)
-    elapsed = machine.elapsed()
+    elapsed, step = machine.elapsed(), 1.0
     if predicted:
         step = site.cost(model, predicted) * draft.characters_per_step / predicted
-        expected = Pace(
-            seconds_per_step=step,
-            seconds_per_evaluation=0.0,
-            seconds_to_start=elapsed + site.seconds_to_compile,
-        )
+    expected = Pace(
+        seconds_per_step=step,
+        seconds_per_evaluation=0.0,
+        seconds_to_start=elapsed + site.seconds_to_compile(model),
+    )
+    if predicted:
         hopeful = replace(expected, seconds_per_step=step / MISPREDICTED, seconds_to_start=elapsed)
         check_time(request, expected, hopeful)
+    draft = begin_plan(request, draft, text, expected)
     return draft, machine.training_pace(model, draft)
 
 
@@ -178,9 +198,44 @@ def _choose_backend(
     changed = replace(draft, precision=other.precision, backend=other.backend)
     second = machine.training_pace(model, changed)
     times = pace.seconds_per_step, second.seconds_per_step
-    if times[1] < times[0]:
-        draft, pace = changed, second
+    draft, pace = _faster(draft, pace, changed, second)
     return draft, pace, Choice(draft.backend, explain_backend(draft.backend, *times))
+
+
+def _choose_devices(
+    request: Request, machine: Machine, model: ModelSettings, draft: TrainingSettings, pace: Pace
+) -> tuple[TrainingSettings, Pace, Choice[int]]:
+    """Take one core instead of all where that is faster and the time allows to compile both.
+
+    XLA uses all cores for the products of one device too.
+    """
+    is_long = pace.seconds_to_start <= SHARE_TO_COMPARE * request.seconds
+    is_open = "devices" not in request.asked and request.steps is None
+    if (
+        draft.devices == 1
+        or machine.accelerator() is not None
+        or process_count() > 1
+        or not (is_open and is_long)
+    ):
+        return draft, pace, Choice(draft.devices)
+    one = replace(draft, devices=1)
+    second = machine.training_pace(model, one)
+    times = pace.seconds_per_step, second.seconds_per_step
+    chosen, pace = _faster(draft, pace, one, second)
+    ratio = max(times) / min(times)
+    other = f"{draft.devices} devices" if chosen is one else "1 device"
+    reason = f"devices {chosen.devices}: a step takes {ratio:.2g} times as long with {other}"
+    return chosen, pace, Choice(chosen.devices, reason)
+
+
+def _faster(
+    first: TrainingSettings, pace: Pace, second: TrainingSettings, other: Pace
+) -> tuple[TrainingSettings, Pace]:
+    """Return the faster of two plans, which were measured one after the other, and its pace."""
+    made = pace.steps_made + other.steps_made
+    if other.seconds_per_step < pace.seconds_per_step:
+        first, pace = second, other
+    return first, replace(pace, steps_made=made)
 
 
 def _choose_rate(
@@ -191,56 +246,79 @@ def _choose_rate(
     return choose_learning_rate(request, text, model.hidden_size, factor)
 
 
+def begin_plan(
+    request: Request, draft: TrainingSettings, text: TextSize, expected: Pace, first_step: int = 0
+) -> TrainingSettings:
+    """Give a plan all that its first steps depend on, before its pace is known.
+
+    Args:
+        request: what the user asked for.
+        draft: the plan so far.
+        text: the size of the text.
+        expected: the speed of training that is expected; it counts where the user gave a time.
+        first_step: number of steps that the run has made already.
+    """
+    characters = text.training_characters
+    steps = expected_steps(draft, request, expected, characters)
+    epochs = (first_step + steps) * draft.new_characters_per_step / characters
+    return replace(
+        draft,
+        first_step=first_step,
+        steps=steps,
+        warmup_steps=min(100, steps // 10),
+        reset_rate=choose_reset_rate(epochs).value,
+        corrections=(),
+    )
+
+
 def continue_plan(
     request: Request,
     model: ModelSettings,
     draft: TrainingSettings,
     text: TextSize,
     pace: Pace,
-    first_step: int = 0,
 ) -> Plan:
-    """Complete a plan with what the pace decides: the steps, the intervals and the reset rate.
+    """Complete a plan with what the pace decides: the steps and the intervals.
 
     Args:
         request: what the user asked for.
         model: the network.
-        draft: the plan so far.
+        draft: the plan that `begin_plan` returned.
         text: the size of the text.
         pace: the measured speed of training.
-        first_step: number of steps that the run has made already.
 
     Raises:
         UsageError: if hardly any steps fit into the time.
     """
     characters = text.training_characters
-    schedule = choose_schedule(draft, request, pace, characters, first_step)
+    schedule = choose_schedule(draft, request, pace, characters, draft.first_step)
     steps, eval_every, checkpoint_every = schedule.value
-    epochs = (first_step + steps) * draft.new_characters_per_step / characters
-    reset_rate = choose_reset_rate(epochs)
     patience = choose_patience(request, schedule.value, pace.seconds_per_step)
     training = replace(
         draft,
-        first_step=first_step,
         steps=steps,
-        warmup_steps=min(100, steps // 10),
-        reset_rate=reset_rate.value,
         eval_every=eval_every,
         checkpoint_every=checkpoint_every,
         patience=patience.value,
     )
-    return Plan(
-        model=model,
-        training=training,
-        seconds=steps * pace.seconds_per_step,
-        choices={"reset rate": reset_rate, "schedule": schedule, "patience": patience},
-    )
+    choices: dict[str, Choice[Any]] = {
+        "reset rate": explain_reset_rate(draft.reset_rate),
+        "schedule": schedule,
+        "patience": patience,
+    }
+    if evaluations := choose_evaluations(training, pace):
+        choices["evaluations"] = evaluations
+    seconds, _ = expected_seconds(training, pace)
+    return Plan(model=model, training=training, pace=pace, seconds=seconds, choices=choices)
 
 
 def _choose_sizes(
     request: Request, text: TextSize, machine: Machine, site: Site, speed: float
 ) -> tuple[ModelSettings, dict[str, Choice[Any]]]:
     """Choose a network for what training can compute in the time at a speed in operations."""
-    seconds = max(request.seconds * FILL - machine.elapsed() - site.seconds_to_compile, 0.0)
+    smallest = request.model_settings(text.vocab_size, site.widths[0], 0.0)
+    before = machine.elapsed() + site.seconds_to_compile(smallest)
+    seconds = max(request.seconds * FILL - before, 0.0)
     operations = seconds * speed
 
     def cost(model: ModelSettings) -> float:

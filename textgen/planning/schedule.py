@@ -21,9 +21,13 @@ FEW_STEPS, FEWEST_STEPS = 100, 20
 EVALUATIONS_PER_PLAN = 15
 # Shortest and longest time between two evaluations, in seconds.
 SECONDS_BETWEEN_EVALUATIONS = (2.0, 120.0)
-# Part of the remaining time that steps may fill. The rest is for saving, and a reserve in case the
-# machine becomes slower.
-FILL = 0.97
+# Part of the remaining time that steps may fill. The rest is for the last checkpoint and the end of
+# the process.
+FILL = 0.99
+# Largest part of the time that evaluations may take, unless the user asked for more of them.
+EVALUATED_SHARE = 0.1
+# Evaluations that take less time than this are not worth a line, in seconds.
+SECONDS_TO_TELL = 2.0
 
 
 class Schedule(NamedTuple):
@@ -57,17 +61,17 @@ def choose_schedule(
     Raises:
         UsageError: if hardly any steps fit into the time.
     """
-    enough = math.ceil(MAX_EPOCHS * training_characters / draft.new_characters_per_step)
+    enough = enough_steps(draft, training_characters)
     steps, available = request.steps, math.inf
     reason = "the minimum for a short text"
-    if enough >= MIN_STEPS:
+    if enough > MIN_STEPS:
         reason = f"{MAX_EPOCHS} epochs; more would only memorise the text"
     if steps is None:
-        steps = min(max(enough, MIN_STEPS), MAX_STEPS)
+        steps = enough
         available = max(request.seconds * FILL - pace.seconds_to_start, 0.0)
     asked_interval = request.asked.get("eval_every")
     if asked_interval is None:
-        between = _seconds_between(min(available, steps * pace.seconds_per_step))
+        between = _seconds_between(min(available, steps * pace.seconds_per_step), pace)
     else:
         between = asked_interval * pace.seconds_per_step
     if request.steps is None:
@@ -75,7 +79,8 @@ def choose_schedule(
         if fitting.value < steps:
             steps, reason = fitting.value, fitting.reason
     evaluations = max(round(steps * pace.seconds_per_step / between), 1)
-    eval_every = asked_interval or max(steps // evaluations, 1)
+    # The steps that are made already end before the first evaluation.
+    eval_every = asked_interval or max(steps // evaluations, pace.steps_made + 1)
     if request.steps is None and asked_interval is None:
         # The plan ends with a whole interval, so that its evaluations are equally far apart, unless
         # that would take many of its steps.
@@ -88,6 +93,53 @@ def choose_schedule(
     if request.steps is not None:
         return Choice(schedule)
     return Choice(schedule, f"{steps:,} step{'' if steps == 1 else 's'}: {reason}")
+
+
+def enough_steps(draft: TrainingSettings, training_characters: int) -> int:
+    """Return the number of steps after which a text would only be memorised, at least 200."""
+    steps = math.ceil(MAX_EPOCHS * training_characters / draft.new_characters_per_step)
+    return min(max(steps, MIN_STEPS), MAX_STEPS)
+
+
+def expected_steps(
+    draft: TrainingSettings, request: Request, pace: Pace, training_characters: int
+) -> int:
+    """Return about how many steps a plan has, at a pace that is only expected; at least 1."""
+    if request.steps is not None:
+        return request.steps
+    left = request.seconds * FILL - pace.seconds_to_start
+    most = enough_steps(draft, training_characters)
+    return max(min(int(left / pace.seconds_per_step), most), 1)
+
+
+def expected_seconds(training: TrainingSettings, pace: Pace) -> tuple[float, float]:
+    """Return the time that the rest of a plan takes, and the part of it that is for evaluations.
+
+    Args:
+        training: the plan.
+        pace: the measured speed of training.
+    """
+    begin, end = training.first_step + pace.steps_made, training.last_step
+    evaluations = -(-end // training.eval_every) - begin // training.eval_every
+    if end <= begin:
+        return 0.0, 0.0
+    evaluating = evaluations * pace.seconds_per_evaluation
+    return (end - begin) * pace.seconds_per_step + evaluating, evaluating
+
+
+def choose_evaluations(training: TrainingSettings, pace: Pace) -> Choice[int] | None:
+    """Return the interval of evaluations, if it takes so much time that a user should know it."""
+    seconds, evaluating = expected_seconds(training, pace)
+    if evaluating <= max(EVALUATED_SHARE * seconds, SECONDS_TO_TELL):
+        return None
+    every = training.eval_every
+    often = "one after the last step" if every >= training.steps else f"one every {every:,} steps"
+    often = "one after every step" if every == 1 else often
+    return Choice(
+        every,
+        f"evaluations: {often}, {_two_digits(pace.seconds_per_evaluation)} s each, "
+        f"{evaluating / seconds:.0%} of the time",
+    )
 
 
 def check_time(request: Request, expected: Pace, hopeful: Pace) -> None:
@@ -120,7 +172,11 @@ def _fitting_steps(request: Request, pace: Pace, between: float) -> Choice[int]:
         UsageError: if they are fewer than 20.
     """
     seconds_per_step = pace.seconds_per_step * (1 + pace.seconds_per_evaluation / between)
-    steps = int(max(request.seconds * FILL - pace.seconds_to_start, 0.0) / seconds_per_step)
+    left = request.seconds * FILL - pace.seconds_to_start
+    fitting = left / seconds_per_step
+    if left < between:  # the evaluation after the last step is the only one
+        fitting = (left - pace.seconds_per_evaluation) / pace.seconds_per_step
+    steps = pace.steps_made + int(max(fitting, 0.0))
     if steps < FEWEST_STEPS:
         raise _too_short_error(request, pace.seconds_to_start, seconds_per_step)
     reason = f"as many as fit into {format_minutes(request.seconds)}"
@@ -146,10 +202,14 @@ def _least_time(to_start: float, per_step: float) -> str:
     return f"--minutes {round_minutes((to_start + MIN_STEPS * per_step) / FILL)}"
 
 
-def _seconds_between(seconds: float) -> float:
-    """Return the time between two evaluations of a plan that trains for some seconds."""
+def _seconds_between(seconds: float, pace: Pace) -> float:
+    """Return the time of steps between two evaluations of a plan that trains for some seconds.
+
+    It is long enough that evaluations take no more than their share.
+    """
     shortest, longest = SECONDS_BETWEEN_EVALUATIONS
-    return min(max(seconds / EVALUATIONS_PER_PLAN, shortest), longest)
+    fair = (1 / EVALUATED_SHARE - 1) * pace.seconds_per_evaluation
+    return max(min(max(seconds / EVALUATIONS_PER_PLAN, shortest), longest), fair)
 
 
 def choose_patience(request: Request, schedule: Schedule, seconds_per_step: float) -> Choice[int]:

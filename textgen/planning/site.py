@@ -21,11 +21,12 @@ from textgen.settings import Computation, ModelSettings, Precision
 # Part of the speed of large products that training reaches, as measured on two cores with networks
 # of 2x128 to 3x512.
 TRAINING_SHARE = 0.75
-# Expected time in seconds to compile a network and to time its training.
-SECONDS_TO_COMPILE = 4.0
+# Expected time in seconds to compile a network that was never compiled here, and what each layer
+# adds to it.
+SECONDS_TO_COMPILE, SECONDS_PER_LAYER = 2.0, 0.5
 
-# The same two for an accelerator, between the starts of its kernels: a third at 512 units, half at
-# 1024, two thirds at 2048.
+# The share and the time for an accelerator, between the starts of its kernels: a third at 512
+# units, half at 1024, two thirds at 2048.
 ACCELERATED_SHARE, ACCELERATED_SECONDS_TO_COMPILE = 0.4, 15.0
 WIDE = (*WIDTHS, 1280, 1536, 2048, 3072, 4096)
 # Time to start the kernels of a time step of one layer, in seconds. It hardly depends on the batch.
@@ -36,6 +37,11 @@ CHARACTERS_PER_WEIGHT = 1.5
 # Part of the memory that a plan fills. The rest is for errors of the estimate, and for evaluations
 # on an accelerator or other programs on a CPU.
 MEMORY_SHARE = 0.8
+
+
+def seconds_to_compile(model: ModelSettings) -> float:
+    """Return the expected time to compile a network for a CPU, in seconds."""
+    return SECONDS_TO_COMPILE + SECONDS_PER_LAYER * model.num_layers * len(stacks(model))
 
 
 class Site(NamedTuple):
@@ -65,11 +71,11 @@ class Site(NamedTuple):
         """Part of the speed of large products that training reaches."""
         return TRAINING_SHARE if self.accelerator is None else ACCELERATED_SHARE
 
-    @property
-    def seconds_to_compile(self) -> float:
-        """Expected time to compile a network and to time its training."""
-        cpu, other = SECONDS_TO_COMPILE, ACCELERATED_SECONDS_TO_COMPILE
-        return cpu if self.accelerator is None else other
+    def seconds_to_compile(self, model: ModelSettings) -> float:
+        """Return the expected time to compile a network."""
+        if self.accelerator is None:
+            return seconds_to_compile(model)
+        return ACCELERATED_SECONDS_TO_COMPILE
 
     def seconds_to_start(self, model: ModelSettings) -> float:
         """Return the time for starting kernels, forward and backward, in seconds a character."""

@@ -19,7 +19,7 @@ from textgen.runtime.numerics import standard_numerics
 from textgen.terminal.display.progress import format_work
 from textgen.terminal.display.progress_line import ProgressMode
 from textgen.training.loop import Report
-from textgen.workflows.events import Ended, Event, Planned, Sampled, Working
+from textgen.workflows.events import Corrected, Ended, Event, Planned, Sampled, Working
 from textgen.workflows.supervise import metrics_row
 from textgen.workflows.training_order import TrainingOrder
 
@@ -120,6 +120,9 @@ class Training:
                     # After a roll-back, steps are made again.
                     rows = [row for row in self._rows if row["step"] < event.step]
                     self._rows = [*rows, metrics_row(event)]
+            case Corrected(record):
+                assert self._planned is not None
+                self._planned = replace(self._planned, record=record)
             case Sampled(text, _):
                 self._rows[-1][SAMPLE] = text
             case Ended():

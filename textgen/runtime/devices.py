@@ -24,6 +24,8 @@ DATA = "data"
 # Fewest numbers in a parameter whose update the devices share by rows. For a smaller parameter, the
 # exchange of the results would take longer than sharing saves.
 SHARED_UPDATE = 2**18
+# Number of measurements of matrix products.
+MEASUREMENTS = 6
 
 
 def present_devices() -> list[jax.Device]:
@@ -152,6 +154,13 @@ def place_all(tree: Any, shardings: Any) -> Any:
     return jax.tree.map(place, tree, shardings)
 
 
+def shapes(tree: Any, sharding: NamedSharding) -> Any:
+    """Return the shapes of arrays that all have one sharding, to compile without any array."""
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree
+    )
+
+
 def to_host(tree: Any) -> Any:
     """Copy whole arrays from the devices, also from those of other processes.
 
@@ -194,18 +203,18 @@ def product_speed(mesh: Mesh, repeats: int = 16, precision: Precision = "float32
     Args:
         mesh: the devices; each multiplies matrices [1024, 1024], or [8192, 8192] if it is an
             accelerator, which smaller matrices do not fill.
-        repeats: number of products in each of four measurements, of which the fastest counts.
+        repeats: number of products in each of six measurements, of which the fastest counts.
         precision: numbers that are multiplied.
     """
     size, source = 8192 if is_accelerated(mesh) else 1024, np.random.default_rng(0)
-    left = source.standard_normal((mesh.size * size, size), np.float32)
     right = source.standard_normal((size, size), np.float32) / np.float32(size**0.5)
+    left = np.tile(right, (mesh.size, 1))
     operands = place_all((left, right), (shared(mesh), replicated(mesh)))
     if precision == "bfloat16":
         operands = operands[0].astype(jnp.bfloat16), operands[1].astype(jnp.bfloat16)
     multiply = jax.jit(lambda a, b: jax.lax.fori_loop(0, repeats, lambda _, c: c @ b, a))
     durations = []
-    for _ in range(4):
+    for _ in range(MEASUREMENTS):
         begun = time.perf_counter()
         jax.block_until_ready(multiply(*operands))
         durations.append(time.perf_counter() - begun)

@@ -1,8 +1,8 @@
 """Training as a generator of reports."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any, cast
@@ -18,21 +18,23 @@ from textgen.data.mixed_streams import MixedStreams, Readers
 from textgen.data.streams import Streams
 from textgen.data.tokens import Tokens
 from textgen.errors import DivergedError
-from textgen.network.model import Parameters, create_model
+from textgen.network.model import Parameters, initial_parameters, network_function
 from textgen.planning.machine import Pace
+from textgen.runtime.background import Background
 from textgen.runtime.devices import DATA, is_accelerated, make_mesh, share_from_first, to_host
 from textgen.runtime.memory import check_memory
 from textgen.runtime.together import Call, Together
 from textgen.settings import LOOKAHEAD, ModelSettings, TrainingSettings
 from textgen.training.optimizer import learning_rates
-from textgen.training.train_state import TrainState, fresh_state, place
+from textgen.training.train_state import TrainState, fresh_state, place, shapes_of_state
 from textgen.training.train_step import Batch, Recipe, make_train_steps, steps_per_call
 
 # Number of learning rates computed at once, one for each step.
 RATES_PER_CALL = 4096
-# If compiling and the first step take longer than this, in seconds, no other step is timed:
-# compiling is a small part of that time.
+# If the first step takes longer than this, in seconds, no other step is timed.
 SECONDS_OF_SLOW_STEP = 20.0
+# Time between two looks at whether to stop, while the step is compiled, in seconds.
+SECONDS_BETWEEN_CHECKS = 0.2
 # Training has diverged when a loss is this much above the best one, in nats per character.
 JUMP = 1.0
 
@@ -162,8 +164,11 @@ class Trainer:
         labels: Labels | None = None,
         old: Tokens | None = None,
         together: Together | None = None,
+        compile_evaluation: Callable[[Parameters], None] = lambda _: None,
     ) -> None:
         """Create the network and its optimizer, with parameters from the plan's seed.
+
+        The training step is compiled in the background meanwhile.
 
         Args:
             model: the network's shape.
@@ -177,17 +182,21 @@ class Trainer:
                 plan has no such share.
             together: the processes that train the network; None for this one alone. What the
                 trainer of process 0 does with the devices, it tells the others.
+            compile_evaluation: function that compiles what `validation_loss` runs, for parameters
+                of these shapes, and runs nothing.
 
         Raises:
             SettingError: if the network or a batch cannot fit into memory, or there are fewer
                 devices than the plan uses.
         """
+        self._began = time.perf_counter()
         self._together = together
         # The mesh comes first: it decides how many devices JAX starts with.
         self._mesh = make_mesh(plan.devices, plan.batch_size)
         check_memory(model, plan)
         self.model, self.plan = model, plan
-        apply, parameters = create_model(model, plan.seed, plan.computation)
+        apply = network_function(model, plan.computation)
+        self._compile_evaluation = compile_evaluation
         self._training, self._validation_loss = training, validation_loss
         self._end_id, self._labels, self._old = end_id, labels, old
         self._streams = self._open_streams()
@@ -195,7 +204,18 @@ class Trainer:
         self._at_once = steps_per_call(model, plan, on_cpu=not is_accelerated(self._mesh))
         self._rates: dict[int, NDArray[np.float32]] = {}
         self.progress = Progress(step=plan.first_step)
-        self.state = place(self.fresh_state(parameters), self._mesh)
+        # With other processes, what all of them do is done in one order.
+        background = together is None and plan.steps > 0
+        self._compiled = Background(self._compile) if background else None
+        self.state = place(self.fresh_state(initial_parameters(model, plan.seed)), self._mesh)
+
+    def _compile(self) -> None:
+        """Compile the training steps for the shapes of their arguments; run nothing."""
+        inputs, targets, resets, labels = self._stack([self._streams.batch(self.plan.first_step)])
+        count = np.zeros(self._at_once, np.int32)
+        steps = Batch(inputs, targets, resets, count, count.astype(np.float32), labels)
+        state = shapes_of_state(self.model, self.plan, self._mesh)
+        self._steps.lower(state, np.int32(1), steps).compile()
 
     def fresh_state(self, parameters: Parameters) -> TrainState:
         """Return the state with these parameters, before any step."""
@@ -203,7 +223,7 @@ class Trainer:
 
     def restart(self) -> None:
         """Start the plan again, with parameters from its seed."""
-        _, parameters = create_model(self.model, self.plan.seed)
+        parameters = initial_parameters(self.model, self.plan.seed)
         self.restore(self.fresh_state(parameters), Progress(step=self.plan.first_step))
 
     def restore(self, state: TrainState, progress: Progress) -> None:
@@ -223,8 +243,10 @@ class Trainer:
         """Take a plan with other steps, intervals and reset rate; nothing is compiled again."""
         with self._all_do("adopt", plan=plan.to_json()):
             pass
+        is_read_alike = plan.reset_rate == self.plan.reset_rate
         self.plan, self._rates = plan, {}
-        self._streams = self._open_streams()
+        if not is_read_alike:
+            self._streams = self._open_streams()
 
     def _open_streams(self) -> Readers:
         rows = self.plan.batch_size - self.plan.old_rows
@@ -281,48 +303,115 @@ class Trainer:
             {"arrays": self.arrays, "evaluate": self.evaluate}[call.name]()
 
     def measure(
-        self, seconds: float, most_steps: int, begin: Callable[[str], None] = lambda _: None
+        self,
+        seconds: float,
+        most_steps: int,
+        begin: Callable[[str], None] = lambda _: None,
+        check: Callable[[], None] = lambda: None,
     ) -> Pace:
-        """Compile, then time some steps and an evaluation. The state stays unchanged.
+        """Compile, make the first steps of the plan, and time them and an evaluation.
+
+        The steps count: training goes on after them. Where fewer than two may be made, one is timed
+        that changes nothing.
 
         Args:
             seconds: how long to time steps. Where a group of steps takes longer, one is timed.
-            most_steps: largest number of steps to time, or one more.
-            begin: function that is called before each piece of work, with its name. It may raise
-                an exception to end the measurement; the state is then of no use.
+            most_steps: largest number of steps to make.
+            begin: function that is called before each piece of work, with its name. It may raise an
+                exception to end the measurement; the state is then of no use.
+            check: function that is called now and then while the step is compiled, and may raise
+                an exception too.
 
         Returns:
-            The pace. The time to start is that of compiling, the first step and the first
-            evaluation.
+            The pace. The time to start is that until the first step was done.
         """
-        saved = self.arrays(), self.progress
         begin("compiling the training step")
-        first = self._seconds_per_step(1)
-        begin("compiling the evaluation")
-        compiling = _seconds_of(self.evaluate)
-        evaluation = _seconds_of(self.evaluate)
-        begin("timing training steps")
-        slow = first > SECONDS_OF_SLOW_STEP
-        durations = [first if slow else self._seconds_per_step(1)]
-        count = min(self._at_once, most_steps)
-        if durations[0] * count < seconds:
-            begun, durations = time.perf_counter(), []
-            while not durations or not (
-                time.perf_counter() - begun >= seconds or len(durations) * count >= most_steps
-            ):
+        while self._compiled is not None and not self._compiled.is_done:
+            check()
+            with suppress(TimeoutError):
+                self._compiled.result(SECONDS_BETWEEN_CHECKS)
+        begin("making the first training steps")
+        saved, before = self.arrays(), replace(self.progress)
+        # The evaluation is compiled while the first steps are made, and these are not timed.
+        compiling = None if self._compiled is None else Background(self._compile_part)
+        durations = list[float]()
+        try:
+            first = self._seconds_per_step(min(most_steps, 1))
+            to_start = time.perf_counter() - self._began
+            while compiling and not compiling.is_done and self._made(before) < most_steps // 2:
+                begin("making the first training steps")
+                left = most_steps // 2 - self._made(before)
+                self._seconds_per_step(min(self._at_once, left))
+            if compiling is not None:
+                compiling.result()
+            begun, together = time.perf_counter(), first * self._at_once < seconds
+            while self._made(before) < most_steps and first <= SECONDS_OF_SLOW_STEP:
                 begin("timing training steps")
+                left = most_steps - self._made(before)
+                count = min(self._at_once if together else 1, left)
                 durations.append(self._seconds_per_step(count))
-        self.restore(*saved)
+                if time.perf_counter() - begun >= seconds:
+                    break
+            if not durations and first <= SECONDS_OF_SLOW_STEP:
+                durations.append(self._seconds_per_step(0))
+        except DivergedError:
+            # Training diverges again from here, which whoever runs it can mend.
+            self.restore(saved, before)
+            to_start = time.perf_counter() - self._began
+            first = self._seconds_per_step(0)
+        begin("timing an evaluation")
+        if compiling is None:
+            self.evaluate()
         return Pace(
-            seconds_per_step=median(durations),
-            seconds_per_evaluation=evaluation,
-            seconds_to_start=first + compiling,
+            seconds_per_step=median(durations or [first]),
+            seconds_per_evaluation=_seconds_of(self.evaluate),
+            seconds_to_start=to_start,
+            steps_made=self._made(before),
         )
 
+    def _compile_part(self) -> None:
+        self._compile_evaluation(shapes_of_state(self.model, self.plan, self._mesh).parameters)
+
+    def _made(self, before: Progress) -> int:
+        return self.progress.step - before.step
+
     def _seconds_per_step(self, count: int) -> float:
-        """Make some steps that change no parameter, and return the time of each in seconds."""
-        rates = np.zeros(count, np.float32)
-        return _seconds_of(lambda: self.advance(0, rates)) / count
+        """Make some steps, and return the time of each in seconds.
+
+        None stands for one that leaves everything as it was.
+
+        Raises:
+            DivergedError: if a loss is not finite.
+        """
+        if count:
+            duration = _seconds_of(lambda: self._make_steps(count))
+            self.progress.seconds += duration
+            return duration / count
+        saved, zero = self.arrays(), np.zeros(1, np.float32)
+        duration = _seconds_of(lambda: self.advance(self.progress.step, zero))
+        self.restore(saved, self.progress)
+        return duration
+
+    def _make_steps(self, count: int) -> tuple[float, float, float]:
+        """Make the next steps of the plan, and note their progress.
+
+        Returns:
+            The loss of the last step, the norm of its gradient, and its learning rate.
+
+        Raises:
+            DivergedError: if a loss or a gradient is not finite.
+        """
+        progress = self.progress
+        rates = self._rates_of(progress.step - self.plan.first_step, count)
+        rates = rates * np.float32(progress.rate_scale)
+        losses, norms = self.advance(progress.step, rates)
+        for loss, norm in zip(losses, norms, strict=True):
+            progress.step += 1
+            if not np.isfinite([loss, norm]).all():
+                raise DivergedError(progress.step, loss if np.isfinite(norm) else norm)
+            progress.loss_sum += loss
+            progress.loss_count += 1
+        return losses[-1], norms[-1], float(rates[-1])
 
     def run(self, stop_after: int | None = None) -> Iterator[Report]:
         """Train to the end of the plan, or until the validation loss no longer falls.
@@ -338,10 +427,11 @@ class Trainer:
             DivergedError: if a loss is not finite or is far above its best value; `state` must
                 then be replaced before training continues.
         """
-        progress, plan, characters, busy = self.progress, self.plan, 0, 0.0
-        last = min(plan.last_step, stop_after or plan.last_step)
-        while progress.step < last and not self.is_over:
-            started = time.perf_counter()
+        progress, characters, busy = self.progress, 0, 0.0
+        # Whoever gets a report may give the plan another end.
+        while progress.step < (stop_after or self.plan.last_step) and not self.is_over:
+            plan, started = self.plan, time.perf_counter()
+            last = min(plan.last_step, stop_after or plan.last_step)
             count = min(
                 self._at_once,
                 last - progress.step,
@@ -350,15 +440,7 @@ class Trainer:
                     for every in (plan.eval_every, plan.checkpoint_every)
                 ),
             )
-            rates = self._rates_of(progress.step - plan.first_step, count)
-            rates = rates * np.float32(progress.rate_scale)
-            losses, norms = self.advance(progress.step, rates)
-            for loss, norm in zip(losses, norms, strict=True):
-                progress.step += 1
-                if not np.isfinite([loss, norm]).all():
-                    raise DivergedError(progress.step, loss if np.isfinite(norm) else norm)
-                progress.loss_sum += loss
-                progress.loss_count += 1
+            loss, norm, rate = self._make_steps(count)
             characters += count * plan.characters_per_step
             busy += time.perf_counter() - started
             training_loss = progress.loss_sum / progress.loss_count
@@ -369,11 +451,11 @@ class Trainer:
             progress.seconds += time.perf_counter() - started
             yield Report(
                 step=progress.step,
-                loss=losses[-1],
+                loss=loss,
                 training_loss=training_loss,
                 validation_loss=validation_loss,
-                learning_rate=float(rates[-1]),
-                gradient_norm=norms[-1],
+                learning_rate=rate,
+                gradient_norm=norm,
                 seconds=progress.seconds,
                 characters_per_second=characters / busy,
             )
@@ -403,19 +485,35 @@ class Trainer:
 
     def _advance(self, step: int, rates: NDArray[np.float32]) -> tuple[list[float], list[float]]:
         count = len(rates)
-        # The compiled code takes a fixed number of batches. The last one is repeated to fill up;
-        # the repetitions are not trained on.
-        indices = np.minimum(np.arange(self._at_once), count - 1)
+        batches = [self._streams.batch(step + index) for index in range(count)]
+        indices = self._indices(count)
+        inputs, targets, resets, labels = self._stack(batches)
         steps = (step + indices).astype(np.int32)
-        batches = [self._streams.batch(number) for number in steps[:count].tolist()]
-        inputs, targets, resets, labels = (
-            None if column[0] is None else self._divide(np.stack([column[i] for i in indices]))
-            for column in zip(*batches, strict=True)
-        )
         stacked = Batch(inputs, targets, resets, steps, rates[indices], labels)
+        if self._compiled is not None:
+            self._compiled.result()
         self.state, measures = self._steps(self.state, np.int32(count), stacked)
         losses, norms = to_host(measures)[:count].T
         return losses.tolist(), norms.tolist()
+
+    def _indices(self, count: int) -> NDArray[np.int64]:
+        """Return the index of the batch at each place of those that the compiled code takes.
+
+        Their number is fixed. The last of `count` batches is repeated to fill up; the repetitions
+        are not trained on.
+        """
+        return np.minimum(np.arange(self._at_once), count - 1)
+
+    def _stack(self, batches: Sequence[Any]) -> list[Any]:
+        """Return the inputs, targets, resets and labels of batches as the compiled code takes them.
+
+        Each has a first axis for the batches; see `_indices`.
+        """
+        indices = self._indices(len(batches))
+        return [
+            None if column[0] is None else self._divide(np.stack([column[i] for i in indices]))
+            for column in zip(*batches, strict=True)
+        ]
 
     def _divide(self, rows: NDArray[Any]) -> Any:
         """Return the whole of batches whose own rows [K, b, ...] this process has made."""

@@ -1,5 +1,7 @@
 """AdamW, and the learning rates of a plan."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +14,8 @@ from textgen.settings import TrainingSettings
 def learning_rates(plan: TrainingSettings, begin: int, count: int) -> NDArray[np.float32]:
     """Return the learning rates of some steps of a plan: a linear rise, then a cosine to zero.
 
+    Where a plan was corrected, the rest of the cosine fills the steps that were left then.
+
     Args:
         plan: the plan.
         begin: the first step, counted from 0 at the start of the plan.
@@ -19,15 +23,43 @@ def learning_rates(plan: TrainingSettings, begin: int, count: int) -> NDArray[np
 
     Returns:
         float32 [count], in [0, `plan.learning_rate`]. The rate is zero at the step after the plan's
-        last. In a plan of more than ten thousand steps, the last rates may be rounded to zero.
+        last. In a plan of more than ten thousand steps, the last rates may be rounded to zero. They
+        are those of `optax.warmup_cosine_decay_schedule`, to the last bit.
     """
-    schedule = optax.warmup_cosine_decay_schedule(
-        init_value=0.0,
-        peak_value=plan.learning_rate,
-        warmup_steps=min(plan.warmup_steps, plan.steps),
-        decay_steps=plan.steps + 1,
-    )
-    return np.asarray(schedule(jnp.arange(begin + 1, begin + count + 1)), np.float32)
+    planned = plan.corrections[0][1] if plan.corrections else plan.steps
+    warmup, decay = min(plan.warmup_steps, planned), planned + 1
+    steps = _positions(plan, np.arange(begin + 1, begin + count + 1, dtype=np.int32))
+    peak, half, one = np.float32(plan.learning_rate), np.float32(0.5), np.float32(1)
+    # Only XLA's own quotients and cosines have the bits of its whole schedule, which is slow to
+    # compile: a dozen programs of one operation each.
+    turn = np.float32(np.pi) * np.minimum((steps - warmup).astype(np.float32), decay - warmup)
+    cosines = np.asarray(jnp.cos(jnp.asarray(turn) / float(decay - warmup)), np.float32)
+    rates: NDArray[np.float32] = peak * (half * (one + cosines))
+    if warmup:
+        rising = np.asarray(jnp.asarray(np.clip(steps, 0, warmup)) / warmup, np.float32)
+        rates = np.where(steps < warmup, (0 - peak) * (one - rising) + peak, rates)
+    return rates
+
+
+def _positions(plan: TrainingSettings, steps: NDArray[np.int32]) -> NDArray[Any]:
+    """Return the steps of the plan as it was at first that have the learning rates of some steps.
+
+    Args:
+        plan: the plan.
+        steps: steps of the plan as it is now, counted from 1.
+
+    Returns:
+        The same steps, int32, if nothing was corrected; otherwise float64.
+    """
+    if not plan.corrections:
+        return steps
+    totals = [planned for _, planned in plan.corrections] + [plan.steps]
+    positions, begin, reached, pace = steps.astype(np.float64), 0, 0.0, 1.0
+    for (step, _), total in zip(plan.corrections, totals[1:], strict=True):
+        begin, reached = step, reached + (step - begin) * pace
+        pace = (totals[0] + 1 - reached) / (total + 1 - step)
+        positions = np.where(steps > step, reached + (steps - step) * pace, positions)
+    return positions
 
 
 def make_optimizer(plan: TrainingSettings) -> optax.GradientTransformation:

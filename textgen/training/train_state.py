@@ -39,8 +39,33 @@ class TrainState(NamedTuple):
 
 def fresh_state(model: ModelSettings, plan: TrainingSettings, parameters: Parameters) -> TrainState:
     """Return the state before the first step: these parameters, all else zero."""
-    optimizer = make_optimizer(plan).init(parameters)
-    return TrainState(parameters, optimizer, zero_states(model, plan.batch_size))
+    shapes = jax.eval_shape(lambda: _rest_of_state(model, plan, parameters))
+    # NumPy's zeros, unlike JAX's, need no program compiled for each shape.
+    rest = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+    return TrainState(parameters, *rest)
+
+
+def _rest_of_state(
+    model: ModelSettings, plan: TrainingSettings, parameters: Parameters
+) -> tuple[optax.OptState, States]:
+    """Return the state of the optimizer and the recurrent state before the first step."""
+    return make_optimizer(plan).init(parameters), zero_states(model, plan.batch_size)
+
+
+def shapes_of_state(model: ModelSettings, plan: TrainingSettings, mesh: Mesh) -> TrainState:
+    """Return the shape, the type and the sharding of each array of a state on the devices."""
+    shapes = parameter_shapes(model).items()
+    parameters: Any = {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in shapes}
+    rest = jax.eval_shape(lambda one: _rest_of_state(model, plan, one), parameters)
+    state = TrainState(parameters, *rest)
+    return cast(
+        TrainState,
+        jax.tree.map(
+            lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+            state,
+            shardings_of(state, mesh),
+        ),
+    )
 
 
 def place(state: TrainState, mesh: Mesh) -> TrainState:
@@ -50,10 +75,8 @@ def place(state: TrainState, mesh: Mesh) -> TrainState:
 
 def state_shardings(model: ModelSettings, plan: TrainingSettings, mesh: Mesh) -> TrainState:
     """Return the shardings of the state of a network and a plan; see `shardings_of`."""
-    shapes = parameter_shapes(model).items()
-    parameters = {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in shapes}
-    state = jax.eval_shape(lambda parameters: fresh_state(model, plan, parameters), parameters)
-    return shardings_of(state, mesh)
+    shapes = shapes_of_state(model, plan, mesh)
+    return cast(TrainState, jax.tree.map(lambda leaf: leaf.sharding, shapes))
 
 
 def shardings_of(state: TrainState, mesh: Mesh) -> TrainState:

@@ -1,6 +1,5 @@
 """One step of training, and a compiled loop over several steps."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -182,10 +181,7 @@ def _share_update(leaf: jax.Array, mesh: Mesh) -> jax.Array:
     return cast(jax.Array, constrained)
 
 
-TrainSteps = Callable[[TrainState, Any, Batch], tuple[TrainState, jax.Array]]
-
-
-def make_train_steps(recipe: Recipe) -> TrainSteps:
+def make_train_steps(recipe: Recipe) -> jax.stages.Wrapped:
     """Compile a loop over several training steps.
 
     A call for several steps allocates its working memory only once, and the devices wait for the

@@ -6,15 +6,25 @@ from textgen.evaluation.protocols import bits_per_character
 from textgen.network.parameters import parameter_count
 from textgen.runs.record import RunRecord
 from textgen.training.loop import Report
-from textgen.workflows.events import Begun, Ended, Event, Note, Planned, Sampled, Saved, Working
+from textgen.workflows.events import (
+    Begun,
+    Corrected,
+    Ended,
+    Event,
+    Note,
+    Planned,
+    Sampled,
+    Saved,
+    Working,
+)
 from textgen.workflows.supervise import first_metrics_row, metrics_row
 
 
 def event_record(event: Event) -> dict[str, Any]:
     """Return an event as a dictionary, whose first key, `type`, says what it is.
 
-    The types are `note`, `work`, `plan`, `progress`, `evaluation`, `sample`, `checkpoint` and
-    `done`. Losses are in bits per character.
+    The types are `note`, `work`, `plan`, `progress`, `evaluation`, `correction`, `sample`,
+    `checkpoint` and `done`. Losses are in bits per character.
     """
     match event:
         case Note(text, grave):
@@ -28,6 +38,8 @@ def event_record(event: Event) -> dict[str, Any]:
         case Report():
             kind = "progress" if event.validation_loss is None else "evaluation"
             return {"type": kind, **metrics_row(event)}
+        case Corrected(record, step):
+            return {"type": "correction", "step": step, "steps": record.plan.last_step}
         case Sampled(text, step):
             return {"type": "sample", "step": step, "text": text}
         case Saved(step):

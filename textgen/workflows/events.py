@@ -84,6 +84,19 @@ class Begun:
 
 
 @dataclass(frozen=True)
+class Corrected:
+    """The plan has another number of steps from now on, so that it ends at the time asked for.
+
+    Attributes:
+        record: the record of the run, with the corrected plan.
+        step: the step after which it is corrected.
+    """
+
+    record: RunRecord
+    step: int
+
+
+@dataclass(frozen=True)
 class Sampled:
     """A text that the network wrote after an evaluation.
 
@@ -126,4 +139,4 @@ class Ended:
     is_old: bool = False
 
 
-Event = Note | Working | Planned | Begun | Report | Sampled | Saved | Ended
+Event = Note | Working | Planned | Begun | Report | Corrected | Sampled | Saved | Ended

@@ -96,7 +96,7 @@ def open_text(place: Mapping[str, Any], where: CorpusPlace) -> TrainerText:
 
 
 def share_speed(
-    together: Together | None, devices: int, precision: Precision, repeats: int = 4
+    together: Together | None, devices: int, precision: Precision, repeats: int = 1
 ) -> float:
     """Measure the speed of matrix products on all devices; see `product_speed`."""
     mesh = make_mesh(devices, devices)

@@ -11,8 +11,11 @@ from textgen.data.prepare import prepare_text
 from textgen.data.tokens import TokenFile, open_tokens
 from textgen.errors import CorpusError, DamagedError, RunError, SettingError, UsageError
 from textgen.planning.choices import TextSize
-from textgen.planning.plan import continue_plan
+from textgen.planning.machine import Pace
+from textgen.planning.plan import begin_plan, continue_plan
 from textgen.planning.request import Request
+from textgen.planning.site import seconds_to_compile
+from textgen.planning.timekeeping import keep_time
 from textgen.runs.library import find_run
 from textgen.runs.lock import training_lock
 from textgen.runs.record import RunRecord
@@ -32,7 +35,12 @@ from textgen.workflows.supervise import (
     make_trainer,
     measure_pace,
     supervise,
+    tell_many_layers,
 )
+
+# Name of the speed in the metrics of a run, and the speed in characters per second that stands for
+# it where it is missing.
+SPEED, USUAL_SPEED = "characters_per_second", 20_000.0
 
 
 def resume_training(
@@ -102,27 +110,45 @@ def resume_training(
         if damaged and not checkpoint:
             warning = "no undamaged checkpoint is left; training starts again at step 0"
             yield Note(warning, grave=True)
+        tell_many_layers(record.config.settings, supervision)
         trainer = yield from _trainer_for(
             run, record, devices, supervision.together, first_step=step * finished
         )
         if checkpoint:
             restore(run, trainer, checkpoint)
-        seconds, reasons = None, tuple[str, ...]()
+        seconds, reasons, timekeeper = None, tuple[str, ...](), None
         if further:
-            pace = measure_pace(trainer, further, supervision)
-            pace = replace(pace, seconds_to_start=time.perf_counter() - started)
+
+            def elapsed() -> float:
+                return time.perf_counter() - started
+
             text = TextSize(
                 vocab_size=trainer.model.vocab_size,
                 training_characters=record.corpus.training_ids,
             )
-            plan = continue_plan(further, trainer.model, trainer.plan, text, pace, step)
+            expected = _expected_pace(run, trainer, elapsed())
+            trainer.adopt(begin_plan(further, trainer.plan, text, expected, step))
+            pace = measure_pace(trainer, further, supervision)
+            pace = replace(pace, seconds_to_start=elapsed())
+            plan = continue_plan(further, trainer.model, trainer.plan, text, pace)
             trainer.adopt(plan.training)
             seconds, reasons = plan.seconds, plan.reasons
             record = replace(record, plans=(*record.plans, plan.training))
+            timekeeper = keep_time(further, plan, text, elapsed)
         run.write_record(record)
         run.cut_metrics(step)
         yield Planned(run, record, step, seconds, reasons)
-        yield from supervise(run, record, trainer, supervision)
+        yield from supervise(run, record, trainer, supervision, timekeeper)
+
+
+def _expected_pace(run: Run, trainer: Trainer, elapsed: float) -> Pace:
+    """Return the pace at which a run was trained last, as its metrics tell it."""
+    speeds = [row[SPEED] for row in run.metrics() if row.get(SPEED)]
+    return Pace(
+        seconds_per_step=trainer.plan.characters_per_step / (speeds or [USUAL_SPEED])[-1],
+        seconds_per_evaluation=0.0,
+        seconds_to_start=elapsed + seconds_to_compile(trainer.model),
+    )
 
 
 def _not_finished_error(

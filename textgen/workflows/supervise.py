@@ -15,9 +15,11 @@ from textgen.errors import DivergedError, SettingError, StorageError, TextgenErr
 from textgen.evaluation.missing import MissingEvaluator
 from textgen.evaluation.protocols import Evaluator, bits_per_character
 from textgen.network.model import Parameters, network_function
-from textgen.network.parameters import operations_per_character
+from textgen.network.parameters import operations_per_character, parameter_count, stacks
 from textgen.planning.machine import Pace
 from textgen.planning.request import Request
+from textgen.planning.site import seconds_to_compile
+from textgen.planning.timekeeping import Timekeeper
 from textgen.runs.checkpoint import Checkpoint, ModelConfig
 from textgen.runs.metrics import SAMPLE, VALIDATION
 from textgen.runs.record import RunRecord
@@ -27,7 +29,7 @@ from textgen.runtime.together import Together
 from textgen.settings import ModelSettings, TrainingSettings
 from textgen.training.loop import Report, Trainer
 from textgen.training.train_state import state_arrays
-from textgen.workflows.events import Ended, Event, Note, Sampled, Saved, Working
+from textgen.workflows.events import Corrected, Ended, Event, Note, Sampled, Saved, Working
 from textgen.workflows.recover import prune, roll_back, store
 from textgen.workflows.training_samples import sample_text, sampling_seconds
 
@@ -35,9 +37,14 @@ from textgen.workflows.training_samples import sample_text, sampling_seconds
 SECONDS_TO_MEASURE = 2.0
 # Largest part of the time to fill for which steps are timed.
 MEASURED_SHARE = 0.05
-# Speed of training of two cores in floating-point operations per second, and the time in seconds
-# that compiling takes there. They only tell beforehand about how long measuring will take.
-USUAL_SPEED, USUAL_SECONDS_TO_COMPILE = 150e9, 4.0
+# Speed of training of two cores in floating-point operations per second. It only tells beforehand
+# about how long measuring will take.
+USUAL_SPEED = 150e9
+# More layers than this are told while they are compiled, since they take long.
+FEW_LAYERS = 4
+# What a checkpoint holds of each parameter in bytes, how fast it is summed and written in bytes per
+# second, and the time for its files in seconds.
+SAVED_PER_PARAMETER, SAVED_PER_SECOND, SECONDS_TO_SAVE = 12, 200e6, 0.02
 
 
 # The training part, the validation part, the id of the end symbol, the labels and the old text, as
@@ -90,7 +97,11 @@ class Supervision:
 
 
 def supervise(
-    run: Run, record: RunRecord, trainer: Trainer, supervision: Supervision
+    run: Run,
+    record: RunRecord,
+    trainer: Trainer,
+    supervision: Supervision,
+    timekeeper: Timekeeper | None = None,
 ) -> Iterator[Event]:
     """Train until the end of the plan or a stop, and save metrics and checkpoints.
 
@@ -99,10 +110,12 @@ def supervise(
         record: the record of the run.
         trainer: the trainer, in the state to continue from.
         supervision: when to stop and which checkpoints to keep.
+        timekeeper: what keeps the end of the plan at the time asked for; None for a plan whose
+            steps are fixed.
 
     Yields:
         A report every few steps, a sampled text for each evaluation, `Saved` for each checkpoint,
-        notes about problems, and `Ended`.
+        `Corrected` where the plan gets another end, notes about problems, and `Ended`.
 
     Raises:
         StorageError: if the last checkpoint cannot be written; earlier ones remain usable.
@@ -111,7 +124,10 @@ def supervise(
     unsaved = list[dict[str, Any]]()
     while True:
         try:
-            yield from _train(run, record, trainer, supervision, unsaved)
+            for event in _train(run, record, trainer, supervision, timekeeper, unsaved):
+                if isinstance(event, Corrected):
+                    record = event.record
+                yield event
             return
         except DivergedError as error:
             yield roll_back(run, trainer, error)
@@ -123,6 +139,7 @@ def _train(
     record: RunRecord,
     trainer: Trainer,
     supervision: Supervision,
+    timekeeper: Timekeeper | None,
     unsaved: list[dict[str, Any]],
 ) -> Iterator[Event]:
     """Train until the end or a stop; `unsaved` holds the rows of metrics not yet written.
@@ -130,33 +147,57 @@ def _train(
     Raises:
         DivergedError: if training diverges.
     """
-    plan, stop_after = trainer.plan, supervision.stop_after
+    stop_after = supervision.stop_after
     for report in trainer.run(stop_after):
         yield report
-        if report.validation_loss is not None:
+        is_evaluated = report.validation_loss is not None
+        if is_evaluated:
             row, sample = metrics_row(report), sample_text(trainer, record.config)
             unsaved.append(row if sample is None else row | {SAMPLE: sample})
             if sample is not None:
                 yield Sampled(sample, report.step)
         stopping = report.step == stop_after or supervision.should_stop()
         leaving = stopping or trainer.is_over
-        checkpoint = None
-        if leaving or report.step % plan.checkpoint_every == 0:
-            checkpoint = checkpoint_of(trainer, record.config, report.validation_loss)
-        if checkpoint is None and not unsaved:
-            continue
-        stored = yield from store(run, plan, unsaved, checkpoint, must=leaving)
-        if stored and checkpoint is not None:
-            yield Saved(report.step)
-            try:
-                prune(run, plan, supervision.keep)
-            except StorageError as error:
-                yield Note(str(error), grave=True)
+        yield from _save(run, record, trainer, supervision, unsaved, report, leaving=leaving)
         if leaving:
             best = run.best_step(damaged=True)
             loss = run.validation_losses(damaged=True).get(best)
             yield Ended(run, record, report.step, trainer.is_over, best, loss)
             return
+        if timekeeper is None:
+            continue
+        plan = timekeeper.correct(trainer.plan, report.step, is_evaluated=is_evaluated)
+        if plan is not None:
+            # It is in the run before any step follows it, so that every resume makes the same.
+            record = replace(record, plans=(*record.plans[:-1], plan))
+            run.write_record(record)
+            trainer.adopt(plan)
+            yield Corrected(record, report.step)
+
+
+def _save(
+    run: Run,
+    record: RunRecord,
+    trainer: Trainer,
+    supervision: Supervision,
+    unsaved: list[dict[str, Any]],
+    report: Report,
+    *,
+    leaving: bool,
+) -> Iterator[Event]:
+    """Write the rows of metrics, and a checkpoint if one is due after a report."""
+    plan, checkpoint = trainer.plan, None
+    if leaving or report.step % plan.checkpoint_every == 0:
+        checkpoint = checkpoint_of(trainer, record.config, report.validation_loss)
+    if checkpoint is None and not unsaved:
+        return
+    stored = yield from store(run, plan, unsaved, checkpoint, must=leaving)
+    if stored and checkpoint is not None:
+        yield Saved(report.step)
+        try:
+            prune(run, plan, supervision.keep)
+        except StorageError as error:
+            yield Note(str(error), grave=True)
 
 
 def check_stop_after(supervision: Supervision, step: int) -> None:
@@ -214,9 +255,12 @@ def make_trainer(
     def validation_loss(parameters: Parameters) -> float:
         return evaluator.part(parameters, validation, placed)
 
+    def compile_evaluation(parameters: Parameters) -> None:
+        evaluator.compile_part(parameters, validation, placed)
+
     text = training, validation_loss, end_id, of_training, old
     if together is None:
-        return Trainer(model, plan, *text)
+        return Trainer(model, plan, *text, compile_evaluation=compile_evaluation)
     try:
         trainer = Trainer(model, plan, *text, together)
     except TextgenError as error:
@@ -226,31 +270,63 @@ def make_trainer(
     return trainer
 
 
-def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -> Pace:
-    """Measure the pace of a trainer, to make a plan for a request.
-
-    An evaluation includes the text that is sampled after it.
+def tell_many_layers(model: ModelSettings, supervision: Supervision) -> None:
+    """Tell about how long a network of many layers is compiled, before it is made.
 
     Raises:
         KeyboardInterrupt: if it is asked to stop.
     """
-    # For a plan of few steps or little time, the measurement must not take longer than the plan.
-    most, seconds = 1_000_000, min(SECONDS_TO_MEASURE, request.seconds * MEASURED_SHARE)
-    if request.steps is not None:
-        most, seconds = max(request.steps // 10, 3), SECONDS_TO_MEASURE
-    operations = operations_per_character(trainer.model) * trainer.plan.characters_per_step
-    # A step is made when the program is compiled, and at least one more to time it.
-    about = USUAL_SECONDS_TO_COMPILE + seconds + 2 * operations / USUAL_SPEED
-    begun = time.perf_counter()
+    layers = model.num_layers * len(stacks(model))
+    if layers > FEW_LAYERS:
+        supervision.begin(f"compiling a network of {layers} layers", seconds_to_compile(model))
+
+
+def measure_pace(trainer: Trainer, request: Request, supervision: Supervision) -> Pace:
+    """Measure the pace of a trainer by the first steps of its plan, which are kept.
+
+    An evaluation includes the text that is sampled after it, and its checkpoint.
+
+    Args:
+        trainer: the trainer, with the plan of `begin_plan`.
+        request: what the user asked for.
+        supervision: when to stop.
+
+    Raises:
+        KeyboardInterrupt: if it is asked to stop.
+    """
+    model, plan = trainer.model, trainer.plan
+    seconds = SECONDS_TO_MEASURE
+    if request.steps is None:
+        seconds = min(seconds, request.seconds * MEASURED_SHARE)
+    compiling = seconds_to_compile(model)
+    operations = operations_per_character(model) * plan.characters_per_step
+    about, begun = compiling + seconds + 2 * operations / USUAL_SPEED, time.perf_counter()
+    layers = model.num_layers * len(stacks(model))
 
     def begin(work: str) -> None:
+        if work.startswith("compiling") and layers > FEW_LAYERS:
+            work = f"{work} of {layers} layers"
         left = about - (time.perf_counter() - begun)
         supervision.begin(f"measuring: {work}", left if left >= 1 else None)
 
-    pace = trainer.measure(seconds, most, begin)
-    per_evaluation = pace.seconds_per_evaluation + sampling_seconds(trainer)
+    most = _steps_to_measure(trainer, request, supervision)
+    pace = trainer.measure(seconds, most, begin, supervision.check)
+    saving = SAVED_PER_PARAMETER * parameter_count(model) / SAVED_PER_SECOND + SECONDS_TO_SAVE
+    after = sampling_seconds(trainer) + saving
     supervision.check()
-    return replace(pace, seconds_per_evaluation=per_evaluation)
+    return replace(pace, seconds_per_evaluation=pace.seconds_per_evaluation + after)
+
+
+def _steps_to_measure(trainer: Trainer, request: Request, supervision: Supervision) -> int:
+    """Return how many steps can be made before anything but steps is due."""
+    plan, step = trainer.plan, trainer.progress.step
+    ends = [step + max(plan.steps // 10, 3), plan.last_step - 1]
+    for name in ("eval_every", "checkpoint_every"):
+        if every := request.asked.get(name):
+            ends.append(step - step % every + every - 1)
+    if supervision.stop_after is not None:
+        ends.append(supervision.stop_after - 1)
+    return max(min(ends) - step, 0)
 
 
 def checkpoint_of(trainer: Trainer, config: ModelConfig, loss: float | None) -> Checkpoint:

@@ -22,6 +22,7 @@ from textgen.planning.choices import TextSize
 from textgen.planning.machine import Pace
 from textgen.planning.plan import make_plan
 from textgen.planning.request import Request
+from textgen.planning.timekeeping import keep_time
 from textgen.runs.ancestry import Ancestor
 from textgen.runs.checkpoint import ModelConfig
 from textgen.runs.files import encode_json, passing_folder, whole_folder, write_durably
@@ -45,6 +46,7 @@ from textgen.workflows.supervise import (
     make_trainer,
     measure_pace,
     supervise,
+    tell_many_layers,
 )
 
 # Largest total length of all paths, in characters. The record of a run holds each path.
@@ -160,8 +162,9 @@ def start_training(
     if trainer.is_over:  # it is a plan without steps
         yield Ended(run, record, 0, True, 0, ancestry[-1].first_loss)
         return
+    timekeeper = keep_time(request, plan, _size_of(prepared), machine.elapsed)
     with training_lock(path):
-        yield from supervise(run, record, trainer, supervision)
+        yield from supervise(run, record, trainer, supervision, timekeeper)
 
 
 @contextmanager
@@ -291,8 +294,10 @@ class _ThisMachine:
     ) -> None:
         self._text, self._place = text, place
         self._request, self._supervision, self._started = request, supervision, started
-        # The trainers of the network that was measured last, by how they compute it.
-        self._trainers: dict[Computation, Trainer] = {}
+        # The trainers of the network that was measured last, by how they compute it, and the last
+        # of them, which has made the most steps.
+        self._trainers: dict[tuple[Computation, int], Trainer] = {}
+        self._trainer: Trainer | None = None
 
     def accelerator(self) -> Accelerator | None:
         return find_accelerator()
@@ -312,22 +317,53 @@ class _ThisMachine:
         return share_speed(self._supervision.together, devices, precision)
 
     def training_pace(self, model: ModelSettings, draft: TrainingSettings) -> Pace:
-        if any(trainer.model != model for trainer in self._trainers.values()):
-            # Their memory is freed before another network is made.
+        before = self._trainer
+        if before is not None and before.model == model and _is_another(before.plan, draft):
+            # It is measured how else the network can be computed. The steps so far are kept.
+            state = before.arrays()
+            trainer = self._make(model, draft)
+            trainer.restore(state, before.progress)
+        else:
+            # Another network or another plan begins. The memory of the old one is freed first.
             self._trainers.clear()
-        together = self._supervision.together
-        trainer = make_trainer(model, draft, *self._text, together=together, place=self._place)
-        self._trainers[draft.computation] = trainer
+            before = self._trainer = None
+            trainer = self._make(model, draft)
+        self._trainer = self._trainers[_how(draft)] = trainer
         if not draft.steps:
             return Pace(seconds_per_step=1.0, seconds_per_evaluation=0.0, seconds_to_start=0.0)
         return measure_pace(trainer, self._request, self._supervision)
 
+    def _make(self, model: ModelSettings, draft: TrainingSettings) -> Trainer:
+        tell_many_layers(model, self._supervision)
+        together = self._supervision.together
+        return make_trainer(model, draft, *self._text, together=together, place=self._place)
+
     def trainer_of(self, plan: TrainingSettings) -> Trainer:
         """Give the trainer that was measured for a plan the complete plan, and return it."""
-        trainer = self._trainers[plan.computation]
+        trainer, latest = self._trainers[_how(plan)], self._trainer
+        if latest is not None and latest is not trainer:
+            state = latest.arrays()
+            if self._supervision.together is not None:  # the others have only the latest one
+                trainer = self._make(trainer.model, plan)
+            trainer.restore(state, latest.progress)
         self._trainers.clear()
+        self._trainer = None
         trainer.adopt(plan)
         return trainer
+
+
+def _how(plan: TrainingSettings) -> tuple[Computation, int]:
+    """Return how a plan is computed: precision, backend and devices."""
+    return plan.computation, plan.devices
+
+
+def _is_another(one: TrainingSettings, other: TrainingSettings) -> bool:
+    """Return whether two plans differ in nothing but how they are computed."""
+    computation, devices = _how(other)
+    alike = replace(
+        one, precision=computation.precision, backend=computation.backend, devices=devices
+    )
+    return alike == other and one != other
 
 
 def _listed(prepared: PreparedText) -> list[str]:

@@ -1,6 +1,7 @@
 """The progress of training: live lines on a terminal, and a line for each evaluation elsewhere."""
 
 import sys
+from dataclasses import replace
 from typing import Self
 
 from rich.console import Group
@@ -25,7 +26,17 @@ from textgen.terminal.display.render import (
 from textgen.terminal.display.run_tables import NETWORK, format_network, list_characters
 from textgen.terminal.output import columns_of, say
 from textgen.training.loop import Report
-from textgen.workflows.events import Begun, Ended, Event, Note, Planned, Sampled, Saved, Working
+from textgen.workflows.events import (
+    Begun,
+    Corrected,
+    Ended,
+    Event,
+    Note,
+    Planned,
+    Sampled,
+    Saved,
+    Working,
+)
 
 # Width of the bar in columns, and the least width at which it is shown.
 BAR_COLUMNS, LEAST_BAR = 24, 4
@@ -186,6 +197,9 @@ class TrainingDisplay:
                 self._print(f"step 0  validation {bits:.3f} bits/char: {one_line(name)} as it is")
             case Report():
                 self._show_report(event)
+            case Corrected(record):
+                assert self._planned is not None
+                self._planned = replace(self._planned, record=record)
             case Sampled(text):
                 self._sample = one_line(text)
             case Saved():
