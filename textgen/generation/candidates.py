@@ -88,30 +88,37 @@ class Compared:
 
     @property
     def weights(self) -> Array:
+        """Weights of the candidates."""
         if not self._is_current:
             self._weights = self.xp.where(self.kept, self._weights, 0)
             self._is_current = True
         return self._weights
 
     def keep(self, kept: Kept) -> None:
+        """Remove the candidates that are not kept."""
         self.kept = self.kept & kept
         self._is_current = False  # the weights: after the last filter nobody needs them
 
     def total(self) -> Array:
+        """Return the sum of the weights."""
         return fold(self.xp.add, self.weights)
 
     def expected(self, values: Array) -> Array:
+        """Return the expected value of a quantity."""
         total = self.xp.maximum(self.total(), np.float32(TINY))
         return fold(self.xp.add, self.weights * values) / total
 
     def first(self, number: Array) -> Kept:
+        """Return a number of likeliest candidates."""
         ones = self.xp.astype(self.kept, np.float32)
         return self._fewest(self.surprises, ones, number)
 
     def likeliest(self, limit: Array) -> Kept:
+        """Return the likeliest candidates whose weights reach a limit."""
         return self._fewest(self.surprises, self.weights, limit)
 
     def nearest(self, distances: Array, limit: Array) -> Kept:
+        """Return the nearest candidates whose weights reach a limit."""
         return self._fewest(distances, self.weights, limit)
 
     def _fewest(self, keys: Array, weights: Array, limit: Array) -> Array:
@@ -162,7 +169,7 @@ class Sorted:
 
     def __init__(self, logits: NDArray[np.float32]) -> None:
         """Begin with all characters; one logit, float32 [V], at least is not minus infinity."""
-        self.xp = np
+        self.xp: Any = np
         self._surprises: NDArray[np.float32] = highest(logits) - logits
         self._weights: NDArray[np.float32] | None = None
         # The ids of the candidates, in ascending order, and their surprises before they were
@@ -173,6 +180,7 @@ class Sorted:
 
     @property
     def surprises(self) -> Array:
+        """Surprises of the candidates, which are in order from now on."""
         if self._unsorted is None:
             self._unsorted, self._weights = self._surprises, None
             self._surprises = self._surprises.copy()
@@ -184,11 +192,13 @@ class Sorted:
 
     @property
     def weights(self) -> Array:
+        """Weights of the candidates."""
         if self._weights is None:
             self._weights = np.exp(-self._surprises)
         return self._weights
 
     def keep(self, kept: Kept) -> None:
+        """Remove the candidates that are not kept."""
         if not isinstance(kept, slice):
             kept = kept.nonzero()[0]
             if self._unsorted is None:
@@ -202,12 +212,15 @@ class Sorted:
             self._weights = self._weights[kept]
 
     def total(self) -> Array:
+        """Return the sum of the weights."""
         return self.weights.sum()
 
     def expected(self, values: Array) -> Array:
+        """Return the expected value of a quantity."""
         return self.weights.dot(values) / self.total()
 
     def first(self, number: Array) -> Kept:
+        """Return a number of likeliest candidates."""
         number, size = int(number), len(self._surprises)
         if self._unsorted is None and size > SORTED and size > 4 * number:
             last = np.partition(self._surprises, number - 1)[number - 1]
@@ -221,6 +234,7 @@ class Sorted:
         return slice(surprises.searchsorted(surprises[number - 1], "right"))
 
     def likeliest(self, limit: Array) -> Kept:
+        """Return the likeliest candidates whose weights reach a limit."""
         if self._unsorted is None and len(self._surprises) > SORTED:
             # Even together, the characters below this weight are not needed to reach the limit.
             self.keep(self.weights > (self.total() - limit) / (2 * len(self.weights)))
@@ -228,6 +242,7 @@ class Sorted:
         return self._up_to(int(self.weights.cumsum().searchsorted(limit)) + 1)
 
     def nearest(self, distances: Array, limit: Array) -> Kept:
+        """Return the nearest candidates whose weights reach a limit."""
         # The distances fall and rise again: a stable sort takes them as two runs.
         order = distances.argsort(kind="stable")
         number = int(self.weights[order].cumsum().searchsorted(limit)) + 1
@@ -244,7 +259,7 @@ class Sorted:
                 is_kept &= self._unsorted >= first
         else:
             is_kept = np.isin(self._unsorted, self._surprises)
-        ids = is_kept.nonzero()[0]
+        ids: NDArray[np.intp] = is_kept.nonzero()[0]
         return ids if self._ids is None else self._ids[ids]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,9 +101,7 @@ def draw(
         permitted = permitted & knobs.words.permitted(control.node)
     if knobs.script is not None:
         required = knobs.script.required(control.line)
-        permitted = flow.only_if(
-            required != FREE, partial(_alone, permitted, required), permitted
-        )
+        permitted = flow.only_if(required != FREE, partial(_alone, permitted, required), permitted)
         if knobs.ends is not None:
             # No document ends before all lines have begun.
             permitted = permitted & (~knobs.ends | knobs.script.is_last(control.line))
