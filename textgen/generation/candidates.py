@@ -82,31 +82,24 @@ class Compared:
     def __init__(self, logits: Array, flow: Flow = PYTHON) -> None:
         """Begin with all characters whose logits, float32 [V], are not minus infinity."""
         self.xp, self._flow = logits.__array_namespace__(), flow
-        self.surprises, self._weights = flow.apart(_surprises_and_weights, logits)
-        self.kept = self._weights > 0
-        self._is_current = True
-
-    @property
-    def weights(self) -> Array:
-        """Weights of the candidates."""
-        if not self._is_current:
-            self._weights = self.xp.where(self.kept, self._weights, 0)
-            self._is_current = True
-        return self._weights
+        self.surprises, self.weights = flow.apart(_surprises_and_weights, logits)
+        self.kept = self.weights > 0
+        # Steps that are cheap to repeat in a small vocabulary, but not in a large one.
+        self._apart = (flow if logits.shape[0] > COMPARED else PYTHON).apart
 
     def keep(self, kept: Kept) -> None:
         """Remove the candidates that are not kept."""
-        self.kept = self.kept & kept
-        self._is_current = False  # the weights: after the last filter nobody needs them
+        self.weights, self.kept = self._apart(_without, self.weights, self.kept, kept)
 
     def total(self) -> Array:
         """Return the sum of the weights."""
-        return fold(self.xp.add, self.weights)
+        return self._apart(partial(fold, self.xp.add), self.weights)
 
     def expected(self, values: Array) -> Array:
         """Return the expected value of a quantity."""
         total = self.xp.maximum(self.total(), np.float32(TINY))
-        return fold(self.xp.add, self.weights * values) / total
+        products = self.weights * values
+        return self._apart(partial(fold, self.xp.add), products) / total
 
     def first(self, number: Array) -> Kept:
         """Return a number of likeliest candidates."""
@@ -137,6 +130,11 @@ class Compared:
 def _surprises_and_weights(logits: Array) -> tuple[Array, Array]:
     surprises = surprises_of(logits)
     return surprises, logits.__array_namespace__().exp(-surprises)
+
+
+def _without(weights: Array, kept: Array, mask: Array) -> tuple[Array, Array]:
+    xp, kept = weights.__array_namespace__(), kept & mask
+    return xp.where(kept, weights, np.float32(0)), kept
 
 
 def _compare(keys: Array, weights: Array, limit: Array) -> Array:
