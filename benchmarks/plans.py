@@ -88,7 +88,7 @@ def _note(found: Command, event: dict[str, Any], now: float) -> None:
 def cases(corpus: Path, folder: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield the name and the command of six texts and sizes."""
     alphabet = [chr(0x4E00 + index) for index in range(LARGE_ALPHABET)]
-    draw = random.Random(0)  # noqa: S311: nothing here is secret
+    draw = random.Random(0)
     many = folder / "many.txt"
     drawn = draw.choices(alphabet, k=MADE_LENGTH - LARGE_ALPHABET)
     many.write_text("".join([*alphabet, *drawn]), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Compare how fast textgen's engines, PyTorch and stock Flax write; measure what controls cost.
+"""Compare how fast textgen, PyTorch, ONNX Runtime and Flax write; measure what controls cost.
 
     python benchmarks/sampling_speed.py [--shapes 2x128] [--tables speed controls]
 
@@ -20,13 +20,13 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from training_speed import CONTESTANTS, PYTORCH, enter, python_of, spread
+from training_speed import CONTESTANTS, ONNX, PYTORCH, enter, python_of, spread
 
 sys.path.insert(0, str(CONTESTANTS))
 
 SHAPES = {"2x128": (2, 128), "2x256": (2, 256), "2x512": (2, 512)}
 STREAMS = 64
-RIVALS = ("pytorch", "flax")
+RIVALS = ("pytorch", "flax", "onnx", "onnx_int8")
 WORDS = 300
 
 
@@ -46,7 +46,8 @@ def compare(title: str, streams: int, rounds: int, seconds: float) -> None:
     """Let all contestants take turns and print a row for each."""
     names = ["textgen_jax", *(["textgen_numpy"] if streams == 1 else [])]
     names += [f"{name}_writing" for name in RIVALS]
-    pythons = {name: python_of(name.removesuffix("_writing")) for name in names}
+    environments = {name: name.removesuffix("_writing").removesuffix("_int8") for name in names}
+    pythons = {name: python_of(environment) for name, environment in environments.items()}
     entered = speeds_in_turn(pythons, shape_of(title, streams), rounds, seconds)
     for contestant, speeds, ratio in entered:
         what = contestant.removesuffix("_writing").replace("_", ", ")
@@ -164,7 +165,7 @@ def main() -> None:
     arguments = parser.parse_args()
     versions = ", ".join(f"{name} {version(name)}" for name in ("jax", "flax", "numpy"))
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores")
-    print(f"Python {platform.python_version()}, {versions}, {PYTORCH[0]}")
+    print(f"Python {platform.python_version()}, {versions}, {PYTORCH[0]}, {ONNX[0]}")
     print(f"command: {' '.join(['python', *sys.argv])}")
     if "speed" in arguments.tables:
         print("\n| network | texts | contestant | characters/s | textgen, jax is faster by |")

@@ -43,6 +43,9 @@ NARROW = 128
 PYTORCH = ["torch==2.13.0", "numpy"]
 KERAS = ["keras==3.15.1", *(f"{name}=={version(name)}" for name in ("jax", "numpy"))]
 RIVALS = {"pytorch": PYTORCH, "keras_jax": KERAS, "flax_nnx": None}
+ONNX = ["onnxruntime==1.32.0", "onnx==1.23.2", "numpy"]
+# Packages of the contestants that have virtual environments of their own.
+PACKAGES = RIVALS | {"onnx": ONNX}
 OURS, CEILING = "textgen_step", "products"
 VOCAB_SIZE = 65
 
@@ -87,7 +90,7 @@ class Contestant:
 
 def python_of(name: str) -> str:
     """Return a contestant's Python interpreter; create its environment if it is missing."""
-    packages = RIVALS.get(name)
+    packages = PACKAGES.get(name)
     if packages is None:
         return sys.executable
     folder = ENVIRONMENTS / name

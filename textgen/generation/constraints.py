@@ -5,14 +5,13 @@ Each is a small automaton over characters, for NumPy and JAX arrays alike.
 
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textgen.errors import SettingError
-
-Array = Any  # numpy.ndarray, jax.Array or a tracer
+from textgen.generation.operations import Array, either
 
 # Node between two words.
 BETWEEN_WORDS = 0
@@ -42,15 +41,17 @@ class WordTable(NamedTuple):
 
     def permitted(self, node: Array) -> Array:
         """Return which characters may follow, bool [V]."""
+        begin, size = self.base[node], self.breaks.shape[0]
+        if isinstance(self.base, np.ndarray):
+            follows = self.owner[begin : begin + size] == node
+            return follows | self.breaks if self.is_word[node] else follows
         xp = self.base.__array_namespace__()
-        following = self.base[node] + xp.arange(self.breaks.shape[0], dtype=np.int32)
-        return (self.owner[following] == node) | (self.breaks & self.is_word[node])
+        follows = self.owner[begin + xp.arange(size, dtype=np.int32)] == node
+        return follows | (self.breaks & self.is_word[node])
 
     def advance(self, node: Array, token: Array) -> Array:
         """Return the node after a permitted character."""
-        xp = self.base.__array_namespace__()
-        after = xp.where(self.breaks[token], BETWEEN_WORDS, self.base[node] + token)
-        return xp.astype(after, np.int32)
+        return either(self.breaks[token], np.int32(BETWEEN_WORDS), self.base[node] + token)
 
     def find(self, tokens: Iterable[int]) -> int:
         """Return the node after a text, which may contain words that are not listed."""
@@ -198,10 +199,8 @@ class Script(NamedTuple):
 
     def advance(self, index: Array, token: Array) -> Array:
         """Return the index after a permitted character."""
-        xp = self.tokens.__array_namespace__()
         moves = (self.tokens[index] != FREE) | (token == self.newline)
-        after = xp.minimum(index + xp.where(moves, 1, 0), self.last)
-        return xp.astype(after, np.int32)
+        return either(moves & (index < self.last), index + np.int32(1), index)
 
 
 def make_script(starts: Collection[Iterable[int]], newline: int) -> Script:

@@ -5,22 +5,18 @@ last the temperature.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.generation.candidates import TINY, Candidates, Compared, Kept, Sorted, finite
+from textgen.generation.operations import Array, Flow, either, first_index, highest, number_up_to
 from textgen.settings import SamplingSettings
 from textgen.temperature import TemperatureSchedule
 
-Array = Any  # numpy.ndarray, jax.Array or a tracer
-
 # Below this temperature the likeliest character is always taken; float32 would overflow.
 COLDEST = 1e-4
-# The smallest number that float32 holds with all its digits.
-TINY = float(np.finfo(np.float32).tiny)
-# Largest vocabulary in which each character is compared with each other; a larger one is sorted.
-COMPARED = 512
 
 
 def softmax(logits: Array) -> Array:
@@ -68,54 +64,12 @@ def penalise(logits: Array, used: Array, penalty: Array) -> Array:
     return xp.where(used, lowered, logits)
 
 
-class Candidates:
-    """The characters that may still be drawn, and what several filters need to know of them.
-
-    Attributes:
-        xp: namespace of the arrays.
-        shifted: logits minus the highest one, float32 [..., V].
-        kept: bool [..., V], which characters no filter has removed.
-    """
-
-    def __init__(self, logits: Array) -> None:
-        """Begin with all characters whose logits, float32 [..., V], are not minus infinity."""
-        self.xp = logits.__array_namespace__()
-        self.shifted = logits - _highest(logits)
-        self._weights = self.xp.exp(self.shifted)
-        self.kept = self._weights > 0
-        self._ranking: Ranking | None = None
-        self._is_current = True
-
-    @property
-    def weights(self) -> Array:
-        """float32 [..., V] in [0, 1], in proportion to the probabilities; 0 where not `kept`."""
-        if not self._is_current:
-            self._weights = self.xp.where(self.kept, self._weights, 0)
-            self._is_current = True
-        return self._weights
-
-    def ranking(self) -> "Ranking":
-        """Rank the characters from the likeliest on. No filter changes this order."""
-        if self._ranking is None:
-            self._ranking = Ranking.of(-self.shifted)
-        return self._ranking
-
-    def keep(self, mask: Array) -> None:
-        """Remove the characters where a mask, bool [..., V], is false."""
-        self.kept = self.kept & mask
-        self._is_current = False  # the weights: after the last filter nobody needs them
-
-    def total(self) -> Array:
-        """Return the sum of the weights, float32 [..., 1]."""
-        return self.xp.sum(self.weights, axis=-1, keepdims=True)
-
-
-def top_k(candidates: Candidates, k: Array) -> Array:
+def top_k(candidates: Candidates, k: Array) -> Kept:
     """Keep the k likeliest characters, and those as likely as the last of them."""
-    return candidates.ranking().fewest(candidates.xp.ones_like(candidates.shifted), k)
+    return candidates.first(k)
 
 
-def typical_p(candidates: Candidates, p: Array) -> Array:
+def typical_p(candidates: Candidates, p: Array) -> Kept:
     """Keep the fewest characters that reach probability p, the most typical ones first.
 
     The most typical characters are those whose surprise is closest to the expected surprise.
@@ -123,30 +77,28 @@ def typical_p(candidates: Candidates, p: Array) -> Array:
     References:
         Meister et al. (2023), Locally Typical Sampling.
     """
-    xp, shifted, kept = candidates.xp, candidates.shifted, candidates.kept
-    total = xp.maximum(candidates.total(), np.float32(TINY))
-    expected = xp.sum(candidates.weights * xp.where(kept, shifted, 0), axis=-1, keepdims=True)
-    distances = xp.where(kept, xp.abs(shifted - expected / total), xp.inf)
-    return Ranking.of(distances).fewest(candidates.weights, p * total)
+    surprises = candidates.surprises
+    distances = abs(surprises - candidates.expected(surprises))
+    return candidates.nearest(distances, p * candidates.total())
 
 
-def top_p(candidates: Candidates, p: Array) -> Array:
+def top_p(candidates: Candidates, p: Array) -> Kept:
     """Keep the fewest characters that reach probability p, the likeliest ones first.
 
     References:
         Holtzman et al. (2020), The Curious Case of Neural Text Degeneration.
     """
-    return candidates.ranking().fewest(candidates.weights, p * candidates.total())
+    return candidates.likeliest(p * candidates.total())
 
 
-def min_p(candidates: Candidates, p: Array) -> Array:
+def min_p(candidates: Candidates, p: Array) -> Kept:
     """Keep the characters that are at least p times as likely as the likeliest.
 
     References:
         Nguyen et al. (2024), Turning Up the Heat: Min-p Sampling.
     """
     weights = candidates.weights
-    return weights >= p * candidates.xp.max(weights, axis=-1, keepdims=True)
+    return weights >= p * highest(weights)
 
 
 class Filter(NamedTuple):
@@ -156,13 +108,13 @@ class Filter(NamedTuple):
         name: name of its setting in `SamplingSettings`.
         is_on: whether a value of the setting, with a vocabulary of size V, can remove any
             character. A filter that is off costs nothing.
-        keep: returns which characters stay, bool [..., V], given the candidates and the value,
-            float32. A character that was removed before does not come back.
+        keep: returns which candidates stay, bool [N], given the candidates and the value, float32.
+            A character that was removed before does not come back.
     """
 
     name: str
     is_on: Callable[[float, int], bool]
-    keep: Callable[[Candidates, Array], Array]
+    keep: Callable[[Candidates, Array], Kept]
 
 
 # All filters, in the order in which they are applied.
@@ -192,89 +144,66 @@ def positive(value: float) -> np.float32:
     return np.float32(max(value, TINY))
 
 
-def filter_logits(logits: Array, values: dict[str, Array]) -> Array:
-    """Apply the filters: a character that may not be drawn gets minus infinity.
+def apply_filters(candidates: Candidates, values: dict[str, Array]) -> None:
+    """Remove the characters that may not be drawn from the candidates.
 
     Args:
-        logits: float32 [..., V]; minus infinity where something else forbids a character.
+        candidates: all characters.
         values: what `filter_values` returned.
-
-    Returns:
-        float32 [..., V].
     """
-    if not values:
-        return logits
-    candidates = Candidates(logits)
     for each in FILTERS:
         if each.name in values:
             candidates.keep(each.keep(candidates, values[each.name]))
-    return candidates.xp.where(candidates.kept, logits, -candidates.xp.inf)
 
 
-class Ranking(NamedTuple):
-    """Entries in the order of their keys, float32 [..., V]: compared in pairs, or sorted.
+def draw_filtered(
+    logits: Array, values: dict[str, Array], uniform: Array, temperature: Array, flow: Flow
+) -> Array:
+    """Apply the filters, then draw the next character as `choose` does.
 
-    Attributes:
-        keys: float32 [..., V], the smallest first.
-        is_smaller: float32 [..., V, V], 1 where the second entry's key is smaller than the first's;
-            None if sorted.
-        order: int [..., V], the entries' indices in order; None if compared in pairs.
+    Args:
+        logits: float32 [V]; minus infinity where something else forbids a character.
+        values: what `filter_values` returned.
+        uniform: float32 in [0, 1).
+        temperature: float32.
+        flow: how the computation repeats steps.
     """
-
-    keys: Array
-    is_smaller: Array | None
-    order: Array | None
-
-    @classmethod
-    def of(cls, keys: Array) -> "Ranking":
-        """Rank entries by their keys, float32 [..., V]."""
-        xp = keys.__array_namespace__()
-        if keys.shape[-1] > COMPARED:
-            return cls(keys, None, xp.argsort(keys, axis=-1))
-        is_smaller = keys[..., None, :] < keys[..., :, None]
-        return cls(keys, xp.astype(is_smaller, xp.float32), None)
-
-    def fewest(self, weights: Array, limit: Array) -> Array:
-        """Return the fewest entries whose weights reach a limit, those of the smallest keys first.
-
-        Args:
-            weights: weights of the entries, float32 [..., V], not negative.
-            limit: sum that the weights must reach, float32 [..., 1] or [].
-
-        Returns:
-            bool [..., V]. Entries with equal keys are all in it, or none is.
-        """
-        xp = weights.__array_namespace__()
-        if self.is_smaller is not None:
-            return xp.squeeze(self.is_smaller @ weights[..., None], axis=-1) < limit
-        ordered = xp.take_along_axis(weights, self.order, axis=-1)
-        is_needed = xp.cumsum(ordered, axis=-1) - ordered < limit
-        keys = xp.take_along_axis(self.keys, self.order, axis=-1)
-        return self.keys <= xp.max(xp.where(is_needed, keys, -xp.inf), axis=-1, keepdims=True)
+    if not values:
+        return choose(logits, uniform, temperature)
+    if isinstance(logits, np.ndarray):
+        if highest(logits) == -np.inf:
+            return np.int32(0)
+        some = Sorted(logits)
+        apply_filters(some, values)
+        ids = some.ids()
+        return np.int32(ids[choose(logits[ids], uniform, temperature)])
+    every = Compared(logits, flow)
+    apply_filters(every, values)
+    return choose(every.filtered(logits), uniform, temperature)
 
 
 def choose(logits: Array, uniform: Array, temperature: Array) -> Array:
     """Draw the next character: the first id whose cumulative probability exceeds `uniform`.
 
     Args:
-        logits: float32 [..., V], minus infinity for a character that may not be drawn.
-        uniform: float32 [...] in [0, 1).
+        logits: float32 [V], minus infinity for a character that may not be drawn.
+        uniform: float32 in [0, 1).
         temperature: float32; below 0.0001 the likeliest character is taken.
 
     Returns:
-        Ids, int [...]; 0 if no character may be drawn.
+        An id, int32; 0 if no character may be drawn.
     """
-    xp = logits.__array_namespace__()
-    likeliest = xp.argmax(logits, axis=-1)
-    weights = xp.exp((logits - _highest(logits)) / xp.maximum(temperature, np.float32(COLDEST)))
-    cumulative = xp.cumsum(weights, axis=-1)
-    threshold = uniform[..., None] * cumulative[..., -1:]
-    index = xp.sum(cumulative <= threshold, axis=-1)
+    xp, size = logits.__array_namespace__(), logits.shape[0]
+    most = highest(logits)
+    likeliest = first_index(logits, most)
+    warmth = either(temperature > COLDEST, temperature, np.float32(COLDEST))
+    weights = xp.exp((logits - finite(most)) / warmth)
+    cumulative = weights.cumsum()
+    index = number_up_to(cumulative, uniform * cumulative[-1])
     # A sum in another order may differ in the last bit, so that the index may lie behind the last
     # character, or on one without weight. The likeliest character is then taken instead.
-    is_index = xp.arange(logits.shape[-1]) == index[..., None]
-    is_drawn = xp.any(is_index & (weights > 0), axis=-1) & (temperature >= np.float32(COLDEST))
-    return xp.where(is_drawn, index, likeliest)
+    has_weight = (index < size) & (weights[index % size] > 0)
+    return either(has_weight & (temperature >= COLDEST), index, likeliest)
 
 
 def temperatures_between(

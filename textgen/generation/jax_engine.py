@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from textgen.generation.engine import LARGEST_OF_A_CORE, Standing, Written
 from textgen.generation.filters import surprise
+from textgen.generation.operations import Flow
 from textgen.generation.sampler import Control, Knobs, Sampler, advance, draw
 from textgen.network.mixture import (
     Shape,
@@ -167,12 +168,31 @@ def compiled_loop(
     return jax.jit(loop)
 
 
+def _repeat(count: int, step: Callable[[Any, Any], Any], value: Any) -> Any:
+    return jax.lax.fori_loop(0, count, step, value)
+
+
+def _only_if(condition: Any, compute: Callable[[], Any], otherwise: Any) -> Any:
+    return jax.lax.cond(condition, compute, lambda: otherwise)
+
+
+def _apart(compute: Callable[..., Any], *arguments: Any) -> Any:
+    # XLA does not merge a branch with what follows. It removes a barrier before it merges.
+    shapes = jax.eval_shape(compute, *arguments)
+    zeros = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
+    always = jnp.ravel(arguments[0])[0] < jnp.inf
+    return jax.lax.cond(always, compute, lambda *_: zeros, *arguments)
+
+
+COMPILED = Flow(_repeat, _only_if, _apart)
+
+
 @jax.custom_batching.sequential_vmap  # type: ignore[untyped-decorator]
 def _draw_one_by_one(
     logits: jax.Array, uniform: jax.Array, temperature: jax.Array, control: Control, knobs: Knobs
 ) -> jax.Array:
     # For one sample at a time the comparisons of characters fit into a core's first-level cache.
-    token: jax.Array = draw(logits, uniform, temperature, control, knobs)
+    token: jax.Array = draw(logits, uniform, temperature, control, knobs, COMPILED)
     return token
 
 

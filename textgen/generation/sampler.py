@@ -1,7 +1,8 @@
 """Sampling settings made ready for drawing: all that one step of writing needs but the network."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +17,10 @@ from textgen.generation.constraints import (
     make_word_table,
 )
 from textgen.generation.copies import CopyState, CopyTable
-from textgen.generation.filters import (
-    choose,
-    filter_logits,
-    filter_values,
-    penalise,
-    positive,
-)
+from textgen.generation.filters import draw_filtered, filter_values, penalise, positive
+from textgen.generation.operations import PYTHON, Array, Flow, replaced
 from textgen.settings import SamplingSettings
 
-Array = Any  # numpy.ndarray, jax.Array or a tracer
 # Settings on which the table of the words depends.
 OF_WORDS = ("words", "only", "forbid")
 # Position of the last use of a character that was never used.
@@ -77,7 +72,12 @@ class Control(NamedTuple):
 
 
 def draw(
-    logits: Array, uniform: Array, temperature: Array, control: Control, knobs: Knobs
+    logits: Array,
+    uniform: Array,
+    temperature: Array,
+    control: Control,
+    knobs: Knobs,
+    flow: Flow = PYTHON,
 ) -> Array:
     """Draw the next character.
 
@@ -87,6 +87,7 @@ def draw(
         temperature: float32.
         control: what drawing remembers of the text so far.
         knobs: the settings.
+        flow: how the computation repeats and skips steps.
 
     Returns:
         An id, int32; 0 if no character is permitted.
@@ -99,29 +100,31 @@ def draw(
         permitted = permitted & knobs.words.permitted(control.node)
     if knobs.script is not None:
         required = knobs.script.required(control.line)
-        ids = xp.arange(logits.shape[-1], dtype=np.int32)
-        permitted = permitted & ((required == FREE) | (ids == required))
+        permitted = flow.only_if(required != FREE, partial(_alone, permitted, required), permitted)
         if knobs.ends is not None:
             # No document ends before all lines have begun.
             permitted = permitted & (~knobs.ends | knobs.script.is_last(control.line))
     if knobs.copies is not None and control.copied is not None:
-        is_new = ~knobs.copies.copies(control.copied)
+        is_new = ~knobs.copies.copies(control.copied, flow)
         permitted = permitted & (is_new if knobs.ends is None else is_new | knobs.ends)
     logits = xp.where(permitted, logits, -xp.inf)
     if knobs.penalty is not None and control.last_used is not None:
         used = control.last_used >= control.position - knobs.window
         logits = penalise(logits, used, knobs.penalty)
-    logits = filter_logits(logits, knobs.filters)
-    return xp.astype(choose(logits, uniform, temperature), np.int32)
+    return draw_filtered(logits, knobs.filters, uniform, temperature, flow)
+
+
+def _alone(permitted: Array, required: Array) -> Array:
+    """Return a mask, bool [V], without all characters but a required one."""
+    xp = permitted.__array_namespace__()
+    return permitted & (xp.arange(permitted.shape[0], dtype=np.int32) == required)
 
 
 def advance(control: Control, token: Array, knobs: Knobs) -> Control:
     """Return what drawing remembers after one more character."""
     last_used, node, line, copied = control.last_used, control.node, control.line, control.copied
     if last_used is not None:
-        xp = last_used.__array_namespace__()
-        is_token = xp.arange(last_used.shape[0], dtype=np.int32) == token
-        last_used = xp.where(is_token, control.position, last_used)
+        last_used = replaced(last_used, token, control.position)
     if knobs.words is not None:
         node = knobs.words.advance(node, token)
     if knobs.script is not None:
