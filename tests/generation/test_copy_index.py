@@ -4,6 +4,7 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,8 +120,12 @@ def test_a_link_is_not_followed(tiny_run: Path, builds: list[int], tmp_path: Pat
 def test_a_table_that_cannot_be_kept_works_all_the_same(
     tiny_run: Path, builds: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, mode: str) -> None:
-        raise OSError(30, os.strerror(30), str(path))
+    original = Path.open
+
+    def full(path: Path, mode: str = "r", **options: Any) -> Any:
+        if "w" in mode or "x" in mode:
+            raise OSError(30, os.strerror(30), str(path))
+        return original(path, mode, **options)
 
     monkeypatch.setattr(Path, "open", full)  # as on a disk that can only be read
     with pytest.warns(TextgenWarning, match="is not kept for the next time: cannot write"):

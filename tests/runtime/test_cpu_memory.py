@@ -113,7 +113,7 @@ def test_a_use_is_refused_by_the_copies_of_the_weights(monkeypatch: pytest.Monke
     [
         ({"hidden_size": 768, "embedding_size": 768}, 2, 1),
         ({"hidden_size": 128, "embedding_size": 128}, 512, 2),
-        ({"hidden_size": 8, "embedding_size": 8, "vocab_size": 190_000}, 256, 1),
+        ({"hidden_size": 8, "embedding_size": 8, "vocab_size": 60_000}, 128, 1),
     ],
     ids=["weights", "batch", "alphabet"],
 )
@@ -123,7 +123,9 @@ def test_a_process_takes_about_as_much_as_was_estimated(
     steps = {"steps": 2, "warmup_steps": 0, "eval_every": 1, "checkpoint_every": 1}
     sizes = {"batch_size": batch_size, "sequence_length": 16, "devices": devices}
     given = [MODEL.to_json() | model, steps | sizes | {"learning_rate": 0.001}]
-    environment = os.environ | {"PYTHONPATH": str(Path(cpu_memory.__file__).parents[2])}
+    # A program from the cache of the tests would not take the memory of the compiler.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    environment["PYTHONPATH"] = str(Path(cpu_memory.__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-c", CHILD, json.dumps(given)],
         capture_output=True,
@@ -132,5 +134,4 @@ def test_a_process_takes_about_as_much_as_was_estimated(
     )
     assert done.returncode == 0, done.stderr
     measured, found = map(int, done.stdout.split())
-    print(measured / MIB, found / MIB)
     assert 0.85 * measured < found < 1.35 * measured

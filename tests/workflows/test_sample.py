@@ -97,7 +97,8 @@ def test_only_small_networks_are_compiled_into_one_kernel(
     monkeypatch.setattr(module, "prepare_jax", lambda **given: asked.append(given))
     order = Order(settings=SamplingSettings(), length=1, engine="jax")
     list(write_samples(random_model(hidden=hidden_size, layers=1), order))
-    assert asked == [{"one_kernel": is_one_kernel}]
+    assert asked
+    assert all(one == {"one_kernel": is_one_kernel} for one in asked)
 
 
 def test_no_characters_are_no_characters(tiny_run: Path) -> None:
@@ -124,7 +125,7 @@ def test_what_takes_long_before_a_text_is_told(
     if engine == "numpy":
         assert {*silent} == {len(told)}  # nothing is told once the text flows
     else:
-        assert told[4] == "starting JAX and compiling the network"
+        assert "starting JAX and compiling the network" in told[2:-1]
         assert told[-1] == "writing samples 1 to 3, up to 3 characters"
     told.clear()
     list(report_samples(load_model("fox"), order, tell=told.append))

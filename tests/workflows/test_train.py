@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -367,13 +367,13 @@ def test_what_takes_long_before_the_plan_is_told(corpus: Path) -> None:
     events = start(corpus, "r", tell=told.append)
     next(event for event in events if isinstance(event, Planned))
     measuring = "measuring: "
-    assert [work.text for work in told][:4] == [
+    assert [text for text, _ in groupby(work.text for work in told)][:4] == [
         "reading the text",
         "reading the text: 2,400 characters",
         f"{measuring}compiling the training step",
         f"{measuring}making the first training steps",
     ]
-    assert all(work.seconds for work in told[2:4])
+    assert all(work.seconds for work in told if work.text.startswith(measuring))
 
 
 def speed_of_products(monkeypatch: pytest.MonkeyPatch, operations: float) -> None:

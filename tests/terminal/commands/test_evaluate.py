@@ -28,7 +28,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """What is asked to be measured, without measuring it."""
     asked = list[object]()
 
-    def evaluate(model: object, text: object) -> Iterator[Evaluation]:
+    def evaluate(model: object, text: object, check: object) -> Iterator[Evaluation]:
         asked.append(None if text is None else text.tolist())  # type: ignore[attr-defined]
         yield Note("something is left out")
         yield Measuring("all")

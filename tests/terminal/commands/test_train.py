@@ -241,7 +241,7 @@ def slow_training(corpus: Path) -> Any:
 
 @pytest.mark.slow
 def test_measuring_that_takes_long_is_shown_and_leaves_nothing_behind(slow_training: Any) -> None:
-    slow_training.expect(r"measuring: compiling the training step \(about \d+ s left\), ")
+    slow_training.expect(r"measuring: making the first training steps \(about \d+ s left\), ")
     Path("go").touch()
     slow_training.expect("plan ")
     erased = slow_training.before.rindex("\r\x1b[K")
@@ -265,7 +265,7 @@ def test_a_step_that_takes_long_is_made_before_the_training_stops(slow_training:
 
 @pytest.mark.slow
 def test_measuring_that_takes_long_can_be_stopped(slow_training: Any) -> None:
-    slow_training.expect("measuring: compiling")
+    slow_training.expect("measuring: making the first")
     slow_training.sendintr()
     slow_training.expect("stopping after this; Ctrl-C again stops at once")
     Path("go").touch()
