@@ -94,9 +94,9 @@ def dangling(source: str) -> list[str]:
     ]
 
 
-def test_results_have_at_most_460_lines() -> None:
+def test_results_have_at_most_480_lines() -> None:
     text = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 460
+    assert len(text.splitlines()) <= 480
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -100,9 +100,9 @@ class LongReader(Protocol):
 
 # Time that the NumPy engine spends on a character in each layer, and once more to draw it, besides
 # the matrix products.
-NUMPY_SECONDS_PER_CALL = 24e-6
+NUMPY_SECONDS_PER_CALL = 15e-6
 # Time that the NumPy engine spends on a character for each control that is on.
-NUMPY_SECONDS_PER_CONTROL = 20e-6
+NUMPY_SECONDS_PER_CONTROL = 8e-6
 # Speed of the NumPy engine's matrix products.
 NUMPY_MULTIPLICATIONS_PER_SECOND = 22e9
 # Time to import JAX and to load the compiled loop.
