@@ -1,11 +1,12 @@
-"""Long work in a thread beside the one that waits for it, which can stop at once meanwhile.
+"""Long work in a thread beside the one that waits for it: to be stopped at once, or for speed.
 
 Python hears a signal only between two calls of compiled code, and one call that sorts or compresses
 a large text takes many seconds. Such calls let other threads run.
 """
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import Any, Literal, TypeVar
 
@@ -61,3 +62,40 @@ def aside(work: Generator[Step, None, Result]) -> Generator[Step | None, None, R
             yield value
     finally:
         is_stopped.set()
+
+
+def interruptibly(function: Callable[[], Result]) -> Result:
+    """Return what a function returns, which is called in another thread.
+
+    Python handles a signal when a call outside of Python has ended, and to sort a hundred million
+    numbers takes ten seconds. A thread that waits handles it at once. If its handler raises an
+    error, the function goes on in the other thread, and what it returns is dropped.
+    """
+    future = Future[Result]()
+
+    def call() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # it is raised where the result is waited for
+            future.set_exception(error)
+
+    threading.Thread(target=call, daemon=True).start()
+    return future.result()
+
+
+class Follower:
+    """Calls functions in another thread, one after the other, and at most one call behind."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        self._last: Future[Any] | None = None
+
+    def call(self, function: Callable[..., Any], *args: Any) -> None:
+        """Wait for the last call, raise its error if it failed, and begin the next call."""
+        self.wait()
+        self._last = self._thread.submit(function, *args)
+
+    def wait(self) -> None:
+        """Wait for the last call, and raise its error if it failed."""
+        if self._last is not None:
+            self._last.result()

@@ -21,12 +21,14 @@ from textgen.errors import (
     LockedError,
     RunExistsError,
     SettingError,
+    StorageError,
     UsageError,
 )
 from textgen.planning.choices import WIDTHS
 from textgen.planning.machine import Pace
 from textgen.planning.request import Request
 from textgen.runs.lock import training_lock
+from textgen.runs.record import RunRecord
 from textgen.runs.run import Run
 from textgen.runs.summary import summarise
 from textgen.settings import SamplingSettings, TrainingSettings
@@ -319,6 +321,27 @@ def test_a_corrected_plan_is_in_the_run_and_resumed_to_the_last_bit(
     list(resume_training("cut", Supervision()))
     assert content(whole, 9) == content(cut, 9)
     assert rows(whole) == rows(cut)
+
+
+def test_a_plan_that_cannot_be_corrected_on_the_disk_goes_on_as_it_was(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sys.modules["textgen.workflows.train"]
+    monkeypatch.setattr(module, "keep_time", lambda *_: PaperTimekeeper())
+    original = Run.write_record
+
+    def write(run: Run, record: RunRecord) -> None:
+        if record.plan.corrections:
+            raise StorageError(run.path / "run.json", "no space left on the disk")
+        original(run, record)
+
+    monkeypatch.setattr(Run, "write_record", write)
+    *events, ended = list(start(corpus, "r"))
+    assert isinstance(ended, Ended)
+    assert (ended.finished, ended.step) == (True, 12)
+    assert not [event for event in events if isinstance(event, Corrected)]
+    told = [event for event in events if isinstance(event, Note) and event.grave]
+    assert ["is not corrected" in note.text for note in told] == [True]
 
 
 def test_old_checkpoints_are_pruned_but_never_the_best(corpus: Path) -> None:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.background import Follower
+from textgen.aside import Follower
 from textgen.data.folders import size_of
 from textgen.data.origins import Origins
 from textgen.data.read_report import ReadReport

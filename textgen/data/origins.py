@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.background import interruptibly
+from textgen.aside import interruptibly
 from textgen.data.formats.kinds import RECORDS
 from textgen.data.tokens import Tokens
 from textgen.errors import DamagedError

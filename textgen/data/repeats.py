@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from textgen.data.background import interruptibly
+from textgen.aside import interruptibly
 from textgen.data.documents import document_spans
 from textgen.data.gather import Gathered
 from textgen.data.span_hashes import span_hashes

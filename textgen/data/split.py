@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.background import interruptibly
+from textgen.aside import interruptibly
 from textgen.data.documents import without_last_newlines
 from textgen.data.gather import Gathered
 from textgen.data.span_hashes import span_hashes

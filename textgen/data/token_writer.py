@@ -7,7 +7,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.data.background import Follower
+from textgen.aside import Follower
 from textgen.data.gather import AT_ONCE, Gathered
 from textgen.data.split import Spans
 from textgen.data.tokens import BlockSums, Tokens, token_dtype

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from textgen.data.background import interruptibly
+from textgen.aside import interruptibly
 from textgen.data.gather import gather
 from textgen.data.labels import LabelField, named
 from textgen.data.origins import Place

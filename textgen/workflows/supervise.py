@@ -167,12 +167,18 @@ def _train(
         if timekeeper is None:
             continue
         plan = timekeeper.correct(trainer.plan, report.step, is_evaluated=is_evaluated)
-        if plan is not None:
+        if plan is None:
+            continue
+        corrected = replace(record, plans=(*record.plans[:-1], plan))
+        try:
             # It is in the run before any step follows it, so that every resume makes the same.
-            record = replace(record, plans=(*record.plans[:-1], plan))
-            run.write_record(record)
-            trainer.adopt(plan)
-            yield Corrected(record, report.step)
+            run.write_record(corrected)
+        except StorageError as error:
+            yield Note(f"the number of steps is not corrected: {error}", grave=True)
+            continue
+        record = corrected
+        trainer.adopt(plan)
+        yield Corrected(record, report.step)
 
 
 def _save(
