@@ -101,7 +101,6 @@ class Device:
         far: what connects more of them.
         reach: number of devices in one machine.
         rings: members of the ring of an exchange for each device.
-        combines: whether parameters are gathered all at once.
     """
 
     name: str
@@ -113,7 +112,6 @@ class Device:
     far: Link
     reach: int
     rings: int = 1
-    combines: bool = False
 
     def sequence(self, network: Network) -> float:
         """Return the seconds that each sequence adds to a step of all layers, b."""
@@ -129,8 +127,7 @@ class Device:
         link = self.near if num_devices <= self.reach else self.far
         if num_devices == 1:
             return 0.0
-        members, settings = self.rings * num_devices, network.settings()
-        return exchange_seconds(settings, members, link, is_combined=self.combines)
+        return exchange_seconds(network.settings(), self.rings * num_devices, link)
 
 
 def step_time(device: Device, network: Network, batch: Batch, num_devices: int) -> float:
@@ -203,7 +200,6 @@ def h200() -> Device:
         near=Link(225e9, 10e-6),
         far=Link(200e9, 20e-6),
         reach=8,
-        combines=True,
     )
 
 

@@ -57,7 +57,7 @@ def test_a_step_is_the_sum_of_its_parts() -> None:
     alone = 0.19e-3 + 28 * (large + small) / 1e9 + 10 * (2 * 1e-3 + 8 * sequence)
     assert scaling.step_time(device, network, batch, 1) == pytest.approx(alone)
     # Gradients go around twice, by half an array each time; then four kernels go around once.
-    exchange = 4 * (large + small) / 1e9 + 2e-3 + 4 * (large / 2) / 1e9 + 4 * 1e-3
+    exchange = 4 * (large + small) / 1e9 + 2e-3 + 4 * (large / 2) / 1e9 + 1e-3
     update = 28 * (large / 2 + small) / 1e9
     shared = 0.19e-3 + update + 10 * (2 * 1e-3 + 4 * sequence) + exchange
     assert scaling.step_time(device, network, batch, 2) == pytest.approx(shared)
@@ -156,7 +156,7 @@ def test_processes_are_predicted_from_one_and_from_what_connects_them() -> None:
     large, small = 4 * 512 * 2048, 2 * 65 * 512 + 2 * 2048 + 65
     update = 28 * (large + small) / 1e10
     products = 1.0 - 0.19e-3 - update
-    exchange = 4 * (large + small) / 1e9 + 2e-3 + 4 * (large / 2) / 1e9 + 4 * 1e-3
+    exchange = 4 * (large + small) / 1e9 + 2e-3 + 4 * (large / 2) / 1e9 + 1e-3
     work = 0.19e-3 + 28 * (large / 2 + small) / 1e10 + products / 2
     assert scaling.predicted(CLUSTER, [STEP], STEP) == pytest.approx(work + exchange)
     # Two processes on one core take turns; the measured latency has that in it already.

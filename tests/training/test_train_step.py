@@ -107,7 +107,9 @@ def test_the_devices_share_the_update_of_a_large_parameter(monkeypatch: Any) -> 
         np.testing.assert_allclose(left, right, atol=1e-6)
 
 
-def test_a_step_gathers_each_shared_update_once(monkeypatch: Any) -> None:
+def test_a_step_sums_all_gradients_at_once_and_gathers_all_updates_at_once(
+    monkeypatch: Any,
+) -> None:
     monkeypatch.setattr(devices_module, "SHARED_UPDATE", 64)
     settings = plan(devices=2)
     mesh = make_mesh(2, settings.batch_size)
@@ -119,7 +121,11 @@ def test_a_step_gathers_each_shared_update_once(monkeypatch: Any) -> None:
     program = run.lower(state, np.int32(5), given).compile().as_text()  # type: ignore[attr-defined]
     shared = [name for name, leaf in parameters.items() if leaf.size >= 64]
     assert len(shared) >= 4
-    assert len(re.findall(r"\ball-gather(?:-start)?\(", program)) == len(shared)
+    gathers = re.findall(r"\ball-gather(?:-start)?\(", program)
+    sums = re.findall(r"= (.*) all-reduce(?:-start)?\(", program)
+    numbers = sum(leaf.size for leaf in parameters.values())
+    # The loss is summed with the gradients.
+    assert (len(gathers), sums) == (1, [f"f32[{numbers + 1}]{{0}}"])
 
 
 def test_the_first_loss_is_near_that_of_knowing_nothing() -> None:

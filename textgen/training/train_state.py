@@ -97,26 +97,22 @@ def update_sharding(leaf: Any, mesh: Mesh) -> NamedSharding:
     return shared(mesh) if is_update_shared(leaf.shape, mesh.size) else replicated(mesh)
 
 
-def exchange_seconds(
-    model: ModelSettings, devices: int, link: Link, *, is_combined: bool = False
-) -> float:
+def exchange_seconds(model: ModelSettings, devices: int, link: Link) -> float:
     """Return the seconds of a step in which devices exchange arrays.
 
-    They sum the gradients of all parameters, and gather the parameters whose update they share.
+    They sum the gradients of all parameters at once, and gather the parameters whose update they
+    share at once.
 
     Args:
         model: the network's shape.
         devices: number of devices.
         link: what connects them.
-        is_combined: whether the parameters are gathered all at once, as XLA does on a GPU, and not
-            one by one, as it does on a CPU.
     """
     shapes = [*parameter_shapes(model).values()]
     summed = FLOAT32 * sum(map(prod, shapes))
-    gathered = [FLOAT32 * prod(shape) for shape in shapes if is_update_shared(shape, devices)]
-    gathered = [sum(gathered)] if is_combined and gathered else gathered
-    gathers = (ring_all_gather(size, devices, link) for size in gathered)
-    return ring_all_reduce(summed, devices, link) + sum(gathers)
+    gathered = FLOAT32 * sum(prod(shape) for shape in shapes if is_update_shared(shape, devices))
+    gather = ring_all_gather(gathered, devices, link) if gathered else 0.0
+    return ring_all_reduce(summed, devices, link) + gather
 
 
 def state_arrays(state: TrainState) -> dict[str, NDArray[Any]]:
