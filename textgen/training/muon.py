@@ -21,7 +21,7 @@ COEFFICIENTS = (
 # Decay of the mean of the gradients.
 DECAY = 0.9
 # Root mean square of the updates, at a learning rate of 1.
-SIZE = 0.35
+SIZE = 0.45
 
 
 class MuonState(NamedTuple):

@@ -11,11 +11,9 @@ from jax.sharding import Mesh
 from numpy.typing import NDArray
 
 from textgen.network.model import Parameters
+from textgen.network.parameters import INNER_KERNELS
 from textgen.settings import TrainingSettings
 from textgen.training.muon import scale_by_muon
-
-# Last parts of the names of the kernels inside the layers.
-INNER_KERNELS = "input_kernel", "recurrent_kernel"
 
 
 def learning_rates(plan: TrainingSettings, begin: int, count: int) -> NDArray[np.float32]:
