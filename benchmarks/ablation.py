@@ -1,17 +1,19 @@
 r"""Measure what each idea of the training recipe is worth, by training with and without it.
 
     python benchmarks/ablation.py --corpus FILE --steps 1664 --seeds 0 1 2 --rows base Muon
+    python benchmarks/ablation.py --corpus FILE --steps 2480 \
+        --base hidden=192,rate=0.006928,outputs=0.06 --seeds 0 1 2 --rows base Muon
     python benchmarks/ablation.py --corpus FILE --passes 24 --training 650000 850000 \
         --validation 903000 1003000 --base outputs=0.41 --rows base resets=0.1,weights=0.15
 
-The base is textgen's recipe for a text of a million characters in the time of 1,664 steps, 110
-seconds on two cores. Every other row changes something. An idea pays for the time it costs: its
-step is timed in alternation with the base's, and a row makes as many steps as fit into the base's
-time, whatever the speed of the machine. With `--passes` a row makes the steps that read the text
-for that many epochs. Losses are those of the last 10 % of the text, or of the characters given, in
-windows of 256 characters and as one stream, in nats per character. Averages of the weights and a
-softmax at a higher temperature need no training of their own and are measured on every row. Ideas
-that do not pay are implemented only here.
+The base is textgen's recipe with AdamW for a text of a million characters in the time of 1,664
+steps, 110 seconds on two cores. Every other row changes something. An idea pays for the time it
+costs: its step is timed in alternation with the base's, and a row makes as many steps as fit into
+the base's time, whatever the speed of the machine. With `--passes` a row makes the steps that read
+the text for that many epochs. Losses are those of the last 10 % of the text, or of the characters
+given, in windows of 256 characters and as one stream, in nats per character. Averages of the
+weights and a softmax at a higher temperature need no training of their own and are measured on
+every row. Ideas that do not pay are implemented only here.
 """
 
 import argparse
@@ -43,16 +45,20 @@ from textgen.evaluation.protocols import Evaluator
 from textgen.network.cells import CELLS
 from textgen.network.inference import States
 from textgen.network.model import Parameters, create_model, random_key, zero_states
+from textgen.network.parameters import INNER_KERNELS
 from textgen.network.products import look_up, product
 from textgen.network.recurrence import run_cell
 from textgen.runtime.devices import DATA, make_mesh, replicated, shared
 from textgen.settings import ModelSettings
 from textgen.training.loss import cross_entropy, reset_states
+from textgen.training.muon import COEFFICIENTS, DECAY, SIZE, scale_by_muon
 
 STEPS_AT_ONCE = 8
 PAIRS = 11
 AVERAGES = (0.99, 0.998)
 TEMPERATURE = 1.05
+# Coefficients of five Newton-Schulz iterations, the last of which textgen makes.
+ITERATIONS = ((4.0848, -6.8946, 2.9270), (3.9505, -6.3029, 2.6377), *COEFFICIENTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +71,13 @@ class Recipe:
         batch: number of sequences.
         length: characters of a sequence.
         rate: peak learning rate.
-        optimizer: adam, or muon for the kernels inside the layers and adam for the rest.
-        b1: Adam's decay of the first moment.
+        optimizer: adamw, or muon for the kernels inside the layers and adamw for the rest.
+        b1: AdamW's decay of the first moment.
+        b2: AdamW's decay of the second moment.
+        decay: Muon's decay of the mean of the gradients.
+        size: root mean square of Muon's updates at a learning rate of 1.
+        iterations: number of Muon's Newton-Schulz iterations.
+        by_gate: whether Muon treats the columns of each gate as a matrix of their own.
         schedule: cosine or linear to zero, or flat with the last fifth going down to zero.
         outputs: dropout on the outputs of layers, one mask for all time steps.
         inputs: dropout on the embedding, one mask for a whole batch.
@@ -83,8 +94,13 @@ class Recipe:
     batch: int = 32
     length: int = 64
     rate: float = 0.006
-    optimizer: str = "adam"
+    optimizer: str = "adamw"
     b1: float = 0.9
+    b2: float = 0.99
+    decay: float = DECAY
+    size: float = SIZE
+    iterations: int = len(COEFFICIENTS)
+    by_gate: bool = False
     schedule: str = "cosine"
     outputs: float = 0.05
     inputs: float = 0.0
@@ -119,8 +135,15 @@ ROWS: Mapping[str, dict[str, Any]] = {
     "batch 16 x 128": {"batch": 16, "length": 128},
     "batch 64 x 32": {"batch": 64, "length": 32},
     "Muon": {"optimizer": "muon"},
+    "Muon, updates of 0.35": {"optimizer": "muon", "size": 0.35},
+    "Muon, updates of 0.65": {"optimizer": "muon", "size": 0.65},
+    "Muon, rate and updates higher": {"optimizer": "muon", "rate": 0.0087, "size": 0.35},
+    "Muon, decay 0.8": {"optimizer": "muon", "decay": 0.8},
+    "Muon, decay 0.95": {"optimizer": "muon", "decay": 0.95},
+    "Muon, two iterations": {"optimizer": "muon", "iterations": 2},
+    "Muon, five iterations": {"optimizer": "muon", "iterations": 5},
+    "Muon, gate by gate": {"optimizer": "muon", "by_gate": True},
     "Muon, batch 64 x 64": {"optimizer": "muon", "batch": 64},
-    "Muon, rate 0.012": {"optimizer": "muon", "rate": 0.012},
     "windows at the same places in every round": {"offsets": False},
     "1x256": {"layers": 1, "outputs": 0.1},
     "1x384": {"layers": 1, "hidden": 384, "outputs": 0.1},
@@ -163,6 +186,7 @@ class Network:
         tokens: jax.Array,
         states: States,
         keys: tuple[jax.Array, jax.Array] | None = None,
+        labels: None = None,
     ) -> tuple[jax.Array, States]:
         """Compute logits [T, B, V]; dropout needs a key of the batch and a key of these rows."""
         tokens = tokens.T
@@ -211,61 +235,38 @@ class Network:
         return array
 
 
-def orthogonalise(matrix: jax.Array) -> jax.Array:
-    """Approximate the closest orthogonal matrix by five Newton-Schulz iterations.
-
-    References:
-        Jordan (2024), Muon; the coefficients are those of `optax.contrib.muon`.
-    """
-    a, b, c = 3.4445, -4.7750, 2.0315
-
-    def iterate(_: int, x: jax.Array) -> jax.Array:
-        gram = x @ x.T
-        return a * x + (b * gram + c * (gram @ gram)) @ x
-
-    return jax.lax.fori_loop(0, 5, iterate, matrix / (jnp.linalg.norm(matrix) + 1e-7))
-
-
 def make_optimizer(recipe: Recipe, mesh: Mesh) -> optax.GradientTransformation:
-    """Return the optimizer at a learning rate of 1, without weight decay.
-
-    Muon is that of `optax.contrib`, applied to each gate's matrix [H, H] separately; the devices
-    share the matrices.
-    """
-    adam = optax.scale_by_adam(b1=recipe.b1, b2=0.99)
-    if recipe.optimizer == "adam":
+    """Return the optimizer at a learning rate of 1, without weight decay."""
+    adam = optax.scale_by_adam(b1=recipe.b1, b2=recipe.b2)
+    if recipe.optimizer == "adamw":
         return adam
-    momentum, hidden = 0.95, recipe.hidden
-    split = PartitionSpec(DATA)
-    orthogonalise_all = jax.shard_map(
-        lambda stack: jax.lax.map(orthogonalise, stack),
-        mesh=mesh,
-        in_specs=split,
-        out_specs=split,
-        check_vma=False,
+    muon = scale_by_muon(
+        mesh,
+        decay=recipe.decay,
+        size=recipe.size,
+        coefficients=ITERATIONS[-recipe.iterations :],
     )
 
-    def parts(tree: Parameters) -> tuple[Parameters, Parameters]:
-        inner = {name: leaf for name, leaf in tree.items() if "_kernel" in name}
+    def split(tree: Parameters) -> tuple[Any, Parameters]:
+        """Return the matrices that Muon changes, and the other parameters."""
+        gates = 4 if recipe.by_gate else 1
+        inner = {
+            name: jnp.split(leaf, gates, axis=1)
+            for name, leaf in tree.items()
+            if name.endswith(INNER_KERNELS)
+        }
         return inner, {name: leaf for name, leaf in tree.items() if name not in inner}
 
-    def blend(left: Parameters, right: Parameters) -> Parameters:
-        return jax.tree.map(lambda a, b: momentum * a + (1 - momentum) * b, left, right)
-
     def init(tree: Parameters) -> Any:
-        inner, rest = parts(tree)
-        return jax.tree.map(jnp.zeros_like, inner), adam.init(rest)
+        inner, rest = split(tree)
+        return muon.init(inner), adam.init(rest)
 
     def update(tree: Parameters, state: Any, _: Any = None) -> Any:
-        inner, rest = parts(tree)
-        mean = blend(state[0], inner)
-        ahead = blend(mean, inner)
-        gates = [leaf.reshape(hidden, 4, hidden)[:, k] for leaf in ahead.values() for k in range(4)]
-        # Scale the updates to the size of Adam's: a root mean square of 0.2.
-        stack = orthogonalise_all(jnp.stack(gates)) * (0.2 * hidden**0.5)
+        inner, rest = split(tree)
+        matrices, mean = muon.update(inner, state[0])
         updates, moments = adam.update(rest, state[1])
-        for number, name in enumerate(ahead):
-            updates[name] = jnp.concatenate([*stack[4 * number : 4 * number + 4]], axis=1)
+        for name, parts in matrices.items():
+            updates[name] = jnp.concatenate(parts, axis=1)
         return updates, (mean, moments)
 
     return optax.GradientTransformation(init, update)
@@ -315,7 +316,7 @@ class Experiment:
     def advance(self, state: State, first: int, steps: int) -> State:
         """Make eight steps of a plan, of which `first` is the first from 0, and wait for them."""
         numbers = np.arange(first, first + STEPS_AT_ONCE, dtype=np.int32)
-        batches = [self._streams.batch(int(number)) for number in numbers]
+        batches = [self._streams.batch(int(number))[:3] for number in numbers]
         columns = [np.stack(column) for column in zip(*batches, strict=True)]
         rates = [rate_at(self.recipe, int(number), steps) for number in numbers]
         state = self._steps(state, *columns, numbers, np.array(rates, np.float32))
@@ -467,9 +468,10 @@ def main() -> None:
         path = Path(folder) / "tokens"
         text = prepare_text([arguments.corpus], rules, path)
         vocabulary, split = text.vocabulary, text.training_ids
-        tokens = open_tokens(path, text.characters, len(vocabulary), text.tokens_sha256)
+        characters = text.training_ids + text.validation_ids
+        tokens = open_tokens(path, characters, len(vocabulary), text.tokens_sha256)
     training = slice(*arguments.training or (0, split))
-    validation = slice(*arguments.validation or (split, text.characters))
+    validation = slice(*arguments.validation or (split, characters))
     versions = " ".join(f"{name} {version(name)}" for name in ("jax", "flax", "optax", "numpy"))
     print(f"date     {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     print(f"machine  {os.cpu_count()} cores, Python {platform.python_version()}, {versions}")

@@ -20,6 +20,8 @@ Projected = Literal["last", "all"]
 Precision = Literal["float32", "bfloat16"]
 # What runs the layers in training: a scan that XLA compiles, or NVIDIA's cuDNN.
 Backend = Literal["scan", "cudnn"]
+# What turns gradients into updates of the parameters.
+OptimizerName = Literal["adamw", "muon"]
 # What to do with a character that is not in the vocabulary.
 OnUnknown = Literal["error", "nearest", "skip", "replace"]
 # What is done by default with such a character of a prompt, and of a text that is scored.
@@ -304,6 +306,8 @@ class TrainingSettings(Settings):
         precision: numbers that the matrix products of training read. Their sums, the parameters and
             all states are float32.
         backend: what runs the layers in training.
+        optimizer: what turns gradients into updates; with `muon`, AdamW has the parameters that are
+            no kernels of layers.
         corrections: changes of the number of steps after training began, so that it fills its time:
             each is a step of the plan, and the number of steps that was planned until then.
     """
@@ -350,6 +354,12 @@ class TrainingSettings(Settings):
         "GPU. auto measures which is faster.",
         "scan",
     )
+    optimizer: OptimizerName = option(
+        "What turns gradients into updates: muon, for the kernels inside the layers, learns more "
+        "in the same time; adamw for all else. By default muon on the cores of one machine, and "
+        "adamw elsewhere.",
+        "adamw",
+    )
     corrections: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
@@ -378,7 +388,11 @@ class TrainingSettings(Settings):
         check_number("checkpoint_every", self.checkpoint_every, 1, whole=True)
         check_number("patience", self.patience, 0, whole=True)
         check_number("forget_less", self.forget_less, 0, 1, open_high=True)
-        for name, names in (("precision", Precision), ("backend", Backend)):
+        for name, names in (
+            ("precision", Precision),
+            ("backend", Backend),
+            ("optimizer", OptimizerName),
+        ):
             if getattr(self, name) not in get_args(names):
                 raise SettingError(name, getattr(self, name), " or ".join(get_args(names)))
         if self.forget_less and self.batch_size < 2:
@@ -441,10 +455,10 @@ class TrainingSettings(Settings):
     def to_json(self) -> dict[str, Any]:
         """Return the settings as `Settings.to_json` does, without what older versions lack.
 
-        That is a share of 0, products of float32, layers run by a scan, and no corrections.
+        That is a share of 0, products of float32, layers run by a scan, AdamW, and no corrections.
         """
         content = super().to_json() | {"corrections": self.corrections}
-        for name in ("forget_less", "precision", "backend", "corrections"):
+        for name in ("forget_less", "precision", "backend", "optimizer", "corrections"):
             if content[name] == TrainingSettings.__dataclass_fields__[name].default:
                 del content[name]
         return content

@@ -106,10 +106,30 @@ def test_every_choice_is_the_value_in_the_plan() -> None:
         "dropout": made.model.dropout_rate,
         "reset rate": training.reset_rate,
         "learning rate": training.learning_rate,
+        "optimizer": training.optimizer,
         "schedule": (training.steps, training.eval_every, training.checkpoint_every),
         "patience": training.patience,
     }
     assert len(made.reasons) == len(chosen)
+
+
+def test_muon_trains_an_lstm_with_random_weights_on_cores_alone() -> None:
+    made = plan(Request(minutes=5))
+    assert made.training.optimizer == "muon"
+    assert any(reason.startswith("optimizer muon: ") for reason in made.reasons)
+    trained = Request(minutes=5).continuing(made.model, "old")
+    card = Accelerator(name="card", has_bfloat16=True, has_cudnn=False, memory=None)
+    for request, machine in (
+        (trained, Paper()),
+        (Request(minutes=5, cell="gru"), Paper()),
+        (Request(minutes=5), Paper(card=card)),
+        (Request(minutes=5, optimizer="adamw"), Paper()),
+    ):
+        made = plan(request, machine=machine)
+        assert made.training.optimizer == "adamw"
+        assert not any(reason.startswith("optimizer") for reason in made.reasons)
+    asked = plan(Request(minutes=5, optimizer="muon"), machine=Paper(card=card))
+    assert asked.training.optimizer == "muon"
 
 
 def test_nothing_that_was_asked_for_is_chosen_explained_or_measured() -> None:
@@ -118,6 +138,7 @@ def test_nothing_that_was_asked_for_is_chosen_explained_or_measured() -> None:
         "batch_size": 4,
         "sequence_length": 9,
         "dropout_rate": 0.1,
+        "optimizer": "adamw",
     }
     machine = Paper()
     made = plan(Request(steps=9, learning_rate=0.1, seed=3, patience=2, **asked), machine=machine)

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TEXT
+from tests.training.plans import MODEL, plan
 from textgen.runs.run import Run
-from textgen.runs.summary import summarise
+from textgen.runs.summary import memory_needed, summarise
 
 
 def test_a_run_is_described_in_numbers_that_can_be_counted(tiny_run: Path) -> None:
@@ -43,3 +44,11 @@ def test_a_run_is_described_in_numbers_that_can_be_counted(tiny_run: Path) -> No
     assert summary["bytes_on_disk"] == files
     assert summary["passes"] == pytest.approx(20 * 64 / (len(TEXT) * 0.9))
     assert summary["evaluations"] == 2
+
+
+def test_muon_holds_three_numbers_for_each_of_a_kernel_inside_the_layers() -> None:
+    with_moments, with_mean = (
+        memory_needed(MODEL, plan(optimizer=name))["training"] for name in ("adamw", "muon")
+    )
+    # Two layers of 8 units, the first of which reads 6 numbers.
+    assert with_moments - with_mean == 4 * 32 * (6 + 8 + 8 + 8)

@@ -5,6 +5,7 @@ import optax
 import pytest
 
 from tests.training.plans import plan
+from textgen.training.muon import scale_by_muon
 from textgen.training.optimizer import learning_rates, make_optimizer
 
 
@@ -26,6 +27,35 @@ def test_the_optimizer_is_optax_adamw_with_decay_of_the_kernels_alone() -> None:
     for name in parameters:
         np.testing.assert_allclose(ours[name], expected[name], rtol=1e-6)
         assert not np.allclose(ours[name], parameters[name])
+
+
+def test_muon_updates_the_kernels_inside_the_layers_and_adamw_the_rest() -> None:
+    inner = ("layers.0.input_kernel", "backward.1.recurrent_kernel")
+    rest = ("embedding", "layers.0.bias", "layers.0.label_kernel", "projection.kernel")
+    random = np.random.default_rng(1)
+    parameters = {
+        name: jnp.array(random.standard_normal((4, 8) if name != "layers.0.bias" else 8))
+        for name in (*inner, *rest)
+    }
+    both, adamw, muon = (
+        make_optimizer(plan(weight_decay=0.1, optimizer="muon")),
+        make_optimizer(plan(weight_decay=0.1)),
+        scale_by_muon(),
+    )
+    kernels = {name: parameters[name] for name in inner}
+    states = both.init(parameters), adamw.init(parameters), muon.init(kernels)
+    for number in range(2):
+        gradients = {name: (number + 1) * leaf - 0.3 for name, leaf in parameters.items()}
+        found, state = both.update(gradients, states[0], parameters)
+        expected, old = adamw.update(gradients, states[1], parameters)
+        inside, mean = muon.update({name: gradients[name] for name in inner}, states[2])
+        states = state, old, mean
+        for name in rest:
+            np.testing.assert_array_equal(found[name], expected[name])
+        for name in inner:
+            np.testing.assert_allclose(
+                found[name], inside[name] + 0.1 * parameters[name], rtol=1e-5
+            )
 
 
 @pytest.mark.slow

@@ -22,9 +22,9 @@ from textgen.training.train_state import (
 from textgen.training.train_step import Recipe, make_train_steps
 
 
-def state_after_a_step() -> TrainState:
+def state_after_a_step(optimizer: str = "adamw") -> TrainState:
     """Return a state in which no array is all zeros."""
-    settings = plan()
+    settings = plan(optimizer=optimizer)
     mesh = make_mesh(1, settings.batch_size)
     apply, parameters = create_model(MODEL, seed=3)
     run = make_train_steps(Recipe(apply, MODEL, settings, mesh))
@@ -35,8 +35,9 @@ def state_after_a_step() -> TrainState:
 
 
 @pytest.mark.slow
-def test_a_state_written_as_arrays_comes_back_the_same() -> None:
-    state = state_after_a_step()
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_state_written_as_arrays_comes_back_the_same(optimizer: str) -> None:
+    state = state_after_a_step(optimizer)
     arrays = state_arrays(state)
     assert float(np.abs(arrays["recurrent.0.cell"]).max()) > 0
     parameters = {name: np.asarray(array) for name, array in state.parameters.items()}

@@ -25,8 +25,10 @@ from textgen.training.train_step import Recipe, make_train_steps, steps_per_call
 
 
 @cache
-def trained(devices: int, steps: int = 3, at_once: int = 1) -> tuple[TrainState, list[float]]:
-    settings = plan(devices=devices)
+def trained(
+    devices: int, steps: int = 3, at_once: int = 1, optimizer: str = "adamw"
+) -> tuple[TrainState, list[float]]:
+    settings = plan(devices=devices, optimizer=optimizer)
     mesh = make_mesh(devices, settings.batch_size)
     apply, parameters = create_model(MODEL, seed=0)
     state = place(fresh_state(MODEL, settings, parameters), mesh)
@@ -61,8 +63,10 @@ def test_a_step_that_leaves_a_weight_without_a_number_says_so_at_once() -> None:
 
 
 @pytest.mark.slow
-def test_one_and_two_devices_agree() -> None:
-    (one, losses), (two, other_losses) = trained(1), trained(2)
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_one_and_two_devices_agree(optimizer: str) -> None:
+    one, losses = trained(1, optimizer=optimizer)
+    two, other_losses = trained(2, optimizer=optimizer)
     np.testing.assert_allclose(losses, other_losses, atol=1e-5)
     assert len(two.recurrent[0].hidden.sharding.device_set) == 2
     for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
@@ -105,6 +109,20 @@ def test_the_devices_share_the_update_of_a_large_parameter(monkeypatch: Any) -> 
     np.testing.assert_allclose(losses, same, atol=1e-6)
     for left, right in zip(jax.tree.leaves(whole), jax.tree.leaves(shared), strict=True):
         np.testing.assert_allclose(left, right, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_devices_share_what_muon_computes(monkeypatch: Any) -> None:
+    whole, losses = trained(1, optimizer="muon")
+    monkeypatch.setattr(devices_module, "SHARED_UPDATE", 64)
+    trained.cache_clear()
+    shared, same = trained(2, optimizer="muon")
+    trained.cache_clear()
+    mean = shared.optimizer["muon"].inner_state.mean["layers.1.input_kernel"]  # [8, 32]
+    assert [shard.data.shape for shard in mean.addressable_shards] == [(4, 32)] * 2
+    np.testing.assert_allclose(losses, same, atol=1e-5)
+    for left, right in zip(jax.tree.leaves(whole), jax.tree.leaves(shared), strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-5)
 
 
 def test_a_step_sums_all_gradients_at_once_and_gathers_all_updates_at_once(

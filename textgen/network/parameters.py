@@ -22,8 +22,8 @@ MAX_ONE_HOT = 512
 LOGITS_AT_ONCE = 2**20
 # Most logits that are held at once where those of one time step are more: 64 MiB.
 MOST_LOGITS = 2**24
-# Last part of the names of the vectors of labels.
-LABEL_KERNEL = "label_kernel"
+# Last part of the names of the vectors of labels, and of the kernels inside the layers.
+LABEL_KERNEL, INNER_KERNELS = "label_kernel", ("input_kernel", "recurrent_kernel")
 
 
 def parameter_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:

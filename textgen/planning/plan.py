@@ -25,6 +25,7 @@ from textgen.planning.choices import (
     choose_dropout,
     choose_learning_rate,
     choose_old_share,
+    choose_optimizer,
     choose_projection,
     choose_reset_rate,
     choose_width,
@@ -45,7 +46,7 @@ from textgen.planning.schedule import (
 )
 from textgen.planning.site import Site
 from textgen.runtime.together import process_count
-from textgen.settings import Backend, ModelSettings, Precision, TrainingSettings
+from textgen.settings import Backend, ModelSettings, OptimizerName, Precision, TrainingSettings
 
 # Sizes are chosen again if training is faster or slower than predicted by this factor.
 MISPREDICTED = 2.0
@@ -117,6 +118,7 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
         "dropout": sizes["dropout"],
         "reset rate": plan.choices["reset rate"],
         "learning rate": _choose_rate(request, text, model, batch.value),
+        "optimizer": _choose_optimizer(request, model, site),
         "schedule": plan.choices["schedule"],
         "patience": plan.choices["patience"],
     }
@@ -246,6 +248,11 @@ def _choose_rate(
     return choose_learning_rate(request, text, model.hidden_size, factor)
 
 
+def _choose_optimizer(request: Request, model: ModelSettings, site: Site) -> Choice[OptimizerName]:
+    is_accelerated = site.accelerator is not None
+    return choose_optimizer(request, model.cell, is_accelerated=is_accelerated)
+
+
 def begin_plan(
     request: Request, draft: TrainingSettings, text: TextSize, expected: Pace, first_step: int = 0
 ) -> TrainingSettings:
@@ -347,6 +354,7 @@ def _draft(request: Request, text: TextSize, model: ModelSettings, site: Site) -
         "sequence_length": site.batch.sequence_length,
         "learning_rate": _choose_rate(request, text, model, site.batch).value,
         "warmup_steps": 0,
+        "optimizer": _choose_optimizer(request, model, site).value,
         "gap_rate": GAP_RATE if model.direction == "both" else 0.0,
         "precision": site.precision,
         "devices": site.devices,

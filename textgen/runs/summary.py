@@ -9,7 +9,7 @@ import numpy as np
 
 from textgen.errors import RunError
 from textgen.network.cells import CELLS
-from textgen.network.parameters import parameter_count, parameter_shapes
+from textgen.network.parameters import INNER_KERNELS, parameter_count, parameter_shapes
 from textgen.runs.run import Run
 from textgen.settings import ModelSettings, TrainingSettings
 
@@ -59,7 +59,7 @@ def summarise(run: Run) -> dict[str, Any]:
             "parameters": parameter_count(record.config.settings),
         },
         "layers": _layers(record.config.settings),
-        "memory": _memory(record.config.settings, record.plan),
+        "memory": memory_needed(record.config.settings, record.plan),
         "bytes_on_disk": run.size(),
         "plan": record.plan.to_json(),
         "step": step,
@@ -99,17 +99,19 @@ def _layers(settings: ModelSettings) -> list[dict[str, Any]]:
     ]
 
 
-def _memory(settings: ModelSettings, plan: TrainingSettings) -> dict[str, int]:
+def memory_needed(settings: ModelSettings, plan: TrainingSettings) -> dict[str, int]:
     """Return the memory of the weights, of the state of one text and of training, in bytes.
 
     All are float32. Training holds four numbers per parameter (the parameter itself, its gradient
-    and two moments), and the states of a batch.
+    and two moments), or three of those for which Muon has one mean, and the states of a batch.
     """
     members = len(CELLS[settings.cell].state_type._fields)
     state = 4 * members * settings.num_layers * settings.hidden_size
     weights = 4 * parameter_count(settings)
+    shapes = parameter_shapes(settings).items() if plan.optimizer == "muon" else ()
+    spared = 4 * sum(math.prod(shape) for name, shape in shapes if name.endswith(INNER_KERNELS))
     return {
         "weights": weights,
         "state": state,
-        "training": 4 * weights + plan.batch_size * state,
+        "training": 4 * weights - spared + plan.batch_size * state,
     }

@@ -1,14 +1,19 @@
-"""AdamW, and the learning rates of a plan."""
+"""AdamW and Muon, and the learning rates of a plan."""
 
+import operator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh
 from numpy.typing import NDArray
 
+from textgen.network.model import Parameters
+from textgen.network.parameters import INNER_KERNELS
 from textgen.settings import TrainingSettings
+from textgen.training.muon import scale_by_muon
 
 
 def learning_rates(plan: TrainingSettings, begin: int, count: int) -> NDArray[np.float32]:
@@ -62,11 +67,18 @@ def _positions(plan: TrainingSettings, steps: NDArray[np.int32]) -> NDArray[Any]
     return positions
 
 
-def make_optimizer(plan: TrainingSettings) -> optax.GradientTransformation:
-    """Return AdamW with a learning rate of -1; it expects clipped gradients.
+def make_optimizer(
+    plan: TrainingSettings, mesh: Mesh | None = None
+) -> optax.GradientTransformation:
+    """Return AdamW or Muon with a learning rate of -1; it expects clipped gradients.
 
     The caller multiplies the updates by the learning rate of the step, so that a longer plan needs
-    no new compilation. Weight decay leaves out the biases.
+    no new compilation. Weight decay leaves out the biases. Muon is for the kernels inside the
+    layers; all other parameters have AdamW then too.
+
+    Args:
+        plan: how to train.
+        mesh: devices that share what Muon computes; None for one device.
 
     References:
         Loshchilov and Hutter (2019), Decoupled Weight Decay Regularization.
@@ -74,7 +86,17 @@ def make_optimizer(plan: TrainingSettings) -> optax.GradientTransformation:
     decay = optax.add_decayed_weights(
         plan.weight_decay, mask=lambda tree: jax.tree.map(lambda leaf: leaf.ndim > 1, tree)
     )
-    # A checkpoint names its arrays after these two parts.
+    # A checkpoint names its arrays after these parts.
+    adam = optax.scale_by_adam(b1=plan.b1, b2=plan.b2)
+    if plan.optimizer == "adamw":
+        return optax.named_chain(("adam", adam), ("decay", decay))
     return optax.named_chain(
-        ("adam", optax.scale_by_adam(b1=plan.b1, b2=plan.b2)), ("decay", decay)
+        ("muon", optax.masked(scale_by_muon(mesh), _are_inner)),
+        ("adam", optax.masked(adam, lambda tree: jax.tree.map(operator.not_, _are_inner(tree)))),
+        ("decay", decay),
     )
+
+
+def _are_inner(tree: Parameters) -> dict[str, bool]:
+    """Return which parameters are kernels inside the layers."""
+    return {name: name.endswith(INNER_KERNELS) for name in tree}

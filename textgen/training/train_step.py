@@ -150,7 +150,7 @@ def sum_over_devices(mesh: Mesh, tree: Any) -> Any:
 
 
 def train_step(recipe: Recipe, state: TrainState, batch: Batch) -> tuple[TrainState, jax.Array]:
-    """Make one step: forward, backward, clipping to a global norm, AdamW.
+    """Make one step: forward, backward, clipping to a global norm, AdamW or Muon.
 
     Args:
         recipe: what stays the same from step to step.
@@ -174,7 +174,7 @@ def train_step(recipe: Recipe, state: TrainState, batch: Batch) -> tuple[TrainSt
     clip = jnp.minimum(1.0, plan.max_grad_norm / norm)
     gradients = jax.tree.map(lambda leaf: _share_update(leaf, mesh) * clip, gradients)
     before = jax.tree.map(lambda leaf: _share_update(leaf, mesh), state.parameters)
-    updates, moments = make_optimizer(plan).update(gradients, state.optimizer, before)
+    updates, moments = make_optimizer(plan, mesh).update(gradients, state.optimizer, before)
     parameters = {
         name: parameter - batch.learning_rate * _times(updates[name], name)
         for name, parameter in before.items()
