@@ -26,8 +26,8 @@ ODD = [
 ]
 
 
-# Several commands one after the other, as `textgen` runs each, and their exit codes. Where a command
-# before has imported JAX, `bench` measures one tiny network in place of large ones.
+# Several commands one after the other, as `textgen` runs each, and their exit codes. Once a command
+# has imported JAX, `bench` measures one tiny network in place of large ones.
 COMMANDS = """
 import functools, json, sys
 from textgen.__main__ import main

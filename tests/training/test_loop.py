@@ -69,6 +69,27 @@ def test_evaluations_and_stops_keep_their_steps_and_a_call_fills_what_lies_betwe
     assert [report.step for report in learner.run()] == [40]
 
 
+def test_a_training_that_is_like_one_before_compiles_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def losses(seed: int) -> list[float | None]:
+        caplog.clear()
+        reports = trainer(3, seed=seed, eval_every=1).run()
+        return [loss for report in reports for loss in (report.loss, report.validation_loss)]
+
+    jax.config.update("jax_log_compiles", True)
+    try:
+        first = losses(seed=4)
+        assert "Compiling jit(train_steps)" in caplog.text
+        assert losses(seed=4) == first
+        assert "Compiling" not in caplog.text
+        # The seed is part of what is compiled.
+        assert losses(seed=5) != first
+        assert "Compiling jit(train_steps)" in caplog.text
+    finally:
+        jax.config.update("jax_log_compiles", False)
+
+
 @pytest.mark.slow
 def test_how_steps_are_grouped_changes_no_number() -> None:
     apart, together = trainer(10, eval_every=1), trainer(10, eval_every=5)
