@@ -124,6 +124,7 @@ def test_a_filter(copy: Copy, run: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copy", ["A command"], indirect=True)
 def test_a_command(copy: Copy, run: Path) -> None:
     config = json.loads(next(run.glob("checkpoints/*/config.json")).read_text(encoding="utf-8"))

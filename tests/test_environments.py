@@ -132,6 +132,7 @@ def test_a_first_sigterm_is_heard_where_jax_is_told_to_compile_nothing(corpus: P
     assert "stopped and saved at step" in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", ODD, ids=str)
 def test_commands_work_in_odd_environments(tiny_run: Path, odd: dict[str, str]) -> None:
     arguments = [
@@ -239,6 +240,7 @@ def test_a_reader_of_one_line_ends_a_sample_without_a_word(tiny_run: Path) -> No
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 def test_no_module_of_the_current_folder_is_run(tiny_run: Path, own_folder: Path) -> None:
     for name in ("numpy", "typer", "jax", "matplotlib", "rich", "jaxlib"):
         harm = f"open('{name}-was-run', 'w').close()\nraise SystemExit(77)\n"
@@ -254,6 +256,7 @@ def test_no_module_of_the_current_folder_is_run(tiny_run: Path, own_folder: Path
     assert codes == [0, 0, 0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["PJRT_NPROC", "NPROC"])
 def test_a_billion_threads_are_not_started(tiny_run: Path, name: str) -> None:
     many = os.environ | {name: "1000000000"}

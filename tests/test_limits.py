@@ -31,6 +31,7 @@ def deep(own_folder: Path) -> Iterator[Path]:
     subprocess.run(["rm", "-rf", own_folder / "deep"], check=True)
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_too_deep_is_told_in_one_line(
     tiny_run: Path, deep: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

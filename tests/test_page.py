@@ -65,6 +65,7 @@ def written_on(browser: Any, pages: Callable[..., tuple[Path, Path]]) -> Iterato
         yield page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_same_seed_writes_the_same_text_as_sample(
     name: str, browser: Any, pages: Callable[..., tuple[Path, Path]]
@@ -93,6 +94,7 @@ def test_logits_are_those_of_python(
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "most"), [("float16", 0.02), ("int8", 0.3)])
 def test_smaller_weights_are_read_as_python_rounds_them(
     precision: str, most: float, browser: Any, pages: Callable[..., tuple[Path, Path]]
@@ -131,6 +133,7 @@ def test_labels_and_ends_of_documents_are_as_in_python(
             assert page.page.evaluate("textgen.write('', { seed: 4, length: 40 })") == wanted
 
 
+@pytest.mark.slow
 def test_one_writes_goes_on_undoes_and_writes_again(
     written_on: Opened, pages: Callable[..., tuple[Path, Path]]
 ) -> None:
@@ -232,6 +235,7 @@ def test_the_likeliest_words_come_next_and_are_taken(written_on: Opened) -> None
     assert page.page.input_value("#sheet") == f"the dog {word.split()[0]}"
 
 
+@pytest.mark.slow
 def test_a_long_text_is_read_with_a_bar_and_can_be_stopped(written_on: Opened) -> None:
     page = written_on
     page.page.evaluate(
@@ -247,6 +251,7 @@ def test_a_long_text_is_read_with_a_bar_and_can_be_stopped(written_on: Opened) -
     page.page.fill("#sheet", "")
 
 
+@pytest.mark.slow
 def test_a_browser_without_workers_writes_the_same(
     browser: Any, pages: Callable[..., tuple[Path, Path]], written_on: Opened
 ) -> None:
@@ -260,6 +265,7 @@ def test_a_browser_without_workers_writes_the_same(
     assert written_on.page.evaluate("textgen.app.engine.hasWorker") is True
 
 
+@pytest.mark.slow
 def test_a_hostile_run_harms_nobody(browser: Any, tiny_run_source: Path, tmp_path: Path) -> None:
     name = "<img src=x onerror=alert(1)> & ${1} \u202e"
     run, path = tmp_path / name, tmp_path / "page.html"
@@ -278,6 +284,7 @@ def test_a_hostile_run_harms_nobody(browser: Any, tiny_run_source: Path, tmp_pat
         assert "\u202e" not in page.text("#passage")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_is_wider_than_the_window_and_axe_finds_no_fault(
     theme: str, browser: Any, pages: Callable[..., tuple[Path, Path]], tmp_path: Path

@@ -73,6 +73,7 @@ def equation(page: Opened) -> dict[str, float]:
     return {line[0]: number(line) for line in lines}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [0, 1])
 def test_gates_states_surprise_and_guesses_are_those_of_inspect(
     layer: int, page: Opened, model: Model
@@ -123,6 +124,7 @@ def test_the_heat_map_is_drawn_and_a_click_chooses_character_and_unit(page: Open
     page.page.select_option("#width", "36")
 
 
+@pytest.mark.slow
 def test_arrow_keys_step_and_the_map_follows_thousands_of_characters(page: Opened) -> None:
     page.page.locator("#passage").focus()
     for key, place in (("ArrowRight", 2), ("ArrowRight", 3), ("ArrowLeft", 2)):
@@ -322,6 +324,7 @@ def test_a_unit_is_silenced_and_a_cell_is_set(page: Opened, model: Model) -> Non
         page.page.click("#release")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "holds"),
     [
@@ -383,6 +386,7 @@ def test_what_mattered_is_the_change_without_each_character(page: Opened, model:
     assert page.page.input_value("#colour") == "influence"
 
 
+@pytest.mark.slow
 def test_the_tasks_check_their_answers(page: Opened, model: Model) -> None:
     tasks = page.page.locator("#tasks .task")
     watched = watch(model.config, model.parameters, model.config.vocabulary.encode(TEXT), 2)
@@ -429,6 +433,7 @@ def test_the_tasks_check_their_answers(page: Opened, model: Model) -> None:
         assert [*map(float, says)] == pytest.approx([free, held], abs=0.06)
 
 
+@pytest.mark.slow
 def test_a_slider_goes_over_the_checkpoints(browser: Any, tiny_run: Path, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     order = PageOrder(runs=["fox"], precision="float32", checkpoints="all")
@@ -450,6 +455,7 @@ def test_a_slider_goes_over_the_checkpoints(browser: Any, tiny_run: Path, tmp_pa
         assert page.text("#checkpoint-text") != text
 
 
+@pytest.mark.slow
 def test_three_runs_stand_side_by_side(browser: Any, tiny_run_source: Path, tmp_path: Path) -> None:
     names = [str(tmp_path / cell) for cell in ("lstm", "gru", "rnn")]
     for name in names:

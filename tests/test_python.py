@@ -30,6 +30,7 @@ def fables(tiny_run: Path) -> Path:
     return tiny_run.rename(tiny_run.with_name("fables"))
 
 
+@pytest.mark.slow
 def test_every_example_gives_what_the_page_shows(
     fables: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -45,6 +45,7 @@ def test_stretches_are_those_that_a_search_without_an_index_finds(
         assert (matches.ends - matches.begins)[wider].tolist() == [end - begin] * wider.sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [0, 12])
 def test_every_copied_id_is_found_where_not_all_places_are_followed(
     most: int, monkeypatch: pytest.MonkeyPatch

@@ -38,6 +38,7 @@ def expected_losses() -> tuple[Any, Any]:
     return np.mean(nats), np.mean(right)
 
 
+@pytest.mark.slow
 def test_every_character_of_a_text_is_predicted_once_from_all_others_around_it() -> None:
     *_, last = evaluator().whole(PARAMETERS, TEXT)
     nats, right = expected_losses()
@@ -51,6 +52,7 @@ def test_a_part_of_a_short_text_is_the_whole() -> None:
     assert evaluator().part(PARAMETERS, TEXT) == pytest.approx(last.nats)
 
 
+@pytest.mark.slow
 def test_a_large_vocabulary_is_measured_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
     *_, last = evaluator().whole(PARAMETERS, TEXT)
     monkeypatch.setattr(missing, "MAX_ONE_HOT", 1)

@@ -189,6 +189,7 @@ def test_a_label_changes_along_a_text_where_a_document_ends() -> None:
     assert float(jnp.abs(other[10:] - whole[10:]).max()) > 0.1
 
 
+@pytest.mark.slow
 def test_the_gradients_of_labels_are_those_of_autodiff() -> None:
     settings, parameters = random_network(num_labels=3, vocab_size=9, hidden_size=8)
     given = {name: jnp.asarray(array) for name, array in parameters.items()}
@@ -212,6 +213,7 @@ def two_ways(settings: ModelSettings, seed: int = 3) -> tuple[Any, Any]:
     return apply, parameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 @pytest.mark.parametrize("layers", [1, 3])
 def test_no_character_is_predicted_from_itself(cell: CellName, layers: int) -> None:
@@ -232,6 +234,7 @@ def test_no_character_is_predicted_from_itself(cell: CellName, layers: int) -> N
         assert (reach[others] > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS], ids=["last", "all"])
 def test_logits_of_both_directions_equal_those_of_a_plain_loop_in_each(
     settings: ModelSettings,
@@ -260,6 +263,7 @@ def test_logits_of_both_directions_equal_those_of_a_plain_loop_in_each(
     np.testing.assert_allclose(rest, whole[6:], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_reversed_text_read_by_swapped_stacks_has_the_same_probabilities() -> None:
     apply, parameters = two_ways(ALL_LAYERS)
     exchange = {"layers": "backward", "backward": "layers"}
@@ -274,6 +278,7 @@ def test_a_reversed_text_read_by_swapped_stacks_has_the_same_probabilities() -> 
     np.testing.assert_allclose(mirrored[::-1], plain, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_labels_reach_the_layers_of_both_directions() -> None:
     settings = replace(ALL_LAYERS, num_labels=2)
     apply, parameters = two_ways(settings)

@@ -124,6 +124,7 @@ def test_the_steps_that_measure_the_machine_are_the_first_of_the_training() -> N
         np.testing.assert_array_equal(left, right)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "slow", "most", "made"),
     [

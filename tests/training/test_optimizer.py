@@ -47,6 +47,7 @@ def test_a_plan_of_one_step_has_a_rate() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rate", "warmup", "steps", "begin"),
     [(0.006, 100, 3345, 0), (0.01, 3, 60, 19), (0.25, 0, 1000, 505), (0.003, 10, 9999, 4096)],

@@ -92,6 +92,7 @@ def test_a_call_on_an_accelerator_makes_more_steps() -> None:
     assert steps_per_call(large, plan(batch_size=512, sequence_length=64), on_cpu=False) == 16
 
 
+@pytest.mark.slow
 def test_the_devices_share_the_update_of_a_large_parameter(monkeypatch: Any) -> None:
     whole, losses = trained(2)
     monkeypatch.setattr(devices_module, "SHARED_UPDATE", 64)
@@ -107,6 +108,7 @@ def test_the_devices_share_the_update_of_a_large_parameter(monkeypatch: Any) -> 
         np.testing.assert_allclose(left, right, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_step_gathers_each_shared_update_once(monkeypatch: Any) -> None:
     monkeypatch.setattr(devices_module, "SHARED_UPDATE", 64)
     settings = plan(devices=2)

@@ -244,6 +244,7 @@ def test_the_right_share_is_told_in_json_alone_where_it_was_measured() -> None:
     assert "right" not in other.to_json()
 
 
+@pytest.mark.slow
 def test_a_run_mixed_with_itself_is_as_good_as_it_is_alone(
     tiny_run: Path, events: list[Evaluation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,6 +259,7 @@ def test_a_run_mixed_with_itself_is_as_good_as_it_is_alone(
     assert mixed["n-gram", "stream"].nats == alone["n-gram", "stream"].nats
 
 
+@pytest.mark.slow
 def test_a_mixture_of_labelled_runs_is_measured_without_its_labels(
     labelled_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

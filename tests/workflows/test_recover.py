@@ -91,6 +91,7 @@ def test_checkpoints_make_no_room_on_a_disk_that_is_not_full(
     assert Run(Path("checkpoints/r")).steps() == [3, 6, 12]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_written_although_the_metrics_cannot_be(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +201,7 @@ def until_planned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trainer, "measure", lambda *_: pace)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_takes_training_back_at_half_the_rate(
     whole_run: Callable[..., Path], corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +281,7 @@ def test_a_loss_off_before_the_first_checkpoint_begins_the_run_again(
     assert isinstance(events[-1], Ended)
 
 
+@pytest.mark.slow
 def test_after_five_roll_backs_training_gives_up(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,6 +314,7 @@ def test_a_jump_is_both_losses_far_above_their_best() -> None:
             note((1.5, 1.4), jump)
 
 
+@pytest.mark.slow
 def test_a_jump_takes_training_back(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     until_planned(monkeypatch)
     evaluate, advance = Trainer.evaluate, Trainer.advance

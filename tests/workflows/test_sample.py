@@ -46,6 +46,7 @@ def test_samples_are_the_same_alone_together_and_on_both_engines(tiny_run: Path)
     assert texts(70, "jax")[:3] == three
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("engine", "num_samples"), [("numpy", 1), ("numpy", 3), ("jax", 3)])
 def test_writing_stops_soon_and_what_is_written_until_then_is_kept(
     tiny_run: Path, engine: Literal["numpy", "jax"], num_samples: int

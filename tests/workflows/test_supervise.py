@@ -45,6 +45,7 @@ def measured(batch_size: int = 4, **asked: Any) -> tuple[PaperTrainer, list[Work
     return trainer, told
 
 
+@pytest.mark.slow
 def test_measuring_takes_a_small_part_of_a_small_budget() -> None:
     for minutes, seconds in ((0.1, 0.3), (0.5, 1.5), (5, SECONDS_TO_MEASURE)):
         trainer, _ = measured(minutes=minutes)

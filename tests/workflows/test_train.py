@@ -50,6 +50,7 @@ from textgen.workflows.supervise import Supervision
 from textgen.workflows.train import start_training
 
 
+@pytest.mark.slow
 def test_a_training_tells_what_happens_in_order(corpus: Path) -> None:
     events = list(start(corpus, "r"))
     kinds = [type(event) for event in events if not isinstance(event, Note)]
@@ -172,6 +173,7 @@ def test_a_dry_run_has_the_plan_of_the_training_and_writes_nothing(
         next(start_training([corpus], "dry", request, Supervision(), only_plans=True))
 
 
+@pytest.mark.slow
 def test_a_stop_while_a_further_plan_is_measured_changes_nothing(finished_run: Path) -> None:
     # As if this process had trained it: the lock names the last process that did.
     (finished_run / "lock").write_text(str(os.getpid()))
@@ -183,6 +185,7 @@ def test_a_stop_while_a_further_plan_is_measured_changes_nothing(finished_run: P
     assert after == before
 
 
+@pytest.mark.slow
 def test_a_finished_run_says_so_and_can_be_trained_further(finished_run: Path) -> None:
     before = content(finished_run, 12)
     events = list(resume_training("r", Supervision()))
@@ -305,6 +308,7 @@ class PaperTimekeeper:
         return plan.corrected(step, 9) if step == 4 and is_evaluated else None
 
 
+@pytest.mark.slow
 def test_a_corrected_plan_is_in_the_run_and_resumed_to_the_last_bit(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,6 +348,7 @@ def test_a_plan_that_cannot_be_corrected_on_the_disk_goes_on_as_it_was(
     assert ["is not corrected" in note.text for note in told] == [True]
 
 
+@pytest.mark.slow
 def test_old_checkpoints_are_pruned_but_never_the_best(corpus: Path) -> None:
     list(start(corpus, "r", steps=24, eval_every=3, keep=1))
     run = Run(Path("checkpoints/r"))
@@ -351,6 +356,7 @@ def test_old_checkpoints_are_pruned_but_never_the_best(corpus: Path) -> None:
     assert run.steps() == sorted({min(losses, key=lambda step: losses[step]), 24})
 
 
+@pytest.mark.slow
 def test_a_run_is_not_trained_twice_at_once(corpus: Path) -> None:
     list(start(corpus, "r", stop_after=4))
     with training_lock(Path("checkpoints/r")), pytest.raises(LockedError):
@@ -482,6 +488,7 @@ def test_a_run_that_ended_early_is_finished_however_it_was_cut(
     assert further[-1].step == 21
 
 
+@pytest.mark.slow
 def test_a_machine_is_not_timed_where_nothing_depends_on_it(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ def say(tiny_run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     return run
 
 
+@pytest.mark.slow
 def test_a_page_is_written_and_its_size_and_its_cost_are_said(say: Say) -> None:
     code, out, err = say("export", "fox", "page.html", "--weights", "int8")
     assert (code, out) == (0, "")

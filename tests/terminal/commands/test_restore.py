@@ -21,6 +21,7 @@ def test_a_pipe_gets_the_restored_text_alone(textgen: Run) -> None:
     assert done.stderr.count("%") == 1
 
 
+@pytest.mark.slow
 def test_the_text_comes_from_an_argument_a_file_or_standard_input(
     textgen: Run, tmp_path: Path
 ) -> None:

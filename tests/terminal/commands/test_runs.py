@@ -137,6 +137,7 @@ def test_a_run_in_use_is_refused(say: Say, tiny_run: Path) -> None:
     assert say("verify", "fox")[0] == 0
 
 
+@pytest.mark.slow
 def test_on_a_terminal_a_deletion_is_asked_about(say: Say, tiny_run: Path) -> None:
     for answer, told, is_kept in (("n", "nothing was deleted", True), ("y", "deleted the", False)):
         child = pexpect.spawn(

@@ -16,6 +16,7 @@ def help_of(
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [20, 40, 60, 80, 100])
 def test_no_help_breaks_a_word_or_leaves_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int

@@ -94,6 +94,7 @@ def typed_text(path: str = "s.json") -> str:
     return read_session(Path(path)).turns[0].typed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [20, 60, 100])
 def test_text_and_messages_are_wrapped_at_words(opened: Open, columns: int) -> None:
     with opened("--length", "200", columns=columns) as child:
@@ -212,6 +213,7 @@ def test_what_looks_like_a_command_is_asked_about_on_a_terminal(opened: Open) ->
         assert "saved" not in plain(child.before)  # there was no turn
 
 
+@pytest.mark.slow
 def test_a_session_that_was_left_without_saving_goes_on(opened: Open) -> None:
     with opened("--length", "9") as child:
         prompted(child)

@@ -104,6 +104,7 @@ def test_without_a_terminal_lines_are_read_and_plain_text_is_written(tiny_run: P
     assert (again.stdout, again.stderr) == (done.stdout, done.stderr.split("\n", 1)[1])
 
 
+@pytest.mark.slow
 def test_bytes_that_are_no_text_are_explained_and_the_session_goes_on(tiny_run: Path) -> None:
     lines = b"nul\0esc\x1b[2J\xff\xfe\n/\x1b]0;x\x07\n/set \xff 1\nthe\n" + b"dog " * 5000
     done = textgen(
