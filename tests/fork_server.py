@@ -5,6 +5,7 @@ forks for each command, before JAX has started, so that a command is still a pro
 its own folder, environment, streams and exit code.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -91,6 +92,9 @@ def serve(address: str, prepare: object, modules: Sequence[str]) -> None:
     """Import modules, then fork for each connection until the process is ended."""
     for name in modules:
         importlib.import_module(name)
+    # Whoever looks for garbage would otherwise copy all that is shared, since it counts references.
+    gc.collect()
+    gc.freeze()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(8)

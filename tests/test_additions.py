@@ -62,8 +62,8 @@ class Copy:
     """A copy of the package with an addition."""
 
     def __init__(self, addition: str, folder: Path) -> None:
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / "textgen", folder / "textgen", ignore=ignored)
+        # With the compiled modules: Python compiles those anew that are changed.
+        shutil.copytree(ROOT / "textgen", folder / "textgen")
         paths = apply_change(ADDITIONS[addition], folder)
         assert len(paths) <= LIMITS[addition]
         self._environment = os.environ | {"COLUMNS": "100", "PYTHONPATH": str(folder)}
