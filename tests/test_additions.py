@@ -132,6 +132,7 @@ def test_a_command(copy: Copy, run: Path) -> None:
     assert "  alphabet   Show the characters that a run knows.\n" in copy.run("--help").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copy", ["A session command"], indirect=True)
 def test_a_session_command(copy: Copy, run: Path) -> None:
     typed = "the \n/count\n/count 1\n/help\n"

@@ -207,6 +207,7 @@ class Full(io.FileIO):
         return super().write(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [

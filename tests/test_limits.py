@@ -50,6 +50,7 @@ def test_a_folder_that_is_too_deep_is_told_in_one_line(
     keep_compiled(environment)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs ulimit -v")
 @pytest.mark.parametrize("kibibytes", [300_000, 600_000, 1_000_000])
 def test_little_address_space_is_told_in_one_line(

@@ -81,6 +81,7 @@ def test_the_same_seed_writes_the_same_text_as_sample(
             assert page.page.evaluate(f"textgen.write('the dog', {given})") == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_logits_are_those_of_python(
     name: str, browser: Any, pages: Callable[..., tuple[Path, Path]]
@@ -117,6 +118,7 @@ def test_smaller_weights_are_read_as_python_rounds_them(
     assert np.mean(bits[:measured]) == pytest.approx(exported.bits[0][precision], abs=1e-4)  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_labels_and_ends_of_documents_are_as_in_python(
     labelled_run: Path, browser: Any, tmp_path: Path
 ) -> None:
@@ -208,6 +210,7 @@ def test_unknown_characters_are_crossed_and_skipped(written_on: Opened) -> None:
     )
 
 
+@pytest.mark.slow
 def test_settings_out_of_range_are_refused_in_words(written_on: Opened) -> None:
     page = written_on
     for name, value, why in (

@@ -98,6 +98,7 @@ def test_gates_states_surprise_and_guesses_are_those_of_inspect(
     np.testing.assert_allclose(trace["chances"], [one.probability for one in guessed], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_heat_map_is_drawn_and_a_click_chooses_character_and_unit(page: Opened) -> None:
     page.page.select_option("#width", "14")
     drawn = page.page.evaluate(
@@ -175,6 +176,7 @@ def test_the_guesses_are_a_table_in_which_the_right_one_is_marked(
     assert shown == [names.get(character, character) for character in wanted]
 
 
+@pytest.mark.slow
 def test_a_unit_colours_the_text_and_lists_where_it_is_active(page: Opened, model: Model) -> None:
     tokens = model.config.vocabulary.encode(TEXT)
     memory = watch(model.config, model.parameters, tokens, 2).quantities["cell"][:, 5]
@@ -200,6 +202,7 @@ def test_a_unit_colours_the_text_and_lists_where_it_is_active(page: Opened, mode
         assert (red > blue) == (memory[index] > 0)
 
 
+@pytest.mark.slow
 def test_a_named_unit_has_its_name_and_is_chosen_by_it(page: Opened, model: Model) -> None:
     named = page.page.evaluate("textgen.app.run.units.find(({ r }) => Math.abs(r) >= 0.3)")
     button = page.page.locator("#named-units button", has_text=f"{named['feature']}: layer").first
@@ -297,6 +300,7 @@ def hold_in(page: Opened, what: str, whose: str, begin: int, value: str = "") ->
     return number(page.text("#held-bits").split(" bits")[0])
 
 
+@pytest.mark.slow
 def test_a_forget_gate_is_held_shut_from_a_character_on(page: Opened, model: Model) -> None:
     begin = 20
     wanted = held_bits(model, holding("forget", 0), begin)[begin:].mean()
@@ -312,6 +316,7 @@ def test_a_forget_gate_is_held_shut_from_a_character_on(page: Opened, model: Mod
     page.until("document.getElementById('outcomes').hidden")
 
 
+@pytest.mark.slow
 def test_a_unit_is_silenced_and_a_cell_is_set(page: Opened, model: Model) -> None:
     for what, value, wanted in (
         ("silence", "", holding("hidden", 0, 3)),

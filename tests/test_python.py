@@ -68,6 +68,7 @@ def test_the_messages_of_the_page_are_those_of_the_errors(fables: Path) -> None:
         assert str(caught.value).startswith(message.removesuffix("..."))
 
 
+@pytest.mark.slow
 def test_the_program_writes_an_acrostic(fables: Path) -> None:
     Path("acrostic.py").write_text(PROGRAM, encoding="utf-8")
 

@@ -30,6 +30,7 @@ def arrays(text: list[int], query: list[int]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(text, np.uint8), asked
 
 
+@pytest.mark.slow
 @given(queries(), st.integers(1, 24))
 def test_stretches_are_those_that_a_search_without_an_index_finds(
     drawn: tuple[list[int], list[int]], least: int

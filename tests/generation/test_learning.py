@@ -62,6 +62,7 @@ def test_the_measure_of_a_part_is_that_of_the_text(learner: TextLearner) -> None
     assert found == pytest.approx((both.trained_nats - learnt.trained_nats) / 12, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_weights_that_predict_worse_go_back_to_the_trained_ones() -> None:
     wild = TextLearner(
         MODEL, PARAMETERS, TRAINING, LearningSettings(segment=6, learning_rate=1.0, decay=0.0)

@@ -62,6 +62,7 @@ def test_two_halves_of_a_text_with_the_states_carried_equal_the_whole() -> None:
     np.testing.assert_allclose(end[1].cell, last[1].cell, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS, LOW_RANK], ids=["last", "all", "rank"])
 @pytest.mark.parametrize("length", [2, 20])
 def test_logits_agree_with_the_numpy_engine_character_by_character(
@@ -154,6 +155,7 @@ def test_gradients_agree_with_autodiff_through_a_plain_loop(settings: ModelSetti
         np.testing.assert_allclose(found[name], expected[name], atol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_labels_that_stay_the_same_are_a_network_without_labels(cell: CellName) -> None:
     settings, parameters = random_network(num_labels=4, vocab_size=9, hidden_size=8, cell=cell)

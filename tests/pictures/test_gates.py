@@ -139,6 +139,7 @@ def test_a_page_is_no_ribbon(
     assert 0.7 < page.width * COLUMN / (page.height * LINE) < 3
 
 
+@pytest.mark.slow
 def test_the_longest_text_is_drawn_at_the_size_of_its_page(pages: list[Page]) -> None:
     found = watched("lstm", "ab c" * 75)
     figure = draw_gates([Shown(found, range(5), ["forget", "hidden", "surprise"], "a run")])

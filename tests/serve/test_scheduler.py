@@ -237,6 +237,7 @@ def test_a_full_queue_says_when_to_come_again(own: Any) -> None:
     assert {answer.finish for answer in waiting} == {"length"}
 
 
+@pytest.mark.slow
 def test_closing_finishes_texts_or_cuts_them(own: Any) -> None:
     scheduler = own()
     short, long = Answer(scheduler, length=50), Answer(scheduler, length=10**9).begun()

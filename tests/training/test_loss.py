@@ -59,6 +59,7 @@ def projected_inputs() -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     return read, kernel, bias, jnp.asarray(source.integers(0, 11, (6, 3)))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_once")
 def test_losses_in_pieces_are_those_of_all_logits() -> None:
     read, kernel, bias, targets = projected_inputs()

@@ -45,6 +45,7 @@ def trained(devices: int, steps: int = 3, at_once: int = 1) -> tuple[TrainState,
     return state, losses
 
 
+@pytest.mark.slow
 def test_a_step_that_leaves_a_weight_without_a_number_says_so_at_once() -> None:
     settings = plan()
     mesh = make_mesh(1, settings.batch_size)
@@ -124,6 +125,7 @@ def test_a_step_gathers_each_shared_update_once(monkeypatch: Any) -> None:
     assert len(re.findall(r"\ball-gather(?:-start)?\(", program)) == len(shared)
 
 
+@pytest.mark.slow
 def test_the_first_loss_is_near_that_of_knowing_nothing() -> None:
     assert abs(trained(1)[1][0] - math.log(9)) < 0.5
 

@@ -153,6 +153,7 @@ def test_cut_and_resumed_it_equals_one_uncut(
     assert Run(parts).record().new_characters == ":"
 
 
+@pytest.mark.slow
 def test_a_share_of_each_batch_reads_the_old_text(finished_run: Path, other: Path) -> None:
     begin(other, "mixed", forget_less=0.4, steps=0)
     run, old = Run(Path("checkpoints/mixed")), Run(finished_run)
@@ -230,6 +231,7 @@ def test_labels_of_both_texts_keep_what_was_learnt_of_them(
     assert not any(name.endswith("label_kernel") for name in plain.parameters)
 
 
+@pytest.mark.slow
 def test_an_option_that_contradicts_the_old_network_is_refused(
     finished_run: Path, other: Path
 ) -> None:
@@ -259,6 +261,7 @@ def test_the_normal_form_is_that_of_the_old_run_unless_given(
     assert Run(Path("checkpoints/like-apart")).record().new_characters == ""
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_be_used_is_refused_before_anything_is_written(
     finished_run: Path, other: Path
 ) -> None:

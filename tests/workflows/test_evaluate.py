@@ -217,6 +217,7 @@ def test_a_text_that_cannot_be_measured_is_told(text: str, rule: OnUnknown, mess
         encode_text(text, "a.txt", configured("\nab"), rule)
 
 
+@pytest.mark.slow
 def test_a_network_of_both_directions_has_a_protocol_of_its_own(two_way_run: Path) -> None:
     model = load_model("two-ways")
     *measuring, result = evaluate(model, None)

@@ -83,6 +83,7 @@ def test_a_run_that_cannot_even_be_looked_at_for_a_while_goes_on(
     assert Run(Path("checkpoints/r")).problems() == []
 
 
+@pytest.mark.slow
 def test_checkpoints_make_no_room_on_a_disk_that_is_not_full(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +122,7 @@ def test_a_last_checkpoint_that_cannot_be_written_ends_it_with_the_one_before_so
     assert content(run.path, 12) == content(whole_run(), 12)
 
 
+@pytest.mark.slow
 def test_older_checkpoints_make_room_on_a_full_disk(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +142,7 @@ def test_older_checkpoints_make_room_on_a_full_disk(
     assert run.problems() == []
 
 
+@pytest.mark.slow
 def test_rows_of_metrics_that_cannot_be_written_are_written_later(
     whole_run: Callable[..., Path], corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +159,7 @@ def test_rows_of_metrics_that_cannot_be_written_are_written_later(
     assert rows(Path("checkpoints/r")) == rows(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eval_every", [4, 100])
 def test_a_run_whose_folder_disappears_is_not_half_made_again(
     corpus: Path, eval_every: int
@@ -168,6 +172,7 @@ def test_a_run_whose_folder_disappears_is_not_half_made_again(
     assert not Path("checkpoints/r").exists()
 
 
+@pytest.mark.slow
 def test_a_manifest_damaged_while_training_does_not_end_it(corpus: Path) -> None:
     events = start(corpus, "r", keep=1)
     next(event for event in events if isinstance(event, Saved))

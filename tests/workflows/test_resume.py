@@ -68,6 +68,7 @@ def test_a_run_with_labels_is_resumed_to_the_last_bit(records: Path, keep_corpus
     assert (np.abs(kernel).max(axis=1) > 1e-3).all()
 
 
+@pytest.mark.slow
 def test_a_run_with_labels_is_verified_and_a_damaged_file_of_labels_is_not_trained_on(
     records: Path,
 ) -> None:

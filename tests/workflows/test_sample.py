@@ -90,6 +90,7 @@ def test_a_damaged_checkpoint_that_is_still_there_is_refused(tiny_run: Path) -> 
         load_model("fox")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hidden_size", "is_one_kernel"), [(320, True), (321, False)])
 def test_only_small_networks_are_compiled_into_one_kernel(
     hidden_size: int, is_one_kernel: bool, monkeypatch: pytest.MonkeyPatch
@@ -107,6 +108,7 @@ def test_no_characters_are_no_characters(tiny_run: Path) -> None:
     assert texts(2, "numpy", length=0) == ["", ""]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("engine", "num_samples"), [("numpy", 1), ("jax", 3)])
 def test_what_takes_long_before_a_text_is_told(
     tiny_run: Path, engine: Literal["numpy", "jax"], num_samples: int

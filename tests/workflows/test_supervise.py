@@ -55,6 +55,7 @@ def test_measuring_takes_a_small_part_of_a_small_budget() -> None:
     assert trainer.seconds == SECONDS_TO_MEASURE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "first_step", "stop_after", "steps", "expected"),
     [
@@ -76,6 +77,7 @@ def test_measuring_makes_no_step_after_which_something_is_due(
     assert trainer.most_steps == expected
 
 
+@pytest.mark.slow
 def test_measuring_says_about_how_long_it_takes() -> None:
     (_, (small,)), (_, (large,)) = measured(), measured(batch_size=2**24)
     assert small.text == "measuring: compiling"
@@ -83,6 +85,7 @@ def test_measuring_says_about_how_long_it_takes() -> None:
     assert (large.seconds or 0) > 15
 
 
+@pytest.mark.slow
 def test_measuring_ends_when_it_is_asked_to_stop() -> None:
     told = list[Working]()
     supervision = Supervision(tell=told.append, should_stop=lambda: True)

@@ -131,6 +131,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(
     assert content(whole_run(), 12) == content(Path("checkpoints/killed"), 12)
 
 
+@pytest.mark.slow
 def test_a_stop_that_is_asked_for_saves_first(corpus: Path) -> None:
     made = [0]
     events = list[Event]()
@@ -220,6 +221,7 @@ def test_a_further_plan_can_be_cut_and_resumed_too(finished_run: Path) -> None:
     assert content(Path("checkpoints/one"), 20) == content(Path("checkpoints/two"), 20)
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_takes_no_new_plan(corpus: Path) -> None:
     list(start(corpus, "r", stop_after=5))
     with pytest.raises(UsageError, match="step 5 of 12"):
@@ -382,6 +384,7 @@ def test_nothing_is_left_behind_by_a_start_that_fails(
     assert [path.name for path in Path("checkpoints").iterdir()] == ["r"]
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_meanwhile_is_answered_with_one_that_is_free(corpus: Path) -> None:
     events = start(corpus, "r")
     next(event for event in events if isinstance(event, Note))
@@ -391,6 +394,7 @@ def test_a_name_that_is_taken_meanwhile_is_answered_with_one_that_is_free(corpus
         list(events)
 
 
+@pytest.mark.slow
 def test_what_takes_long_before_the_plan_is_told(corpus: Path) -> None:
     told = list[Working]()
     events = start(corpus, "r", tell=told.append)

@@ -90,6 +90,7 @@ def test_what_cannot_be_exported_ends_in_one_line(
     assert sorted(os.listdir()) == ["checkpoints", "taken.html"]
 
 
+@pytest.mark.slow
 def test_a_text_comes_from_standard_input(tiny_run: Path) -> None:
     done = textgen("export", "fox", "page.html", "--text", "-", input="piped words\n")
     assert done.returncode == 0, done.stderr

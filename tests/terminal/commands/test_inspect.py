@@ -173,6 +173,7 @@ def test_without_matplotlib_nothing_is_read(
     assert "install it: pip install" in err
 
 
+@pytest.mark.slow
 def test_a_terminal_of_20_columns_gets_colours_that_fit(tiny_run: Path) -> None:
     child = pexpect.spawn(
         sys.executable,

@@ -90,6 +90,7 @@ def test_what_cannot_be_restored_is_one_line(
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_reads_forward_cannot_restore(textgen: Run, tiny_run: Path) -> None:
     for command in (["restore", "fox", "a_b"], ["proofread", "fox.txt", "--model", "fox"]):
         Path("fox.txt").write_text(FOX, encoding="utf-8")

@@ -50,6 +50,7 @@ def test_a_run_trained_for_a_measurement_is_listed_as_such(say: Say, tiny_run: P
     assert json.loads(say("info", "--json")[1])["name"] == "fox"
 
 
+@pytest.mark.slow
 def test_a_script_deletes_renames_and_copies_runs(say: Say, tiny_run: Path) -> None:
     assert say("runs", "--rename", "fox", "a b") == (0, "", "renamed the run 'fox' to 'a b'\n")
     assert "--resume 'a b'" in say("train", "--run", "a b", "--steps", "1")[2]

@@ -219,6 +219,7 @@ def test_the_script_that_typer_installed_gets_no_name_that_it_would_run(home: Pa
     assert "touch" not in offered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_script_is_installed_once_however_often(shell: str, home: Path) -> None:
     start = place_of(shell).start  # type: ignore[arg-type]

@@ -124,6 +124,7 @@ def test_an_error_with_json_is_json_too(
     assert "already exists" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("progress", "steps"), [("plain", 2), ("none", 0)])
 def test_progress_can_be_left_out_and_the_plan_stays(
     corpus: Path, capsys: pytest.CaptureFixture[str], progress: str, steps: int
@@ -299,6 +300,7 @@ def test_a_run_that_begins_from_another_tells_what_is_new_and_what_was_gained(
     assert re.search(rf"^from +fox, step 20; {before}\n +SHA-256 [0-9a-f]{{64}}, ", out, re.M), out
 
 
+@pytest.mark.slow
 def test_json_tells_the_ancestry_and_the_first_evaluation(
     tiny_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -58,6 +58,7 @@ def test_options_stand_beside_their_text_or_above_it() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_arguments_are_named_without_their_types(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
