@@ -2,7 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+# One more than there are cores, since some tests wait most of their time.
+WORKERS = $(shell $(PYTHON) -c 'import os; print(min(os.cpu_count() + 1, 4))')
+PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+
+# Tests start hundreds of processes, each of which would compile all modules.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo stories test quick lint clean
 

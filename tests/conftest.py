@@ -43,6 +43,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests of several hosts, which wait long: none is left for the end alone."""
+    items.sort(key=lambda item: "hosts" not in item.path.name)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold a lock that all workers of a test run share; wait for it."""
@@ -57,6 +62,16 @@ def common_folder(factory: pytest.TempPathFactory) -> Path:
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file that is never changed a second name; no reader finds half of it."""
+    try:
+        target.hardlink_to(source)
+    except OSError:  # such as between two file systems
+        part = target.parent.parent / target.name
+        shutil.copy(source, part)
+        part.rename(target)
+
+
 class CompiledPrograms:
     """What XLA compiles for this worker and its commands; workers exchange it between tests.
 
@@ -67,6 +82,9 @@ class CompiledPrograms:
     JAX writes entries in place: another process could read half of one. Each worker therefore has a
     folder of its own, and passes on what is whole when none of its tests runs.
     """
+
+    # Several times what one run of all tests needs, so that the next run finds all of it.
+    MAX_BYTES = 2**29
 
     def __init__(self, own: Path, kept: Path) -> None:
         self._lock, self._own, self._kept = kept / "lock", own, kept
@@ -87,7 +105,7 @@ class CompiledPrograms:
     def _tidied(self, folder: Path) -> Path:
         """Return where textgen keeps programs in a folder, after removing incomplete entries."""
         environment = {FOLDER: str(folder)}
-        keep_compiled(environment)
+        keep_compiled(environment, max_bytes=self.MAX_BYTES)
         return Path(environment["JAX_COMPILATION_CACHE_DIR"])
 
     def _has_changed(self, folder: Path) -> bool:
@@ -99,9 +117,7 @@ class CompiledPrograms:
         with locked(self._lock):
             self._seen[source] = source.stat().st_mtime_ns
             for name in {*os.listdir(source)} - {*os.listdir(target)}:
-                part = target.parent / name
-                shutil.copy(source / name, part)
-                part.rename(target / name)
+                link_or_copy(source / name, target / name)
             self._seen[target] = target.stat().st_mtime_ns
 
 

@@ -5,6 +5,8 @@ forks for each command, before JAX has started, so that a command is still a pro
 its own folder, environment, streams and exit code.
 """
 
+import gc
+import importlib
 import json
 import os
 import signal
@@ -12,7 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,30 +22,61 @@ ROOT = Path(__file__).parents[1]
 # A client needs only built-in modules, so that it starts within a few hundredths of a second.
 CLIENT = f"""#!{sys.executable} -IS
 import json, os, socket, sys
+{{before}}
 connection = socket.socket(socket.AF_UNIX)
 connection.connect({{address!r}})
-request = {{{{"arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ)}}}}
-socket.send_fds(connection, [json.dumps(request).encode() + b"\\0"], [0, 1, 2])
+request = {{{{"arguments": sys.argv[1:], "environment": dict(os.environ)}}}}
+given = [0, 1, 2, os.open(".", os.O_RDONLY)]
+socket.send_fds(connection, [json.dumps(request).encode() + b"\\0"], given)
 sys.exit(int(connection.makefile().read()))
 """
+# Arguments of a command are run as they are.
+AS_GIVEN = "def prepare(arguments): return arguments"
+# What most commands import, some of it when they are run: JAX imports SciPy to make orthogonal
+# matrices.
+ALL = (
+    "flax.nnx",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+    "optax",
+    "scipy.linalg",
+    "textgen.evaluation.curves",
+    "textgen.terminal.cli",
+    "textgen.workflows.evaluate",
+    "textgen.workflows.gradient",
+    "textgen.workflows.inspect",
+    "textgen.workflows.sample",
+    "textgen.workflows.score",
+    "textgen.workflows.train",
+)
 
 
-def write_client(program: Path, address: Path) -> None:
-    """Write a program that has the server at an address run its arguments as a command."""
-    program.write_text(CLIENT.format(address=str(address)), encoding="utf-8")
+def write_client(program: Path, address: Path, before: str = "") -> None:
+    """Write a program that has the server at an address run its arguments as a command.
+
+    Args:
+        program: the file that is written.
+        address: of the server.
+        before: source of what the program does first; it may end the program.
+    """
+    program.write_text(CLIENT.format(address=str(address), before=before), encoding="utf-8")
     program.chmod(0o755)
 
 
 @contextmanager
-def fork_server(address: Path, prepare: str) -> Iterator[None]:
+def fork_server(
+    address: Path, prepare: str = AS_GIVEN, modules: Sequence[str] = ALL
+) -> Iterator[None]:
     """Run a server at an address.
 
     Args:
         address: of a socket that it makes.
-        prepare: source of a function `prepare` of the arguments of a command, which returns the
-            arguments to run.
+        prepare: source that is run before anything is imported. It has a function `prepare` of the
+            arguments of a command, which returns the arguments to run.
+        modules: names of the modules that are imported once.
     """
-    code = f"{prepare}\nfrom tests.fork_server import serve\nserve({str(address)!r}, prepare)"
+    serving = f"from tests.fork_server import serve\nserve({str(address)!r}, prepare, {modules!r})"
+    code = f"{prepare}\n{serving}"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as server:
@@ -55,21 +88,13 @@ def fork_server(address: Path, prepare: str) -> Iterator[None]:
             server.terminate()
 
 
-def serve(address: str, prepare: object) -> None:
-    """Import textgen, then fork for each connection until the process is ended."""
-    import flax.nnx
-    import matplotlib.figure
-    import optax
-
-    import textgen.terminal.cli
-    import textgen.workflows.evaluate
-    import textgen.workflows.gradient
-    import textgen.workflows.inspect
-    import textgen.workflows.train  # noqa: F401
-
-    assert flax.nnx
-    assert matplotlib.figure
-    assert optax
+def serve(address: str, prepare: object, modules: Sequence[str]) -> None:
+    """Import modules, then fork for each connection until the process is ended."""
+    for name in modules:
+        importlib.import_module(name)
+    # Whoever looks for garbage would otherwise copy all that is shared, since it counts references.
+    gc.collect()
+    gc.freeze()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(8)
@@ -87,14 +112,15 @@ def serve(address: str, prepare: object) -> None:
 
 def _run(connection: socket.socket, prepare: object) -> None:
     """Run the command of a connection and answer with its exit code, as a process of its own."""
-    message, streams, _, _ = socket.recv_fds(connection, 2**20, 3)
+    message, (*streams, folder), _, _ = socket.recv_fds(connection, 2**20, 4)
     while not message.endswith(b"\0"):
         message += connection.recv(2**20)
     request = json.loads(message[:-1])
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
-    os.chdir(request["folder"])
+    os.fchdir(folder)
+    os.close(folder)
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.stdin, sys.stdout, sys.stderr = (

@@ -62,8 +62,8 @@ class Copy:
     """A copy of the package with an addition."""
 
     def __init__(self, addition: str, folder: Path) -> None:
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / "textgen", folder / "textgen", ignore=ignored)
+        # With the compiled modules: Python compiles those anew that are changed.
+        shutil.copytree(ROOT / "textgen", folder / "textgen")
         paths = apply_change(ADDITIONS[addition], folder)
         assert len(paths) <= LIMITS[addition]
         self._environment = os.environ | {"COLUMNS": "100", "PYTHONPATH": str(folder)}
@@ -124,6 +124,7 @@ def test_a_filter(copy: Copy, run: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copy", ["A command"], indirect=True)
 def test_a_command(copy: Copy, run: Path) -> None:
     config = json.loads(next(run.glob("checkpoints/*/config.json")).read_text(encoding="utf-8"))
@@ -131,6 +132,7 @@ def test_a_command(copy: Copy, run: Path) -> None:
     assert "  alphabet   Show the characters that a run knows.\n" in copy.run("--help").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copy", ["A session command"], indirect=True)
 def test_a_session_command(copy: Copy, run: Path) -> None:
     typed = "the \n/count\n/count 1\n/help\n"

@@ -118,6 +118,7 @@ def commands(name: str, *options: str) -> list[list[str]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "data", "options", "code", "message"),
     BAD,
@@ -144,6 +145,7 @@ def test_every_command_ends_in_one_line_and_changes_nothing(
     assert contents() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["grows", "goes"])
 def test_a_text_that_changes_while_it_is_read_is_refused(
     tiny_run: Path,
@@ -205,6 +207,7 @@ class Full(io.FileIO):
         return super().write(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [

@@ -15,9 +15,11 @@ pytestmark = pytest.mark.slow
 
 # Starts the command with a small network in place of the large ones.
 SMALL = (
+    "from functools import partial;"
     "from textgen.workflows import bench, bench_hosts;"
+    "bench.product_speed = partial(bench.product_speed, repeats=1);"
     "bench_hosts.SHAPES = bench.SHAPES = ((1, 16, 5, 8),);"
-    "bench_hosts.SIZES = (2**10, 2**14);"
+    "bench_hosts.SIZES = (2**10, 2**14); bench_hosts.MOST_COUNT = 50;"
     "from textgen.__main__ import main; main()"
 )
 

@@ -99,6 +99,7 @@ def test_all_tunes_are_what_the_script_composes(composer: ModuleType) -> None:
     assert "\n".join(composer.tunes()) == read("tunes.abc")
 
 
+@pytest.mark.slow
 def test_every_tune_parses_adds_up_and_is_in_its_key() -> None:
     from abc_notation import bars_add_up, is_in_key, parse_tune, repeats_match
 

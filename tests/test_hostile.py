@@ -167,6 +167,7 @@ def test_hostile_tensors_are_refused(
         Run(tiny_run).load(20, train_state=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "problem"), [("not finite", "not finite"), ("pathname", "pwned")])
 def test_a_training_state_that_does_not_fit_is_refused(
     tiny_run: Path, kind: str, problem: str

@@ -47,7 +47,7 @@ def has_step(run: Path, step: int) -> bool:
         return False
 
 
-def test_two_processes_train_as_one_does_to_the_last_bit(
+def test_two_processes_train_as_one_does_to_the_last_bit_and_one_of_them_speaks(
     start: Callable[..., Processes], tmp_path: Path
 ) -> None:
     runs = tmp_path / "checkpoints"
@@ -57,10 +57,14 @@ def test_two_processes_train_as_one_does_to_the_last_bit(
     assert code == 0, errors
     # Stopped after 30 steps and gone on with by the same command.
     command = ["text.txt", *NETWORK, *STEPS, "--run", "two", "--resume-or-start"]
-    for more in (["--stop-after", "30"], []):
-        for code, output, errors in start(*command, *more).ended():
-            assert code == 0, errors
-            assert output == ""
+    (code, output, errors), other = start(*command, "--stop-after", "30").ended()
+    assert (code, output) == (0, ""), errors
+    assert "step 20/60" in errors
+    assert other == (0, "", "")
+    (code, output, _), other = start(*command, "--json").ended()
+    assert (code, other) == (0, (0, "", ""))
+    events = [json.loads(line) for line in output.splitlines()]
+    assert [event["type"] for event in events].count("done") == 1, output
     of_one, of_two = checkpoints(runs / "one"), checkpoints(runs / "two")
     for step in (40, 60):
         for name in ("model", "train_state"):
@@ -113,14 +117,3 @@ def test_what_differs_is_named_and_nobody_trains(
     assert "(process 1) differs from" in last
     assert "in its options" in last
     assert not (tmp_path / "checkpoints").exists()
-
-
-def test_followers_say_nothing_and_output_is_json(
-    start: Callable[..., Processes], tmp_path: Path
-) -> None:
-    (code, output, _), (other, nothing, said) = start(
-        "names", *NETWORK, *STEPS, "--run", "r", "--json"
-    ).ended()
-    assert (code, other, nothing, said) == (0, 0, "", "")
-    events = [json.loads(line) for line in output.splitlines()]
-    assert [event["type"] for event in events].count("done") == 1, output

@@ -31,6 +31,7 @@ def deep(own_folder: Path) -> Iterator[Path]:
     subprocess.run(["rm", "-rf", own_folder / "deep"], check=True)
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_too_deep_is_told_in_one_line(
     tiny_run: Path, deep: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,6 +50,7 @@ def test_a_folder_that_is_too_deep_is_told_in_one_line(
     keep_compiled(environment)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs ulimit -v")
 @pytest.mark.parametrize("kibibytes", [300_000, 600_000, 1_000_000])
 def test_little_address_space_is_told_in_one_line(

@@ -102,6 +102,7 @@ def test_no_method_of_a_run_goes_through_a_link_to_other_checkpoints(
     assert content_of(mine) == before
 
 
+@pytest.mark.slow
 def test_a_link_to_one_checkpoint_is_set_aside_and_its_target_stays(
     tiny_run: Path, mine: Path
 ) -> None:

@@ -49,6 +49,7 @@ def run_llm(
     )
 
 
+@pytest.mark.slow
 def test_the_command_line_of_llm_lists_writes_goes_on_and_logs(
     tiny_run: Path, tmp_path: Path
 ) -> None:

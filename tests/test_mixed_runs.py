@@ -92,6 +92,7 @@ def test_two_runs_that_were_mixed_are_told_apart(
     assert sorted(path.name for path in (tiny_run / "checkpoints").iterdir()) == before
 
 
+@pytest.mark.slow
 def test_a_run_stays_bound_when_it_is_renamed_copied_and_trained_further(
     tiny_run: Path, corpus: Path
 ) -> None:

@@ -65,6 +65,7 @@ def written_on(browser: Any, pages: Callable[..., tuple[Path, Path]]) -> Iterato
         yield page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_same_seed_writes_the_same_text_as_sample(
     name: str, browser: Any, pages: Callable[..., tuple[Path, Path]]
@@ -80,6 +81,7 @@ def test_the_same_seed_writes_the_same_text_as_sample(
             assert page.page.evaluate(f"textgen.write('the dog', {given})") == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_logits_are_those_of_python(
     name: str, browser: Any, pages: Callable[..., tuple[Path, Path]]
@@ -93,6 +95,7 @@ def test_logits_are_those_of_python(
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "most"), [("float16", 0.02), ("int8", 0.3)])
 def test_smaller_weights_are_read_as_python_rounds_them(
     precision: str, most: float, browser: Any, pages: Callable[..., tuple[Path, Path]]
@@ -115,6 +118,7 @@ def test_smaller_weights_are_read_as_python_rounds_them(
     assert np.mean(bits[:measured]) == pytest.approx(exported.bits[0][precision], abs=1e-4)  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_labels_and_ends_of_documents_are_as_in_python(
     labelled_run: Path, browser: Any, tmp_path: Path
 ) -> None:
@@ -131,6 +135,7 @@ def test_labels_and_ends_of_documents_are_as_in_python(
             assert page.page.evaluate("textgen.write('', { seed: 4, length: 40 })") == wanted
 
 
+@pytest.mark.slow
 def test_one_writes_goes_on_undoes_and_writes_again(
     written_on: Opened, pages: Callable[..., tuple[Path, Path]]
 ) -> None:
@@ -205,6 +210,7 @@ def test_unknown_characters_are_crossed_and_skipped(written_on: Opened) -> None:
     )
 
 
+@pytest.mark.slow
 def test_settings_out_of_range_are_refused_in_words(written_on: Opened) -> None:
     page = written_on
     for name, value, why in (
@@ -232,6 +238,7 @@ def test_the_likeliest_words_come_next_and_are_taken(written_on: Opened) -> None
     assert page.page.input_value("#sheet") == f"the dog {word.split()[0]}"
 
 
+@pytest.mark.slow
 def test_a_long_text_is_read_with_a_bar_and_can_be_stopped(written_on: Opened) -> None:
     page = written_on
     page.page.evaluate(
@@ -247,6 +254,7 @@ def test_a_long_text_is_read_with_a_bar_and_can_be_stopped(written_on: Opened) -
     page.page.fill("#sheet", "")
 
 
+@pytest.mark.slow
 def test_a_browser_without_workers_writes_the_same(
     browser: Any, pages: Callable[..., tuple[Path, Path]], written_on: Opened
 ) -> None:
@@ -260,6 +268,7 @@ def test_a_browser_without_workers_writes_the_same(
     assert written_on.page.evaluate("textgen.app.engine.hasWorker") is True
 
 
+@pytest.mark.slow
 def test_a_hostile_run_harms_nobody(browser: Any, tiny_run_source: Path, tmp_path: Path) -> None:
     name = "<img src=x onerror=alert(1)> & ${1} \u202e"
     run, path = tmp_path / name, tmp_path / "page.html"
@@ -278,6 +287,7 @@ def test_a_hostile_run_harms_nobody(browser: Any, tiny_run_source: Path, tmp_pat
         assert "\u202e" not in page.text("#passage")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_is_wider_than_the_window_and_axe_finds_no_fault(
     theme: str, browser: Any, pages: Callable[..., tuple[Path, Path]], tmp_path: Path

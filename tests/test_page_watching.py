@@ -73,6 +73,7 @@ def equation(page: Opened) -> dict[str, float]:
     return {line[0]: number(line) for line in lines}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [0, 1])
 def test_gates_states_surprise_and_guesses_are_those_of_inspect(
     layer: int, page: Opened, model: Model
@@ -97,6 +98,7 @@ def test_gates_states_surprise_and_guesses_are_those_of_inspect(
     np.testing.assert_allclose(trace["chances"], [one.probability for one in guessed], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_heat_map_is_drawn_and_a_click_chooses_character_and_unit(page: Opened) -> None:
     page.page.select_option("#width", "14")
     drawn = page.page.evaluate(
@@ -123,6 +125,7 @@ def test_the_heat_map_is_drawn_and_a_click_chooses_character_and_unit(page: Open
     page.page.select_option("#width", "36")
 
 
+@pytest.mark.slow
 def test_arrow_keys_step_and_the_map_follows_thousands_of_characters(page: Opened) -> None:
     page.page.locator("#passage").focus()
     for key, place in (("ArrowRight", 2), ("ArrowRight", 3), ("ArrowLeft", 2)):
@@ -173,6 +176,7 @@ def test_the_guesses_are_a_table_in_which_the_right_one_is_marked(
     assert shown == [names.get(character, character) for character in wanted]
 
 
+@pytest.mark.slow
 def test_a_unit_colours_the_text_and_lists_where_it_is_active(page: Opened, model: Model) -> None:
     tokens = model.config.vocabulary.encode(TEXT)
     memory = watch(model.config, model.parameters, tokens, 2).quantities["cell"][:, 5]
@@ -198,6 +202,7 @@ def test_a_unit_colours_the_text_and_lists_where_it_is_active(page: Opened, mode
         assert (red > blue) == (memory[index] > 0)
 
 
+@pytest.mark.slow
 def test_a_named_unit_has_its_name_and_is_chosen_by_it(page: Opened, model: Model) -> None:
     named = page.page.evaluate("textgen.app.run.units.find(({ r }) => Math.abs(r) >= 0.3)")
     button = page.page.locator("#named-units button", has_text=f"{named['feature']}: layer").first
@@ -295,6 +300,7 @@ def hold_in(page: Opened, what: str, whose: str, begin: int, value: str = "") ->
     return number(page.text("#held-bits").split(" bits")[0])
 
 
+@pytest.mark.slow
 def test_a_forget_gate_is_held_shut_from_a_character_on(page: Opened, model: Model) -> None:
     begin = 20
     wanted = held_bits(model, holding("forget", 0), begin)[begin:].mean()
@@ -310,6 +316,7 @@ def test_a_forget_gate_is_held_shut_from_a_character_on(page: Opened, model: Mod
     page.until("document.getElementById('outcomes').hidden")
 
 
+@pytest.mark.slow
 def test_a_unit_is_silenced_and_a_cell_is_set(page: Opened, model: Model) -> None:
     for what, value, wanted in (
         ("silence", "", holding("hidden", 0, 3)),
@@ -322,6 +329,7 @@ def test_a_unit_is_silenced_and_a_cell_is_set(page: Opened, model: Model) -> Non
         page.page.click("#release")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "holds"),
     [
@@ -383,6 +391,7 @@ def test_what_mattered_is_the_change_without_each_character(page: Opened, model:
     assert page.page.input_value("#colour") == "influence"
 
 
+@pytest.mark.slow
 def test_the_tasks_check_their_answers(page: Opened, model: Model) -> None:
     tasks = page.page.locator("#tasks .task")
     watched = watch(model.config, model.parameters, model.config.vocabulary.encode(TEXT), 2)
@@ -429,6 +438,7 @@ def test_the_tasks_check_their_answers(page: Opened, model: Model) -> None:
         assert [*map(float, says)] == pytest.approx([free, held], abs=0.06)
 
 
+@pytest.mark.slow
 def test_a_slider_goes_over_the_checkpoints(browser: Any, tiny_run: Path, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     order = PageOrder(runs=["fox"], precision="float32", checkpoints="all")
@@ -450,6 +460,7 @@ def test_a_slider_goes_over_the_checkpoints(browser: Any, tiny_run: Path, tmp_pa
         assert page.text("#checkpoint-text") != text
 
 
+@pytest.mark.slow
 def test_three_runs_stand_side_by_side(browser: Any, tiny_run_source: Path, tmp_path: Path) -> None:
     names = [str(tmp_path / cell) for cell in ("lstm", "gru", "rnn")]
     for name in names:

@@ -30,6 +30,7 @@ def fables(tiny_run: Path) -> Path:
     return tiny_run.rename(tiny_run.with_name("fables"))
 
 
+@pytest.mark.slow
 def test_every_example_gives_what_the_page_shows(
     fables: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,6 +68,7 @@ def test_the_messages_of_the_page_are_those_of_the_errors(fables: Path) -> None:
         assert str(caught.value).startswith(message.removesuffix("..."))
 
 
+@pytest.mark.slow
 def test_the_program_writes_an_acrostic(fables: Path) -> None:
     Path("acrostic.py").write_text(PROGRAM, encoding="utf-8")
 

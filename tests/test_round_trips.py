@@ -140,6 +140,7 @@ def by_hand(texts: list[str], unit: DocumentUnit) -> list[str]:
     return [part for part in parts if part]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["file", "line", "paragraph", "row"])
 @THOROUGH
 @given(texts=FILES, seed=st.integers(0, 9), share=st.floats(0.1, 0.5))

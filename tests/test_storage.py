@@ -71,6 +71,7 @@ def train(shim: Path, **lacks: object) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_training_ends_well_where_folders_cannot_be_synced_and_nothing_can_be_locked(
     shim: Path,
 ) -> None:

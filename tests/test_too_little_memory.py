@@ -43,6 +43,7 @@ def container() -> Iterator[Path]:
             group.rmdir()
 
 
+@pytest.mark.slow
 def test_a_network_that_does_not_fit_is_refused_and_not_killed(
     container: Path, corpus: Path
 ) -> None:

@@ -14,6 +14,7 @@ def tokens_of(documents: list[list[int]]) -> np.ndarray:
     return np.array([END, *(one for document in documents for one in [*document, END])], np.uint8)
 
 
+@pytest.mark.slow
 @given(DOCUMENTS, st.integers(1, 4), st.integers(1, 6), st.integers(0, 3))
 def test_every_epoch_reads_every_document_once(
     documents: list[list[int]], batch_size: int, length: int, seed: int

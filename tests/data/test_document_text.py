@@ -17,6 +17,7 @@ TEXTS = st.lists(st.text("ab \n", min_size=1, max_size=30), min_size=1, max_size
 UNITS = st.sampled_from(["file", "line", "paragraph"])
 
 
+@pytest.mark.slow
 @given(TEXTS, UNITS, st.sampled_from([1, 2, 5, 2**20]))
 def test_documents_are_cut_as_for_training(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], unit: DocumentUnit, size: int

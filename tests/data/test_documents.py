@@ -25,6 +25,7 @@ def documents(found: Gathered, unit: DocumentUnit) -> list[str]:
     return [text[begin:end] for begin, end in document_spans(found, unit).tolist()]
 
 
+@pytest.mark.slow
 @given(st.lists(LINES, min_size=1, max_size=3), st.sampled_from([1, 2, 5, 2**20]))
 def test_lines_and_paragraphs_are_those_of_the_texts(
     tmp_path_factory: pytest.TempPathFactory, files: list[list[str]], at_once: int

@@ -18,6 +18,7 @@ TEXT = st.text(
 )
 
 
+@pytest.mark.slow
 @given(texts=st.lists(TEXT, min_size=1, max_size=5), at_once=st.sampled_from([1, 3, 2**20]))
 def test_the_ids_are_the_texts_joined_by_newlines(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], at_once: int

@@ -88,6 +88,7 @@ def test_nothing_is_near_to_a_character_unlike_all_known(character: str) -> None
     assert nearest(character, PRINTABLE) is None
 
 
+@pytest.mark.slow
 def test_of_all_characters_those_known_stay_and_others_become_known_ones() -> None:
     known = set("abcdefghij ,.'\n")
     found = 0

@@ -9,6 +9,7 @@ from textgen.data.span_hashes import span_hashes
 TEXTS = st.lists(st.lists(st.integers(0, 3), max_size=6), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @given(TEXTS, st.sampled_from([1, 4, 9, 2**20]))
 def test_hashes_are_equal_where_the_stretches_are(texts: list[list[int]], at_once: int) -> None:
     ids = np.array([one for text in texts for one in text] or [0], np.uint8)

@@ -64,6 +64,7 @@ def test_a_text_shorter_than_a_window_is_refused() -> None:
         Streams(TOKENS[:8], 1, 8, seed=0)
 
 
+@pytest.mark.slow
 def test_readers_are_reset_by_chance_and_read_on_all_the_same() -> None:
     plain = Streams(TOKENS, 4, 10, seed=3)
     streams = Streams(TOKENS, 4, 10, seed=3, reset_rate=0.1)

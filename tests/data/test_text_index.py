@@ -30,6 +30,7 @@ def arrays(text: list[int], query: list[int]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(text, np.uint8), asked
 
 
+@pytest.mark.slow
 @given(queries(), st.integers(1, 24))
 def test_stretches_are_those_that_a_search_without_an_index_finds(
     drawn: tuple[list[int], list[int]], least: int
@@ -45,6 +46,7 @@ def test_stretches_are_those_that_a_search_without_an_index_finds(
         assert (matches.ends - matches.begins)[wider].tolist() == [end - begin] * wider.sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [0, 12])
 def test_every_copied_id_is_found_where_not_all_places_are_followed(
     most: int, monkeypatch: pytest.MonkeyPatch

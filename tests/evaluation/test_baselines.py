@@ -116,6 +116,7 @@ def test_the_best_order_is_another_one_where_counts_go_on(monkeypatch: pytest.Mo
     assert Measuring("xz") not in found
 
 
+@pytest.mark.slow
 def test_the_compressor_is_charged_for_what_the_second_text_adds() -> None:
     first = "".join(map(chr, RANDOM.integers(97, 123, 20_000)))
     # Said again it costs nothing; new letters at random cost ln 26 nats, and xz a little more.

@@ -1,4 +1,4 @@
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -38,6 +38,7 @@ def expected_losses() -> tuple[Any, Any]:
     return np.mean(nats), np.mean(right)
 
 
+@pytest.mark.slow
 def test_every_character_of_a_text_is_predicted_once_from_all_others_around_it() -> None:
     *_, last = evaluator().whole(PARAMETERS, TEXT)
     nats, right = expected_losses()
@@ -51,10 +52,13 @@ def test_a_part_of_a_short_text_is_the_whole() -> None:
     assert evaluator().part(PARAMETERS, TEXT) == pytest.approx(last.nats)
 
 
+@pytest.mark.slow
 def test_a_large_vocabulary_is_measured_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
     *_, last = evaluator().whole(PARAMETERS, TEXT)
     monkeypatch.setattr(missing, "MAX_ONE_HOT", 1)
-    in_pieces = MissingEvaluator(network_function(SETTINGS), SETTINGS, make_mesh(2, 2))
+    # What was compiled before is not used again for a function of its own.
+    apply = partial(network_function(SETTINGS))
+    in_pieces = MissingEvaluator(apply, SETTINGS, make_mesh(2, 2))
     *_, found = in_pieces.whole(PARAMETERS, TEXT)
     assert found.nats == pytest.approx(last.nats, rel=1e-5)
     assert found[1:] == last[1:]

@@ -82,6 +82,7 @@ def test_a_short_text_in_many_streams_is_read_from_its_own_start(length: int) ->
     assert found == pytest.approx(total / predictions, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("devices", [1, 2])
 def test_the_window_loss_starts_again_every_256_characters(devices: int) -> None:
     evaluator = Evaluator(APPLY, MODEL, make_mesh(devices, 2))
@@ -176,6 +177,7 @@ def test_dynamic_evaluation_is_that_of_its_papers() -> None:
         np.testing.assert_array_equal(PARAMETERS[name], array)
 
 
+@pytest.mark.slow
 def test_dynamic_evaluation_that_does_not_move_is_the_stream_loss() -> None:
     settings = DynamicSettings(segment=7, learners=(Learner(0.0, 0.0), Learner(0.0, 0.5)))
     found = dynamic_loss(settings, TRAINING, TEXT)
@@ -194,6 +196,7 @@ def test_dynamic_evaluation_learns_what_a_text_repeats() -> None:
     assert dynamic_loss(both, TOKENS, again) < 1.1 * learnt
 
 
+@pytest.mark.slow
 def test_a_text_with_labels_is_measured_document_by_document() -> None:
     settings, parameters = random_network(hidden_size=6, num_labels=3)
     end, ids = 6, [1, 3, 0]

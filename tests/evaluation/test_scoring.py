@@ -53,6 +53,7 @@ def test_a_text_that_tells_nothing_leaves_the_priors_and_one_that_tells_multipli
     np.testing.assert_allclose(posteriors(np.array([1.0, 1 + np.log(4)]), priors), [0.5, 0.5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_the_probabilities_of_all_documents_sum_to_one(cell: CellName) -> None:
     # Ids: the unknown character, two characters, and the end of a document.

@@ -30,6 +30,7 @@ def numpy_losses() -> np.ndarray:
     return engine.read_scored(TOKENS[1:].astype(np.int32), states)[0]
 
 
+@pytest.mark.slow
 def test_the_compiled_stream_is_the_mean_of_the_losses_that_numpy_finds() -> None:
     shape = MIXED.config.settings
     evaluator = Evaluator(shape_function(shape), shape, make_mesh(1, 1))
@@ -37,6 +38,7 @@ def test_the_compiled_stream_is_the_mean_of_the_losses_that_numpy_finds() -> Non
     assert found == pytest.approx(float(numpy_losses().mean(dtype=float)), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_window_begins_anew_with_every_part() -> None:
     shape = MIXED.config.settings
     evaluator = Evaluator(shape_function(shape), shape, make_mesh(1, 1))

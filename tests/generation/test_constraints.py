@@ -35,6 +35,7 @@ def random_words(seed: int, alphabet: str, count: int, longest: int = 7) -> list
 CHINESE = "".join(map(chr, range(0x4E00, 0x4E00 + 2990)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("alphabet", "count", "longest"),
     [("ab", 60, 7), ("a", 5, 9), (LETTERS, 5000, 7), (CHINESE, 4000, 3), (CHINESE[:80], 3000, 4)],

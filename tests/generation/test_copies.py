@@ -61,6 +61,7 @@ def test_found_copies_are_those_that_a_search_finds(
         assert copies.tolist() == [is_in(run, training) for run in runs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [5, 2**20])
 def test_the_longest_copy_is_the_one_that_a_search_finds(
     chunk: int, monkeypatch: pytest.MonkeyPatch

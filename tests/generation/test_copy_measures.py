@@ -25,6 +25,7 @@ def texts_of(training: Tokens, seed: int) -> list[Tokens]:
     return texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most_pairs", [20, 2**22])
 @pytest.mark.parametrize("symbols", [1, 2, 30])
 def test_an_index_finds_what_a_search_finds(

@@ -70,6 +70,7 @@ def test_frequencies_follow_the_softmax_at_the_temperature(temperature: float) -
     np.testing.assert_allclose(drawn(temperature=temperature), expected, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_frequencies_of_the_seeded_numbers_follow_the_softmax() -> None:
     uniforms = Draws(3, 0).take(100_000)
     logits = permitted(jnp.asarray(LOGITS))
@@ -226,6 +227,7 @@ def test_the_repetition_penalty_lowers_logits_of_either_sign() -> None:
     assert kept(permitted(logits, used, 5.0), top_k=2) == [2, 5]
 
 
+@pytest.mark.slow
 def test_where_nothing_is_permitted_the_unknown_character_stands_for_it() -> None:
     nothing, all_on = np.full(6, -np.inf, np.float32), {"top_k": 2, "typical_p": 0.5, "min_p": 0.1}
     for settings in ({}, {**all_on, "top_p": 0.5}):

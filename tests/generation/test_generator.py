@@ -93,6 +93,7 @@ def write(session: Generator, length: int, settings: SamplingSettings = SETTINGS
     return "".join(session.stream(length, settings))
 
 
+@pytest.mark.slow
 def test_text_in_pieces_is_text_at_once() -> None:
     for engine in (None, JAX):
         at_once, in_pieces = generator(engine), generator(engine)
@@ -191,6 +192,7 @@ def test_the_unknown_character_is_read_and_never_written() -> None:
 GOLDEN = Path(__file__).parents[1] / "golden" / "format-1" / "step-00000400"
 
 
+@pytest.mark.slow
 def test_both_engines_write_the_same_2000_characters_from_a_kept_checkpoint() -> None:
     checkpoint = read_checkpoint(GOLDEN)
     config = checkpoint.config
@@ -395,6 +397,7 @@ def test_lines_begin_as_asked(prompt: str, before: str) -> None:
     assert more.text.count("\n") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", [NumpyEngine, JaxEngine])
 def test_no_more_than_the_limit_is_copied_across_the_end_of_the_prompt_too(engine: Any) -> None:
     known = VOCABULARY.decode(training())
@@ -561,6 +564,7 @@ def of_documents(engine: Engine | None, sample: int = 0) -> Generator:
     return Generator(READER, OF_DOCUMENTS, END, seed=11, sample=sample, engine=engine)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", [None, PieceEngine(), JAX], ids=["numpy", "pieces", "jax"])
 def test_a_text_ends_where_the_end_symbol_is_drawn(engine: Engine | None) -> None:
     hot, ends = SamplingSettings(temperature=1.5), set()

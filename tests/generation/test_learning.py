@@ -30,6 +30,7 @@ def last(learner: TextLearner, tokens: np.ndarray, learnt: Learnt | None = None)
     return [*learner.learn(tokens, learnt)][-1]
 
 
+@pytest.mark.slow
 def test_learning_is_dynamic_evaluation_with_one_copy_of_the_weights(learner: TextLearner) -> None:
     learners = (Learner(SETTINGS.learning_rate, SETTINGS.decay),)
     evaluator = DynamicEvaluator(
@@ -61,6 +62,7 @@ def test_the_measure_of_a_part_is_that_of_the_text(learner: TextLearner) -> None
     assert found == pytest.approx((both.trained_nats - learnt.trained_nats) / 12, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_weights_that_predict_worse_go_back_to_the_trained_ones() -> None:
     wild = TextLearner(
         MODEL, PARAMETERS, TRAINING, LearningSettings(segment=6, learning_rate=1.0, decay=0.0)
@@ -108,6 +110,7 @@ def taught(text: str) -> tuple[Generator, Generator, Learnt]:
     return first, other, learnt
 
 
+@pytest.mark.slow
 def test_a_generator_learns_what_it_reads_and_a_fork_keeps_its_weights() -> None:
     text = "fade a bad cab\n" * 40
     first, other, learnt = taught(text)
@@ -121,6 +124,7 @@ def test_a_generator_learns_what_it_reads_and_a_fork_keeps_its_weights() -> None
     assert first.score(text).tobytes() == other.score(text).tobytes()
 
 
+@pytest.mark.slow
 def test_texts_learnt_one_after_the_other_are_one_text() -> None:
     whole, _, learnt = taught("fade a bad cab\n" * 4)
     parts, _, _ = taught("fade a b")

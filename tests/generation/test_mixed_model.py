@@ -36,6 +36,7 @@ CONTROLS = SamplingSettings(
 )
 
 
+@pytest.mark.slow
 def test_both_engines_write_the_same_with_all_controls() -> None:
     for settings in (SamplingSettings(), CONTROLS):
         texts = []
@@ -50,6 +51,7 @@ def test_both_engines_write_the_same_with_all_controls() -> None:
         assert "x" not in texts[0].text or settings is not CONTROLS
 
 
+@pytest.mark.slow
 def test_several_texts_are_written_side_by_side_as_each_alone() -> None:
     first = MIXED.generator(seed=4, engine=MIXED.jax_engine())
     together = [first.fork(number) for number in range(3)]

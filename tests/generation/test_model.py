@@ -2,11 +2,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.runtime.cores import available_cores
 from textgen.workflows.load import load_model
 
 
+@pytest.mark.slow
 def test_a_program_keeps_its_environment_and_its_settings_of_jax(tiny_run: Path) -> None:
     code = """
 import os

@@ -40,6 +40,7 @@ def test_correlations_worked_by_hand() -> None:
     assert moments.varies().tolist() == [True, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_streams_side_by_side_read_what_one_stream_reads(cell: CellName) -> None:
     # The text is shorter than a stream's lead, so that every stream reads it from the beginning.

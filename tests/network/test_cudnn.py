@@ -35,6 +35,7 @@ def by_scan(inputs: Any, input_kernel: Any, recurrent_kernel: Any, bias: Any, st
     return run_cell(LSTM, product(inputs, input_kernel), bias, recurrent_kernel, state)
 
 
+@pytest.mark.slow
 def test_packed_weights_mean_the_same_to_the_reference_of_jax() -> None:
     inputs, input_kernel, recurrent_kernel, bias, state = problem()
     packed = pack_weights(input_kernel, recurrent_kernel, bias)

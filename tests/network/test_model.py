@@ -62,6 +62,7 @@ def test_two_halves_of_a_text_with_the_states_carried_equal_the_whole() -> None:
     np.testing.assert_allclose(end[1].cell, last[1].cell, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS, LOW_RANK], ids=["last", "all", "rank"])
 @pytest.mark.parametrize("length", [2, 20])
 def test_logits_agree_with_the_numpy_engine_character_by_character(
@@ -154,6 +155,7 @@ def test_gradients_agree_with_autodiff_through_a_plain_loop(settings: ModelSetti
         np.testing.assert_allclose(found[name], expected[name], atol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_labels_that_stay_the_same_are_a_network_without_labels(cell: CellName) -> None:
     settings, parameters = random_network(num_labels=4, vocab_size=9, hidden_size=8, cell=cell)
@@ -189,6 +191,7 @@ def test_a_label_changes_along_a_text_where_a_document_ends() -> None:
     assert float(jnp.abs(other[10:] - whole[10:]).max()) > 0.1
 
 
+@pytest.mark.slow
 def test_the_gradients_of_labels_are_those_of_autodiff() -> None:
     settings, parameters = random_network(num_labels=3, vocab_size=9, hidden_size=8)
     given = {name: jnp.asarray(array) for name, array in parameters.items()}
@@ -212,6 +215,7 @@ def two_ways(settings: ModelSettings, seed: int = 3) -> tuple[Any, Any]:
     return apply, parameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 @pytest.mark.parametrize("layers", [1, 3])
 def test_no_character_is_predicted_from_itself(cell: CellName, layers: int) -> None:
@@ -232,6 +236,7 @@ def test_no_character_is_predicted_from_itself(cell: CellName, layers: int) -> N
         assert (reach[others] > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [SETTINGS, ALL_LAYERS], ids=["last", "all"])
 def test_logits_of_both_directions_equal_those_of_a_plain_loop_in_each(
     settings: ModelSettings,
@@ -260,6 +265,7 @@ def test_logits_of_both_directions_equal_those_of_a_plain_loop_in_each(
     np.testing.assert_allclose(rest, whole[6:], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_reversed_text_read_by_swapped_stacks_has_the_same_probabilities() -> None:
     apply, parameters = two_ways(ALL_LAYERS)
     exchange = {"layers": "backward", "backward": "layers"}
@@ -274,6 +280,7 @@ def test_a_reversed_text_read_by_swapped_stacks_has_the_same_probabilities() -> 
     np.testing.assert_allclose(mirrored[::-1], plain, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_labels_reach_the_layers_of_both_directions() -> None:
     settings = replace(ALL_LAYERS, num_labels=2)
     apply, parameters = two_ways(settings)

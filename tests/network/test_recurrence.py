@@ -171,6 +171,7 @@ for cell in CELLS.values():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [6, MAX_ONE_HOT + 1])
 def test_the_gradient_of_a_look_up_counts_each_use(rows: int) -> None:
     table = jnp.asarray(np.random.default_rng(4).normal(size=(rows, 3)), jnp.float32)

@@ -1,4 +1,6 @@
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 
 from textgen.pictures.cells import CELL, WIDE_CELL, Cells, cell_width, explain_colours, shades
 from textgen.pictures.page import Page
@@ -11,6 +13,11 @@ def test_cells_are_as_wide_as_their_widest_character() -> None:
 
 def test_shares_become_colours() -> None:
     assert shades("gray", np.array([[0.0, 1.0]])).tolist() == [["#000000", "#ffffff"]]
+    shares = np.linspace(0, 1, 600).reshape(2, 3, 100)
+    found = shades("RdBu_r", shares)
+    expected = [to_hex(colour) for colour in colormaps["RdBu_r"](shares.ravel())]
+    assert found.shape == shares.shape
+    assert found.ravel().tolist() == expected
 
 
 def test_a_row_has_its_label_before_it_and_its_numbers_after_it() -> None:

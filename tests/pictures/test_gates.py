@@ -3,6 +3,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from tests.networks import random_model
 from textgen.errors import UsageError
@@ -10,7 +11,7 @@ from textgen.interpretation.gates import Watched, watch
 from textgen.pictures import gates
 from textgen.pictures.cells import CELL, FILLED, STRIP, WIDE_CELL, shades
 from textgen.pictures.gates import Shown, draw_gates
-from textgen.pictures.page import COLUMN, LINE, Box, Page
+from textgen.pictures.page import COLUMN, LINE, MARGIN, Box, Page
 from textgen.settings import CellName
 
 # Some of them are in no font, some reorder, hide or combine, and two dollars are mathematics.
@@ -126,12 +127,25 @@ def test_the_same_of_several_models_has_the_same_height_and_the_text_is_cut_alik
 
 @pytest.mark.parametrize("num_models", [1, 2, 3])
 @pytest.mark.parametrize("length", [18, 60, 300])
-def test_a_page_is_no_ribbon(num_models: int, length: int, pages: list[Page]) -> None:
+def test_a_page_is_no_ribbon(
+    num_models: int, length: int, pages: list[Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The size of a page is known before it is drawn, which takes much longer.
+    monkeypatch.setattr(Page, "figure", lambda _: Figure())
     found = watched("lstm", ("ab c" * 80)[:length])
     names = ["forget", "input", "cell", "output", "hidden", "surprise"]
     draw_gates([Shown(found, range(5), names, "a run")] * num_models)
     (page,) = pages
     assert 0.7 < page.width * COLUMN / (page.height * LINE) < 3
+
+
+@pytest.mark.slow
+def test_the_longest_text_is_drawn_at_the_size_of_its_page(pages: list[Page]) -> None:
+    found = watched("lstm", "ab c" * 75)
+    figure = draw_gates([Shown(found, range(5), ["forget", "hidden", "surprise"], "a run")])
+    (page,) = pages
+    across, down = page.width * COLUMN + 2 * MARGIN, page.height * LINE + 2 * MARGIN
+    assert (*figure.get_size_inches(),) == pytest.approx((across, down))
 
 
 def test_only_what_is_named_is_drawn(pages: list[Page]) -> None:

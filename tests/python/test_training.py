@@ -46,6 +46,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "r"
 
 
+@pytest.mark.slow
 def test_a_loop_gets_the_events_and_the_run_is_that_of_the_command(
     corpus: Path, whole: Path
 ) -> None:
@@ -71,6 +72,7 @@ def test_a_loop_gets_the_events_and_the_run_is_that_of_the_command(
     assert training._repr_html_().count("<svg") == 1
 
 
+@pytest.mark.slow
 def test_a_text_can_be_given_as_a_string(whole: Path, own_folder: Path) -> None:
     run = textgen.train(text=FABLES, keep=9, **OPTIONS).result()
     assert run.name == "text"
@@ -86,6 +88,7 @@ def test_a_text_can_be_given_as_a_string(whole: Path, own_folder: Path) -> None:
         textgen.train(text="", **OPTIONS).result()
 
 
+@pytest.mark.slow
 def test_a_loop_that_is_left_early_saves_and_a_resumed_run_ends_the_same(
     corpus: Path, whole: Path
 ) -> None:
@@ -104,6 +107,7 @@ def test_a_loop_that_is_left_early_saves_and_a_resumed_run_ends_the_same(
     assert rows(resumed.path) == rows(whole)
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_then_interrupts(corpus: Path, handler: None) -> None:
     training = textgen.train("fables.txt", run="r", **OPTIONS)
     events = list[object]()
@@ -131,6 +135,7 @@ def test_a_training_that_is_stopped_before_its_plan_leaves_nothing(corpus: Path)
     assert not Path("checkpoints/r").exists()
 
 
+@pytest.mark.slow
 def test_a_new_run_begins_with_the_weights_of_another(
     corpus: Path, whole: Path, own_folder: Path
 ) -> None:
@@ -140,6 +145,7 @@ def test_a_new_run_begins_with_the_weights_of_another(
     assert ancestor["name"] == "r"
 
 
+@pytest.mark.slow
 def test_a_function_hears_the_events(corpus: Path) -> None:
     heard = list[str]()
     training = textgen.train(
@@ -151,6 +157,7 @@ def test_a_function_hears_the_events(corpus: Path) -> None:
     assert "work" in heard
 
 
+@pytest.mark.slow
 def test_settings_of_jax_change_nothing_and_stay(corpus: Path, whole: Path) -> None:
     with jax.enable_x64(True), jax.debug_nans(True):
         for _ in textgen.train("fables.txt", run="r", keep=9, **OPTIONS):
@@ -168,6 +175,7 @@ def test_wrong_values_are_told_before_anything_begins(own_folder: Path) -> None:
         training.result()
 
 
+@pytest.mark.slow
 def test_plain_progress_is_what_the_command_shows(
     corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

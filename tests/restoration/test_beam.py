@@ -29,6 +29,7 @@ def probability(reader: TwoWayReader, filling: tuple[int, ...]) -> float:
     return float(np.exp(total))
 
 
+@pytest.mark.slow
 def test_joint_filling_equals_brute_force_over_all_fillings_of_three_gaps(
     reader: TwoWayReader,
 ) -> None:
@@ -89,6 +90,7 @@ def uniforms(count: int) -> NDArray[np.float32]:
     return np.random.default_rng(4).random((count, 3)).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_fillings_are_drawn_with_their_probabilities(reader: TwoWayReader) -> None:
     every = {one: probability(reader, one) for one in product(range(1, 7), repeat=3)}
     best = max(every, key=lambda one: every[one])

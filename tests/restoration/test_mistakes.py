@@ -65,6 +65,7 @@ def test_a_mistake_is_no_more_certain_than_its_gain_and_how_rare_mistakes_are(mo
     assert odds / 20 < swapped.certainty / (1 - swapped.certainty) <= odds * (1 + 1e-6)
 
 
+@pytest.mark.slow
 def test_a_large_alphabet_is_searched_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = TwoWayReader(*random_network(direction="both"))
     tokens = np.random.default_rng(4).integers(1, 7, 300).astype(np.int32)

@@ -84,6 +84,7 @@ def test_a_checkpoint_is_never_written_over(folder: Path) -> None:
         write_checkpoint(folder, checkpoint())
 
 
+@pytest.mark.slow
 def test_single_flipped_bits_anywhere_are_noticed(folder: Path) -> None:
     source = random.Random(0)
     sizes = {name: (folder / name).stat().st_size for name in (*FILES, MANIFEST)}

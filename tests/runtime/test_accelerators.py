@@ -74,6 +74,7 @@ def test_cudnn_is_refused_where_there_is_no_nvidia_gpu(monkeypatch: pytest.Monke
     check_computation("float32", "cudnn")
 
 
+@pytest.mark.slow
 def test_looking_for_an_accelerator_leaves_a_device_for_each_core() -> None:
     code = (
         "from textgen.runtime.accelerators import find_accelerator\n"

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from textgen.runtime import compile_cache
-from textgen.runtime.compile_cache import FOLDER, keep_compiled
+from textgen.runtime.compile_cache import FOLDER, MAX_BYTES, keep_compiled
 
 COMPILE = """
 import os, time
@@ -19,8 +18,8 @@ print(jax.jit(lambda x: jnp.sin(x) @ x)(jnp.eye(40)).sum())
 """
 
 
-def chosen(environment: dict[str, str]) -> Path:
-    keep_compiled(environment)
+def chosen(environment: dict[str, str], max_bytes: int = MAX_BYTES) -> Path:
+    keep_compiled(environment, max_bytes=max_bytes)
     return Path(environment["JAX_COMPILATION_CACHE_DIR"])
 
 
@@ -86,7 +85,7 @@ def test_a_folder_that_is_relative_is_not_used(
     assert [*own_folder.iterdir()] == []
 
 
-def test_the_oldest_entries_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_entries_make_room(tmp_path: Path) -> None:
     environment = {FOLDER: str(tmp_path)}
     folder = chosen(dict(environment))
     content = zlib.compress(os.urandom(1000))
@@ -94,8 +93,7 @@ def test_the_oldest_entries_make_room(tmp_path: Path, monkeypatch: pytest.Monkey
         entry = folder / entry_name(age)
         entry.write_bytes(content)
         os.utime(entry, (10**9 - age, 10**9 - age))
-    monkeypatch.setattr(compile_cache, "MAX_BYTES", 3 * len(content))
-    chosen(environment)
+    chosen(environment, 3 * len(content))
     assert sorted(entry.name for entry in folder.iterdir()) == [*map(entry_name, range(3))]
 
 
@@ -103,9 +101,7 @@ def entry_name(number: int) -> str:
     return f"jit_f-{number:064x}-cache"
 
 
-def test_only_regular_files_with_the_names_of_entries_are_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_regular_files_with_the_names_of_entries_are_removed(tmp_path: Path) -> None:
     environment = {FOLDER: str(tmp_path / "cache")}
     folder = chosen(dict(environment))
     precious = tmp_path / "precious"
@@ -117,10 +113,9 @@ def test_only_regular_files_with_the_names_of_entries_are_removed(
     (folder / entry_name(3)).mkdir()
     (folder / entry_name(4)).write_bytes(b"torn")
     before = {entry.name for entry in folder.iterdir()}
-    chosen(environment)
+    chosen(dict(environment))
     assert {entry.name for entry in folder.iterdir()} == before - {entry_name(4)}
-    monkeypatch.setattr(compile_cache, "MAX_BYTES", 0)
-    chosen(environment)
+    chosen(environment, 0)
     assert {entry.name for entry in folder.iterdir()} == before - {entry_name(4)}
     assert precious.read_bytes() == b"text"
     assert precious.stat().st_mode & 0o200

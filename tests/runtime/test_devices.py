@@ -12,6 +12,7 @@ def test_all_devices_that_divide_the_batch_are_used() -> None:
     assert make_mesh(None, 5).size == 1
 
 
+@pytest.mark.slow
 def test_devices_beyond_the_cores_are_refused_before_jax_starts() -> None:
     code = (
         "from textgen.runtime.cores import available_cores\n"

@@ -40,6 +40,7 @@ def test_what_a_terminal_says_of_itself_is_bounded_too(monkeypatch: pytest.Monke
     assert terminal_height() == MOST_LINES
 
 
+@pytest.mark.slow
 def test_a_picture_of_a_billion_columns_is_not_drawn(tiny_run: object) -> None:
     huge = os.environ | {"COLUMNS": "1000000000", "LINES": "1000000000"}
     done = textgen("plot", "--no-baselines", env=huge, timeout=60)

@@ -42,6 +42,7 @@ def read_all(
     return states, logprobs, tops
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3, 20])
 @pytest.mark.parametrize("is_scored", [False, True])
 def test_texts_of_different_lengths_are_read_side_by_side(count: int, is_scored: bool) -> None:

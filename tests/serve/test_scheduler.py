@@ -66,6 +66,7 @@ def own() -> Iterator[Any]:
         each.close(0)
 
 
+@pytest.mark.slow
 def test_a_text_is_what_sample_writes_whatever_is_written_beside_it(scheduler: Scheduler) -> None:
     answers = []
     for number in range(4 * len(KINDS)):
@@ -153,6 +154,7 @@ def test_a_text_that_ended_within_a_piece_goes_on_from_its_end(own: Any) -> None
             assert then.parts[0].read == 1
 
 
+@pytest.mark.slow
 def test_the_log_probabilities_are_those_of_the_model(scheduler: Scheduler) -> None:
     prompt, settings = "abcT", SamplingSettings(temperature=0.5, top_k=3, forbid="e")
     asked = Answer(
@@ -187,6 +189,7 @@ def test_a_prompt_is_scored_without_writing(scheduler: Scheduler) -> None:
     assert all(place.top == () for place in told)
 
 
+@pytest.mark.slow
 def test_a_bias_forbids_and_forces_characters(scheduler: Scheduler) -> None:
     a, b = MODEL.config.vocabulary.encode("ab").tolist()
     forced = Answer(scheduler, length=30, logit_bias={a: 100})
@@ -234,6 +237,7 @@ def test_a_full_queue_says_when_to_come_again(own: Any) -> None:
     assert {answer.finish for answer in waiting} == {"length"}
 
 
+@pytest.mark.slow
 def test_closing_finishes_texts_or_cuts_them(own: Any) -> None:
     scheduler = own()
     short, long = Answer(scheduler, length=50), Answer(scheduler, length=10**9).begun()
@@ -283,6 +287,7 @@ def test_two_runs_of_one_name_or_a_run_of_both_directions_are_refused() -> None:
         Scheduler([MODEL, MODEL])
 
 
+@pytest.mark.slow
 def test_labels_and_limited_copies_are_those_of_sample(labelled_run: Path, own: Any) -> None:
     model = Model.best_of(Run(labelled_run))
     scheduler = own(model)
@@ -307,6 +312,7 @@ def test_labels_and_limited_copies_are_those_of_sample(labelled_run: Path, own: 
         Answer(scheduler, labels={"kind": "middle"})
 
 
+@pytest.mark.slow
 def test_a_better_checkpoint_is_taken_up_but_never_within_a_text(
     tiny_run: Path, own: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,7 @@ def weights_of(session: Session) -> bytes:
     return b"".join(np.asarray(parameters[name]).tobytes() for name in sorted(parameters))
 
 
+@pytest.mark.slow
 def test_undo_goto_and_redo_bring_back_the_bytes_of_the_weights(
     begin: Callable[..., Session],
 ) -> None:
@@ -76,6 +77,7 @@ def test_undo_goto_and_redo_bring_back_the_bytes_of_the_weights(
     assert weights_of(session) == found[2]
 
 
+@pytest.mark.slow
 def test_weights_that_were_dropped_are_learnt_again_to_the_same_bytes(
     begin: Callable[..., Session],
 ) -> None:
@@ -91,6 +93,7 @@ def test_weights_that_were_dropped_are_learnt_again_to_the_same_bytes(
     assert weights_of(session) == first
 
 
+@pytest.mark.slow
 def test_a_saved_session_comes_back_to_the_same_weights_and_writes_the_same(
     begin: Callable[..., Session],
 ) -> None:
@@ -107,6 +110,7 @@ def test_a_saved_session_comes_back_to_the_same_weights_and_writes_the_same(
     assert "learning is on" in transcript(other, "/learn")
 
 
+@pytest.mark.slow
 def test_turns_that_began_early_come_back_with_as_much_as_they_had_learnt(
     begin: Callable[..., Session], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +156,7 @@ def test_what_was_learnt_elsewhere_is_told(begin: Callable[..., Session]) -> Non
     assert any("differs in the last digits" in part for part in shown)
 
 
+@pytest.mark.slow
 def test_learning_is_dynamic_evaluation_of_what_was_typed_and_kept(
     begin: Callable[..., Session],
 ) -> None:
@@ -173,6 +178,7 @@ def test_learning_is_dynamic_evaluation_of_what_was_typed_and_kept(
     assert learnt.bits_per_character == pytest.approx(float(nats.mean()) / math.log(2), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_what_was_undone_or_written_again_is_not_learnt(begin: Callable[..., Session]) -> None:
     session = begin()
     transcript(session, TYPED, TYPED.replace("fox", "cat"), "/undo", "/regen")
@@ -191,6 +197,7 @@ def test_what_was_undone_or_written_again_is_not_learnt(begin: Callable[..., Ses
     assert len(text_of(straight)) == len(text_of(session))
 
 
+@pytest.mark.slow
 def test_off_keeps_what_was_learnt_and_learns_no_more(begin: Callable[..., Session]) -> None:
     session = begin()
     transcript(session, TYPED)
@@ -206,6 +213,7 @@ def test_off_keeps_what_was_learnt_and_learns_no_more(begin: Callable[..., Sessi
     assert learnt.characters == 120
 
 
+@pytest.mark.slow
 def test_clear_begins_with_the_trained_network(begin: Callable[..., Session]) -> None:
     session = begin()
     before = weights_of(session)
@@ -230,6 +238,7 @@ def test_a_turn_tells_what_was_learnt_and_how_well_it_is_known(
     assert "sets of weights are kept for /undo and /goto" in status
 
 
+@pytest.mark.slow
 def test_another_run_learns_the_same_text_anew(begin: Callable[..., Session]) -> None:
     session = begin()
     transcript(session, TYPED)
@@ -240,6 +249,7 @@ def test_another_run_learns_the_same_text_anew(begin: Callable[..., Session]) ->
     assert weights_of(session) == weights
 
 
+@pytest.mark.slow
 def test_what_was_learnt_is_kept_as_a_run_with_its_ancestor(begin: Callable[..., Session]) -> None:
     session = begin()
     model = model_of(session)
@@ -257,6 +267,7 @@ def test_what_was_learnt_is_kept_as_a_run_with_its_ancestor(begin: Callable[...,
     assert "/keep takes the name" in transcript(session, "/keep")
 
 
+@pytest.mark.slow
 def test_a_run_whose_checkpoints_are_pruned_still_learns_and_is_kept(
     begin: Callable[..., Session],
 ) -> None:

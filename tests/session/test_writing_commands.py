@@ -87,6 +87,7 @@ def test_a_text_that_may_not_go_on_says_so() -> None:
     )
 
 
+@pytest.mark.slow
 def test_surprise_is_measured_without_a_trace_and_by_the_chain_rule() -> None:
     session = random_session()
     assert transcript(session, "/score") == "> /score\n[there is no text yet]\n"

@@ -30,6 +30,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return code, captured.out, captured.err
 
 
+@pytest.mark.slow
 def test_every_command_and_option_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(COMMANDS) == {
         "train",
@@ -173,6 +174,7 @@ def test_bad_input_gets_one_line_and_its_code(
     assert sorted(map(str, Path().rglob("*"))) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_value_of_the_wrong_kind_is_refused_in_the_words_of_the_design(
     name: str, capsys: pytest.CaptureFixture[str]
@@ -225,6 +227,7 @@ def test_a_disk_without_space_ends_with_code_5(
     assert [path.name for path in Path("checkpoints").iterdir()] == ["fox"]
 
 
+@pytest.mark.slow
 def test_a_text_that_cannot_be_written_ends_with_code_5(tiny_run: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
@@ -267,6 +270,7 @@ def test_unknown_characters_of_a_prompt_can_be_skipped(tiny_run: Path) -> None:
     assert replaced.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_short_sample_never_imports_jax(tiny_run: Path) -> None:
     code = """
 import sys
@@ -337,6 +341,7 @@ def test_a_sample_that_is_interrupted_ends_with_code_130(tiny_run: Path) -> None
         assert (process.returncode, err) == (130, b"")
 
 
+@pytest.mark.slow
 def test_what_is_known_of_a_run_is_shown(
     tiny_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -64,6 +64,7 @@ with noted_signals() as ending:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", ENDING)
 def test_compiled_code_delays_neither_the_note_nor_the_end(number: int) -> None:
     command = [sys.executable, "-c", BUSY]
@@ -80,6 +81,7 @@ def test_compiled_code_delays_neither_the_note_nor_the_end(number: int) -> None:
             process.kill()
 
 
+@pytest.mark.slow
 def test_an_interrupt_while_the_command_starts_ends_it_without_a_traceback() -> None:
     # Python tells of each import; the first beyond the package itself is that of the command line.
     command = [sys.executable, "-X", "importtime", "-m", "textgen", "bench"]

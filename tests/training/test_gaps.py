@@ -14,6 +14,7 @@ def hidden(rate: float, seed: int = 0) -> np.ndarray:
     return found == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.0, 0.3, 0.9])
 def test_the_share_of_sequences_with_something_hidden_is_the_rate(rate: float) -> None:
     rows = hidden(rate)

@@ -70,6 +70,28 @@ def test_evaluations_and_stops_keep_their_steps_and_a_call_fills_what_lies_betwe
 
 
 @pytest.mark.slow
+def test_a_training_that_is_like_one_before_compiles_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def losses(seed: int) -> list[float | None]:
+        caplog.clear()
+        reports = trainer(3, seed=seed, eval_every=1).run()
+        return [loss for report in reports for loss in (report.loss, report.validation_loss)]
+
+    jax.config.update("jax_log_compiles", True)
+    try:
+        first = losses(seed=4)
+        assert "Compiling jit(train_steps)" in caplog.text
+        assert losses(seed=4) == first
+        assert "Compiling" not in caplog.text
+        # The seed is part of what is compiled.
+        assert losses(seed=5) != first
+        assert "Compiling jit(train_steps)" in caplog.text
+    finally:
+        jax.config.update("jax_log_compiles", False)
+
+
+@pytest.mark.slow
 def test_how_steps_are_grouped_changes_no_number() -> None:
     apart, together = trainer(10, eval_every=1), trainer(10, eval_every=5)
     losses = [report.loss for report in apart.run()]
@@ -103,6 +125,7 @@ def test_the_steps_that_measure_the_machine_are_the_first_of_the_training() -> N
         np.testing.assert_array_equal(left, right)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "slow", "most", "made"),
     [
@@ -139,6 +162,7 @@ def test_slow_steps_are_timed_one_by_one_or_not_again(
     jax.tree.map(np.testing.assert_array_equal, before, learner.arrays())
 
 
+@pytest.mark.slow
 def test_a_measurement_that_diverges_leaves_it_to_the_training_to_mend_that() -> None:
     learner = trainer(9, learning_rate=10.0)
     broken = dict(learner.state.parameters)
@@ -149,6 +173,7 @@ def test_a_measurement_that_diverges_leaves_it_to_the_training_to_mend_that() ->
         list(learner.run())
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_a_number_ends_the_training() -> None:
     learner = trainer(5)
     broken = dict(learner.state.parameters)
@@ -159,6 +184,7 @@ def test_a_loss_that_is_not_a_number_ends_the_training() -> None:
     assert caught.value.step == 1
 
 
+@pytest.mark.slow
 def test_training_ends_when_the_validation_loss_no_longer_falls() -> None:
     # A text in another order: it is the better predicted the less is learnt of the first one.
     other = np.random.default_rng(3).integers(1, 20, 60).astype(np.uint8)
@@ -172,6 +198,7 @@ def test_training_ends_when_the_validation_loss_no_longer_falls() -> None:
     assert list(learner.run()) == []
 
 
+@pytest.mark.slow
 def test_without_patience_training_goes_on() -> None:
     other = np.random.default_rng(3).integers(1, 20, 60).astype(np.uint8)
     learner = trainer(60, other, eval_every=3, learning_rate=0.02)

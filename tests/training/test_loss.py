@@ -59,6 +59,7 @@ def projected_inputs() -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     return read, kernel, bias, jnp.asarray(source.integers(0, 11, (6, 3)))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_once")
 def test_losses_in_pieces_are_those_of_all_logits() -> None:
     read, kernel, bias, targets = projected_inputs()
@@ -97,6 +98,7 @@ def test_a_batch_of_any_size_never_has_more_logits_at_once_than_fit(rows: int) -
         assert math.prod(largest) <= max(module.MOST_LOGITS, 8 * 190_001)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_once")
 def test_the_gradient_that_is_computed_with_the_loss_is_that_of_autodiff() -> None:
     *arrays, targets = projected_inputs()
@@ -112,6 +114,7 @@ def test_the_gradient_that_is_computed_with_the_loss_is_that_of_autodiff() -> No
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"projected": "all"}, {"projection_rank": 3}])
 def test_a_large_vocabulary_has_the_losses_of_its_logits(changes: dict[str, object]) -> None:
     settings, parameters = random_network(vocab_size=600, **changes)

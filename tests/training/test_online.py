@@ -17,6 +17,7 @@ def bytes_of(arrays: dict[str, object]) -> dict[str, bytes]:
     return {name: np.asarray(array).tobytes() for name, array in arrays.items()}
 
 
+@pytest.mark.slow
 def test_segments_one_by_one_give_the_same_bytes_as_all_at_once() -> None:
     roots = ONLINE.roots(PARAMETERS, TEXT)
     (segments,) = ONLINE.cut(TEXT)

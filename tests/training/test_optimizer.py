@@ -9,6 +9,7 @@ from textgen.training.muon import scale_by_muon
 from textgen.training.optimizer import learning_rates, make_optimizer
 
 
+@pytest.mark.slow
 def test_the_optimizer_is_optax_adamw_with_decay_of_the_kernels_alone() -> None:
     settings = plan(weight_decay=0.1, b1=0.8, b2=0.9)
     parameters = {"kernel": jnp.array([[1.0, -2.0]]), "bias": jnp.array([3.0])}
@@ -77,6 +78,7 @@ def test_a_plan_of_one_step_has_a_rate() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rate", "warmup", "steps", "begin"),
     [(0.006, 100, 3345, 0), (0.01, 3, 60, 19), (0.25, 0, 1000, 505), (0.003, 10, 9999, 4096)],
@@ -90,6 +92,7 @@ def test_rates_are_those_of_optax_to_the_last_bit(
     np.testing.assert_array_equal(learning_rates(made, begin, 599), expected)
 
 
+@pytest.mark.slow
 def test_after_a_correction_the_rest_of_the_cosine_fills_the_steps_that_are_left() -> None:
     first = plan(steps=99, warmup_steps=10, learning_rate=0.01)
     # 60 of 100 intervals are left at step 40; they are passed in 30, and then in 60 again.

@@ -47,6 +47,7 @@ def trained(
     return state, losses
 
 
+@pytest.mark.slow
 def test_a_step_that_leaves_a_weight_without_a_number_says_so_at_once() -> None:
     settings = plan()
     mesh = make_mesh(1, settings.batch_size)
@@ -96,6 +97,7 @@ def test_a_call_on_an_accelerator_makes_more_steps() -> None:
     assert steps_per_call(large, plan(batch_size=512, sequence_length=64), on_cpu=False) == 16
 
 
+@pytest.mark.slow
 def test_the_devices_share_the_update_of_a_large_parameter(monkeypatch: Any) -> None:
     whole, losses = trained(2)
     monkeypatch.setattr(devices_module, "SHARED_UPDATE", 64)
@@ -125,6 +127,7 @@ def test_devices_share_what_muon_computes(monkeypatch: Any) -> None:
         np.testing.assert_allclose(left, right, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_step_sums_all_gradients_at_once_and_gathers_all_updates_at_once(
     monkeypatch: Any,
 ) -> None:
@@ -146,6 +149,7 @@ def test_a_step_sums_all_gradients_at_once_and_gathers_all_updates_at_once(
     assert (len(gathers), sums) == (1, [f"f32[{numbers + 1}]{{0}}"])
 
 
+@pytest.mark.slow
 def test_the_first_loss_is_near_that_of_knowing_nothing() -> None:
     assert abs(trained(1)[1][0] - math.log(9)) < 0.5
 

@@ -75,6 +75,7 @@ def written(name: str) -> str:
     return "".join(generator.stream(300, SamplingSettings()))
 
 
+@pytest.mark.slow
 def test_without_new_characters_and_steps_it_writes_the_same_text(
     finished_run: Path, corpus: Path
 ) -> None:
@@ -92,6 +93,7 @@ def test_without_new_characters_and_steps_it_writes_the_same_text(
     assert begun.loss == pytest.approx(loss, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_new_characters_follow_the_old_ones_and_are_told(finished_run: Path, other: Path) -> None:
     events = begin(other, "new")
     record, old = Run(Path("checkpoints/new")).record(), Run(finished_run).record()
@@ -105,6 +107,7 @@ def test_new_characters_follow_the_old_ones_and_are_told(finished_run: Path, oth
     assert planned.record.new_characters == record.new_characters
 
 
+@pytest.mark.slow
 def test_the_first_evaluation_is_that_of_the_old_weights(finished_run: Path, other: Path) -> None:
     events = begin(other, "new")
     kinds = [type(event) for event in events if isinstance(event, Planned | Begun | Report)]
@@ -118,6 +121,7 @@ def test_the_first_evaluation_is_that_of_the_old_weights(finished_run: Path, oth
     assert not run.problems()
 
 
+@pytest.mark.slow
 def test_old_weights_stay_the_best_if_training_gains_nothing(
     finished_run: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +133,7 @@ def test_old_weights_stay_the_best_if_training_gains_nothing(
     assert written("same") == written("r")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "keep"), [(0.0, True), (0.4, True), (0.0, False)])
 def test_cut_and_resumed_it_equals_one_uncut(
     finished_run: Path, other: Path, share: float, keep: bool
@@ -148,6 +153,7 @@ def test_cut_and_resumed_it_equals_one_uncut(
     assert Run(parts).record().new_characters == ":"
 
 
+@pytest.mark.slow
 def test_a_share_of_each_batch_reads_the_old_text(finished_run: Path, other: Path) -> None:
     begin(other, "mixed", forget_less=0.4, steps=0)
     run, old = Run(Path("checkpoints/mixed")), Run(finished_run)
@@ -163,6 +169,7 @@ def test_a_share_of_each_batch_reads_the_old_text(finished_run: Path, other: Pat
     assert record.plan.new_characters_per_step == 2 * 16
 
 
+@pytest.mark.slow
 def test_ancestors_are_kept_in_order(finished_run: Path, corpus: Path, other: Path) -> None:
     begin(other, "child", steps=0)
     begin(corpus, "grandchild", "child", steps=0)
@@ -180,6 +187,7 @@ def test_ancestors_are_kept_in_order(finished_run: Path, corpus: Path, other: Pa
     assert [one["name"] for one in summarise(run)["ancestry"]] == ["r", "child"]
 
 
+@pytest.mark.slow
 def test_documents_and_whole_texts_follow_each_other(finished_run: Path, other: Path) -> None:
     lines = TextRules(documents="line")
     begin(other, "lines", rules=lines, forget_less=0.5)
@@ -194,6 +202,7 @@ def test_documents_and_whole_texts_follow_each_other(finished_run: Path, other: 
     assert written("again") == written("lines")
 
 
+@pytest.mark.slow
 def test_labels_of_both_texts_keep_what_was_learnt_of_them(
     finished_run: Path, tmp_path: Path
 ) -> None:
@@ -222,6 +231,7 @@ def test_labels_of_both_texts_keep_what_was_learnt_of_them(
     assert not any(name.endswith("label_kernel") for name in plain.parameters)
 
 
+@pytest.mark.slow
 def test_an_option_that_contradicts_the_old_network_is_refused(
     finished_run: Path, other: Path
 ) -> None:
@@ -235,6 +245,7 @@ def test_an_option_that_contradicts_the_old_network_is_refused(
     begin(other, "new", steps=0, **{n: v for n, v in NETWORK.items() if n not in SIZES})
 
 
+@pytest.mark.slow
 def test_the_normal_form_is_that_of_the_old_run_unless_given(
     finished_run: Path, tmp_path: Path
 ) -> None:
@@ -250,6 +261,7 @@ def test_the_normal_form_is_that_of_the_old_run_unless_given(
     assert Run(Path("checkpoints/like-apart")).record().new_characters == ""
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_be_used_is_refused_before_anything_is_written(
     finished_run: Path, other: Path
 ) -> None:
@@ -268,6 +280,7 @@ def test_a_run_that_cannot_be_used_is_refused_before_anything_is_written(
     assert not Path("checkpoints/new").exists()
 
 
+@pytest.mark.slow
 def test_a_run_in_training_gives_its_best_weights_so_far(finished_run: Path, other: Path) -> None:
     with training_lock(finished_run):
         said = notes(begin(other, "new", steps=0))
@@ -275,6 +288,7 @@ def test_a_run_in_training_gives_its_best_weights_so_far(finished_run: Path, oth
     assert "still in training" not in notes(begin(other, "later", steps=0))
 
 
+@pytest.mark.slow
 def test_without_a_checkpoint_it_never_starts_from_random_weights(
     finished_run: Path, other: Path
 ) -> None:
@@ -287,6 +301,7 @@ def test_without_a_checkpoint_it_never_starts_from_random_weights(
     assert run.steps() == [0, 3]
 
 
+@pytest.mark.slow
 def test_divergence_before_the_first_checkpoint_goes_back_to_the_old_weights(
     finished_run: Path, other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

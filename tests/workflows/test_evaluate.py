@@ -217,6 +217,7 @@ def test_a_text_that_cannot_be_measured_is_told(text: str, rule: OnUnknown, mess
         encode_text(text, "a.txt", configured("\nab"), rule)
 
 
+@pytest.mark.slow
 def test_a_network_of_both_directions_has_a_protocol_of_its_own(two_way_run: Path) -> None:
     model = load_model("two-ways")
     *measuring, result = evaluate(model, None)
@@ -244,6 +245,7 @@ def test_the_right_share_is_told_in_json_alone_where_it_was_measured() -> None:
     assert "right" not in other.to_json()
 
 
+@pytest.mark.slow
 def test_a_run_mixed_with_itself_is_as_good_as_it_is_alone(
     tiny_run: Path, events: list[Evaluation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,6 +260,7 @@ def test_a_run_mixed_with_itself_is_as_good_as_it_is_alone(
     assert mixed["n-gram", "stream"].nats == alone["n-gram", "stream"].nats
 
 
+@pytest.mark.slow
 def test_a_mixture_of_labelled_runs_is_measured_without_its_labels(
     labelled_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ def learnt_of(model: Model) -> Learnt:
     return Learnt(3, 60, 100.0, 120.0, 0, weights, (), (), 0.0)
 
 
+@pytest.mark.slow
 def test_a_kept_run_has_the_text_the_weights_and_both_losses(model: Model) -> None:
     learnt = learnt_of(model)
     run = keep_learnt(model, learnt, "mine")
@@ -47,6 +48,7 @@ def test_a_kept_run_has_the_text_the_weights_and_both_losses(model: Model) -> No
     assert not run.problems()
 
 
+@pytest.mark.slow
 def test_a_kept_run_is_trained_further_like_any_other(model: Model) -> None:
     keep_learnt(model, learnt_of(model), "mine")
     events = list(resume_training("mine", Supervision(keep=9), steps=2))

@@ -22,6 +22,7 @@ def read_after(generator: Generator) -> str:
     return generator.vocabulary.decode(generator.settle().recent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("is_continued", "end"), [(True, ""), (False, "\n")])
 def test_the_state_and_the_weights_are_those_after_the_text(
     generator: Generator, is_continued: bool, end: str
@@ -55,6 +56,7 @@ def test_learning_that_is_stopped_changes_nothing(generator: Generator) -> None:
     assert generator.reader is weights
 
 
+@pytest.mark.slow
 def test_progress_is_told(generator: Generator) -> None:
     told: list[str] = []
     learn_from(

@@ -80,6 +80,7 @@ def test_labels_that_a_run_does_not_have_are_refused(tiny_run: Path, labelled_ru
     assert load_forward("fox", "a test", None).labels == {}
 
 
+@pytest.mark.slow
 def test_both_engines_write_labels_alike(labelled_run: Path) -> None:
     model = load_forward("kinds", "a test", ["kind=high"])
     texts = []

@@ -83,6 +83,7 @@ def test_a_run_that_cannot_even_be_looked_at_for_a_while_goes_on(
     assert Run(Path("checkpoints/r")).problems() == []
 
 
+@pytest.mark.slow
 def test_checkpoints_make_no_room_on_a_disk_that_is_not_full(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +92,7 @@ def test_checkpoints_make_no_room_on_a_disk_that_is_not_full(
     assert Run(Path("checkpoints/r")).steps() == [3, 6, 12]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_written_although_the_metrics_cannot_be(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +122,7 @@ def test_a_last_checkpoint_that_cannot_be_written_ends_it_with_the_one_before_so
     assert content(run.path, 12) == content(whole_run(), 12)
 
 
+@pytest.mark.slow
 def test_older_checkpoints_make_room_on_a_full_disk(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +142,7 @@ def test_older_checkpoints_make_room_on_a_full_disk(
     assert run.problems() == []
 
 
+@pytest.mark.slow
 def test_rows_of_metrics_that_cannot_be_written_are_written_later(
     whole_run: Callable[..., Path], corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +159,7 @@ def test_rows_of_metrics_that_cannot_be_written_are_written_later(
     assert rows(Path("checkpoints/r")) == rows(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eval_every", [4, 100])
 def test_a_run_whose_folder_disappears_is_not_half_made_again(
     corpus: Path, eval_every: int
@@ -167,6 +172,7 @@ def test_a_run_whose_folder_disappears_is_not_half_made_again(
     assert not Path("checkpoints/r").exists()
 
 
+@pytest.mark.slow
 def test_a_manifest_damaged_while_training_does_not_end_it(corpus: Path) -> None:
     events = start(corpus, "r", keep=1)
     next(event for event in events if isinstance(event, Saved))
@@ -200,6 +206,7 @@ def until_planned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trainer, "measure", lambda *_: pace)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_takes_training_back_at_half_the_rate(
     whole_run: Callable[..., Path], corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +286,7 @@ def test_a_loss_off_before_the_first_checkpoint_begins_the_run_again(
     assert isinstance(events[-1], Ended)
 
 
+@pytest.mark.slow
 def test_after_five_roll_backs_training_gives_up(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,6 +319,7 @@ def test_a_jump_is_both_losses_far_above_their_best() -> None:
             note((1.5, 1.4), jump)
 
 
+@pytest.mark.slow
 def test_a_jump_takes_training_back(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     until_planned(monkeypatch)
     evaluate, advance = Trainer.evaluate, Trainer.advance

@@ -51,6 +51,7 @@ def start_labelled(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep_corpus", [True, False])
 def test_a_run_with_labels_is_resumed_to_the_last_bit(records: Path, keep_corpus: bool) -> None:
     list(start_labelled(records, "whole"))
@@ -67,6 +68,7 @@ def test_a_run_with_labels_is_resumed_to_the_last_bit(records: Path, keep_corpus
     assert (np.abs(kernel).max(axis=1) > 1e-3).all()
 
 
+@pytest.mark.slow
 def test_a_run_with_labels_is_verified_and_a_damaged_file_of_labels_is_not_trained_on(
     records: Path,
 ) -> None:
@@ -90,6 +92,7 @@ def test_a_run_with_labels_is_verified_and_a_damaged_file_of_labels_is_not_train
     assert list(run.problems()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["training", "validation"])
 def test_damage_that_training_comes_to_ends_it_and_is_not_trained_on(
     part: str, corpus: Path, whole_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
@@ -119,6 +122,7 @@ def test_damage_that_training_comes_to_ends_it_and_is_not_trained_on(
     assert rows(run.path) == rows(uncut)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_a_run_of_both_directions_is_resumed_to_the_last_bit(tmp_path: Path, cell: str) -> None:
     corpus = tmp_path / "fables.txt"
@@ -132,6 +136,7 @@ def test_a_run_of_both_directions_is_resumed_to_the_last_bit(tmp_path: Path, cel
     assert rows(whole) == rows(cut)
 
 
+@pytest.mark.slow
 def test_a_run_in_bfloat16_says_so_and_is_resumed_in_it_to_the_last_bit(corpus: Path) -> None:
     for _ in start(corpus, "whole", precision="bfloat16"):
         pass
@@ -147,6 +152,7 @@ def test_a_run_in_bfloat16_says_so_and_is_resumed_in_it_to_the_last_bit(corpus: 
     assert "precision" not in Run(exact).record().to_json()["plans"][0]
 
 
+@pytest.mark.slow
 def test_a_run_trained_on_cudnn_goes_on_with_a_scan_where_there_is_no_gpu(corpus: Path) -> None:
     for _ in start(corpus, "cut", stop_after=5):
         pass

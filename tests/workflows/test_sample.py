@@ -46,6 +46,7 @@ def test_samples_are_the_same_alone_together_and_on_both_engines(tiny_run: Path)
     assert texts(70, "jax")[:3] == three
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("engine", "num_samples"), [("numpy", 1), ("numpy", 3), ("jax", 3)])
 def test_writing_stops_soon_and_what_is_written_until_then_is_kept(
     tiny_run: Path, engine: Literal["numpy", "jax"], num_samples: int
@@ -89,6 +90,7 @@ def test_a_damaged_checkpoint_that_is_still_there_is_refused(tiny_run: Path) -> 
         load_model("fox")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hidden_size", "is_one_kernel"), [(320, True), (321, False)])
 def test_only_small_networks_are_compiled_into_one_kernel(
     hidden_size: int, is_one_kernel: bool, monkeypatch: pytest.MonkeyPatch
@@ -106,6 +108,7 @@ def test_no_characters_are_no_characters(tiny_run: Path) -> None:
     assert texts(2, "numpy", length=0) == ["", ""]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("engine", "num_samples"), [("numpy", 1), ("jax", 3)])
 def test_what_takes_long_before_a_text_is_told(
     tiny_run: Path, engine: Literal["numpy", "jax"], num_samples: int

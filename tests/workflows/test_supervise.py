@@ -45,6 +45,7 @@ def measured(batch_size: int = 4, **asked: Any) -> tuple[PaperTrainer, list[Work
     return trainer, told
 
 
+@pytest.mark.slow
 def test_measuring_takes_a_small_part_of_a_small_budget() -> None:
     for minutes, seconds in ((0.1, 0.3), (0.5, 1.5), (5, SECONDS_TO_MEASURE)):
         trainer, _ = measured(minutes=minutes)
@@ -54,6 +55,7 @@ def test_measuring_takes_a_small_part_of_a_small_budget() -> None:
     assert trainer.seconds == SECONDS_TO_MEASURE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "first_step", "stop_after", "steps", "expected"),
     [
@@ -75,6 +77,7 @@ def test_measuring_makes_no_step_after_which_something_is_due(
     assert trainer.most_steps == expected
 
 
+@pytest.mark.slow
 def test_measuring_says_about_how_long_it_takes() -> None:
     (_, (small,)), (_, (large,)) = measured(), measured(batch_size=2**24)
     assert small.text == "measuring: compiling"
@@ -82,6 +85,7 @@ def test_measuring_says_about_how_long_it_takes() -> None:
     assert (large.seconds or 0) > 15
 
 
+@pytest.mark.slow
 def test_measuring_ends_when_it_is_asked_to_stop() -> None:
     told = list[Working]()
     supervision = Supervision(tell=told.append, should_stop=lambda: True)

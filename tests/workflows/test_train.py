@@ -50,6 +50,7 @@ from textgen.workflows.supervise import Supervision
 from textgen.workflows.train import start_training
 
 
+@pytest.mark.slow
 def test_a_training_tells_what_happens_in_order(corpus: Path) -> None:
     events = list(start(corpus, "r"))
     kinds = [type(event) for event in events if not isinstance(event, Note)]
@@ -130,6 +131,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(
     assert content(whole_run(), 12) == content(Path("checkpoints/killed"), 12)
 
 
+@pytest.mark.slow
 def test_a_stop_that_is_asked_for_saves_first(corpus: Path) -> None:
     made = [0]
     events = list[Event]()
@@ -172,6 +174,7 @@ def test_a_dry_run_has_the_plan_of_the_training_and_writes_nothing(
         next(start_training([corpus], "dry", request, Supervision(), only_plans=True))
 
 
+@pytest.mark.slow
 def test_a_stop_while_a_further_plan_is_measured_changes_nothing(finished_run: Path) -> None:
     # As if this process had trained it: the lock names the last process that did.
     (finished_run / "lock").write_text(str(os.getpid()))
@@ -183,6 +186,7 @@ def test_a_stop_while_a_further_plan_is_measured_changes_nothing(finished_run: P
     assert after == before
 
 
+@pytest.mark.slow
 def test_a_finished_run_says_so_and_can_be_trained_further(finished_run: Path) -> None:
     before = content(finished_run, 12)
     events = list(resume_training("r", Supervision()))
@@ -217,6 +221,7 @@ def test_a_further_plan_can_be_cut_and_resumed_too(finished_run: Path) -> None:
     assert content(Path("checkpoints/one"), 20) == content(Path("checkpoints/two"), 20)
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_takes_no_new_plan(corpus: Path) -> None:
     list(start(corpus, "r", stop_after=5))
     with pytest.raises(UsageError, match="step 5 of 12"):
@@ -305,6 +310,7 @@ class PaperTimekeeper:
         return plan.corrected(step, 9) if step == 4 and is_evaluated else None
 
 
+@pytest.mark.slow
 def test_a_corrected_plan_is_in_the_run_and_resumed_to_the_last_bit(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,6 +350,7 @@ def test_a_plan_that_cannot_be_corrected_on_the_disk_goes_on_as_it_was(
     assert ["is not corrected" in note.text for note in told] == [True]
 
 
+@pytest.mark.slow
 def test_old_checkpoints_are_pruned_but_never_the_best(corpus: Path) -> None:
     list(start(corpus, "r", steps=24, eval_every=3, keep=1))
     run = Run(Path("checkpoints/r"))
@@ -351,6 +358,7 @@ def test_old_checkpoints_are_pruned_but_never_the_best(corpus: Path) -> None:
     assert run.steps() == sorted({min(losses, key=lambda step: losses[step]), 24})
 
 
+@pytest.mark.slow
 def test_a_run_is_not_trained_twice_at_once(corpus: Path) -> None:
     list(start(corpus, "r", stop_after=4))
     with training_lock(Path("checkpoints/r")), pytest.raises(LockedError):
@@ -376,6 +384,7 @@ def test_nothing_is_left_behind_by_a_start_that_fails(
     assert [path.name for path in Path("checkpoints").iterdir()] == ["r"]
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_meanwhile_is_answered_with_one_that_is_free(corpus: Path) -> None:
     events = start(corpus, "r")
     next(event for event in events if isinstance(event, Note))
@@ -385,6 +394,7 @@ def test_a_name_that_is_taken_meanwhile_is_answered_with_one_that_is_free(corpus
         list(events)
 
 
+@pytest.mark.slow
 def test_what_takes_long_before_the_plan_is_told(corpus: Path) -> None:
     told = list[Working]()
     events = start(corpus, "r", tell=told.append)
@@ -482,6 +492,7 @@ def test_a_run_that_ended_early_is_finished_however_it_was_cut(
     assert further[-1].step == 21
 
 
+@pytest.mark.slow
 def test_a_machine_is_not_timed_where_nothing_depends_on_it(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

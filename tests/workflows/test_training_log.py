@@ -60,6 +60,7 @@ def resumed(name: str, targets: list[Any]) -> list[Event]:
     return list(TrainingLog(targets).follow(resume_training(name, Supervision())))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_and_resumed_has_one_log(
     corpus: Path, own_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,6 +81,7 @@ def test_a_run_that_is_stopped_and_resumed_has_one_log(
     assert capsys.readouterr() == ("", "begun\nbegun\n")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_after_an_evaluation_logs_it_once(
     corpus: Path, finished_run: Path
 ) -> None:
@@ -96,6 +98,7 @@ def test_a_run_that_was_killed_after_an_evaluation_logs_it_once(
     assert list(logged_in(finished_run / "tensorboard")["val/loss"]) == [4, 8, 12]
 
 
+@pytest.mark.slow
 def test_after_a_roll_back_no_step_is_logged_twice(
     corpus: Path, own_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +126,7 @@ def test_after_a_roll_back_no_step_is_logged_twice(
     assert steps == [*kept]
 
 
+@pytest.mark.slow
 def test_a_log_that_begins_late_gets_what_came_before(corpus: Path, own_folder: Path) -> None:
     list(start(corpus, "r", stop_after=6))
     paper = Paper({})
@@ -131,6 +135,7 @@ def test_a_log_that_begins_late_gets_what_came_before(corpus: Path, own_folder: 
     assert [*read_logged(own_folder / "checkpoints" / "r").values()] == [12]
 
 
+@pytest.mark.slow
 def test_a_function_gets_every_event_and_its_own_dictionary(corpus: Path) -> None:
     heard: list[dict[str, Any]] = []
 
@@ -144,6 +149,7 @@ def test_a_function_gets_every_event_and_its_own_dictionary(corpus: Path) -> Non
     assert {"note", "plan", "evaluation", "sample", "checkpoint", "done"} <= kinds
 
 
+@pytest.mark.slow
 def test_what_fails_is_told_once_and_training_goes_on(corpus: Path, own_folder: Path) -> None:
     class Broken(Paper):
         def log(self, step: int, scalars: Mapping[str, float], sample: str | None) -> None:

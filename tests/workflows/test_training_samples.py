@@ -91,6 +91,7 @@ def test_each_evaluation_keeps_what_the_generator_of_its_checkpoint_writes(
         assert evaluated[-1]["sample"] == written.strip()
 
 
+@pytest.mark.slow
 def test_samples_of_a_resumed_run_are_those_of_one_that_never_stopped(
     corpus: Path, whole_run: Callable[..., Path], own_folder: Path
 ) -> None:

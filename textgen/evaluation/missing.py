@@ -1,7 +1,7 @@
 """The protocol `missing`: how well a network of both directions predicts one missing character."""
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -40,6 +40,39 @@ class Missing(NamedTuple):
     characters: int
 
 
+@cache
+def _totals(apply: Apply, settings: ModelSettings, mesh: Mesh) -> Any:
+    """Return a compiled function that reads pieces and adds up how well they are predicted."""
+    everywhere, split = PartitionSpec(), PartitionSpec(DATA)
+
+    @jax.jit
+    @partial(
+        jax.shard_map,
+        mesh=mesh,
+        in_specs=(everywhere, split, split, split),
+        out_specs=everywhere,
+        check_vma=False,
+    )
+    def totals(parameters: Parameters, tokens: Any, scored: Any, labels: Any) -> jax.Array:
+        states = zero_states(settings, tokens.shape[0])
+        is_projected = settings.vocab_size <= MAX_ONE_HOT
+        count = AROUND + PIECE - 1
+        read, _ = apply(
+            parameters, tokens, states, labels=labels, count=count, is_projected=is_projected
+        )
+        read, targets = read[AROUND - 1 :], tokens[:, AROUND : AROUND + PIECE].T
+        if is_projected:
+            losses, is_right = cross_entropy(read, targets), jnp.argmax(read, -1) == targets
+        else:
+            weights = parameters["projection.kernel"], parameters["projection.bias"]
+            losses, is_right = projected_predictions(read, *weights, targets)
+        nats, right = jnp.sum(losses * scored.T), jnp.sum(is_right * scored.T)
+        found: jax.Array = jax.lax.psum(jnp.stack([nats, right]), DATA)
+        return found
+
+    return totals
+
+
 class MissingEvaluator:
     """Measures how a network predicts each character from all others around it.
 
@@ -50,34 +83,7 @@ class MissingEvaluator:
 
     def __init__(self, apply: Apply, settings: ModelSettings, mesh: Mesh) -> None:
         self._settings, self._mesh = settings, mesh
-        everywhere, split = PartitionSpec(), PartitionSpec(DATA)
-
-        @jax.jit
-        @partial(
-            jax.shard_map,
-            mesh=mesh,
-            in_specs=(everywhere, split, split, split),
-            out_specs=everywhere,
-            check_vma=False,
-        )
-        def totals(parameters: Parameters, tokens: Any, scored: Any, labels: Any) -> jax.Array:
-            states = zero_states(settings, tokens.shape[0])
-            is_projected = settings.vocab_size <= MAX_ONE_HOT
-            count = AROUND + PIECE - 1
-            read, _ = apply(
-                parameters, tokens, states, labels=labels, count=count, is_projected=is_projected
-            )
-            read, targets = read[AROUND - 1 :], tokens[:, AROUND : AROUND + PIECE].T
-            if is_projected:
-                losses, is_right = cross_entropy(read, targets), jnp.argmax(read, -1) == targets
-            else:
-                weights = parameters["projection.kernel"], parameters["projection.bias"]
-                losses, is_right = projected_predictions(read, *weights, targets)
-            nats, right = jnp.sum(losses * scored.T), jnp.sum(is_right * scored.T)
-            found: jax.Array = jax.lax.psum(jnp.stack([nats, right]), DATA)
-            return found
-
-        self._totals = totals
+        self._totals = _totals(apply, settings, mesh)
 
     @property
     def _rows(self) -> int:

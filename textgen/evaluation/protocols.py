@@ -6,9 +6,9 @@ has been read. Results of different protocols cannot be compared.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -33,6 +33,28 @@ WINDOW = 256
 # Most characters scored by an evaluation during training, and the pieces they are spread over.
 PART_CHARACTERS = 2**14
 PART_STREAMS = 64
+
+
+@cache
+def _total_loss(apply: Apply | tuple[Apply, ...], settings: Shape, mesh: Mesh) -> Any:
+    """Return a compiled function that reads a part of each row and adds up the losses scored."""
+    everywhere, split = PartitionSpec(), PartitionSpec(DATA)
+
+    @jax.jit
+    @partial(
+        jax.shard_map,
+        mesh=mesh,
+        in_specs=(everywhere, split, split, split, split, split),
+        out_specs=(split, everywhere),
+        check_vma=False,
+    )
+    def total(
+        parameters: Parameters, states: States, inputs: Any, targets: Any, scored: Any, labels: Any
+    ) -> tuple[States, jax.Array]:
+        nats, states = text_losses(apply, settings, parameters, inputs, targets, states, labels)
+        return states, jax.lax.psum(jnp.sum(nats * scored.T), DATA)
+
+    return total
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +83,7 @@ class Evaluator:
 
     def __init__(
         self,
-        apply: Apply | Sequence[Apply],
+        apply: Apply | tuple[Apply, ...],
         settings: Shape,
         mesh: Mesh,
         check: Callable[[], None] = lambda: None,
@@ -76,28 +98,7 @@ class Evaluator:
         """
         self._settings, self._check = settings, check
         self._mesh = mesh
-        everywhere, split = PartitionSpec(), PartitionSpec(DATA)
-
-        @jax.jit
-        @partial(
-            jax.shard_map,
-            mesh=mesh,
-            in_specs=(everywhere, split, split, split, split, split),
-            out_specs=(split, everywhere),
-            check_vma=False,
-        )
-        def total(
-            parameters: Parameters,
-            states: States,
-            inputs: Any,
-            targets: Any,
-            scored: Any,
-            labels: Any,
-        ) -> tuple[States, jax.Array]:
-            nats, states = text_losses(apply, settings, parameters, inputs, targets, states, labels)
-            return states, jax.lax.psum(jnp.sum(nats * scored.T), DATA)
-
-        self._total = total
+        self._total = _total_loss(apply, settings, mesh)
 
     def stream(
         self,
@@ -240,18 +241,7 @@ class DynamicEvaluator:
         self._model, self._learners = model, settings.learners
         self._online = OnlineTraining(apply, model, settings.segment)
         self.piece = SEGMENTS_AT_ONCE * settings.segment
-
-        @jax.jit
-        def mix(shares: jax.Array, nats: jax.Array) -> tuple[jax.Array, jax.Array]:
-            def step(shares: jax.Array, nats: jax.Array) -> tuple[jax.Array, jax.Array]:
-                joint = jnp.log(shares) - nats
-                mixed = jax.nn.logsumexp(joint)
-                shares = jnp.exp(joint - mixed)
-                return shares + settings.switch * (1 / len(shares) - shares), -mixed
-
-            return jax.lax.scan(step, shares, nats.T)
-
-        self._mix = mix
+        self._mix = partial(_mix, settings.switch)
 
     def measure(
         self, parameters: Parameters, training: Tokens, tokens: Tokens
@@ -299,3 +289,26 @@ class DynamicEvaluator:
             return np.concatenate(losses)
 
         return read
+
+
+@partial(jax.jit, static_argnums=0)
+def _mix(switch: float, shares: jax.Array, nats: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Average the probabilities of copies of a network.
+
+    Args:
+        switch: see `DynamicSettings`.
+        shares: weight of each copy before the first character, float32 [C].
+        nats: loss of each copy at each character, float32 [C, N].
+
+    Returns:
+        The weights after the last character, and the losses of the averages, float32 [N].
+    """
+
+    def step(shares: jax.Array, nats: jax.Array) -> tuple[jax.Array, jax.Array]:
+        joint = jnp.log(shares) - nats
+        mixed = jax.nn.logsumexp(joint)
+        shares = jnp.exp(joint - mixed)
+        return shares + switch * (1 / len(shares) - shares), -mixed
+
+    found: tuple[jax.Array, jax.Array] = jax.lax.scan(step, shares, nats.T)
+    return found

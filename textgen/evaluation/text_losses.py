@@ -11,15 +11,15 @@ from textgen.network.model import Apply, network_function
 from textgen.training.loss import prediction_losses
 
 
-def shape_function(shape: Shape) -> Apply | Sequence[Apply]:
+def shape_function(shape: Shape) -> Apply | tuple[Apply, ...]:
     """Return the function of a network, or those of the parts of a mixture."""
     if isinstance(shape, Mixture):
-        return [*map(network_function, shape.parts)]
+        return tuple(map(network_function, shape.parts))
     return network_function(shape)
 
 
 def text_losses(
-    apply: Apply | Sequence[Apply],
+    apply: Apply | tuple[Apply, ...],
     shape: Shape,
     parameters: Any,
     inputs: jax.Array,

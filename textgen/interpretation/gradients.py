@@ -116,16 +116,16 @@ def measure_gradients(
     starts = np.linspace(0, len(tokens) - size, rounds * ROWS).astype(int)
     windows = tokens[starts[:, None] + np.arange(size)].astype(np.int32)
     prepared = jax.tree.map(jnp.asarray, prepare_parameters(parameters))
-    follow = jax.jit(_follow, static_argnums=0)
     found = []
     for at in range(rounds):
         begin(at * ROWS, rounds * ROWS)
-        found.append(np.asarray(follow(settings, prepared, windows[at::rounds])))
+        found.append(np.asarray(_follow(settings, prepared, windows[at::rounds])))
     each = np.concatenate(found, axis=-1).astype(np.float64)  # [K + 1, L, N]
     norms = np.linalg.norm(each, axis=1).mean(axis=-1)
     return GradientNorms(norms, each.mean(axis=-1).T, rounds * ROWS)
 
 
+@partial(jax.jit, static_argnums=0)
 def _follow(settings: ModelSettings, prepared: Any, windows: jax.Array) -> jax.Array:
     """Return the norms of the gradients.
 

@@ -4,6 +4,7 @@ In shapes, G stands for the cell's number of gates times H, and I for the input 
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -334,18 +335,22 @@ def create_model(
 
 def initial_parameters(settings: ModelSettings, seed: int) -> Parameters:
     """Return the parameters of `create_model` without its function."""
-
-    @jax.jit
-    def initialise(key: jax.Array) -> Parameters:
-        state = nnx.state(_make_model(settings, nnx.Rngs(params=key), EXACT))
-        return {".".join(map(str, path)): leaf[...] for path, leaf in nnx.to_flat_state(state)}
-
-    parameters: Parameters = initialise(random_key(seed))
+    parameters: Parameters = _initialise(settings, random_key(seed))
     return parameters
 
 
+@partial(jax.jit, static_argnums=0)
+def _initialise(settings: ModelSettings, key: jax.Array) -> Parameters:
+    state = nnx.state(_make_model(settings, nnx.Rngs(params=key), EXACT))
+    return {".".join(map(str, path)): leaf[...] for path, leaf in nnx.to_flat_state(state)}
+
+
+@cache
 def network_function(settings: ModelSettings, computation: Computation = EXACT) -> Apply:
-    """Return the function `apply` of `create_model`, without initial parameters."""
+    """Return the function `apply` of `create_model`, without initial parameters.
+
+    It is one function for all networks of a shape, so that what was compiled of it is used again.
+    """
     model = nnx.eval_shape(lambda: _make_model(settings, nnx.Rngs(0), computation))
     graph, abstract = nnx.split(model)
     paths = [path for path, _ in nnx.to_flat_state(abstract)]

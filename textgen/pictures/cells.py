@@ -36,11 +36,12 @@ FRAME, BARS = "#bbbbbb", "#888888"
 def shades(colours: str, shares: NDArray[np.floating]) -> NDArray[np.object_]:
     """Return the colour of each share in [0, 1] in a colour map, an array of their shape."""
     from matplotlib import colormaps
-    from matplotlib.colors import to_hex
 
-    painted = colormaps[colours](shares)
-    found = [to_hex(colour) for colour in painted.reshape(-1, 4)]
-    return np.array(found, dtype=object).reshape(shares.shape)
+    red, green, blue, _ = np.moveaxis(np.rint(255 * colormaps[colours](shares)).astype(int), -1, 0)
+    # A page has many cells and few colours.
+    found, indices = np.unique(red << 16 | green << 8 | blue, return_inverse=True)
+    names = np.array([f"#{colour:06x}" for colour in found], dtype=object)
+    return names[indices].reshape(shares.shape)
 
 
 def cell_width(characters: set[str]) -> float:

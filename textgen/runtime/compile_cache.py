@@ -22,7 +22,7 @@ from pathlib import Path
 
 # Environment variable that names the folder.
 FOLDER = "TEXTGEN_COMPILE_CACHE"
-# Largest size of the folder of one machine, in bytes. The oldest entries are removed.
+# Largest size of the folder of one machine, in bytes.
 MAX_BYTES = 64 * 2**20
 # Names that JAX gives to its entries: of a program, its sum, and what the file holds.
 ENTRY = re.compile(r"[^/]+-[0-9a-f]{64}-(cache|atime)")
@@ -30,13 +30,16 @@ ENTRY = re.compile(r"[^/]+-[0-9a-f]{64}-(cache|atime)")
 ZSTD = b"\x28\xb5\x2f\xfd"
 
 
-def keep_compiled(environment: MutableMapping[str, str] = os.environ) -> None:
+def keep_compiled(
+    environment: MutableMapping[str, str] = os.environ, *, max_bytes: int = MAX_BYTES
+) -> None:
     """Make JAX keep compiled code. Call this before JAX is imported.
 
     Args:
         environment: the environment variables of this process. `TEXTGEN_COMPILE_CACHE` names the
             folder; if it is empty, no code is kept. The default is a folder in the user's cache.
             JAX's own `JAX_COMPILATION_CACHE_DIR` takes precedence.
+        max_bytes: largest size of the folder of this machine; the oldest entries are removed.
     """
     chosen = environment.get(FOLDER, _default_folder(environment))
     if not chosen or "JAX_COMPILATION_CACHE_DIR" in environment:
@@ -50,7 +53,7 @@ def keep_compiled(environment: MutableMapping[str, str] = os.environ) -> None:
         if os.open in os.supports_dir_fd:  # Windows does without, and without removing entries
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
-                _tidy(handle)
+                _tidy(handle, max_bytes)
             finally:
                 os.close(handle)
         environment["JAX_COMPILATION_CACHE_DIR"] = str(folder)
@@ -98,19 +101,19 @@ def _is_safe(folder: Path) -> bool:
     return status.st_uid in (0, os.getuid()) and not is_open
 
 
-def _tidy(folder: int) -> None:
+def _tidy(folder: int, room: int) -> None:
     """Remove incomplete entries, about which JAX would warn every time, and the oldest ones.
 
     Args:
         folder: descriptor of the folder. No path is followed anew, so that nobody can put another
             folder in its place meanwhile.
+        room: largest size that the entries may have together, in bytes.
     """
-    room = MAX_BYTES
     for name, status in _newest_first(folder):
         room -= status.st_size
         # A read-only entry was found complete before, and is not read again.
         is_complete = not status.st_mode & 0o200 or name.endswith("-atime")
-        if room < 0 or not (is_complete or _is_complete(_read(folder, name))):
+        if room < 0 or not (is_complete or _is_complete(_read(folder, name, status.st_size))):
             os.unlink(name, dir_fd=folder)
         elif not is_complete:
             os.chmod(name, 0o400, dir_fd=folder)
@@ -124,10 +127,10 @@ def _newest_first(folder: int) -> list[tuple[str, os.stat_result]]:
     return sorted(regular, key=lambda entry: entry[1].st_mtime, reverse=True)
 
 
-def _read(folder: int, name: str) -> bytes:
+def _read(folder: int, name: str, size: int) -> bytes:
     handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     with open(handle, "rb") as file:
-        return file.read(MAX_BYTES)
+        return file.read(size)
 
 
 def _is_complete(content: bytes) -> bool:

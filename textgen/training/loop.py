@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from statistics import median
 from typing import Any, cast
 
@@ -37,6 +38,9 @@ SECONDS_OF_SLOW_STEP = 20.0
 SECONDS_BETWEEN_CHECKS = 0.2
 # Training has diverged when a loss is this much above the best one, in nats per character.
 JUMP = 1.0
+
+# The next trainings of this process that are alike compile nothing anew.
+_train_steps = lru_cache(maxsize=8)(make_train_steps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +204,7 @@ class Trainer:
         self._training, self._validation_loss = training, validation_loss
         self._end_id, self._labels, self._old = end_id, labels, old
         self._streams = self._open_streams()
-        self._steps = make_train_steps(Recipe(apply, model, plan, self._mesh))
+        self._steps = _train_steps(Recipe(apply, model, plan, self._mesh))
         self._at_once = steps_per_call(model, plan, on_cpu=not is_accelerated(self._mesh))
         self._rates: dict[int, NDArray[np.float32]] = {}
         self.progress = Progress(step=plan.first_step)

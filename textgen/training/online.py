@@ -4,6 +4,7 @@ Dynamic evaluation, a session that learns, and `Generator.learn` all learn by th
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -57,18 +58,7 @@ class OnlineTraining:
 
     def __init__(self, apply: Apply, model: ModelSettings, segment: int) -> None:
         self._model, self.segment = model, segment
-
-        def loss(
-            parameters: Parameters, states: States, segment: jax.Array
-        ) -> tuple[jax.Array, tuple[jax.Array, States]]:
-            logits, states = apply(parameters, segment[None, :-1], states)
-            nats = cross_entropy(logits[:, 0], segment[1:])
-            return jnp.mean(nats), (nats, states)
-
-        gradient = jax.value_and_grad(loss, has_aux=True)
-
-        self._squares, self._adapt = _compile_squares(gradient), _compile_adapt(gradient)
-        self._read = _compile_read(loss)
+        self._squares, self._adapt, self._read = _compiled(apply)
 
     def adapt(
         self,
@@ -143,6 +133,21 @@ class OnlineTraining:
             yield tokens[starts + np.arange(size + 1)].astype(np.int32)
         if predictions % size:
             yield tokens[None, whole * size :].astype(np.int32)
+
+
+@cache
+def _compiled(apply: Apply) -> tuple[Callable[..., Any], ...]:
+    """Return compiled functions for the methods of `OnlineTraining`, one for each network."""
+
+    def loss(
+        parameters: Parameters, states: States, segment: jax.Array
+    ) -> tuple[jax.Array, tuple[jax.Array, States]]:
+        logits, states = apply(parameters, segment[None, :-1], states)
+        nats = cross_entropy(logits[:, 0], segment[1:])
+        return jnp.mean(nats), (nats, states)
+
+    gradient = jax.value_and_grad(loss, has_aux=True)
+    return _compile_squares(gradient), _compile_adapt(gradient), _compile_read(loss)
 
 
 def _compile_squares(gradient: Callable[..., Any]) -> Callable[..., Any]:

@@ -38,6 +38,7 @@ def read(data: bytes, kind: str) -> dict[str, bytes | str]:
     return {one.name: one.file.read() if one.file else one.reason for one in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PACKERS)
 def test_the_files_of_an_archive_are_read(kind: str) -> None:
     assert read(PACKERS[kind](FILES), kind) == FILES

@@ -48,6 +48,7 @@ def test_a_damaged_file_is_refused(kind: str) -> None:
         unpacked(io.BytesIO(bytes(data)), kind, "t").read()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bzip2", "xz", "zstd"])
 def test_a_file_that_grows_a_thousandfold_is_refused(
     monkeypatch: pytest.MonkeyPatch, kind: str

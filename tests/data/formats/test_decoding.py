@@ -97,6 +97,7 @@ def test_a_nul_is_refused_with_its_line() -> None:
         read(b"one\ntwo\0three, and so on\n")
 
 
+@pytest.mark.slow
 @given(
     st.text(st.characters(exclude_characters="\0\r\ufeff", exclude_categories=["Cs"])),
     st.integers(1, 9),

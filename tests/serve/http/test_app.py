@@ -34,6 +34,7 @@ def written(model: Model, prompt: str, length: int, sample: int = 0, **settings:
     return generator.generate(length, SamplingSettings(**settings)).text  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_openai_lists_the_runs(client: openai.OpenAI) -> None:
     assert [one.id for one in client.models.list()] == ["fox"]
     assert client.models.retrieve("fox").object == "model"
@@ -231,6 +232,7 @@ def test_the_requests_of_lm_evaluation_harness_are_answered_as_it_reads_them(
     assert only_read["usage"]["completion_tokens"] == 0
 
 
+@pytest.mark.slow
 def test_the_symbol_of_the_end_counts_among_the_log_probabilities(labelled_run: Path) -> None:
     with served([load_model("kinds")]) as server:
         label = {"kind": "low", "language": "one"}
@@ -261,6 +263,7 @@ def test_the_queue_is_limited_and_says_when_to_try_again(model: Model) -> None:
         assert server.complete(prompt="the ", max_tokens=2).status == 200
 
 
+@pytest.mark.slow
 def test_a_request_ends_when_its_time_is_over(model: Model) -> None:
     with served([model], limits=Limits(max_seconds=0.2, max_length=10**6)) as server:
         found = server.complete(prompt="the ", max_tokens=10**6).json

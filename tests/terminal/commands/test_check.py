@@ -42,6 +42,7 @@ sys.exit(run_process())
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_heard_while_the_lines_are_sorted(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one line\n" * 100)
     child = pexpect.spawn(

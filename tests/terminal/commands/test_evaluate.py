@@ -176,6 +176,7 @@ def test_a_table_of_missing_characters_has_one_column_and_the_share_that_is_righ
     assert "as if it alone were missing" in table
 
 
+@pytest.mark.slow
 def test_a_run_of_both_directions_is_evaluated(
     two_way_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,6 +25,7 @@ def say(tiny_run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     return run
 
 
+@pytest.mark.slow
 def test_a_page_is_written_and_its_size_and_its_cost_are_said(say: Say) -> None:
     code, out, err = say("export", "fox", "page.html", "--weights", "int8")
     assert (code, out) == (0, "")
@@ -89,6 +90,7 @@ def test_what_cannot_be_exported_ends_in_one_line(
     assert sorted(os.listdir()) == ["checkpoints", "taken.html"]
 
 
+@pytest.mark.slow
 def test_a_text_comes_from_standard_input(tiny_run: Path) -> None:
     done = textgen("export", "fox", "page.html", "--text", "-", input="piped words\n")
     assert done.returncode == 0, done.stderr

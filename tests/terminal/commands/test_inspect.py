@@ -87,12 +87,14 @@ def test_units_that_follow_something_are_found(
     assert json.loads(again) == content
 
 
+@pytest.mark.slow
 def test_units_are_drawn_over_examples(inspect: Inspect) -> None:
     code, out, err = inspect("fox", "--find", "-o", "units.png", "-q")
     assert (code, out, err) == (0, "", "")
     assert Path("units.png").stat().st_size > 20_000
 
 
+@pytest.mark.slow
 def test_runs_are_named_by_option_and_compared(inspect: Inspect) -> None:
     first = inspect("fox", "the dog", "--show=cell")
     assert inspect("the dog", "--model=fox", "--show=cell") == first
@@ -171,6 +173,7 @@ def test_without_matplotlib_nothing_is_read(
     assert "install it: pip install" in err
 
 
+@pytest.mark.slow
 def test_a_terminal_of_20_columns_gets_colours_that_fit(tiny_run: Path) -> None:
     child = pexpect.spawn(
         sys.executable,
@@ -190,6 +193,7 @@ def test_a_terminal_of_20_columns_gets_colours_that_fit(tiny_run: Path) -> None:
     assert "".join(texts[:2]) == "the quick brown fox\u21b5jumps"
 
 
+@pytest.mark.slow
 def test_a_search_says_how_far_it_is_and_leaves_nothing_of_that_behind(tiny_run: Path) -> None:
     Path("long.txt").write_text(TEXT * 80)
     code = (

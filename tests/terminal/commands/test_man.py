@@ -21,6 +21,7 @@ def test_a_pipe_gets_roff_and_any_form_can_be_asked_for(
     assert run_command(["man", "--form", "html"]) == 2
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_text_in_a_pager(tmp_path: Path) -> None:
     pager = tmp_path / "pager"
     pager.write_text("#!/bin/sh\necho paged; head -n 1; cat > rest\n")

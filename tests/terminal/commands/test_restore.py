@@ -21,6 +21,7 @@ def test_a_pipe_gets_the_restored_text_alone(textgen: Run) -> None:
     assert done.stderr.count("%") == 1
 
 
+@pytest.mark.slow
 def test_the_text_comes_from_an_argument_a_file_or_standard_input(
     textgen: Run, tmp_path: Path
 ) -> None:
@@ -89,6 +90,7 @@ def test_what_cannot_be_restored_is_one_line(
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_reads_forward_cannot_restore(textgen: Run, tiny_run: Path) -> None:
     for command in (["restore", "fox", "a_b"], ["proofread", "fox.txt", "--model", "fox"]):
         Path("fox.txt").write_text(FOX, encoding="utf-8")

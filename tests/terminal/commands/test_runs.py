@@ -50,6 +50,7 @@ def test_a_run_trained_for_a_measurement_is_listed_as_such(say: Say, tiny_run: P
     assert json.loads(say("info", "--json")[1])["name"] == "fox"
 
 
+@pytest.mark.slow
 def test_a_script_deletes_renames_and_copies_runs(say: Say, tiny_run: Path) -> None:
     assert say("runs", "--rename", "fox", "a b") == (0, "", "renamed the run 'fox' to 'a b'\n")
     assert "--resume 'a b'" in say("train", "--run", "a b", "--steps", "1")[2]
@@ -137,6 +138,7 @@ def test_a_run_in_use_is_refused(say: Say, tiny_run: Path) -> None:
     assert say("verify", "fox")[0] == 0
 
 
+@pytest.mark.slow
 def test_on_a_terminal_a_deletion_is_asked_about(say: Say, tiny_run: Path) -> None:
     for answer, told, is_kept in (("n", "nothing was deleted", True), ("y", "deleted the", False)):
         child = pexpect.spawn(

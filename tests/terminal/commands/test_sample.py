@@ -37,6 +37,7 @@ def test_escapes_of_a_prompt_are_characters(sample: Say) -> None:
     assert re.fullmatch(r"seed [0-9]+\n", err)
 
 
+@pytest.mark.slow
 def test_a_text_is_learnt_before_the_prompt_and_told(sample: Say) -> None:
     Path("chapter.txt").write_text("a red hen and a goat\n" * 20, encoding="utf-8")
     given = ("--learn-from", "chapter.txt", "--seed=1", "--length=20")

@@ -101,6 +101,7 @@ def test_ranked_are_lines_on_which_something_is_to_be_seen(say: Say) -> None:
     assert len(out.splitlines()) == 5
 
 
+@pytest.mark.slow
 def test_one_end_of_file_ends_a_typed_text(say: Say) -> None:
     child = pexpect.spawn(sys.executable, ["-m", "textgen", "score"], encoding="utf-8", timeout=120)
     child.expect("end the text with Ctrl-D")

@@ -130,6 +130,7 @@ def test_a_port_that_is_taken_is_named(tiny_run: Path, capsys: pytest.CaptureFix
     assert expected in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_missing_extra_is_named_with_how_to_install_it(tiny_run: Path, own_folder: Path) -> None:
     (own_folder / "uvicorn.py").write_text("raise ModuleNotFoundError(name='uvicorn')")
     command = [sys.executable, "-m", "textgen", "serve", "fox", "--port", "0"]

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pexpect
 import pytest
 
+from tests.fork_server import AS_GIVEN, fork_server, write_client
 from tests.runs.test_changes import make_run
 from textgen.errors import StorageError, UsageError
 from textgen.terminal.cli import run_command
@@ -39,27 +39,34 @@ HOSTILE = (
 )
 
 
+# The processes that complete cannot import JAX or NumPy.
+ALONE = f"import sys\nsys.modules['jax'] = sys.modules['numpy'] = None\n{AS_GIVEN}"
+# All others tell what they are given.
+TELL = f"""
+if "_TEXTGEN_COMPLETE" not in os.environ:
+    sys.exit(print({ANSWER!r} + json.dumps(sys.argv[1:])))
+"""
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a folder with a command `textgen` that begins with everything imported."""
+    folder = tmp_path_factory.mktemp("programs")
+    address = tmp_path_factory.mktemp("server") / "socket"
+    with fork_server(address, ALONE, ["textgen.terminal.cli"]):
+        write_client(folder / "textgen", address, TELL)
+        yield folder
+
+
 @pytest.fixture
-def home(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty home, with a command `textgen` that never imports JAX in its way."""
-    program = own_folder / "bin" / "textgen"
-    program.parent.mkdir()
-    program.write_text(
-        f"#!{sys.executable}\n"
-        "import json, os, sys\n"
-        "if '_TEXTGEN_COMPLETE' not in os.environ:\n"
-        f"    sys.exit(print({ANSWER!r} + json.dumps(sys.argv[1:])))\n"
-        "sys.modules['jax'] = sys.modules['numpy'] = None\n"
-        "from textgen.terminal.cli import run_process\n"
-        "sys.exit(run_process())\n"
-    )
-    program.chmod(0o755)
+def home(own_folder: Path, programs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty home, with a command `textgen` in its way."""
     home = own_folder / "home"
     home.mkdir()
     for name in ("ZDOTDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     return home
 
 
@@ -84,6 +91,8 @@ def typing(shell: str, home: Path) -> Iterator[Callable[[str], Any]]:
         prompt.parent.mkdir(parents=True)
         prompt.write_text("function fish_prompt; echo -n '> '; end\n")
         (home / ".config" / "fish" / "config.fish").write_text("set -g fish_greeting\n")
+        # Without this folder, fish reads all pages of the manual when it is first started.
+        (home / ".local" / "share" / "fish" / "generated_completions").mkdir(parents=True)
     child = pexpect.spawn(
         path,
         ["--noprofile", "-i"] if shell == "bash" else ["-i"],
@@ -210,6 +219,7 @@ def test_the_script_that_typer_installed_gets_no_name_that_it_would_run(home: Pa
     assert "touch" not in offered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_script_is_installed_once_however_often(shell: str, home: Path) -> None:
     start = place_of(shell).start  # type: ignore[arg-type]

@@ -33,6 +33,7 @@ def without(option: str) -> list[str]:
     return TINY[:index] + TINY[index + 2 :]
 
 
+@pytest.mark.slow
 def test_json_is_the_only_output_and_has_a_line_for_each_event(
     corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,6 +124,7 @@ def test_an_error_with_json_is_json_too(
     assert "already exists" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("progress", "steps"), [("plain", 2), ("none", 0)])
 def test_progress_can_be_left_out_and_the_plan_stays(
     corpus: Path, capsys: pytest.CaptureFixture[str], progress: str, steps: int
@@ -180,6 +182,7 @@ def test_patience_needs_a_new_plan(tiny_run: Path, capsys: pytest.CaptureFixture
     assert "patience cannot be given with --resume" in err
 
 
+@pytest.mark.slow
 def test_few_steps_are_not_called_a_network_that_writes(
     corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -281,6 +284,7 @@ CHOSEN = [*TINY[4:], "--run", "new"]
 NEW_TEXT = "Is it late? The fox is asleep; the dog is not.\n" * 30
 
 
+@pytest.mark.slow
 def test_a_run_that_begins_from_another_tells_what_is_new_and_what_was_gained(
     tiny_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -296,6 +300,7 @@ def test_a_run_that_begins_from_another_tells_what_is_new_and_what_was_gained(
     assert re.search(rf"^from +fox, step 20; {before}\n +SHA-256 [0-9a-f]{{64}}, ", out, re.M), out
 
 
+@pytest.mark.slow
 def test_json_tells_the_ancestry_and_the_first_evaluation(
     tiny_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,7 @@ def help_of(
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [20, 40, 60, 80, 100])
 def test_no_help_breaks_a_word_or_leaves_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
@@ -57,6 +58,7 @@ def test_options_stand_beside_their_text_or_above_it() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_arguments_are_named_without_their_types(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ COMMANDS = (
 LONG = re.compile(r"\S{18,}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [20, 40, 60, 100])
 def test_no_table_leaves_the_terminal_and_no_number_or_word_is_broken(
     tiny_run: Path,

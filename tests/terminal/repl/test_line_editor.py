@@ -94,6 +94,7 @@ def typed_text(path: str = "s.json") -> str:
     return read_session(Path(path)).turns[0].typed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [20, 60, 100])
 def test_text_and_messages_are_wrapped_at_words(opened: Open, columns: int) -> None:
     with opened("--length", "200", columns=columns) as child:
@@ -113,6 +114,7 @@ def test_text_and_messages_are_wrapped_at_words(opened: Open, columns: int) -> N
     assert {'"""', "continues", "completes"} <= set(shown.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", [True, False])
 def test_wrapping_is_left_to_the_terminal_where_that_is_wanted(opened: Open, option: bool) -> None:
     with opened("--length", "200", *(["--no-wrap"] if option else []), columns=20) as child:
@@ -130,6 +132,7 @@ def test_wrapping_is_left_to_the_terminal_where_that_is_wanted(opened: Open, opt
         leave(child)
 
 
+@pytest.mark.slow
 def test_candidates_are_shown_once(opened: Open) -> None:
     with opened() as child:
         prompted(child)
@@ -141,6 +144,7 @@ def test_candidates_are_shown_once(opened: Open) -> None:
         leave(child)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("marked", [True, False])
 def test_pasted_tabs_and_blank_lines_are_kept(opened: Open, marked: bool) -> None:
     with opened("--length", "5", "--on-unknown", "skip") as child:
@@ -162,6 +166,7 @@ def test_pasted_tabs_and_blank_lines_are_kept(opened: Open, marked: bool) -> Non
     assert typed_text() == TABS
 
 
+@pytest.mark.slow
 def test_a_tab_key_completes_a_word_and_indents_where_there_is_none(opened: Open) -> None:
     with opened("--length", "5", "--on-unknown", "skip") as child:
         prompted(child)
@@ -181,6 +186,7 @@ def test_a_tab_key_completes_a_word_and_indents_where_there_is_none(opened: Open
     assert typed_text() == "\t\tthe \tb\tz"
 
 
+@pytest.mark.slow
 def test_a_terminal_that_does_not_tell_where_the_cursor_is_gets_no_warning(opened: Open) -> None:
     with opened("--length", "5", timeout=0.05) as child:
         child.expect_exact("\x1b[6n")
@@ -190,6 +196,7 @@ def test_a_terminal_that_does_not_tell_where_the_cursor_is_gets_no_warning(opene
         assert "WARNING" not in leave(child)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [20, 60, 100])
 def test_the_status_line_is_in_words_and_fits(opened: Open, columns: int) -> None:
     with opened("--length", "20", columns=columns) as child:
@@ -202,6 +209,7 @@ def test_the_status_line_is_in_words_and_fits(opened: Open, columns: int) -> Non
         leave(child)
 
 
+@pytest.mark.slow
 def test_what_looks_like_a_command_is_asked_about_on_a_terminal(opened: Open) -> None:
     with opened("--length", "5") as child:
         prompted(child)
@@ -212,6 +220,7 @@ def test_what_looks_like_a_command_is_asked_about_on_a_terminal(opened: Open) ->
         assert "saved" not in plain(child.before)  # there was no turn
 
 
+@pytest.mark.slow
 def test_a_session_that_was_left_without_saving_goes_on(opened: Open) -> None:
     with opened("--length", "9") as child:
         prompted(child)

@@ -104,6 +104,7 @@ def test_without_a_terminal_lines_are_read_and_plain_text_is_written(tiny_run: P
     assert (again.stdout, again.stderr) == (done.stdout, done.stderr.split("\n", 1)[1])
 
 
+@pytest.mark.slow
 def test_bytes_that_are_no_text_are_explained_and_the_session_goes_on(tiny_run: Path) -> None:
     lines = b"nul\0esc\x1b[2J\xff\xfe\n/\x1b]0;x\x07\n/set \xff 1\nthe\n" + b"dog " * 5000
     done = textgen(
@@ -120,6 +121,7 @@ def test_bytes_that_are_no_text_are_explained_and_the_session_goes_on(tiny_run: 
     assert "dog dog" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["nope"])
 def test_an_unknown_run_ends_with_code_4(tiny_run: Path, run: str) -> None:
     done = textgen("repl", run, input="")
@@ -243,6 +245,7 @@ def test_on_a_terminal_text_is_stopped_completed_scored_and_remembered(tiny_run:
         child.expect(pexpect.EOF)
 
 
+@pytest.mark.slow
 def test_one_ctrl_c_too_many_does_not_end_the_session(tiny_run: Path) -> None:
     with terminal("--length", "1000000000", TERM="dumb") as child:
         child.expect_exact("> ")
@@ -271,6 +274,7 @@ def test_the_handler_of_ctrl_c_is_put_back() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.slow
 def test_a_dumb_terminal_gets_no_escapes_and_nothing_is_kept_unless_wanted(tiny_run: Path) -> None:
     with terminal("--length", "5", "--no-history", TERM="dumb") as child:
         child.expect_exact("> ")
@@ -287,6 +291,7 @@ def test_a_dumb_terminal_gets_no_escapes_and_nothing_is_kept_unless_wanted(tiny_
     assert not Path("state").exists()
 
 
+@pytest.mark.slow
 def test_a_history_that_cannot_be_kept_does_not_matter(tiny_run: Path) -> None:
     Path("state").write_text("in the way")
     with terminal("--length", "5", TERM="dumb") as child:
