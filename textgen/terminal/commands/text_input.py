@@ -2,11 +2,12 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from textgen.aside import once
 from textgen.errors import CorpusError, read_as
 from textgen.terminal.display.progress_line import ProgressLine, ProgressMode
 from textgen.terminal.output import say
@@ -111,6 +112,20 @@ def whole_text(chunks: Iterable[str], mode: ProgressMode, *, quiet: bool) -> str
             rate = f"{characters / seconds:,.0f} a second"
             progress.show(f"reading the text: {characters:,} characters at {rate}")
         return "".join(parts)
+
+
+def waited_for(
+    function: "Callable[[], T]", message: str, mode: ProgressMode, *, quiet: bool
+) -> "T":
+    """Return what a function returns that may take long, and show what it does.
+
+    It is called in another thread, so that a signal is heard meanwhile.
+    """
+    found = list[T]()
+    with ProgressLine(mode, quiet=quiet) as progress:
+        for _ in once(lambda: found.append(function())):
+            progress.show(message)
+    return found[0]
 
 
 def text_name(sources: Sequence[Path]) -> str:

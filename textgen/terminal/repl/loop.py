@@ -12,6 +12,8 @@ from textgen.session.commands import Session
 from textgen.session.conversation import Scored
 from textgen.session.kept_sessions import KeptSessions
 from textgen.session.messages import Message, Reply, Typed
+from textgen.session.prefill import Progress
+from textgen.terminal.display.progress_line import ProgressLine
 from textgen.terminal.display.surprise import format_surprise
 from textgen.terminal.display.trace import format_trace, format_traced
 from textgen.terminal.output import (
@@ -82,8 +84,9 @@ class Repl:
         session.rows = terminal_height() if self._on_terminal else None
         self._writer.wraps = session.wraps
         is_open = False
-        with _interrupts() as interrupted, closing(reply):
+        with _interrupts() as interrupted, closing(reply), ProgressLine() as line:
             for part in reply:
+                line.show(part.text if isinstance(part, Progress) else "")
                 if isinstance(part, Typed):
                     text = "" if self._on_terminal and part.is_seen else part.text
                 else:
@@ -94,7 +97,7 @@ class Repl:
                 if isinstance(part, str | Typed):
                     self._writer.write(text)
                     is_open = is_open or bool(text)
-                else:
+                elif not isinstance(part, Progress):
                     is_open = self._end_line(is_open)
                     if isinstance(part, Message):
                         say(part.text)
