@@ -105,6 +105,7 @@ def whole_text(chunks: Iterable[str], mode: ProgressMode, *, quiet: bool) -> str
     """Return a text that is read in pieces, and show how much of it is read."""
     begun, parts, characters = time.perf_counter(), list[str](), 0
     with ProgressLine(mode, quiet=quiet) as progress:
+        progress.show("reading the text")
         for chunk in chunks:
             parts.append(chunk)
             characters += len(chunk)
