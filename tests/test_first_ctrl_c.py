@@ -101,7 +101,6 @@ def test_the_first_ctrl_c_ends_long_work_at_once(work: str, tiny_run: Path) -> N
     Path("long.txt").write_text(TEXT * 25)
     code = f"{HOOKS}{hook}\nsys.argv = ['textgen', *{arguments!r}]\n"
     child = start(["-c", f"{code}from textgen.__main__ import main\nmain()\n"], 100)
-    child.timeout = 20
     try:
         child.expect(told)
         child.sendintr()
@@ -142,7 +141,6 @@ def test_a_session_tells_how_far_it_reads_and_hears_the_first_ctrl_c(
         "from textgen.__main__ import main\nmain()\n"
     )
     child = start(["-c", code], 100, TERM="dumb")
-    child.timeout = 20
     try:
         child.expect("> ")
         child.send("/load s.json\r")
