@@ -139,7 +139,8 @@ def test_a_table_that_cannot_be_kept_works_all_the_same(
 def test_a_table_that_is_too_full_says_what_it_forbids(
     tiny_run: Path, builds: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copies, "MOST_BITS", 2**11)
+    monkeypatch.setattr(copies, "MOST_BITS", 2**9)
+    monkeypatch.setattr(module, "MOST_FORBIDDEN", 1e-4)
     for _ in range(2):  # when it is made, and when it is read again
         with pytest.warns(TextgenWarning, match=r"it forbids \d+\.\d% of all characters without"):
             table_of(tiny_run)

@@ -47,7 +47,7 @@ def read_kept(
         if size <= most_held:
             # A memory map would end the process if the file were cut short meanwhile.
             numbers = np.empty(size // 4, "<u4")
-            digest = _read_summed(file, memoryview(numbers).cast("B"))
+            digest = _read_summed(file, numbers.data.cast("B"))
         else:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             numbers = np.memmap(file, "<u4", "r", HEADER_BYTES, (size // 4,))
