@@ -1,5 +1,7 @@
 """Recent ids that states share."""
 
+from typing import Any
+
 import numpy as np
 
 from tests.session.sessions import assert_same, random_session, transcript
@@ -11,16 +13,17 @@ from textgen.settings import MAX_WINDOW
 def test_a_chain_of_states_takes_the_space_of_its_text() -> None:
     random, recent = np.random.default_rng(0), RecentIds()
     state = GenerationState((), np.zeros(0, np.int32), 0, 1, 0, 0)
-    arrays, length = dict[int, int](), 0
-    for size in random.integers(0, 200, 1000).tolist() + [3 * MAX_WINDOW, 1, 0, 5]:
+    arrays, length = dict[int, Any](), 0
+    for size in [*random.integers(0, 200, 1000).tolist(), 3 * MAX_WINDOW, 1, 0, 5]:
         tokens = random.integers(1, 9, size).astype(np.int32)
         after = state.after((), tokens, 0)
         shared = recent.shared(after, state)
         assert_same(shared, after)
         state, length = shared, length + size
         if state.recent.base is not None:
-            arrays[id(state.recent.base)] = state.recent.base.nbytes
-    assert sum(arrays.values()) < 2 * 4 * length  # by themselves they would take 16 MB
+            arrays[id(state.recent.base)] = state.recent.base
+    # By themselves they would take 16 MB.
+    assert sum(array.nbytes for array in arrays.values()) < 2 * 4 * length
     assert SIZE == 4 * MAX_WINDOW
 
 
