@@ -48,8 +48,7 @@ def test_a_reading_that_is_stopped_has_read_what_it_told(monkeypatch: pytest.Mon
 
 
 def test_a_reading_can_be_stopped_while_jax_starts() -> None:
-    generator = random_model().generator(seed=3)
-    may_start, has_ended = threading.Event(), threading.Event()
+    model, may_start, has_ended = random_model(), threading.Event(), threading.Event()
 
     def start(engine: NumpyEngine) -> LongReader:
         try:
@@ -58,7 +57,8 @@ def test_a_reading_can_be_stopped_while_jax_starts() -> None:
         finally:
             has_ended.set()
 
-    generator._start_reader = start
+    reader = NumpyEngine(model.config.settings, model.parameters)
+    generator = Generator(reader, model.config.vocabulary, model.config.start, start_reader=start)
     reading = generator.feed_long(np.ones(100, np.int32), "jax")
     assert [next(reading) for _ in range(3)] == [0, 0, 0]
     reading.close()
