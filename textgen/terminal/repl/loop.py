@@ -47,6 +47,7 @@ class Repl:
         *,
         on_terminal: bool,
         keeps_history: bool,
+        quiet: bool = False,
     ) -> None:
         """Prepare to read.
 
@@ -55,9 +56,10 @@ class Repl:
             kept: saves the session after each turn; None to save nothing.
             on_terminal: whether the lines are typed on a terminal.
             keeps_history: whether lines typed on a terminal are kept for later sessions.
+            quiet: whether to leave out how far a long work is.
         """
         self._session, self._kept, self._on_terminal = session, kept, on_terminal
-        self._keeps_history = keeps_history
+        self._keeps_history, self._quiet = keeps_history, quiet
         self._writer = Writer()
 
     def run(self) -> None:
@@ -84,7 +86,8 @@ class Repl:
         session.rows = terminal_height() if self._on_terminal else None
         self._writer.wraps = session.wraps
         is_open = False
-        with _interrupts() as interrupted, closing(reply), ProgressLine() as line:
+        line = ProgressLine(quiet=self._quiet)
+        with _interrupts() as interrupted, closing(reply), line:
             for part in reply:
                 line.show(part.text if isinstance(part, Progress) else "")
                 if isinstance(part, Typed):
