@@ -1,5 +1,6 @@
 """Measure large texts: reading them, resuming a run on them, and alphabets of thousands.
 
+    python benchmarks/large_texts.py table --corpus FILE ... [--megabytes 1000]
     python benchmarks/large_texts.py reading --corpus FILE [--megabytes 1000] [--files 20000]
     python benchmarks/large_texts.py resume --corpus FILE [--megabytes 1000]
     python benchmarks/large_texts.py alphabet --corpus FILE ... [--minutes 2] [--hidden-size 256]
@@ -7,6 +8,9 @@
 Each measurement is a process of its own, of which time and memory are measured from outside.
 `--package FOLDER` measures the textgen in another folder beside this one, such as an older version.
 
+- `table`: everything that takes long with a large text, in one table: reading it, the indexes for
+  `--max-copy` and for `sample --json`, a long prompt, `evaluate`, `info` and a session of many
+  turns. Indexes are measured on 100 MB, and on as many megabytes as are named, if these are more.
 - `reading`: a text of this many megabytes in one file, and a tenth of it in many files, from the
   command to the ids on the disk. The text is the corpus again and again.
 - `resume`: a run with as many megabytes is stopped after two steps. From the command to the first
@@ -17,128 +21,37 @@ Each measurement is a process of its own, of which time and memory are measured 
 """
 
 import argparse
-import json
 import os
 import platform
 import random
 import re
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+
+from large_measures import (
+    READ,
+    SMALL,
+    Measured,
+    head,
+    row,
+    run_python,
+    run_textgen,
+    write_large,
+    write_many,
+)
 
 # Characters of the language that stand for pieces of two letters, and marks that stay as they are.
 PIECES, MARKS = 690, 60
 ALPHABET = 6000
-# The plan for `reading` and `resume`: the network does not matter.
-SMALL = ["--hidden-size", "64", "--num-layers", "1", "--eval-every", "1000", "--quiet"]
-
-
-class Measured(NamedTuple):
-    """What a command took.
-
-    Attributes:
-        seconds: from its start to its end.
-        first: from its start to the first line of progress that it printed.
-        processor: seconds of all cores, which other work on the machine hardly changes.
-        megabytes: largest memory that it held, without files that are mapped into memory.
-        events: what it printed, each event with the seconds since its start.
-    """
-
-    seconds: float
-    first: float
-    processor: float
-    megabytes: float
-    events: list[tuple[float, dict[str, Any]]]
-
-
-def run_textgen(package: Path | None, *arguments: str) -> Measured:
-    """Run a command of textgen and measure it."""
-    return run_python(package, "-m", "textgen", *arguments)
-
-
-def run_python(package: Path | None, *arguments: str) -> Measured:
-    """Run Python and measure it."""
-    environment = os.environ | ({"PYTHONPATH": str(package)} if package else {})
-    begun, events = time.perf_counter(), []
-    process = subprocess.Popen(
-        [sys.executable, *arguments], stdout=subprocess.PIPE, text=True, env=environment
-    )
-    assert process.stdout
-    memory = [0.0]
-    watch = threading.Thread(target=_watch_memory, args=(process.pid, memory))
-    watch.start()
-    for line in process.stdout:
-        if line.startswith("{"):
-            events.append((time.perf_counter() - begun, json.loads(line)))
-    watch.join()  # it ends with the process
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(arguments)} failed")
-    told = (at for at, event in events if event["type"] in ("progress", "evaluation"))
-    return Measured(
-        time.perf_counter() - begun,
-        next(told, 0.0),
-        usage.ru_utime + usage.ru_stime,
-        max(memory),
-        events,
-    )
-
-
-def _watch_memory(process: int, memory: list[float]) -> None:
-    """Note the anonymous memory of a process in MB every few milliseconds, until it ends."""
-    status = Path(f"/proc/{process}/status")
-    while found := re.search(r"RssAnon:\s+(\d+) kB", status.read_text()):
-        memory.append(int(found[1]) / 1024)
-        time.sleep(0.02)
-
-
-def row(*cells: object) -> None:
-    """Print a line of a Markdown table."""
-    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
-
-
-def head(*cells: str) -> None:
-    """Print the first lines of a Markdown table."""
-    row(*cells)
-    row(*["---"] * len(cells))
-
-
-def write_large(corpus: bytes, path: Path, megabytes: int) -> None:
-    """Write a text of some megabytes: the corpus again and again, each time without its start."""
-    left, number = megabytes * 10**6, 0
-    with path.open("wb") as file:
-        while left > 0:
-            piece = corpus[number * 997 % (len(corpus) // 2) :][:left]
-            file.write(piece)
-            left, number = left - len(piece), number + 1
-
-
-def write_many(corpus: bytes, folder: Path, megabytes: int, files: int) -> None:
-    """Write a number of files of the same size, each a stretch of the corpus."""
-    folder.mkdir()
-    size = megabytes * 10**6 // files
-    for number in range(files):
-        start = number * 5003 % (len(corpus) - size)
-        (folder / f"{number:06}.txt").write_bytes(corpus[start : start + size])
 
 
 def measure_reading(package: Path | None, corpus: bytes, megabytes: int, files: int) -> None:
     """Print how long it takes until the ids of large texts are on the disk."""
-    program = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from textgen.data.prepare import prepare_text\n"
-        "from textgen.data.text_rules import TextRules\n"
-        "prepare_text([Path(sys.argv[1])], TextRules(), Path(sys.argv[2]))\n"
-    )
     write_large(corpus, Path("large.txt"), megabytes)
     write_many(corpus, Path("many"), megabytes // 10, files)
     head("text", "seconds", "MB/s", "of the processor: seconds", "MB/s", "peak MB")
@@ -146,7 +59,7 @@ def measure_reading(package: Path | None, corpus: bytes, megabytes: int, files: 
         (f"{megabytes:,} MB in one file", "large.txt", megabytes),
         (f"{megabytes // 10:,} MB in {files:,} files", "many", megabytes // 10),
     ):
-        found = run_python(package, "-c", program, path, "tokens")
+        found = run_python(package, "-c", READ, path, "tokens")
         pairs = (found.seconds, found.processor)
         speeds = [cell for taken in pairs for cell in (f"{taken:.1f}", f"{size / taken:.0f}")]
         row(name, *speeds, f"{found.megabytes:.0f}")
@@ -167,6 +80,74 @@ def measure_resume(package: Path | None, corpus: bytes, megabytes: int) -> None:
         found = run_textgen(package, *command)
         taken = f"{found.seconds:.1f}", f"{found.processor:.1f}"
         row(f"`{command[0]}`", *taken, f"{found.megabytes:.0f}")
+
+
+def measure_table(package: Path | None, corpora: Sequence[bytes], megabytes: int) -> None:
+    """Print how long everything takes that takes long with a large text."""
+    corpus = b"\n\n".join(corpora)
+    head("what", "goal, s", "seconds", "of the processor", "peak MB")
+
+    def tell(what: str, goal: object, found: Measured) -> None:
+        seconds = f"{found.seconds:.1f}", f"{found.processor:.1f}"
+        row(what, goal, *seconds, f"{found.megabytes:.0f}")
+
+    write_many(corpus, Path("many"), 100, 20_000)
+    tell("read 20,000 files, 100 MB", 6, run_python(package, "-c", READ, "many", "tokens"))
+    for size in sorted({min(100, megabytes), megabytes}):
+        write_large(corpus, Path("large.txt"), size)
+        found = run_python(package, "-c", READ, "large.txt", "tokens")
+        tell(f"read {size:,} MB", f"{size / 60:.0f}", found)
+        run = f"of-{size}"
+        train = ["train", "large.txt", "--run", run, "--steps", "400", "--stop-after", "2"]
+        run_textgen(package, *train, *SMALL)
+        for option, what in ((["--max-copy", "20"], "--max-copy 20"), (["--json"], "--json")):
+            for goal, times in ((3 if size <= 100 else 30, "first"), (1, "again")):
+                found = run_textgen(package, "sample", run, *option, "--length", "20")
+                tell(f"`sample {what}` on {size:,} MB, {times}", goal, found)
+    _measure_reading_and_info(package, corpora, tell)
+    _measure_session(package, tell)
+
+
+def _measure_reading_and_info(
+    package: Path | None, corpora: Sequence[bytes], tell: Callable[[str, object, Measured], None]
+) -> None:
+    """Measure a long prompt, an evaluation and `info`, each with a run of its own."""
+    corpus = b"\n\n".join(corpora)
+    write_large(corpus, Path("ten.txt"), 10)
+    write_large(corpus, Path("prompt.txt"), 1)
+    quick = ["--steps", "2", "--eval-every", "1000", "--quiet", "--num-layers", "2"]
+    run_textgen(package, "train", "ten.txt", "--run", "ten", *quick, "--hidden-size", "256")
+    prompt = ["--prompt-file", "prompt.txt", "--length", "20", "--no-echo"]
+    found = run_textgen(package, "sample", "ten", *prompt)
+    tell("`sample` after a prompt of 1 MB, 2x256", "", found)
+    run_textgen(package, "train", "ten.txt", "--run", "small", *SMALL, "--steps", "2")
+    found = run_textgen(package, "evaluate", "small")
+    tell("`evaluate` of a run on 10 MB, 1x64", 60, found)
+    written = in_ideographs(corpus.decode())
+    Path("ideographs.txt").write_text(written, encoding="utf-8")
+    run_textgen(package, "train", "ideographs.txt", "--run", "wide", *quick, "--hidden-size", "512")
+    what = f"`info`, 2x512 with {len(set(written)):,} characters"
+    tell(what, 5, run_textgen(package, "info", "wide"))
+
+
+def _measure_session(package: Path | None, tell: Callable[[str, object, Measured], None]) -> None:
+    """Measure how long a session of 20,000 turns in one chain takes to load."""
+    program = (
+        "from dataclasses import replace\n"
+        "from pathlib import Path\n"
+        "from textgen.session.conversation import Conversation\n"
+        "from textgen.session.session_file import write_session\n"
+        "from textgen.settings import SamplingSettings\n"
+        "from textgen.workflows.load import load_model\n"
+        "made = Conversation(load_model('small'), SamplingSettings(), seed=1, length=20)\n"
+        "list(made.continue_text('the '))\n"
+        "saved = made.saved()\n"
+        "turns = tuple(replace(saved.turns[0], parent=n) for n in range(20_000))\n"
+        "write_session(Path('s.json'), replace(saved, turns=turns, current=20_000))\n"
+    )
+    run_python(package, "-c", program)
+    found = run_textgen(package, "repl", "small", "--quiet", lines="/load s.json\n")
+    tell("a session of 20,000 turns, 1x64", 10, found)
 
 
 def in_ideographs(text: str) -> str:
@@ -239,7 +220,7 @@ def measure_alphabet(
 def main() -> None:
     """Run one of the measurements and print its table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["reading", "resume", "alphabet"])
+    parser.add_argument("what", choices=["table", "reading", "resume", "alphabet"])
     parser.add_argument("--corpus", type=Path, nargs="+", required=True, help="English texts")
     parser.add_argument("--megabytes", type=int, default=1000)
     parser.add_argument("--files", type=int, default=20_000)
@@ -253,7 +234,9 @@ def main() -> None:
     print(f"command: {' '.join(['python', *sys.argv])}\n")
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        if arguments.what == "reading":
+        if arguments.what == "table":
+            measure_table(package, [path.read_bytes() for path in corpora], arguments.megabytes)
+        elif arguments.what == "reading":
             megabytes, files = arguments.megabytes, arguments.files
             measure_reading(package, corpora[0].read_bytes(), megabytes, files)
         elif arguments.what == "resume":

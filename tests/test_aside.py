@@ -7,7 +7,7 @@ from collections.abc import Generator
 import pytest
 
 from textgen import aside as module
-from textgen.aside import Follower, aside, interruptibly
+from textgen.aside import Follower, aside, interruptibly, is_working, once
 
 
 def test_all_steps_and_the_result_come_in_order_from_another_thread() -> None:
@@ -76,6 +76,25 @@ def test_an_error_of_the_work_is_raised_where_it_is_waited_for() -> None:
 
     with pytest.raises(MemoryError, match="much"):
         list(aside(work()))
+
+
+def test_a_function_is_waited_for_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.001)
+    may_end, results = threading.Event(), list[str]()
+
+    def wait() -> str:
+        assert may_end.wait(60)
+        return threading.current_thread().name
+
+    def waiting() -> Generator[None, None, None]:
+        results.append((yield from once(wait)))
+
+    steps = waiting()
+    assert [next(steps), next(steps)] == [None, None]
+    assert is_working()  # the process would not wait for it
+    may_end.set()
+    assert {*steps} <= {None}
+    assert results == [module.NAME]
 
 
 def test_what_a_function_returns_or_raises_comes_back() -> None:

@@ -20,15 +20,15 @@ def main() -> None:
     # With PYTHONWARNINGS=error a library's warning would end a command that has nothing to fear.
     if any(action == "error" for action, *_ in warnings.filters):
         warnings.simplefilter("ignore")
-    from textgen.runtime.background import is_compiling
+    from textgen.aside import is_working
     from textgen.runtime.cores import limit_threads
 
     limit_threads()
     from textgen.terminal.cli import run_process
 
     code = run_process()
-    if is_compiling():
-        # Compiling cannot be interrupted, and what it makes is no longer wanted.
+    if is_working():
+        # Compiling and sorting cannot be interrupted, and what they make is no longer wanted.
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError, AttributeError):
                 stream.flush()

@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeVar
 
 # Seconds between two looks at work that has nothing new.
 LOOK_SECONDS = 0.1
+# Name of the threads whose work may take long, so that a process that ends does not wait for it.
+NAME = "textgen-aside"
 
 Step = TypeVar("Step")
 Result = TypeVar("Result")
@@ -46,7 +48,7 @@ def aside(work: Generator[Step, None, Result]) -> Generator[Step | None, None, R
         except BaseException as error:  # it is raised where the work is waited for
             found.put(("error", error))
 
-    threading.Thread(target=run, daemon=True).start()
+    threading.Thread(target=run, name=NAME, daemon=True).start()
     try:
         while True:
             try:
@@ -64,6 +66,25 @@ def aside(work: Generator[Step, None, Result]) -> Generator[Step | None, None, R
         is_stopped.set()
 
 
+def once(function: Callable[[], Result]) -> Generator[None, None, Result]:
+    """Call a function in a thread, and return what it returns.
+
+    Yields:
+        None again and again while the function works; see `aside`.
+    """
+
+    def work() -> Generator[None, None, Result]:
+        yield from ()
+        return function()
+
+    return (yield from aside(work()))
+
+
+def is_working() -> bool:
+    """Return whether work goes on in a thread of this module, or of `runtime.background`."""
+    return any(thread.name == NAME for thread in threading.enumerate())
+
+
 def interruptibly(function: Callable[[], Result]) -> Result:
     """Return what a function returns, which is called in another thread.
 
@@ -79,7 +100,7 @@ def interruptibly(function: Callable[[], Result]) -> Result:
         except BaseException as error:  # it is raised where the result is waited for
             future.set_exception(error)
 
-    threading.Thread(target=call, daemon=True).start()
+    threading.Thread(target=call, name=NAME, daemon=True).start()
     return future.result()
 
 

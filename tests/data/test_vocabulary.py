@@ -4,6 +4,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from textgen.data import vocabulary as module
 from textgen.data.vocabulary import END, UNKNOWN_ID, Vocabulary
 from textgen.errors import SettingError, UnknownCharacterError
 from textgen.settings import OnUnknown
@@ -107,3 +108,11 @@ def test_a_vocabulary_that_grows_keeps_every_id() -> None:
 
 def test_an_end_symbol_that_is_new_gets_the_last_id() -> None:
     assert Vocabulary("b").grown("\ue000a" + END).characters == "ba\ue000" + END
+
+
+def test_unknown_characters_of_long_texts_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 3)
+    vocabulary, text = Vocabulary("\nab"), "abc\n\U0001f642xa\ufffd" + END + "b"
+    known = {*vocabulary.characters, END}
+    assert vocabulary.count_unknown(text) == sum(one not in known for one in text) == 4
+    assert vocabulary.count_unknown("") == 0

@@ -11,6 +11,7 @@ from textgen.generation.copies import (
     CopyState,
     CopyTable,
     find_copies,
+    forbidden_wrongly,
     longest_copies,
     make_copy_table,
 )
@@ -141,6 +142,27 @@ def test_fewer_than_one_character_in_ten_thousand_is_forbidden_without_need(leng
     # A run of nine of 60 characters stands in both less than once in 10**7 times. 176,000 are
     # tried: 18 and more of them go wrong less than once in 10**9 times up to a rate of 0.002 %.
     assert rows[:, 1:].mean() < 1e-4
+
+
+@pytest.mark.parametrize("bits", [6, 10, 40])
+def test_the_share_that_a_table_forbids_wrongly_is_that_of_new_texts(
+    bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies_module, "BITS_PER_CONTEXT", bits)
+    monkeypatch.setattr(copies_module, "ROOMY_BITS", 1)
+    monkeypatch.setattr(copies_module, "LEAST_BITS_PER_CONTEXT", bits)
+    training, text = random_tokens(1, 30_000, 60), random_tokens(2, 3000, 60)
+    rows = np.array(states_along(text, 20, 61, training))[20:]
+    share = forbidden_wrongly(made(make_copy_table(training, 61, 20)))
+    # Of a context that is wrongly held, several characters are, so that these are about 1,000
+    # draws where a tenth of the contexts is held.
+    assert share == pytest.approx(rows[:, 1:].mean(), rel=0.25, abs=2e-4)
+
+
+def test_a_text_of_a_gigabyte_gets_a_gigabyte_and_one_of_a_tenth_a_quarter() -> None:
+    # The system gives the memory of zeros only when something is written into it.
+    sizes = (copies_module.empty_copy_table(10**n, 61, 20).bits.nbytes for n in (6, 8, 9, 10))
+    assert [size / 2**20 for size in sizes] == [8, 256, 1024, 1024]
 
 
 def test_the_table_takes_at_most_ten_bytes_a_run() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from textgen.errors import TextgenWarning
+from textgen.generation import copies
 from textgen.generation import copy_index as module
 from textgen.generation.copies import CopyTable
 from textgen.generation.copy_index import CopyIndex
@@ -133,6 +134,17 @@ def test_a_table_that_cannot_be_kept_works_all_the_same(
     monkeypatch.undo()
     assert sorted(path.name for path in tiny_run.iterdir() if path.name == COPIES) == []
     assert same(first, table_of(tiny_run))
+
+
+def test_a_table_that_is_too_full_says_what_it_forbids(
+    tiny_run: Path, builds: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "MOST_BITS", 2**9)
+    monkeypatch.setattr(module, "MOST_FORBIDDEN", 1e-4)
+    for _ in range(2):  # when it is made, and when it is read again
+        with pytest.warns(TextgenWarning, match=r"it forbids \d+\.\d% of all characters without"):
+            table_of(tiny_run)
+    assert builds == [7]
 
 
 def test_making_that_is_stopped_leaves_nothing(tiny_run: Path, builds: list[int]) -> None:

@@ -1,9 +1,14 @@
+import threading
+
 import numpy as np
 import pytest
 
 from tests.networks import random_model
+from textgen.aside import is_working
+from textgen.generation.engine import LongReader
 from textgen.generation.generator import Generator
 from textgen.generation.jax_reader import JaxReader
+from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.cells import CELLS
 from textgen.settings import CellName
 
@@ -22,7 +27,7 @@ def test_a_long_text_is_read_as_character_by_character(
     long, plain = (model.generator(seed=3) for _ in range(2))
     for generator in (long, plain):
         generator.feed("abc")
-    assert [*long.feed_long(tokens, "jax")] == [0, 8, 16, 24]
+    assert [*dict.fromkeys(long.feed_long(tokens, "jax"))] == [0, 8, 16, 24]
     long.feed_tokens(tokens[24:])
     plain.feed_tokens(tokens)
     for found, expected in zip(states_of(long), states_of(plain), strict=True):
@@ -40,6 +45,27 @@ def test_a_reading_that_is_stopped_has_read_what_it_told(monkeypatch: pytest.Mon
         if read == 16:
             break
     assert generator.settle().characters == 16
+
+
+def test_a_reading_can_be_stopped_while_jax_starts() -> None:
+    model, may_start, has_ended = random_model(), threading.Event(), threading.Event()
+
+    def start(engine: NumpyEngine) -> LongReader:
+        try:
+            assert may_start.wait(60)
+            return JaxReader(engine.settings, engine.parameters)
+        finally:
+            has_ended.set()
+
+    reader = NumpyEngine(model.config.settings, model.parameters)
+    generator = Generator(reader, model.config.vocabulary, model.config.start, start_reader=start)
+    reading = generator.feed_long(np.ones(100, np.int32), "jax")
+    assert [next(reading) for _ in range(3)] == [0, 0, 0]
+    reading.close()
+    assert is_working()
+    may_start.set()
+    assert has_ended.wait(60)
+    assert generator.settle().characters == 0
 
 
 def test_a_short_text_does_not_start_jax() -> None:

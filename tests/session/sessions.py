@@ -167,7 +167,7 @@ def shown(reply: Iterator[Any]) -> Iterator[str]:
             yield f"{{{part.text}}}\n"
         elif isinstance(part, Typed):
             yield "" if part.is_seen else f"({part.text})"
-        else:
+        elif isinstance(part, str):
             yield part
 
 

@@ -20,6 +20,7 @@ from tests.session.sessions import (
 )
 from textgen.runs.files import encode_json
 from textgen.session.messages import Message
+from textgen.session.prefill import Progress
 from textgen.session.session_file import read_session
 from textgen.settings import MAX_SEED
 
@@ -199,7 +200,7 @@ def test_a_load_that_is_stopped_changes_nothing() -> None:
     transcript(session, "abc" * 200, "/save s.json", "/clear", "other")
     tree, state = session.conversation.tree, session.conversation.generator.settle()
     reply = session.respond("/load s.json")
-    assert next(reply) == ""
+    assert next(reply) == Progress("read 16 of 612 characters")
     reply.close()
     assert session.conversation.tree is tree
     assert session.conversation.generator.settle() is state

@@ -14,7 +14,7 @@ from tests.session.sessions import (
     transcript,
 )
 from textgen.session import prefill
-from textgen.session.messages import Typed
+from textgen.session.prefill import Progress
 from textgen.session.session_file import SavedTurn
 from textgen.session.turn_tree import Tree
 from textgen.settings import OnUnknown
@@ -36,9 +36,9 @@ def test_a_long_line_can_be_stopped_while_it_is_read_and_then_leaves_no_trace(
     monkeypatch.setattr(prefill, "perf_counter", lambda: 0.0)
     session, engine = queued("end.", "end.")
     reply = session.respond("ab" * 600)
-    assert [next(reply), next(reply)] == [Typed("ab" * 600, True), ""]
+    assert next(reply) == Progress("read 16 of 1,200 characters")
     read = [len(session.conversation.generator.settle().recurrent[0])]
-    assert next(reply) == ""
+    assert next(reply) == Progress("read 48 of 1,200 characters")
     read.append(len(session.conversation.generator.settle().recurrent[0]))
     assert read == [1 + 16, 1 + 48]  # after the start
     reply.close()

@@ -17,6 +17,8 @@ UNICODE = 0x110000 - 0x800
 # Stands for the end symbol in `Vocabulary.characters` and in decoded text. Half of a surrogate pair
 # is no character, and no encoding has it, so that it is in no text.
 END = "\ud800"
+# Characters of a long text that are looked at together.
+AT_ONCE = 2**20
 
 
 class Vocabulary:
@@ -130,6 +132,15 @@ class Vocabulary:
             position = int(np.argmin(known))
             raise UnknownCharacterError(text[position], position)
         return ids[known] if on_unknown == "skip" else ids
+
+    def count_unknown(self, text: str) -> int:
+        """Return how many characters of a text have no id; `END` is no character."""
+        count = 0
+        for begin in range(0, len(text), AT_ONCE):
+            points = _code_points(text[begin : begin + AT_ONCE])
+            ids = self._ids.take(points.clip(max=len(self._ids) - 1))
+            count += int(np.count_nonzero((ids == UNKNOWN_ID) & (points != ord(END))))
+        return count
 
     def encode_start(self, start: str) -> NDArray[np.int32]:
         """Return the id of what is read before a text, int32 [1]: a character, or `END`."""

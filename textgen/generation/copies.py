@@ -7,11 +7,13 @@ character is forbidden although it makes no copy, or a copy is counted as a litt
 
 from collections.abc import Generator, Iterator, Sequence
 from functools import lru_cache
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.aside import Follower
 from textgen.data.tokens import Tokens
 from textgen.generation.operations import PYTHON, Array, Flow, replaced
 
@@ -26,21 +28,29 @@ CHUNKS_A_STEP = 8
 # Multipliers of the two hashes: odd, so that they have an inverse, and far from each other.
 MULTIPLIERS = np.array([0x9E3779B1, 0x85EBCA77], np.uint32)
 MULTIPLIER_64 = 0x9E3779B97F4A7C15
-# Each context has a block of one cache line, in which each fact sets three bits.
-BLOCK_BITS = 512
-# Shifts that make the indices of the three bits from a hash.
-SHIFTS = np.array([[23], [14], [5]], np.uint32)
-BITS_PER_CONTEXT = 40
-# Largest number of blocks: half a GiB, with 2**32 bits.
-MAX_BLOCKS = 2**23
+# Each context has a block of one cache line, in which each fact sets three bits of one word.
+BLOCK_WORDS = 16
+# Shifts that make the number of the word and that of its bits from a hash.
+WORD_SHIFT, MARK_SHIFT = np.uint32(16), np.uint32(20)
+# Words of 32 bits with three bits set, no two of them alike: the marks of the facts.
+MARKS = np.array(
+    [sum(1 << bit for bit in bits) for bits in combinations(range(32), 3)][: 2**12], np.uint32
+)
+# Bits for each context, up to a table of this many bits. Of a longer text a context gets fewer, but
+# not fewer than the least, up to the largest table: a GiB.
+BITS_PER_CONTEXT, LEAST_BITS_PER_CONTEXT = 40, 16
+ROOMY_BITS, MOST_BITS = 2**30, 2**33
+# Contexts and characters that are drawn to measure how often a table is wrong.
+MEASURED = 2**17
 
 
 class CopyTable(NamedTuple):
     """Which character follows each run of N characters in the training text, as a Bloom filter.
 
     A run of N characters is a context. The block of a context holds two kinds of facts: that the
-    context occurs, and which characters follow it. With one in ten bits set, a character that makes
-    no copy is forbidden about once in a million.
+    context occurs, and which characters follow it. A character is forbidden if both hold. With one
+    in ten bits set, one that makes no copy is forbidden about once in a million;
+    `forbidden_wrongly` measures it.
 
     Attributes:
         bits: uint32 [M, 16], one block a row.
@@ -68,7 +78,7 @@ class CopyTable(NamedTuple):
         block, mark = self.bits[state.hashes[0] >> self.shift], state.hashes[1]
         is_full, occurs = state.length >= state.recent.shape[0], self.values[1, size]
         if isinstance(block, np.ndarray):
-            is_known = is_full and _holds(block.tolist(), int(mark ^ occurs))
+            is_known = is_full and _holds(block, int(mark ^ occurs))
         else:
             is_known = is_full & _facts(block, mark, occurs[None])[0]
         none = self.bits.__array_namespace__().zeros(size, bool)
@@ -91,22 +101,23 @@ class CopyTable(NamedTuple):
 
 def _facts(block: Array, context: Array, facts: Array) -> Array:
     """Return which facts about a context, uint32 [K], its block, uint32 [16], holds, bool [K]."""
-    indices = _bit_indices(context, facts)
-    found = block[indices >> np.uint32(5)] >> (indices & np.uint32(31)) & np.uint32(1)
-    return found[0] & found[1] & found[2] == 1
+    words, marks = _marks(context, facts)
+    return block[words] & marks == marks
 
 
-def _holds(block: list[int], fact: int) -> bool:
+def _holds(block: NDArray[np.uint32], fact: int) -> bool:
     """Do what `_facts` does for one fact, with Python's numbers, in a tenth of the time."""
-    mixed = fact * int(MULTIPLIERS[0])
-    indices = (mixed >> shift & BLOCK_BITS - 1 for shift in SHIFTS[:, 0].tolist())
-    return all(block[index >> 5] >> (index & 31) & 1 for index in indices)
+    mixed = fact * int(MULTIPLIERS[0]) & 2**32 - 1
+    mark = int(MARKS[mixed >> int(MARK_SHIFT)])
+    return int(block[mixed >> int(WORD_SHIFT) & BLOCK_WORDS - 1]) & mark == mark
 
 
-def _bit_indices(contexts: Array, facts: Array) -> Array:
-    """Return the indices of the three bits of each fact in its context's block, uint32 [3, K]."""
+def _marks(contexts: Array, facts: Array) -> tuple[Array, Array]:
+    """Return the word of each fact in its context's block, and the bits in it, uint32 [K] both."""
     mixed = (contexts ^ facts) * MULTIPLIERS[0]
-    return mixed >> SHIFTS & np.uint32(BLOCK_BITS - 1)
+    namespace = mixed.__array_namespace__()
+    marks = namespace.take(namespace.asarray(MARKS), mixed >> MARK_SHIFT, axis=0)
+    return mixed >> WORD_SHIFT & np.uint32(BLOCK_WORDS - 1), marks
 
 
 class CopyState(NamedTuple):
@@ -138,19 +149,37 @@ def make_copy_table(
     """
     table = empty_copy_table(len(training), vocab_size, length)
     values, words = table.values, table.bits.reshape(-1)
+    # One thread computes what is written next while another one writes.
+    writing = Follower()
     for number, chunk in enumerate(_chunks(training, length + 1)):
         first, second = (
             _hashes(values[row].take(chunk), MULTIPLIERS[row], length)[:-1] for row in range(2)
         )
-        blocks = (first >> table.shift) * np.uint32(BLOCK_BITS // 32)
-        for begin in range(0, len(blocks), WRITTEN):
-            part = slice(begin, begin + WRITTEN)
-            following = values[1].take(chunk[length:][part])
-            facts = (_bit_indices(second[part], each) for each in (following, values[1][-1:]))
-            _set_bits(words, blocks[part], np.concatenate([*facts]))
+        blocks = (first >> table.shift).astype(np.int64) * BLOCK_WORDS
+        following = values[1].take(chunk[length:])
+        facts = [_marks(second, each) for each in (following, values[1][-1:])]
+        writing.call(_write, words, [(blocks + word, marks) for word, marks in facts])
         if number % CHUNKS_A_STEP == 0:
             yield number * CHUNK / len(training)
+    writing.wait()
     return table
+
+
+def forbidden_wrongly(table: CopyTable) -> float:
+    """Return the share of characters that a table forbids although they make no copy.
+
+    It is measured with contexts that do not occur in the training text, as almost all contexts of
+    a new text do not.
+    """
+    random = np.random.default_rng(1)
+    blocks = table.bits[random.integers(0, len(table.bits), MEASURED)]
+    contexts = random.integers(0, 2**32, MEASURED, np.uint32)
+    characters = random.integers(0, table.values.shape[1] - 1, MEASURED)
+    is_forbidden, rows = np.ones(MEASURED, bool), np.arange(MEASURED)
+    for facts in (table.values[1, -1:], table.values[1].take(characters)):
+        words, marks = _marks(contexts, facts)
+        is_forbidden &= blocks[rows, words] & marks == marks
+    return float(is_forbidden.mean())
 
 
 def empty_copy_table(size: int, vocab_size: int, length: int) -> CopyTable:
@@ -164,30 +193,37 @@ def empty_copy_table(size: int, vocab_size: int, length: int) -> CopyTable:
     random = np.random.default_rng(0)
     values = random.integers(0, 2**32, (2, vocab_size + 1), np.uint32)
     values[:, 0] = 0  # what stands before the text does not count
-    blocks = min(size * BITS_PER_CONTEXT // BLOCK_BITS, MAX_BLOCKS - 1)
+    roomy = min(size * BITS_PER_CONTEXT, max(size * LEAST_BITS_PER_CONTEXT, ROOMY_BITS))
+    blocks = min(roomy, MOST_BITS - 1) // (32 * BLOCK_WORDS)
     exponent = max(blocks.bit_length(), 1)
-    bits = np.zeros((2**exponent, BLOCK_BITS // 32), np.uint32)
+    bits = np.zeros((2**exponent, BLOCK_WORDS), np.uint32)
     leaving = [pow(int(multiplier), length - 1, 2**32) for multiplier in MULTIPLIERS]
     return CopyTable(bits, np.uint32(32 - exponent), values, np.array(leaving, np.uint32))
 
 
-def _set_bits(
-    words: NDArray[np.uint32], blocks: NDArray[np.uint32], indices: NDArray[np.uint32]
+def _write(
+    words: NDArray[np.uint32], facts: Sequence[tuple[NDArray[np.int64], NDArray[np.uint32]]]
 ) -> None:
-    """Set bits of some blocks.
+    """Set the bits of some facts.
 
     Args:
         words: all words of the table, uint32 [W].
-        blocks: index of the first word of each block, uint32 [P].
-        indices: indices of bits in each block, uint32 [K, P].
+        facts: for each kind of facts the indices of their words and their bits, both [P].
     """
-    where = ((indices >> np.uint32(5)) + blocks).reshape(-1).astype(np.int64)
-    marks = (np.uint32(1) << (indices & np.uint32(31))).reshape(-1)
+    for begin in range(0, len(facts[0][0]), WRITTEN):
+        for where, marks in facts:
+            _set_bits(words, where[begin : begin + WRITTEN], marks[begin : begin + WRITTEN])
+
+
+def _set_bits(
+    words: NDArray[np.uint32], where: NDArray[np.int64], marks: NDArray[np.uint32]
+) -> None:
+    """Set bits of some words, at their indices, int64 [P]."""
     while len(where):
         words[where] = words.take(where) | marks
         # NumPy keeps only the last of several marks that are written into one word.
-        is_lost = (words.take(where) & marks) != marks
-        where, marks = where[is_lost], marks[is_lost]
+        lost = np.flatnonzero((words.take(where) & marks) != marks)
+        where, marks = where[lost], marks[lost]
 
 
 def find_copies(training: Tokens, texts: Sequence[Ids], length: int) -> list[NDArray[np.bool_]]:

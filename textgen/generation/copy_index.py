@@ -2,20 +2,28 @@
 
 import warnings
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from textgen.data.tokens import Tokens
 from textgen.errors import DamagedError, StorageError, TextgenWarning
-from textgen.generation.copies import CopyTable, empty_copy_table, make_copy_table
+from textgen.generation.copies import (
+    CopyTable,
+    empty_copy_table,
+    forbidden_wrongly,
+    make_copy_table,
+)
 from textgen.runs.kept_index import COPIES, read_kept, write_kept
 from textgen.runs.run import Run
 
-VERSION = 1
+VERSION = 2
 # Shortest training text whose table is kept, in characters. For a shorter one it is made in a
 # fraction of a second.
 LEAST_KEPT = 2**20
+# Share of characters that may be forbidden without need before it is told.
+MOST_FORBIDDEN = 0.005
 
 
 class CopyIndex:
@@ -76,16 +84,26 @@ class CopyIndex:
             return (yield from make_copy_table(training, self._vocab_size, length))
         path, header = self._run.path / COPIES, self._header(self._run, len(training), length)
         try:
-            return self._read(header, len(training), length)
+            table = self._read(header, len(training), length)
         except DamagedError:  # it is missing, or that of another text or limit: it is made anew
-            pass
-        table = yield from make_copy_table(training, self._vocab_size, length)
+            table = yield from make_copy_table(training, self._vocab_size, length)
+            self._keep(path, header, table)
+        if (share := forbidden_wrongly(table)) > MOST_FORBIDDEN:
+            told = (
+                "the index for max-copy is full, since the training text is so long: it forbids "
+                f"{share:.1%} of all characters without need"
+            )
+            warnings.warn(told, TextgenWarning, stacklevel=2)
+        return table
+
+    @staticmethod
+    def _keep(path: Path, header: dict[str, Any], table: CopyTable) -> None:
+        """Keep a table, and say so if that fails."""
         try:
             write_kept(path, header, table.bits.reshape(-1))
         except StorageError as error:
             told = f"the index for max-copy is not kept for the next time: {error}"
             warnings.warn(told, TextgenWarning, stacklevel=2)
-        return table
 
     def _header(self, run: Run, size: int, length: int) -> dict[str, Any]:
         text = run.record().corpus.tokens_sha256

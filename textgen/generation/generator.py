@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.aside import aside
+from textgen.aside import aside, once
 from textgen.data.formats.decoding import Normalization, normalized
 from textgen.data.labels import AskedLabels, LabelField, LabelShares, label_shares
 from textgen.data.replaced import describe_replaced, find_replaced
@@ -29,6 +29,7 @@ from textgen.generation.learning import Learnt, Lesson, TextLearner
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.generation.sampler import Sampler
 from textgen.generation.writing import Drawn, GenerationState, Given, Piece, Writing
+from textgen.network.inference import States
 from textgen.network.mixture import Mixture
 from textgen.network.parameters import Arrays
 from textgen.settings import (
@@ -366,13 +367,25 @@ class Generator:
         settings = self.reader.settings
         if not self._start_reader or choose_engine(engine, settings, len(tokens), 1) == "numpy":
             return
-        reader, read = self._start_reader(self.reader), 0
-        yield read
-        while read + reader.piece <= len(tokens):
-            state, part = self.settle(), tokens[read : read + reader.piece]
-            self.state = state.after(reader.read(part, state.recurrent), part, 0)
-            read += len(part)
-            yield read
+        yield 0
+        start, recurrent, read = self._start_reader, self.settle().recurrent, 0
+        begun = list[tuple[LongReader, States]]()
+
+        def begin() -> None:
+            reader = start(self.reader)
+            if reader.piece <= len(tokens):  # the first piece compiles the loop
+                begun.append((reader, reader.read(tokens[: reader.piece], recurrent)))
+
+        for _ in once(begin):
+            yield 0
+        for reader, recurrent in begun:
+            while read + reader.piece <= len(tokens):
+                part = tokens[read : read + reader.piece]
+                if read:
+                    recurrent = reader.read(part, self.settle().recurrent)
+                self.state = self.settle().after(recurrent, part, 0)
+                read += len(part)
+                yield read
 
     def score(self, text: str, on_unknown: OnUnknown = TEXT_UNKNOWN) -> NDArray[np.float64]:
         """Read text and return the surprise of each character, in bits.

@@ -4,11 +4,12 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textgen.aside import Follower
 from textgen.data.tokens import MAX_HELD
 from textgen.errors import DamagedError, reading_errors
 from textgen.runs.files import decode_json, encode_json, replace_file
@@ -18,6 +19,8 @@ from textgen.storage import open_regular
 TRACE, COPIES = "trace.index", "copies.index"
 # Space for the header, in bytes. It is JSON with its own checksum, filled up with spaces.
 HEADER_BYTES = 1024
+# Bytes that are read and summed at a time.
+AT_ONCE = 2**24
 
 
 def read_kept(
@@ -43,14 +46,25 @@ def read_kept(
         size = os.fstat(file.fileno()).st_size - HEADER_BYTES
         if size <= most_held:
             # A memory map would end the process if the file were cut short meanwhile.
-            numbers = np.frombuffer(file.read(size // 4 * 4), "<u4")
-            digest = hashlib.sha256(numbers.data).hexdigest()
+            numbers = np.empty(size // 4, "<u4")
+            digest = _read_summed(file, numbers.data.cast("B"))
         else:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             numbers = np.memmap(file, "<u4", "r", HEADER_BYTES, (size // 4,))
         if size % 4 or digest != header.get("entries"):
             raise DamagedError(path, "its SHA-256 differs from the recorded one")
         return header, numbers
+
+
+def _read_summed(file: BinaryIO, data: memoryview) -> str:
+    """Read bytes of a file, and return their SHA-256, which another thread computes meanwhile."""
+    digest, summing = hashlib.sha256(), Follower()
+    for begin in range(0, len(data), AT_ONCE):
+        part = data[begin : begin + AT_ONCE]
+        read = file.readinto(part)  # type: ignore[attr-defined]
+        summing.call(digest.update, part[:read])
+    summing.wait()
+    return digest.hexdigest()
 
 
 def check_kept(path: Path) -> None:

@@ -4,18 +4,13 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from textgen.aside import NAME
+
 Result = TypeVar("Result")
-# Name of the threads.
-NAME = "textgen-background"
-
-
-def is_compiling() -> bool:
-    """Return whether any work goes on in the background of this process."""
-    return any(thread.name == NAME for thread in threading.enumerate())
 
 
 class Background(Generic[Result]):
-    """Some work in another thread. The process ends only after it.
+    """Some work in another thread.
 
     It may compile, but must run no compiled program: two that share devices could wait for each
     other.

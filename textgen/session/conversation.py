@@ -16,7 +16,7 @@ from textgen.generation.next_words import NextWord, next_words, unfinished_word
 from textgen.generation.writing import GenerationState, Piece
 from textgen.session.copy_finder import CopyFinder
 from textgen.session.loaded_model import LoadedModel
-from textgen.session.prefill import T, Work, join_text, parts_of, read_typed
+from textgen.session.prefill import Progress, T, Work, join_text, parts_of, read_so_far, read_typed
 from textgen.session.session_file import SavedPart, SavedSession, SavedTurn
 from textgen.session.taught import Taught, learning_of
 from textgen.session.turn_tree import Tree, Turn
@@ -136,7 +136,7 @@ class Conversation:
         turn = replace(turn, learns=self.taught.learns, learnt=learnt)
         yield from self._write(turn, self.length, self._add)
 
-    def regenerate(self) -> Iterator[str]:
+    def regenerate(self) -> Work[None]:
         """Write the last turn again, as another turn after its parent.
 
         Yields:
@@ -367,6 +367,7 @@ class Conversation:
     def score(self, turns: Sequence[Turn]) -> Work[Scored]:
         """Return the surprise of each character of some turns; the state does not change."""
         generator, texts, bits = self.generator.fork(), list[str](), [np.zeros(0)]
+        total = sum(len(turn.text) for turn in turns)
         for turn in turns:
             tokens = generator.vocabulary.encode(turn.text, "replace")
             texts.append(turn.text)
@@ -384,7 +385,7 @@ class Conversation:
                 generator.feed_tokens(first)
             generator.read_start()
             for part in parts_of(len(tokens)):
-                yield ""
+                yield read_so_far(sum(map(len, bits)), total)
                 bits.append(generator.score_tokens(tokens[part]))
         return Scored("".join(texts), np.concatenate(bits))
 
@@ -414,8 +415,8 @@ def saved_parts(model: LoadedModel) -> tuple[SavedPart, ...]:
 
 
 def _prepared(generator: Generator, settings: SamplingSettings) -> Work[None]:
-    for _ in generator.prepare(settings):
-        yield ""
+    for share in generator.prepare(settings):
+        yield "" if share is None else Progress(f"indexing the training text: {share:.0%}")
 
 
 def _result(work: Work[T]) -> T:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from textgen.generation.trace import Trace
 from textgen.session.conversation import Scored
+from textgen.session.prefill import Progress
 
 # Characters of a text from which on a message says that it is being read.
 LONG_TEXT = 20_000
@@ -29,4 +30,4 @@ class Typed:
     is_seen: bool
 
 
-Reply = str | Message | Typed | Scored | Trace
+Reply = str | Message | Typed | Scored | Trace | Progress

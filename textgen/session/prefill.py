@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as Steps
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TypeVar
 
@@ -24,8 +24,23 @@ FIRST_PART = 16
 PART_SECONDS = 0.02
 
 T = TypeVar("T")
-# A long task in small steps. Each step yields an empty text, and the task returns its result.
-Work = Steps[str, None, T]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A line that tells how far a long work is. It is shown until something else follows."""
+
+    text: str
+
+
+# A long task in small steps, which returns its result. Each step yields how far it is, or an empty
+# text.
+Work = Steps[str | Progress, None, T]
+
+
+def read_so_far(read: int, total: int) -> Progress:
+    """Tell how much of a text was read, in characters."""
+    return Progress(f"read {read:,} of {total:,} characters")
 
 
 def join_text(generator: Generator, parent: Turn, text: str, *, is_begun: bool) -> str:
@@ -53,6 +68,8 @@ def read_typed(
     seed: int,
     *,
     begins: bool = True,
+    before: int = 0,
+    total: int | None = None,
 ) -> Work[str]:
     """Read a typed text after a turn, and return what the model has read.
 
@@ -63,6 +80,8 @@ def read_typed(
         rule: what to do with characters that the model does not know.
         seed: seed of the random draws that follow.
         begins: whether to read the start of a text first, if nothing was read before.
+        before: number of characters read so far of several texts, for the progress.
+        total: number of characters of all of them; None if there is only this one.
 
     Raises:
         UnknownCharacterError: if a character is unknown and the rule is `error`.
@@ -71,7 +90,8 @@ def read_typed(
     generator.state = replace(parent.after, seed=seed)
     if begins and text:
         generator.read_start()
-    yield from _feed(generator, tokens)
+    for read in _feed(generator, tokens):
+        yield read_so_far(before + read, len(tokens) if total is None else total)
     return generator.vocabulary.decode(tokens)
 
 
@@ -86,15 +106,16 @@ def typed_tokens(
     return generator.encode(join_text(generator, parent, text, is_begun=bool(text)), rule)
 
 
-def _feed(generator: Generator, tokens: NDArray[np.int32]) -> Iterator[str]:
+def _feed(generator: Generator, tokens: NDArray[np.int32]) -> Iterator[int]:
+    """Read characters, and yield again and again how many were read, as a chance to stop."""
     read = 0
-    for read in generator.feed_long(tokens):  # noqa: B007
-        yield ""  # a chance to stop
+    for read in generator.feed_long(tokens):
+        yield read
     tokens = tokens[read:]
     # Ids are cut, not the text: the id of a character may depend on the characters beside it.
     for part in parts_of(len(tokens)):
         if part.start:
-            yield ""  # a chance to stop
+            yield read + part.start
         generator.feed_tokens(tokens[part])
 
 
@@ -144,19 +165,30 @@ def reread(
     Raises:
         UnknownCharacterError: if a character is unknown and the rule of its turn is `error`.
     """
-    tree = Tree(generator.state)
+    tree, done = Tree(generator.state), 0
+    total = sum(len(turn.typed) + len(turn.written) for turn in turns)
     for turn in turns:
         parent, rule = tree.turns[turn.parent], turn.on_unknown
         generator.use_labels(fitting_labels(generator.label_fields, turn.labels))
         learnt = yield from learn(parent, turn)
         read = yield from read_typed(
-            generator, parent, turn.typed, rule, turn.seed, begins=turn.begins
+            generator,
+            parent,
+            turn.typed,
+            rule,
+            turn.seed,
+            begins=turn.begins,
+            before=done,
+            total=total,
         )
+        done += len(turn.typed)
         prompted = generator.state
         tokens = generator.vocabulary.encode(turn.written, rule)
         generator.state = replace(prompted, sample=turn.sample, position=0)
         generator.read_start()  # as writing did
-        yield from _feed(generator, tokens)
+        for count in _feed(generator, tokens):
+            yield read_so_far(done + count, total)
+        done += len(turn.written)
         has_ended = turn.ended and generator.vocabulary.end_id is not None
         if has_ended:
             generator.feed_tokens(generator.vocabulary.encode_start(END))
@@ -175,5 +207,5 @@ def reread(
                 learnt=learnt,
             )
         )
-        yield ""
+        yield read_so_far(done, total)
     return tree

@@ -21,6 +21,7 @@ from textgen.session.controls import (
 )
 from textgen.session.loaded_model import mixed_in
 from textgen.session.messages import Message, Reply
+from textgen.session.prefill import Progress
 
 INDEXING = "indexing the training text for max_copy, once; Ctrl-C stops it"
 
@@ -53,8 +54,10 @@ def _prepare(state: SessionState, text: str) -> Iterator[Reply]:
     settings = replace(conversation.settings, max_copy=parse_control("max_copy", text))
     for share in conversation.generator.prepare(settings):
         is_long = bool(share)  # a small text needs no message
-        yield Message(INDEXING) if is_long and not is_told else ""
+        if is_long and not is_told:
+            yield Message(INDEXING)
         is_told = is_told or is_long
+        yield Progress(f"indexing the training text: {share:.0%}") if share else ""
 
 
 def show(state: SessionState, rest: str) -> Iterator[Reply]:

@@ -2,16 +2,19 @@
 
 from collections.abc import Generator as Replies
 
+from textgen.aside import aside
 from textgen.generation.trace import open_tracer
 from textgen.session.arguments import whole_number
 from textgen.session.command import Command, SessionState
 from textgen.session.messages import Message, Reply
+from textgen.session.prefill import Progress
 from textgen.session.turn_tree import shown_name
 from textgen.settings import TRACE_LEAST, TRACE_LEAST_OF_ALL, TRACE_MOST_OF_ALL
 
 ALL = "all"
 ALLOWED = range(TRACE_LEAST_OF_ALL, TRACE_MOST_OF_ALL + 1)
 MAKING = "making the index of the training text, once; Ctrl-C stops it"
+PROGRESS = "making the index"
 
 
 def trace(state: SessionState, rest: str) -> Replies[Reply, None, None]:
@@ -34,16 +37,18 @@ def trace(state: SessionState, rest: str) -> Replies[Reply, None, None]:
     model = state.conversation.model
     if model.others:
         yield Message(f"this looks into the training text of {shown_name(model.main.name)} alone")
-    opening, is_told = open_tracer(model.run, least), False
+    opening, is_told = aside(open_tracer(model.run, least)), False
     while True:
         try:
             share = next(opening)
         except StopIteration as stop:
             tracer = stop.value
             break
-        is_short = share == 1  # a small text needs no message
-        yield "" if is_told or is_short else Message(MAKING)
-        is_told = True
+        is_long = share is not None and share < 1  # a small text needs no message
+        if is_long and not is_told:
+            yield Message(MAKING)
+        is_told = is_told or is_long
+        yield Progress(f"{PROGRESS}: {share:.0%}") if is_long else ""
     found = tracer.trace(text, least)
     if found.problem:
         yield Message(f"the index is not kept for the next time: {found.problem}")

@@ -7,6 +7,7 @@ from functools import cached_property
 from textgen.generation.endings import FinishReason
 from textgen.generation.writing import GenerationState
 from textgen.readable import cut, one_line, visible, wrap_lines
+from textgen.session.recent_ids import RecentIds
 from textgen.settings import OnUnknown
 
 # Longest name that is shown in full, in characters.
@@ -160,6 +161,7 @@ class Tree:
         """Begin without any text."""
         root = Turn(0, None, "", "", "", "", "error", beginning, beginning)
         self.turns, self.current = [root], root
+        self._recent = RecentIds()
         self.names: dict[str, int] = {}
         self.visited: dict[int, int] = {}
         self.earlier: Tree | None = None
@@ -173,7 +175,10 @@ class Tree:
 
     def append(self, turn: Turn) -> Turn:
         """Add a turn with the next number, without going to it."""
-        numbered = replace(turn, number=len(self.turns))
+        assert turn.parent is not None
+        prompted = self._recent.shared(turn.prompted, turn.parent.after)
+        after = self._recent.shared(turn.after, prompted)
+        numbered = replace(turn, number=len(self.turns), prompted=prompted, after=after)
         self.turns.append(numbered)
         return numbered
 

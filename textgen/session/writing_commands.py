@@ -12,6 +12,7 @@ from textgen.session.command import Command, SessionState
 from textgen.session.conversation import ALTERNATIVE_LENGTH, Conversation
 from textgen.session.learning_commands import tell_learnt
 from textgen.session.messages import LONG_TEXT, Message, Reply, Typed
+from textgen.session.prefill import Progress
 from textgen.session.turn_tree import Turn, join_turns, last_lines
 
 # How many alternatives /again can write.
@@ -37,7 +38,9 @@ def continue_text(state: SessionState, text: str, *, is_seen: bool) -> Iterator[
     if len(text) > LONG_TEXT:
         yield Message(f"reading {len(text):,} characters; Ctrl-C stops it")
     with closing(state.conversation.continue_text(text)) as written:
-        first = next(written, "")  # before the text is shown, since this may raise an error
+        # Before the text is shown: this may raise an error, and what is stopped leaves no text.
+        while isinstance(first := next(written, ""), Progress):
+            yield first
         yield from _replacements(state, text)
         yield Typed(text, is_seen)
         yield first

@@ -4,7 +4,6 @@ import errno
 import os
 import sys
 from contextlib import suppress
-from itertools import takewhile
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +25,7 @@ from textgen.terminal.commands.bench import bench
 from textgen.terminal.commands.check import check
 from textgen.terminal.commands.classify import classify
 from textgen.terminal.commands.configured import (
+    Answer,
     ConfigFile,
     ConfiguredCommand,
     NoConfig,
@@ -139,23 +139,24 @@ for command in COMMANDS:
 def run_command(arguments: list[str]) -> int:
     """Run a command and return its exit code.
 
-    An error that a user can cause is shown in one line. With `--json`, stdout gets it as JSON too.
+    An error that a user can cause is shown in one line. If JSON is asked for, stdout gets it as
+    JSON too.
 
     Args:
         arguments: the command line, without the name of the program.
     """
-    as_json = "--json" in takewhile(lambda argument: argument != "--", arguments)
+    answer = Answer.to(arguments)
 
     def end(message: str, code: int) -> int:
         fail(message)
-        if as_json:
+        if answer.as_json:
             with suppress(ReaderGoneError, OSError, StorageError):  # the human line is on stderr
                 emit_json("error", {"message": message, "exit_code": code})
         return code
 
     try:
         with said_warnings():
-            result: Any = app(arguments, prog_name="textgen", standalone_mode=False)
+            result: Any = app(arguments, prog_name="textgen", standalone_mode=False, obj=answer)
         sys.stdout.flush()
     except typer.Exit as leaving:
         return leaving.exit_code

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from collections.abc import Generator as Steps
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from textgen.data.labels import PlacedLabels
 from textgen.data.sources import MAX_TEXT
 from textgen.data.tokens import Tokens, token_dtype
-from textgen.data.vocabulary import END, Vocabulary
+from textgen.data.vocabulary import Vocabulary
 from textgen.errors import CorpusError, UnknownCharacterError, UsageError
 from textgen.evaluation.baselines import Measuring, measure_baselines
 from textgen.evaluation.missing import MissingEvaluator
@@ -84,7 +85,7 @@ Evaluation = Measuring | Result | Note
 
 def evaluate(
     model: AnyModel, text: Tokens | None, check: Callable[[], None] = lambda: None
-) -> Iterator[Evaluation]:
+) -> Steps[Evaluation, None, None]:
     """Measure a model, and baselines beside it.
 
     A network of both directions is measured by the protocol `missing` alone, which no baseline
@@ -356,6 +357,4 @@ def encode_text(
     if not len(tokens):
         raise CorpusError(name, "it holds no character that the model knows", "text")
     tokens = np.concatenate([vocabulary.encode_start(config.start), tokens])
-    known_ones = {*vocabulary.characters, END}
-    unknown = sum(count for one, count in Counter(text).items() if one not in known_ones)
-    return tokens.astype(token_dtype(len(vocabulary))), unknown
+    return tokens.astype(token_dtype(len(vocabulary))), vocabulary.count_unknown(text)

@@ -4,12 +4,13 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as Steps
 from dataclasses import asdict, dataclass, replace
+from itertools import chain, islice
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textgen.aside import aside
+from textgen.aside import aside, once
 from textgen.data.replaced import describe_replaced, find_replaced
 from textgen.data.tokens import Tokens
 from textgen.data.vocabulary import Vocabulary
@@ -18,7 +19,7 @@ from textgen.generation.copies import find_copies, longest_copies
 from textgen.generation.copy_index import LEAST_KEPT
 from textgen.generation.copy_measures import indexed_copies, longest_indexed_copies
 from textgen.generation.endings import FinishReason
-from textgen.generation.engine import LARGEST_OF_A_CORE, EngineName, choose_engine
+from textgen.generation.engine import LARGEST_OF_A_CORE, Engine, EngineName, choose_engine
 from textgen.generation.generator import Generator, Sample, write_side_by_side
 from textgen.generation.known_documents import KnownDocuments
 from textgen.generation.learning import Learnt
@@ -147,7 +148,11 @@ def write_samples(
     if is_compiled:
         tell("starting JAX and compiling the network")
         prepare_jax(one_kernel=_uses_one_kernel(model, order))
-        first.engine = model.jax_engine()
+        engines = list[Engine]()
+        for _ in once(lambda: engines.append(model.jax_engine())):
+            if should_stop():
+                return
+        (first.engine,) = engines
     group = SIDE_BY_SIDE if is_compiled else 1
     for begin in range(0, order.num_samples, group):
         indices = range(begin, min(begin + group, order.num_samples))
@@ -246,7 +251,12 @@ def _remarks(order: Order, vocabulary: Vocabulary) -> Iterator[str]:
 def _until(
     steps: Iterator[tuple[Piece | None, ...]], should_stop: Callable[[], bool]
 ) -> Iterator[tuple[Piece | None, ...]]:
-    for step in steps:
+    # The first step may compile the network, which takes seconds.
+    first = list[tuple[Piece | None, ...]]()
+    for _ in once(lambda: first.extend(islice(steps, 1))):
+        if should_stop():
+            return
+    for step in chain(first, steps):
         yield step
         if should_stop():
             return

@@ -44,6 +44,22 @@ def test_a_named_file_stands_in_place_of_the_others(say: Say) -> None:
     assert err == "textgen: textgen.toml, line 2: it is no TOML: Invalid value\n"
 
 
+def test_an_error_is_told_in_json_where_a_file_asks_for_json(say: Say) -> None:
+    Path("textgen.toml").write_text("quiet = true\n[sample]\njson = true\n")
+    for command, code in (
+        ("sample nope", 4),
+        ("sample fox --top-k x", 2),
+        ("sample fox --length -1", 2),
+        ("sample fox --prompt a --prompt-file b", 2),
+    ):
+        found, out, err = say(command)
+        told = json.loads(out)
+        assert (found, told["type"], told["exit_code"]) == (code, "error", code)
+        assert err == f"textgen: {told['message']}\n"
+    assert say("sample nope --no-config")[:2] == (4, "")
+    assert say("score fox nope.txt")[:2] == (3, "")
+
+
 def test_the_file_may_be_named_before_the_command(say: Say) -> None:
     Path("textgen.toml").write_text("nonsense")
     Path("my.toml").write_text("quiet = true\nlength = 5\nseed = 2\n")

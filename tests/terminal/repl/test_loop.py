@@ -17,6 +17,7 @@ from tests.conftest import textgen
 from tests.session.sessions import queued
 from textgen.errors import UsageError
 from textgen.session.commands import Session
+from textgen.terminal.display import progress_line
 from textgen.terminal.repl.external_editor import edit_text
 from textgen.terminal.repl.input_blocks import Entry, LineCancelledError, read_entries
 from textgen.terminal.repl.loop import Repl, _interrupts
@@ -317,3 +318,16 @@ def test_no_space_stands_before_what_goes_on_from_a_typed_line_on_a_terminal(
     shown = capsys.readouterr().out
     # A typed text is shown as it was typed.
     assert shown == ("at\nabc\n  in new\n" if on_terminal else "the c  at\n abc\n  in new\n")
+
+
+def test_a_long_work_is_told_unless_quiet_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress_line, "PROGRESS_SECONDS", -1.0)
+    for quiet in (False, True):
+        session, _ = queued("end.")
+        repl = Repl(session, None, on_terminal=False, keeps_history=False, quiet=quiet)
+        repl.show(session.respond("ab" * 20))
+        out, err = capsys.readouterr()
+        assert out == "ab" * 20 + "end.\n"
+        assert err == ("" if quiet else "read 16 of 40 characters\n")

@@ -1,10 +1,12 @@
 """Commands whose options have the defaults that files give them."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import wraps
+from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import typer
 
@@ -33,6 +35,23 @@ NoConfig = Annotated[
 ]
 # Where a context keeps what files have given its command.
 META = "textgen.given"
+
+
+@dataclass
+class Answer:
+    """How the process answers: the object of its contexts.
+
+    Attributes:
+        as_json: whether JSON is asked for, on the command line or in a file. Errors are then told
+            in JSON too.
+    """
+
+    as_json: bool
+
+    @classmethod
+    def to(cls, arguments: Sequence[str]) -> Self:
+        """Return what a command line asks for, before any file is read."""
+        return cls("--json" in takewhile(lambda argument: argument != "--", arguments))
 
 
 def takes_configuration(command: Callable[..., None]) -> Callable[..., None]:
@@ -64,6 +83,8 @@ class ConfiguredCommand(Command):
             found = self._given(ctx, given)
             ctx.meta[META] = found
             ctx.default_map = {name: one.value for name, one in found.items()}
+            if "as_json" in found:
+                ctx.obj.as_json = found["as_json"].value
         if ctx.resilient_parsing and args and args[-1].startswith("-"):
             # A shell completes the value of this option. Typer would take no argument before it.
             args = args[:-1]

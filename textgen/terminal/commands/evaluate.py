@@ -2,10 +2,12 @@
 
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import Annotated
 
 import typer
 
+from textgen.aside import aside
 from textgen.data.source_rules import SourceRules
 from textgen.readable import one_line
 from textgen.settings import TEXT_UNKNOWN
@@ -22,7 +24,7 @@ from textgen.terminal.commands.options import (
 from textgen.terminal.commands.picture import check_output, save_output
 from textgen.terminal.commands.run_names import one_run, runs_and_sources
 from textgen.terminal.commands.source_options import PLAIN_TEXTS, reads_texts
-from textgen.terminal.commands.text_input import text_chunks, text_name, whole_text
+from textgen.terminal.commands.text_input import text_chunks, text_name, waited_for, whole_text
 from textgen.terminal.display.progress_line import starting
 from textgen.terminal.output import columns_of, emit, emit_json, say
 
@@ -80,7 +82,12 @@ def evaluate(
     tokens, unknown = None, 0
     if text is not None:
         name = text_name(sources)
-        tokens, unknown = evaluate.encode_text(text, name, loaded.config, on_unknown)
+        tokens, unknown = waited_for(
+            partial(evaluate.encode_text, text, name, loaded.config, on_unknown),
+            f"looking up {len(text):,} characters",
+            progress,
+            quiet=quiet,
+        )
         if unknown and not quiet:
             say(
                 f"the model does not know {unknown:,} of {len(text):,} characters "
@@ -93,8 +100,10 @@ def evaluate(
                 raise KeyboardInterrupt
 
         with suppress(KeyboardInterrupt):  # what was measured until then is shown
-            for event in evaluate.evaluate(loaded, tokens, check):
-                display.show(event)
+            # In another thread, since compiling and learning take long without a chance to stop.
+            for event in aside(evaluate.evaluate(loaded, tokens, check)):
+                if event is not None:
+                    display.show(event)
                 check()
     own = f"the validation text of {loaded.main.name}" if loaded.others else "its validation text"
     measured_on = text_name(sources) if sources else own

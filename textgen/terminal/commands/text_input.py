@@ -2,11 +2,12 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from textgen.aside import once
 from textgen.errors import CorpusError, read_as
 from textgen.terminal.display.progress_line import ProgressLine, ProgressMode
 from textgen.terminal.output import say
@@ -104,6 +105,7 @@ def whole_text(chunks: Iterable[str], mode: ProgressMode, *, quiet: bool) -> str
     """Return a text that is read in pieces, and show how much of it is read."""
     begun, parts, characters = time.perf_counter(), list[str](), 0
     with ProgressLine(mode, quiet=quiet) as progress:
+        progress.show("reading the text")
         for chunk in chunks:
             parts.append(chunk)
             characters += len(chunk)
@@ -111,6 +113,20 @@ def whole_text(chunks: Iterable[str], mode: ProgressMode, *, quiet: bool) -> str
             rate = f"{characters / seconds:,.0f} a second"
             progress.show(f"reading the text: {characters:,} characters at {rate}")
         return "".join(parts)
+
+
+def waited_for(
+    function: "Callable[[], T]", message: str, mode: ProgressMode, *, quiet: bool
+) -> "T":
+    """Return what a function returns that may take long, and show what it does.
+
+    It is called in another thread, so that a signal is heard meanwhile.
+    """
+    found = list[T]()
+    with ProgressLine(mode, quiet=quiet) as progress:
+        for _ in once(lambda: found.append(function())):
+            progress.show(message)
+    return found[0]
 
 
 def text_name(sources: Sequence[Path]) -> str:

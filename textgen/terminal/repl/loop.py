@@ -12,6 +12,8 @@ from textgen.session.commands import Session
 from textgen.session.conversation import Scored
 from textgen.session.kept_sessions import KeptSessions
 from textgen.session.messages import Message, Reply, Typed
+from textgen.session.prefill import Progress
+from textgen.terminal.display.progress_line import ProgressLine
 from textgen.terminal.display.surprise import format_surprise
 from textgen.terminal.display.trace import format_trace, format_traced
 from textgen.terminal.output import (
@@ -45,6 +47,7 @@ class Repl:
         *,
         on_terminal: bool,
         keeps_history: bool,
+        quiet: bool = False,
     ) -> None:
         """Prepare to read.
 
@@ -53,9 +56,10 @@ class Repl:
             kept: saves the session after each turn; None to save nothing.
             on_terminal: whether the lines are typed on a terminal.
             keeps_history: whether lines typed on a terminal are kept for later sessions.
+            quiet: whether to leave out how far a long work is.
         """
         self._session, self._kept, self._on_terminal = session, kept, on_terminal
-        self._keeps_history = keeps_history
+        self._keeps_history, self._quiet = keeps_history, quiet
         self._writer = Writer()
 
     def run(self) -> None:
@@ -82,8 +86,10 @@ class Repl:
         session.rows = terminal_height() if self._on_terminal else None
         self._writer.wraps = session.wraps
         is_open = False
-        with _interrupts() as interrupted, closing(reply):
+        line = ProgressLine(quiet=self._quiet)
+        with _interrupts() as interrupted, closing(reply), line:
             for part in reply:
+                line.show(part.text if isinstance(part, Progress) else "")
                 if isinstance(part, Typed):
                     text = "" if self._on_terminal and part.is_seen else part.text
                 else:
@@ -94,7 +100,7 @@ class Repl:
                 if isinstance(part, str | Typed):
                     self._writer.write(text)
                     is_open = is_open or bool(text)
-                else:
+                elif not isinstance(part, Progress):
                     is_open = self._end_line(is_open)
                     if isinstance(part, Message):
                         say(part.text)

@@ -87,7 +87,13 @@ def start_repl(model: AnyModel, beginning: Beginning) -> None:
         wraps=beginning.wraps,
         kept=sessions,
     )
-    repl = Repl(session, sessions if keeps else None, on_terminal=on_terminal, keeps_history=keeps)
+    repl = Repl(
+        session,
+        sessions if keeps else None,
+        on_terminal=on_terminal,
+        keeps_history=keeps,
+        quiet=beginning.quiet,
+    )
     if beginning.continues:
         _continue_last(repl, session, sessions, model, beginning)
     if not beginning.quiet:
