@@ -1,7 +1,7 @@
 """The protocol `missing`: how well a network of both directions predicts one missing character."""
 
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -40,7 +40,7 @@ class Missing(NamedTuple):
     characters: int
 
 
-@cache
+@lru_cache(maxsize=8)
 def _totals(apply: Apply, settings: ModelSettings, mesh: Mesh) -> Any:
     """Return a compiled function that reads pieces and adds up how well they are predicted."""
     everywhere, split = PartitionSpec(), PartitionSpec(DATA)

@@ -8,7 +8,7 @@ has been read. Results of different protocols cannot be compared.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -35,7 +35,7 @@ PART_CHARACTERS = 2**14
 PART_STREAMS = 64
 
 
-@cache
+@lru_cache(maxsize=8)
 def _total_loss(apply: Apply | tuple[Apply, ...], settings: Shape, mesh: Mesh) -> Any:
     """Return a compiled function that reads a part of each row and adds up the losses scored."""
     everywhere, split = PartitionSpec(), PartitionSpec(DATA)

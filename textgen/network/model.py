@@ -4,7 +4,7 @@ In shapes, G stands for the cell's number of gates times H, and I for the input 
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -345,7 +345,7 @@ def _initialise(settings: ModelSettings, key: jax.Array) -> Parameters:
     return {".".join(map(str, path)): leaf[...] for path, leaf in nnx.to_flat_state(state)}
 
 
-@cache
+@lru_cache(maxsize=32)
 def network_function(settings: ModelSettings, computation: Computation = EXACT) -> Apply:
     """Return the function `apply` of `create_model`, without initial parameters.
 

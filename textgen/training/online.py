@@ -4,7 +4,7 @@ Dynamic evaluation, a session that learns, and `Generator.learn` all learn by th
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -135,7 +135,7 @@ class OnlineTraining:
             yield tokens[None, whole * size :].astype(np.int32)
 
 
-@cache
+@lru_cache(maxsize=8)
 def _compiled(apply: Apply) -> tuple[Callable[..., Any], ...]:
     """Return compiled functions for the methods of `OnlineTraining`, one for each network."""
 
