@@ -2,9 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# One more than there are cores, since some tests wait most of their time.
+PYTEST := $(BIN)/pytest --dist worksteal
+# One more than there are cores, since some of the slow tests wait most of their time.
 WORKERS = $(shell $(PYTHON) -c 'import os; print(min(os.cpu_count() + 1, 4))')
-PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 # Tests start hundreds of processes, each of which would compile all modules.
 unexport PYTHONDONTWRITEBYTECODE
@@ -23,11 +23,11 @@ stories: .venv/installed
 	$(BIN)/python benchmarks/stories.py
 
 test: lint
-	$(PYTEST)
+	$(PYTEST) --numprocesses $(WORKERS)
 
 # For use after each change: all but the tests that are marked as slow.
 quick: lint
-	$(PYTEST) -m 'not slow'
+	$(PYTEST) --numprocesses auto --maxprocesses 4 -m 'not slow'
 
 lint: .venv/installed
 	$(BIN)/ruff check .

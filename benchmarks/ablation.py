@@ -51,7 +51,7 @@ from textgen.network.recurrence import run_cell
 from textgen.runtime.devices import DATA, make_mesh, replicated, shared
 from textgen.settings import ModelSettings
 from textgen.training.loss import cross_entropy, reset_states
-from textgen.training.muon import COEFFICIENTS, DECAY, SIZE, scale_by_muon
+from textgen.training.muon import COEFFICIENTS, DECAY, SIZE, WEIGHT_DECAY, scale_by_muon
 
 STEPS_AT_ONCE = 8
 PAIRS = 11
@@ -76,6 +76,7 @@ class Recipe:
         b2: AdamW's decay of the second moment.
         decay: Muon's decay of the mean of the gradients.
         size: root mean square of Muon's updates at a learning rate of 1.
+        inner_decay: weight decay of the kernels inside the layers.
         iterations: number of Muon's Newton-Schulz iterations.
         by_gate: whether Muon treats the columns of each gate as a matrix of their own.
         schedule: cosine or linear to zero, or flat with the last fifth going down to zero.
@@ -99,6 +100,7 @@ class Recipe:
     b2: float = 0.99
     decay: float = DECAY
     size: float = SIZE
+    inner_decay: float = 0.01
     iterations: int = len(COEFFICIENTS)
     by_gate: bool = False
     schedule: str = "cosine"
@@ -134,7 +136,9 @@ ROWS: Mapping[str, dict[str, Any]] = {
     "batch 64 x 64, rate 0.008": {"batch": 64, "rate": 0.008},
     "batch 16 x 128": {"batch": 16, "length": 128},
     "batch 64 x 32": {"batch": 64, "length": 32},
-    "Muon": {"optimizer": "muon"},
+    "weight decay inside the layers": {"inner_decay": WEIGHT_DECAY},
+    "Muon": {"optimizer": "muon", "inner_decay": WEIGHT_DECAY},
+    "Muon, little weight decay": {"optimizer": "muon"},
     "Muon, updates of 0.35": {"optimizer": "muon", "size": 0.35},
     "Muon, updates of 0.65": {"optimizer": "muon", "size": 0.65},
     "Muon, rate and updates higher": {"optimizer": "muon", "rate": 0.0087, "size": 0.35},
@@ -344,7 +348,7 @@ class Experiment:
         gradients = jax.tree.map(lambda leaf: leaf * clip, gradients)
         updates, moments = self._optimizer.update(gradients, state.moments, state.parameters)
         parameters = {
-            name: leaf - rate * (updates[name] + (0.01 * leaf if leaf.ndim > 1 else 0))
+            name: leaf - rate * (updates[name] + self._decay(name) * leaf)
             for name, leaf in state.parameters.items()
         }
         early = (1 + number) / (10 + number)
@@ -353,6 +357,12 @@ class Experiment:
             for decay, average in zip(AVERAGES, state.averages, strict=True)
         )
         return State(parameters, moments, recurrent, averages)
+
+    def _decay(self, name: str) -> float:
+        """Return the weight decay of a parameter; biases have none."""
+        if name.endswith("bias"):
+            return 0.0
+        return self.recipe.inner_decay if name.endswith(INNER_KERNELS) else 0.01
 
     def _gradient(
         self, parameters: Parameters, states: States, inputs: Any, targets: Any, key: jax.Array

@@ -5,7 +5,7 @@ import optax
 import pytest
 
 from tests.training.plans import plan
-from textgen.training.muon import scale_by_muon
+from textgen.training.muon import WEIGHT_DECAY, scale_by_muon
 from textgen.training.optimizer import learning_rates, make_optimizer
 
 
@@ -55,7 +55,7 @@ def test_muon_updates_the_kernels_inside_the_layers_and_adamw_the_rest() -> None
             np.testing.assert_array_equal(found[name], expected[name])
         for name in inner:
             np.testing.assert_allclose(
-                found[name], inside[name] + 0.1 * parameters[name], rtol=1e-5
+                found[name], inside[name] + WEIGHT_DECAY * parameters[name], rtol=1e-5
             )
 
 

@@ -120,7 +120,7 @@ def test_devices_share_what_muon_computes(monkeypatch: Any) -> None:
     trained.cache_clear()
     shared, same = trained(2, optimizer="muon")
     trained.cache_clear()
-    mean = shared.optimizer["muon"].inner_state.mean["layers.1.input_kernel"]  # [8, 32]
+    mean = shared.optimizer["muon"].mean["layers.1.input_kernel"]  # [8, 32]
     assert [shard.data.shape for shard in mean.addressable_shards] == [(4, 32)] * 2
     np.testing.assert_allclose(losses, same, atol=1e-5)
     for left, right in zip(jax.tree.leaves(whole), jax.tree.leaves(shared), strict=True):

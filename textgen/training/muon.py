@@ -24,6 +24,8 @@ COEFFICIENTS: Coefficients = (
 DECAY = 0.9
 # Root mean square of the updates, at a learning rate of 1.
 SIZE = 0.45
+# Weight decay of what Muon updates, multiplied by the learning rate. It is 22 times AdamW's.
+WEIGHT_DECAY = 0.225
 
 
 class MuonState(NamedTuple):

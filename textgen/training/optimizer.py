@@ -1,6 +1,5 @@
 """AdamW and Muon, and the learning rates of a plan."""
 
-import operator
 from typing import Any
 
 import jax
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from textgen.network.model import Parameters
 from textgen.network.parameters import INNER_KERNELS
 from textgen.settings import TrainingSettings
-from textgen.training.muon import scale_by_muon
+from textgen.training.muon import WEIGHT_DECAY, scale_by_muon
 
 
 def learning_rates(plan: TrainingSettings, begin: int, count: int) -> NDArray[np.float32]:
@@ -87,16 +86,35 @@ def make_optimizer(
         plan.weight_decay, mask=lambda tree: jax.tree.map(lambda leaf: leaf.ndim > 1, tree)
     )
     # A checkpoint names its arrays after these parts.
-    adam = optax.scale_by_adam(b1=plan.b1, b2=plan.b2)
-    if plan.optimizer == "adamw":
-        return optax.named_chain(("adam", adam), ("decay", decay))
-    return optax.named_chain(
-        ("muon", optax.masked(scale_by_muon(mesh), _are_inner)),
-        ("adam", optax.masked(adam, lambda tree: jax.tree.map(operator.not_, _are_inner(tree)))),
-        ("decay", decay),
+    adamw = optax.named_chain(
+        ("adam", optax.scale_by_adam(b1=plan.b1, b2=plan.b2)), ("decay", decay)
     )
+    return adamw if plan.optimizer == "adamw" else _with_muon(adamw, mesh)
 
 
-def _are_inner(tree: Parameters) -> dict[str, bool]:
-    """Return which parameters are kernels inside the layers."""
-    return {name: name.endswith(INNER_KERNELS) for name in tree}
+def _with_muon(
+    adamw: optax.GradientTransformation, mesh: Mesh | None
+) -> optax.GradientTransformation:
+    """Return Muon for the kernels inside the layers, and AdamW for all other parameters."""
+    muon = scale_by_muon(mesh)
+
+    def split(tree: Parameters) -> tuple[Parameters, Parameters]:
+        inner = {name: leaf for name, leaf in tree.items() if name.endswith(INNER_KERNELS)}
+        return inner, {name: leaf for name, leaf in tree.items() if name not in inner}
+
+    def init(parameters: Parameters) -> dict[str, Any]:
+        inner, rest = split(parameters)
+        return {**adamw.init(rest), "muon": muon.init(inner)}
+
+    def update(
+        gradients: Parameters, state: dict[str, Any], parameters: Parameters
+    ) -> tuple[Parameters, dict[str, Any]]:
+        (inner, rest), (kernels, others) = split(gradients), split(parameters)
+        before = {name: part for name, part in state.items() if name != "muon"}
+        updates, after = adamw.update(rest, before, others)
+        changes, mean = muon.update(inner, state["muon"])
+        for name, kernel in kernels.items():
+            updates[name] = changes[name] + WEIGHT_DECAY * kernel
+        return updates, {**after, "muon": mean}
+
+    return optax.GradientTransformation(init, update)

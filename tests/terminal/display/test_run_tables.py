@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from textgen.readable import width
+from textgen.runs.run import Run
+from textgen.runs.summary import summarise
 from textgen.terminal.cli import run_command
+from textgen.terminal.display.run_tables import format_summary
 
 COMMANDS = (
     "info --no-lines",
@@ -54,3 +57,10 @@ def test_no_table_leaves_the_terminal_and_no_number_or_word_is_broken(
         # In a list, a number that is shown is one of the whole table.
         numbers = {word for word in kept if re.fullmatch(r"[0-9.,]*[0-9]", word)}
         assert numbers <= {*whole.replace(":", " ").split()}, command
+
+
+def test_a_run_tells_its_optimizer(tiny_run: Path) -> None:
+    summary = summarise(Run(tiny_run))
+    assert "AdamW, peak learning rate" in format_summary(summary)
+    summary["plan"]["optimizer"] = "muon"
+    assert "Muon, peak learning rate" in format_summary(summary)

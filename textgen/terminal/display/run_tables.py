@@ -143,6 +143,7 @@ def _plan_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     )
     yield (
         "",
+        f"{'Muon' if plan.get('optimizer') == 'muon' else 'AdamW'}, "
         f"peak learning rate {plan['learning_rate']:g}, "
         f"{format_count(plan['devices'], 'device')}, seed {plan['seed']}",
     )
