@@ -34,61 +34,61 @@ WORKS = {
     "reading": (
         "from textgen.data import gather; gather._Writer._flush = waits",
         ["train", "fox.txt", "--run", "r", *TINY],
-        "reading the text, [1-9] s",
+        "reading the text, [0-9]+ s",
     ),
     "writing tokens": (
         "from textgen.data import token_writer; token_writer.TokenWriter._flush = waits",
         ["train", "fox.txt", "--run", "r", *TINY],
-        "reading the text: 2,720 characters[a-z0-9, ]*, [1-9] s",
+        "reading the text: 2,720 characters[a-z0-9, ]*, [0-9]+ s",
     ),
     "reading for evaluate": (
         "from textgen.terminal.commands import evaluate, text_input\n"
         "evaluate.text_chunks = lambda *_, **__: (waits() or 'a' for _ in range(9))",
         ["evaluate", "fox", "fox.txt"],
-        "reading the text, [1-9] s",
+        "reading the text, [0-9]+ s",
     ),
     "looking up": (
         "from textgen.data.vocabulary import Vocabulary; Vocabulary.count_unknown = computes",
         ["evaluate", "fox", "fox.txt"],
-        "looking up 2,720 characters, [1-9] s",
+        "looking up 2,720 characters, [0-9]+ s",
     ),
     "indexing for max-copy": (
-        "from textgen.generation import copies; copies._hashes = computes",
+        "from textgen.generation import copies; copies._hashes = waits",
         ["sample", "fox", "--max-copy", "5"],
-        "indexing the training text for max-copy, once: 0%, [1-9] s",
+        "indexing the training text for max-copy, once: 0%, [0-9]+ s",
     ),
     "indexing for a report": (
         "from textgen.workflows import sample\n"
         "sample.LEAST_KEPT = 0\n"
-        "sample.open_index = lambda *_: (computes() for _ in range(1))",
+        "sample.open_index = lambda *_: (waits() for _ in range(1))",
         ["sample", "fox", "--json", "--length", "20"],
-        "writing sample 1 of 1, [1-9] s",
+        "writing sample 1 of 1, [0-9]+ s",
     ),
     "evaluating": (
-        "from textgen.evaluation.protocols import Evaluator; Evaluator.window = computes",
+        "from textgen.evaluation.protocols import Evaluator; Evaluator.window = waits",
         ["evaluate", "fox"],
         "measuring LSTM 1x16, window",
     ),
     "counting n-grams": (
         "from textgen.workflows import evaluate; from textgen.evaluation import baselines\n"
-        "evaluate.measure_network = lambda *_: iter(()); baselines._number = computes",
+        "evaluate.measure_network = lambda *_: iter(()); baselines._number = waits",
         ["evaluate", "fox"],
         "measuring n-gram models",
     ),
     "reading a prompt": (
         SLOW_READING,
         ["sample", "fox", "--engine", "numpy", "--prompt-file", "long.txt"],
-        "reading the prompt, [0-9,]+ of 67,999 characters, [1-9] s",
+        "reading the prompt, [0-9,]+ of 67,999 characters, [0-9]+ s",
     ),
     "starting JAX for a prompt": (
-        "from textgen.generation import model; model._start_reader = computes",
+        "from textgen.generation import model; model._start_reader = waits",
         ["sample", "fox", "--engine", "jax", "--prompt-file", "long.txt"],
-        "reading the prompt, 0 of 67,999 characters, [1-9] s",
+        "reading the prompt, 0 of 67,999 characters, [0-9]+ s",
     ),
     "compiling": (
-        "from textgen.generation.model import Model; Model.jax_engine = computes",
+        "from textgen.generation.model import Model; Model.jax_engine = waits",
         ["sample", "fox", "--engine", "jax"],
-        "starting JAX and compiling the network, [1-9] s",
+        "starting JAX and compiling the network, [0-9]+ s",
     ),
 }
 
@@ -127,7 +127,7 @@ def saved_session(written: str) -> None:
     ("hook", "times", "total"),
     [
         (SLOW_READING, 2, "5,443"),
-        ("from textgen.generation import model; model._start_reader = computes", 10, "27,203"),
+        ("from textgen.generation import model; model._start_reader = waits", 10, "27,203"),
     ],
 )
 def test_a_session_tells_how_far_it_reads_and_hears_the_first_ctrl_c(
