@@ -13,7 +13,6 @@ from typing import Generic, NamedTuple, TypeVar
 from textgen.data.prepare import MIN_CHARACTERS
 from textgen.network.parameters import multiplications_per_character, operations_per_character
 from textgen.planning.request import Request
-from textgen.runtime.together import process_count
 from textgen.settings import CellName, ModelSettings, OptimizerName, TrainingSettings
 
 Value = TypeVar("Value")
@@ -331,7 +330,7 @@ def choose_learning_rate(
 def choose_optimizer(
     request: Request, cell: CellName, *, is_accelerated: bool
 ) -> Choice[OptimizerName]:
-    """Choose Muon where it was measured: for an LSTM with random weights, on one CPU.
+    """Choose Muon where it was measured: for an LSTM with random weights, on CPUs.
 
     Args:
         request: what the user asked for.
@@ -340,7 +339,7 @@ def choose_optimizer(
     """
     if "optimizer" in request.asked:
         return Choice(request.asked["optimizer"])
-    if is_accelerated or process_count() > 1 or request.network is not None or cell != "lstm":
+    if is_accelerated or request.network is not None or cell != "lstm":
         return Choice("adamw")
     return Choice("muon", "optimizer muon: it reaches a lower loss than AdamW in the same time")
 
