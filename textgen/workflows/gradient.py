@@ -34,7 +34,8 @@ COMPARED: dict[str, Any] = {
     "batch_size": 32,
     "sequence_length": 64,
     "dropout_rate": 0.0,
-    "optimizer": "adamw",  # which a plan chooses for some cells only
+    # A plan would choose another for some cells.
+    "optimizer": "adamw",
     "eval_every": 50,
     "checkpoint_every": 50,
     "patience": 0,
