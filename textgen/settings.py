@@ -356,8 +356,8 @@ class TrainingSettings(Settings):
     )
     optimizer: OptimizerName = option(
         "What turns gradients into updates: muon, for the kernels inside the layers, learns more "
-        "in the same time; adamw for all else. By default muon for an LSTM with random weights on "
-        "CPUs, and adamw elsewhere.",
+        "in the same time; adamw for all else. By default muon for a forward LSTM with random "
+        "weights on CPUs, and adamw elsewhere.",
         "adamw",
     )
     corrections: tuple[tuple[int, int], ...] = ()

@@ -113,7 +113,7 @@ def test_every_choice_is_the_value_in_the_plan() -> None:
     assert len(made.reasons) == len(chosen)
 
 
-def test_muon_trains_an_lstm_with_random_weights_on_cores_alone() -> None:
+def test_muon_trains_a_forward_lstm_with_random_weights_on_cores_alone() -> None:
     made = plan(Request(minutes=5))
     assert made.training.optimizer == "muon"
     assert any(reason.startswith("optimizer muon: ") for reason in made.reasons)
@@ -122,6 +122,7 @@ def test_muon_trains_an_lstm_with_random_weights_on_cores_alone() -> None:
     for request, machine in (
         (trained, Paper()),
         (Request(minutes=5, cell="gru"), Paper()),
+        (Request(minutes=5, direction="both"), Paper()),
         (Request(minutes=5), Paper(card=card)),
         (Request(minutes=5, optimizer="adamw"), Paper()),
     ):

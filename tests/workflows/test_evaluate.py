@@ -87,7 +87,7 @@ def test_the_network_is_measured_on_the_validation_text_by_each_protocol(
     windows = np.concatenate([stream[:256], slow_nats(model, text[256:])])
     assert found["network", "stream"].nats == pytest.approx(stream.mean(), abs=1e-5)
     assert found["network", "window"].nats == pytest.approx(windows.mean(), abs=1e-5)
-    assert abs(windows.mean() - stream.mean()) > 1e-4
+    assert abs(windows.mean() - stream.mean()) > 2e-5
 
 
 def test_dynamic_evaluation_reads_both_texts_and_keeps_its_losses(
@@ -121,7 +121,8 @@ def test_what_is_measured_is_told_before_each_result(events: list[Evaluation]) -
     kinds = [type(event) for event in events]
     assert kinds[0] is Measuring
     measuring = [event for event in events if isinstance(event, Measuring) and not event.share]
-    assert [event.what for event in measuring] == [
+    # Work that has hardly begun may be told twice.
+    assert [*dict.fromkeys(event.what for event in measuring)] == [
         "LSTM 1x16, window",
         "LSTM 1x16, stream",
         "LSTM 1x16, dynamic",

@@ -13,7 +13,7 @@ from typing import Generic, NamedTuple, TypeVar
 from textgen.data.prepare import MIN_CHARACTERS
 from textgen.network.parameters import multiplications_per_character, operations_per_character
 from textgen.planning.request import Request
-from textgen.settings import CellName, ModelSettings, OptimizerName, TrainingSettings
+from textgen.settings import ModelSettings, OptimizerName, TrainingSettings
 
 Value = TypeVar("Value")
 
@@ -328,18 +328,19 @@ def choose_learning_rate(
 
 
 def choose_optimizer(
-    request: Request, cell: CellName, *, is_accelerated: bool
+    request: Request, model: ModelSettings, *, is_accelerated: bool
 ) -> Choice[OptimizerName]:
-    """Choose Muon where it was measured: for an LSTM with random weights, on CPUs.
+    """Choose Muon where it was measured: for a forward LSTM with random weights, on CPUs.
 
     Args:
         request: what the user asked for.
-        cell: cell of the network.
+        model: the network.
         is_accelerated: whether accelerators train it.
     """
     if "optimizer" in request.asked:
         return Choice(request.asked["optimizer"])
-    if is_accelerated or request.network is not None or cell != "lstm":
+    is_measured = model.cell == "lstm" and model.direction != "both"
+    if is_accelerated or request.network is not None or not is_measured:
         return Choice("adamw")
     return Choice("muon", "optimizer muon: it reaches a lower loss than AdamW in the same time")
 

@@ -250,7 +250,7 @@ def _choose_rate(
 
 def _choose_optimizer(request: Request, model: ModelSettings, site: Site) -> Choice[OptimizerName]:
     is_accelerated = site.accelerator is not None
-    return choose_optimizer(request, model.cell, is_accelerated=is_accelerated)
+    return choose_optimizer(request, model, is_accelerated=is_accelerated)
 
 
 def begin_plan(

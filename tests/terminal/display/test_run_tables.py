@@ -61,6 +61,6 @@ def test_no_table_leaves_the_terminal_and_no_number_or_word_is_broken(
 
 def test_a_run_tells_its_optimizer(tiny_run: Path) -> None:
     summary = summarise(Run(tiny_run))
-    assert "AdamW, peak learning rate" in format_summary(summary)
-    summary["plan"]["optimizer"] = "muon"
     assert "Muon, peak learning rate" in format_summary(summary)
+    del summary["plan"]["optimizer"]  # absent where it is AdamW
+    assert "AdamW, peak learning rate" in format_summary(summary)
