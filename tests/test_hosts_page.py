@@ -19,7 +19,7 @@ from textgen.terminal.cli import app
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "hosts"
 PAGE = (ROOT / "docs" / "hosts.md").read_text(encoding="utf-8")
-FILES = sorted(FOLDER.iterdir())
+FILES = sorted(path for path in FOLDER.iterdir() if path.is_file())
 SCRIPTS = [path for path in FILES if path.suffix == ".sh"]
 # Options of sbatch, as its manual lists them.
 SBATCH = {
