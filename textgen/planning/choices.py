@@ -330,7 +330,7 @@ def choose_learning_rate(
 def choose_optimizer(
     request: Request, model: ModelSettings, *, is_accelerated: bool
 ) -> Choice[OptimizerName]:
-    """Choose Muon where it was measured: for a forward LSTM with random weights, on CPUs.
+    """Choose what turns gradients into updates; weights that are trained already keep AdamW.
 
     Args:
         request: what the user asked for.
@@ -339,10 +339,16 @@ def choose_optimizer(
     """
     if "optimizer" in request.asked:
         return Choice(request.asked["optimizer"])
-    is_measured = model.cell == "lstm" and model.direction != "both"
-    if is_accelerated or request.network is not None or not is_measured:
+    usual = usual_optimizer(model, is_accelerated=is_accelerated)
+    if usual == "adamw" or request.network is not None:
         return Choice("adamw")
     return Choice("muon", "optimizer muon: it reaches a lower loss than AdamW in the same time")
+
+
+def usual_optimizer(model: ModelSettings, *, is_accelerated: bool) -> OptimizerName:
+    """Return Muon where it was measured: for a forward LSTM, on CPUs."""
+    is_measured = model.cell == "lstm" and model.direction != "both" and not is_accelerated
+    return "muon" if is_measured else "adamw"
 
 
 def choose_old_share(training: TrainingSettings) -> Choice[float]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from jax.sharding import Mesh
 
 from textgen.data.vocabulary import Vocabulary
 from textgen.generation.engine import Engine
@@ -12,8 +13,8 @@ from textgen.generation.generator import Generator, write_side_by_side
 from textgen.generation.jax_engine import JaxEngine
 from textgen.generation.numpy_engine import NumpyEngine
 from textgen.network.parameters import Arrays, operations_per_character
-from textgen.planning.choices import peak_learning_rate
-from textgen.runtime.devices import make_mesh, product_speed
+from textgen.planning.choices import peak_learning_rate, usual_optimizer
+from textgen.runtime.devices import is_accelerated, make_mesh, product_speed
 from textgen.settings import CellName, ModelSettings, SamplingSettings, TrainingSettings
 from textgen.workflows.hosts import random_text
 from textgen.workflows.supervise import make_trainer
@@ -68,7 +69,7 @@ def network_of(cell: CellName, num_layers: int, hidden_size: int) -> ModelSettin
 
 
 def plan_of(
-    model: ModelSettings, batch_size: int, sequence_length: int, devices: int
+    model: ModelSettings, batch_size: int, sequence_length: int, mesh: Mesh
 ) -> TrainingSettings:
     """Return a plan that only its measurement ends."""
     return TrainingSettings(
@@ -77,7 +78,8 @@ def plan_of(
         sequence_length=sequence_length,
         learning_rate=peak_learning_rate(model.hidden_size),
         warmup_steps=0,
-        devices=devices,
+        devices=mesh.size,
+        optimizer=usual_optimizer(model, is_accelerated=is_accelerated(mesh)),
         eval_every=STEPS,
         checkpoint_every=STEPS,
     )
@@ -97,7 +99,7 @@ def measure_machine(cell: CellName, seconds: float) -> Iterator[Speeds]:
     for num_layers, hidden_size, batch_size, length in SHAPES:
         model = network_of(cell, num_layers, hidden_size)
         mesh = make_mesh(None, batch_size)
-        plan = plan_of(model, batch_size, length, mesh.size)
+        plan = plan_of(model, batch_size, length, mesh)
         trainer = make_trainer(model, plan, *random_text(model.vocab_size, 2 * length))
         pace = trainer.measure(seconds, STEPS)
         training = plan.characters_per_step / pace.seconds_per_step

@@ -158,7 +158,7 @@ def _measure_step(
     def measured(others: Together | None) -> tuple[int, float]:
         where = "alone" if others is None else "together"
         mesh = make_mesh(None, batch_size)
-        plan, place = plan_of(model, batch_size, length, mesh.size), (model.vocab_size, 2 * length)
+        plan, place = plan_of(model, batch_size, length, mesh), (model.vocab_size, 2 * length)
         trainer = make_trainer(
             model,
             plan,
