@@ -1,4 +1,3 @@
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -6,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.generators import result_of
 from textgen.generation import copies as copies_module
 from textgen.generation.copies import (
     CopyState,
-    CopyTable,
     find_copies,
     forbidden_wrongly,
     longest_copies,
@@ -17,16 +16,6 @@ from textgen.generation.copies import (
 )
 
 Tokens = np.ndarray[Any, Any]
-
-
-def made(work: Generator[float, None, CopyTable]) -> CopyTable:
-    """Run out the making of a table."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            table: CopyTable = stop.value
-            return table
 
 
 def random_tokens(seed: int, length: int, symbols: int = 3, dtype: Any = np.int32) -> Tokens:
@@ -85,8 +74,10 @@ def test_tokens_of_every_width_and_mapped_ones_are_searched(dtype: Any, tmp_path
     training.tofile(tmp_path / "tokens")
     mapped = np.memmap(tmp_path / "tokens", dtype, mode="r")
     assert longest_copies(training, [text]) == longest_copies(mapped, [text]) == [80]
-    table = made(make_copy_table(mapped, largest + 1, 12))
-    np.testing.assert_array_equal(table.bits, made(make_copy_table(training, largest + 1, 12)).bits)
+    table = result_of(make_copy_table(mapped, largest + 1, 12))
+    np.testing.assert_array_equal(
+        table.bits, result_of(make_copy_table(training, largest + 1, 12)).bits
+    )
 
 
 def test_empty_and_short_texts_have_no_copies() -> None:
@@ -105,7 +96,7 @@ def test_empty_and_short_texts_have_no_copies() -> None:
 
 def states_along(text: Tokens, length: int, vocab_size: int, training: Tokens) -> list[Any]:
     """Return for each place of a text which characters the table takes for copies there."""
-    table = made(make_copy_table(training, vocab_size, length))
+    table = result_of(make_copy_table(training, vocab_size, length))
     state, rows = table.begin(length), []
     for token in text:
         rows.append(table.copies(state))
@@ -153,7 +144,7 @@ def test_the_share_that_a_table_forbids_wrongly_is_that_of_new_texts(
     monkeypatch.setattr(copies_module, "LEAST_BITS_PER_CONTEXT", bits)
     training, text = random_tokens(1, 30_000, 60), random_tokens(2, 3000, 60)
     rows = np.array(states_along(text, 20, 61, training))[20:]
-    share = forbidden_wrongly(made(make_copy_table(training, 61, 20)))
+    share = forbidden_wrongly(result_of(make_copy_table(training, 61, 20)))
     # Of a context that is wrongly held, several characters are, so that these are about 1,000
     # draws where a tenth of the contexts is held.
     assert share == pytest.approx(rows[:, 1:].mean(), rel=0.25, abs=2e-4)
@@ -167,7 +158,7 @@ def test_a_text_of_a_gigabyte_gets_a_gigabyte_and_one_of_a_tenth_a_quarter() -> 
 
 def test_the_table_takes_at_most_ten_bytes_a_run() -> None:
     for runs in (1000, 1024, 1025, 70_000):
-        bits = made(make_copy_table(random_tokens(0, runs + 10, 60), 61, 10)).bits
+        bits = result_of(make_copy_table(random_tokens(0, runs + 10, 60), 61, 10)).bits
         assert bits.nbytes / runs < 10.2
 
 
@@ -180,7 +171,7 @@ def test_a_training_text_shorter_than_a_run_forbids_nothing() -> None:
 @pytest.mark.slow
 def test_both_engines_forbid_the_same() -> None:
     training, text = random_tokens(1, 300), random_tokens(2, 50)
-    table = made(make_copy_table(training, 5, 6))
+    table = result_of(make_copy_table(training, 5, 6))
     compiled = type(table)(*map(jnp.asarray, table))
     state = table.begin(6)
     traced = CopyState(*map(jnp.asarray, state))

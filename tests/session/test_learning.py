@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from tests.generators import result_of
 from tests.session.sessions import DOCUMENTS, MODELS, QueuedEngine, QueuedModel
 from textgen.data.vocabulary import END
 from textgen.errors import RunError
 from textgen.generation.generator import Generator
 from textgen.generation.learning import Learnt, TextLearner
 from textgen.session.learning import Learning, Weights, lesson
-from textgen.session.prefill import Work
 from textgen.session.turn_tree import Tree, Turn
 from textgen.settings import LearningSettings
 
@@ -91,15 +91,6 @@ class SlowLearner:
             yield learnt_of(segments)
 
 
-def result(work: Work[Learnt | None]) -> Learnt | None:
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            found: Learnt | None = done.value
-            return found
-
-
 def learning_of(learner: SlowLearner, *, waits: bool) -> Learning:
     learning = Learning(lambda *_: learner, LearningSettings(segment=2), waits=waits)  # type: ignore[arg-type,return-value]
     assert learning.learner is learner  # it is ready now
@@ -115,13 +106,13 @@ def test_a_turn_that_begins_early_uses_what_was_learnt_so_far(
 ) -> None:
     monkeypatch.setattr("textgen.session.learning.BEFORE_WRITING", -1.0)
     learning = learning_of(SlowLearner(9), waits=False)
-    early = result(learning.advance(TEXT, 0))
+    early = result_of(learning.advance(TEXT, 0))
     assert early is not None
     assert early.segments == 1
-    later = result(learning.advance(TEXT, 0))
+    later = result_of(learning.advance(TEXT, 0))
     assert later is not None
     assert later.segments == 2
-    least = result(learning.advance(TEXT, 5))
+    least = result_of(learning.advance(TEXT, 5))
     assert least is not None
     assert least.segments == 6
     learning.close()
@@ -130,7 +121,7 @@ def test_a_turn_that_begins_early_uses_what_was_learnt_so_far(
 def test_through_pipes_a_turn_waits_until_all_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textgen.session.learning.BEFORE_WRITING", -1.0)
     learning = learning_of(SlowLearner(10), waits=True)
-    learnt = result(learning.advance(TEXT, 0))
+    learnt = result_of(learning.advance(TEXT, 0))
     assert learnt is not None
     assert learnt.segments == 10
     learning.close()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.generators import result_of
 from tests.networks import random_model
 from tests.session.sessions import text_of, transcript
 from textgen.errors import RunNotFoundError, SettingError
@@ -92,11 +93,7 @@ def test_turns_are_scored_and_undone_with_the_mixture() -> None:
 
 def _mean_bits(held: Session) -> float:
     work = held.conversation.score(held.conversation.tree.current.path())
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            return float(done.value.bits.mean())
+    return float(result_of(work).bits.mean())
 
 
 def test_the_mixture_ends_although_the_run_alone_does_not_know_all_that_was_written() -> None:

@@ -1,10 +1,10 @@
 """Reading long texts in parts."""
 
-from collections.abc import Generator
 from dataclasses import replace
 
 import pytest
 
+from tests.generators import result_of
 from tests.session.sessions import (
     MODELS,
     VOCABULARY,
@@ -18,16 +18,6 @@ from textgen.session.prefill import Progress
 from textgen.session.session_file import SavedTurn
 from textgen.session.turn_tree import Tree
 from textgen.settings import OnUnknown
-
-
-def read_again(work: Generator[str, None, Tree]) -> Tree:
-    """Run the work out, and return the tree of turns that it returns."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as stopped:
-            tree: Tree = stopped.value
-            return tree
 
 
 def test_a_long_line_can_be_stopped_while_it_is_read_and_then_leaves_no_trace(
@@ -96,7 +86,7 @@ OLD_TEXTS = ("abcde. f", "abcde. f\nnext", "abcde. for\n", "xyz", "xyz\nlastone"
 
 
 def test_turns_of_the_first_format_are_read_without_the_start_of_a_text() -> None:
-    tree = read_again(prefill.reread(MODELS["random-0"].generator(seed=5), OLD_TURNS))
+    tree = result_of(prefill.reread(MODELS["random-0"].generator(seed=5), OLD_TURNS))
     for saved, text, turn in zip(OLD_TURNS, OLD_TEXTS, tree.turns[1:], strict=True):
         twin = MODELS["random-0"].generator(seed=saved.seed, sample=saved.sample)
         # A text that the model began to write by itself had a start, in that format too.
@@ -114,7 +104,7 @@ def test_reading_turns_again_does_not_walk_the_path_of_each(
 ) -> None:
     monkeypatch.setattr(Tree, "go", lambda tree, turn: pytest.fail("it went to a turn"))
     turns = [SavedTurn(number, "a", "b", "error", 5, number) for number in range(30)]
-    tree = read_again(prefill.reread(MODELS["random-0"].generator(seed=5), turns))
+    tree = result_of(prefill.reread(MODELS["random-0"].generator(seed=5), turns))
     assert [turn.number for turn in tree.turns[-1].path()] == [*range(1, 31)]
     assert (tree.current.number, tree.visited) == (0, {})
 
@@ -133,7 +123,7 @@ def test_another_model_that_knows_no_documents_reads_a_newline_in_place_of_their
         ("documents", ["abc", "", "hi\n", "", "\nlm"]),
     ):
         some = [replace(turn, on_unknown="skip") for turn in turns]
-        tree = read_again(prefill.reread(MODELS[name].generator(seed=5), some))
+        tree = result_of(prefill.reread(MODELS[name].generator(seed=5), some))
         assert [turn.read for turn in tree.turns[1:]] == read
         assert [turn.ended for turn in tree.turns[1:]] == [True, True, True, False, False]
         finish = "end" if name == "documents" else None

@@ -5,11 +5,11 @@ from functools import partial
 import pytest
 
 from textgen.network.cells import CELLS
-from textgen.runtime.devices import product_speed
+from textgen.runtime.devices import make_mesh, product_speed
 from textgen.terminal.cli import run_command
 from textgen.terminal.display.run_tables import format_speeds
 from textgen.workflows import bench
-from textgen.workflows.bench import measure_machine
+from textgen.workflows.bench import measure_machine, network_of, plan_of
 
 SECONDS = 0.02
 
@@ -19,6 +19,12 @@ def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure one small network, and time fewer of the large products."""
     monkeypatch.setattr(bench, "SHAPES", ((1, 8, 4, 8),))
     monkeypatch.setattr(bench, "product_speed", partial(product_speed, repeats=1))
+
+
+def test_a_network_is_trained_by_the_optimizer_that_train_would_choose() -> None:
+    mesh = make_mesh(1, 4)
+    found = {cell: plan_of(network_of(cell, 1, 8), 4, 8, mesh).optimizer for cell in CELLS}
+    assert found == {"lstm": "muon", "gru": "adamw", "rnn": "adamw"}
 
 
 @pytest.mark.slow
