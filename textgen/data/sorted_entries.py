@@ -54,12 +54,13 @@ def sort_entries(ids: Ids, step: int) -> Generator[float, None, NDArray[np.uint3
     parts = max(-(-count // AT_ONCE), 1)
     bounds = firsts[np.arange(1, parts) * len(firsts) // parts]
     part_of = np.zeros(count, np.uint16)
-    for begin in range(0, count if parts > 1 else 0, AT_ONCE):
+    order, filled = np.empty(count, np.uint32), 0
+
+    def divide(begin: int) -> int:
         numbers = np.arange(begin, min(begin + AT_ONCE, count))
         first = _keys(ids, numbers * step)[0]
         part_of[numbers] = np.searchsorted(bounds, first, side="right")
-        yield begin / count / 4
-    order, filled = np.empty(count, np.uint32), 0
+        return begin
 
     def sorted_part(part: int) -> NDArray[np.int64]:
         numbers = np.flatnonzero(part_of == part)
@@ -68,6 +69,8 @@ def sort_entries(ids: Ids, step: int) -> Generator[float, None, NDArray[np.uint3
     # NumPy sorts without holding up other threads.
     with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
         try:
+            for begin in pool.map(divide, range(0, count if parts > 1 else 0, AT_ONCE)):
+                yield begin / count / 4
             for numbers in pool.map(sorted_part, range(parts)):
                 order[filled : filled + len(numbers)] = numbers
                 filled += len(numbers)

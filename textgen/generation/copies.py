@@ -226,13 +226,16 @@ def _set_bits(
         where, marks = where[lost], marks[lost]
 
 
-def find_copies(training: Tokens, texts: Sequence[Ids], length: int) -> list[NDArray[np.bool_]]:
+def find_copies(
+    training: Tokens, texts: Sequence[Ids], length: int, *, one_each: bool = False
+) -> list[NDArray[np.bool_]]:
     """Find the runs of characters of some texts that the training text contains.
 
     Args:
         training: ids of the training text, [L]; read in chunks.
         texts: ids of each text, [T].
         length: number of characters in a run.
+        one_each: whether one copy of each text is enough; then not all may be found.
 
     Returns:
         For each text bool [T - length + 1], which of its runs are copies; bool [0] for a text that
@@ -248,16 +251,21 @@ def find_copies(training: Tokens, texts: Sequence[Ids], length: int) -> list[NDA
     is_near = np.zeros(2**20, bool)
     is_near[known >> np.uint64(44)] = True
     is_copied = np.zeros(len(known), bool)
-    for chunk in _chunks(training, length):
-        if is_copied.all():
-            break
+    ends = np.cumsum([len(hashes) for hashes in wanted], dtype=int)
+    runs = np.split(origins, ends)[: len(wanted)]
+
+    def is_enough() -> bool:
+        one_of_each = one_each and all(is_copied[numbers].any() for numbers in runs)
+        return one_of_each or bool(is_copied.all())
+
+    chunks = _chunks(training, length)
+    while not is_enough() and (chunk := next(chunks, None)) is not None:
         hashes = _hashes(values[chunk], multiplier, length)
         hashes = hashes[is_near[hashes >> np.uint64(44)]]
         indices = np.searchsorted(known, hashes).clip(max=max(len(known) - 1, 0))
         if len(known):
             is_copied[indices[known[indices] == hashes]] = True
-    ends = np.cumsum([len(hashes) for hashes in wanted], dtype=int)
-    return np.split(is_copied[origins], ends)[: len(wanted)]
+    return [is_copied[numbers] for numbers in runs]
 
 
 def longest_copies(training: Tokens, texts: Sequence[Ids], *, most: int | None = None) -> list[int]:
@@ -281,7 +289,8 @@ def longest_copies(training: Tokens, texts: Sequence[Ids], *, most: int | None =
         if not tried:
             return [low for low, _ in bounds]
         for length, numbers in tried.items():
-            found = find_copies(training, [texts[number] for number in numbers], length)
+            some = [texts[number] for number in numbers]
+            found = find_copies(training, some, length, one_each=True)
             for number, copies in zip(numbers, found, strict=True):
                 low, high = bounds[number]
                 bounds[number] = (length, high) if copies.any() else (low, length)

@@ -44,7 +44,7 @@ USUAL_SPEED = 150e9
 FEW_LAYERS = 4
 # What a checkpoint holds of each parameter in bytes, how fast it is summed and written in bytes per
 # second, and the time for its files in seconds.
-SAVED_PER_PARAMETER, SAVED_PER_SECOND, SECONDS_TO_SAVE = 12, 200e6, 0.02
+SAVED_PER_PARAMETER, SAVED_PER_SECOND, SECONDS_TO_SAVE = 12, 400e6, 0.02
 
 
 # The training part, the validation part, the id of the end symbol, the labels and the old text, as
