@@ -137,7 +137,8 @@ ROWS: Mapping[str, dict[str, Any]] = {
     "batch 16 x 128": {"batch": 16, "length": 128},
     "batch 64 x 32": {"batch": 64, "length": 32},
     "weight decay inside the layers": {"inner_decay": WEIGHT_DECAY},
-    "Muon": {"optimizer": "muon", "inner_decay": WEIGHT_DECAY},
+    "Muon": {"optimizer": "muon", "inner_decay": WEIGHT_DECAY, "rate": 0.012},
+    "Muon, rate 0.006": {"optimizer": "muon", "inner_decay": WEIGHT_DECAY},
     "Muon, little weight decay": {"optimizer": "muon"},
     "Muon, updates of 0.35": {"optimizer": "muon", "size": 0.35},
     "Muon, updates of 0.65": {"optimizer": "muon", "size": 0.65},
@@ -310,10 +311,12 @@ class Experiment:
         _, parameters = create_model(self.network.settings, self.seed)
         averages = tuple(jax.tree.map(jnp.array, parameters) for _ in AVERAGES)
         everywhere, split = replicated(self.mesh), shared(self.mesh)
+        # Arrays of their own, since a step takes the memory of each.
+        states = jax.tree.map(jnp.array, zero_states(self.network.settings, self.recipe.batch))
         return State(
             jax.device_put(parameters, everywhere),
             jax.device_put(self._optimizer.init(parameters), everywhere),
-            jax.device_put(zero_states(self.network.settings, self.recipe.batch), split),
+            jax.device_put(states, split),
             jax.device_put(averages, everywhere),
         )
 

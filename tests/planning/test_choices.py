@@ -97,31 +97,41 @@ def test_the_reset_rate_grows_with_the_number_of_epochs() -> None:
 
 
 def test_more_epochs_and_a_shorter_text_need_more_dropout() -> None:
-    rates = [dropout_rate(epochs, 800_000, 1_000_000) for epochs in (0.5, 3, 12, 30, 1e9)]
+    def rate(epochs: float, characters: int = 1_000_000) -> float:
+        return dropout_rate(epochs, 800_000, characters, "adamw")
+
+    rates = [rate(epochs) for epochs in (0.5, 3, 12, 30, 1e9)]
     assert rates == sorted(rates)
-    assert rates[0] == dropout_rate(0, 800_000, 1_000_000) == DROPOUT_RATES[0]
+    assert rates[0] == rate(0) == DROPOUT_RATES[0]
     assert rates[-1] == DROPOUT_RATES[1]
-    assert dropout_rate(12, 800_000, 10_000) > rates[2]
+    assert rate(12, 10_000) > rates[2]
+    muon = [dropout_rate(epochs, 800_000, 1_000_000, "muon") for epochs in (0.5, 12, 1e9)]
+    assert muon[1] == pytest.approx(1.35 * rates[2], abs=0.01)
+    assert muon[::2] == [DROPOUT_RATES[0], pytest.approx(1.35 * DROPOUT_RATES[1], abs=0.006)]
 
 
 def test_the_lowest_dropout_rate_is_told_as_such() -> None:
     model = Request().model_settings(66, 192, 0.0)
-    low = choose_dropout(Request(), 0.2, model, LONG)
+    low = choose_dropout(Request(), 0.2, model, LONG, "adamw")
     assert low == Choice(0.05, "dropout 0.05: the lowest rate, since few epochs are planned")
-    high = choose_dropout(Request(), 21.5, model, 200_000)
+    high = choose_dropout(Request(), 21.5, model, 200_000, "adamw")
     estimated = "chosen for 21.5 epochs, an estimate made before training was timed; more epochs"
     assert high.reason.startswith(f"dropout {high.value:g}: {estimated}")
     # The epochs of a given number of steps are known.
-    known = choose_dropout(Request(steps=9), 21.5, model, 200_000)
+    known = choose_dropout(Request(steps=9), 21.5, model, 200_000, "adamw")
     assert known.reason.startswith(f"dropout {known.value:g}: chosen for 21.5 epochs; more epochs")
-    assert choose_dropout(Request(dropout_rate=0.0), 21.5, model, 200_000) == Choice(0.0)
+    assert choose_dropout(Request(dropout_rate=0.0), 21.5, model, 200_000, "adamw") == Choice(0.0)
 
 
 def test_wider_layers_learn_at_a_lower_rate() -> None:
-    assert [peak_learning_rate(width) for width in (8, 256, 1024)] == [0.01, 0.006, 0.003]
+    widths = (8, 256, 1024)
+    assert [peak_learning_rate(width, "adamw") for width in widths] == [0.01, 0.006, 0.003]
+    rates = [peak_learning_rate(width, "muon") for width in widths]
+    assert rates == [0.04, 0.012, pytest.approx(0.012 / 8**0.5, abs=1e-6)]
     size = TextSize(vocab_size=66, training_characters=1_000)
-    assert choose_learning_rate(Request(learning_rate=0.1), size, 256) == Choice(0.1)
-    assert choose_learning_rate(Request(), size, 256).value == 0.006
+    assert choose_learning_rate(Request(learning_rate=0.1), size, 256, "muon") == Choice(0.1)
+    assert choose_learning_rate(Request(), size, 256, "adamw").value == 0.006
+    assert choose_learning_rate(Request(), size, 256, "muon").value == 0.012
 
 
 def test_a_short_text_comes_with_a_warning() -> None:
@@ -148,21 +158,22 @@ def test_trained_weights_learn_at_a_lower_rate_from_a_short_text() -> None:
     assert [continued_rate(length) for length in lengths] == [0.5, 0.5, 0.75, 1, 1]
     request = Request().continuing(NETWORK, "r")
     short, long = (TextSize(vocab_size=66, training_characters=n) for n in (20_000, LONG))
-    half = choose_learning_rate(request, short, 256)
+    half = choose_learning_rate(request, short, 256, "adamw")
     assert half.value == 0.003
     assert half.reason.startswith("learning rate 0.003: 0.5 times the peak for layers of 256 units")
-    assert choose_learning_rate(request, long, 256) == choose_learning_rate(Request(), long, 256)
+    usual = choose_learning_rate(Request(), long, 256, "adamw")
+    assert choose_learning_rate(request, long, 256, "adamw") == usual
     asked = Request(learning_rate=0.1, has_weights=True).continuing(NETWORK, "r")
-    assert choose_learning_rate(asked, short, 40) == Choice(0.1)
+    assert choose_learning_rate(asked, short, 40, "adamw") == Choice(0.1)
 
 
 def test_trained_weights_need_less_dropout() -> None:
     request = Request(steps=9).continuing(NETWORK, "r")
-    usual = choose_dropout(Request(steps=9), 21.5, NETWORK, 20_000).value
-    less = choose_dropout(request, 21.5, NETWORK, 20_000)
+    usual = choose_dropout(Request(steps=9), 21.5, NETWORK, 20_000, "adamw").value
+    less = choose_dropout(request, 21.5, NETWORK, 20_000, "adamw")
     assert less.value == round(CONTINUED_DROPOUT * usual, 2) > DROPOUT_RATES[0]
     assert "times the usual rate, since the weights are trained" in less.reason
-    assert choose_dropout(request, 3.0, NETWORK, 200_000).value == DROPOUT_RATES[0]
+    assert choose_dropout(request, 3.0, NETWORK, 200_000, "adamw").value == DROPOUT_RATES[0]
 
 
 def test_epochs_are_those_of_the_new_text() -> None:

@@ -86,7 +86,7 @@ def test_a_plan_is_made_and_explained_without_training() -> None:
     assert (made.model.num_layers, made.model.hidden_size) == (2, 256)
     assert (made.training.batch_size, made.training.devices) == (32, 2)
     for beginning, reason in zip(
-        ("2x256: the largest", "batches of 32 x 64", "dropout 0.", "learning rate 0.006"),
+        ("2x256: the largest", "batches of 32 x 64", "dropout 0.", "learning rate 0.012"),
         made.reasons,
         strict=False,
     ):

@@ -117,7 +117,7 @@ def make_plan(request: Request, text: TextSize, machine: Machine) -> Plan:
         "batch": batch,
         "dropout": sizes["dropout"],
         "reset rate": plan.choices["reset rate"],
-        "learning rate": _choose_rate(request, text, model, batch.value),
+        "learning rate": _choose_rate(request, text, model, site),
         "optimizer": _choose_optimizer(request, model, site),
         "schedule": plan.choices["schedule"],
         "patience": plan.choices["patience"],
@@ -241,11 +241,12 @@ def _faster(
 
 
 def _choose_rate(
-    request: Request, text: TextSize, model: ModelSettings, batch: BatchShape
+    request: Request, text: TextSize, model: ModelSettings, site: Site
 ) -> Choice[float]:
     """Choose the peak of the learning rate; it rises where a plan chose a large batch."""
-    factor = 1.0 if "batch_size" in request.asked else rate_factor(batch.batch_size)
-    return choose_learning_rate(request, text, model.hidden_size, factor)
+    factor = 1.0 if "batch_size" in request.asked else rate_factor(site.batch.batch_size)
+    optimizer = _choose_optimizer(request, model, site).value
+    return choose_learning_rate(request, text, model.hidden_size, optimizer, factor)
 
 
 def _choose_optimizer(request: Request, model: ModelSettings, site: Site) -> Choice[OptimizerName]:
@@ -341,7 +342,8 @@ def _choose_sizes(
     )
     model = request.model_settings(text.vocab_size, width.value, 0.0)
     epochs = expected_epochs(request, text, model, site.batch, operations, cost)
-    dropout = choose_dropout(request, epochs, model, text.training_characters)
+    optimizer = _choose_optimizer(request, model, site).value
+    dropout = choose_dropout(request, epochs, model, text.training_characters, optimizer)
     model = replace(model, dropout_rate=dropout.value, num_labels=text.num_labels)
     return model, {"width": width, "dropout": dropout}
 
@@ -352,7 +354,7 @@ def _draft(request: Request, text: TextSize, model: ModelSettings, site: Site) -
         "steps": 1 if request.steps is None else request.steps,
         "batch_size": site.batch.batch_size,
         "sequence_length": site.batch.sequence_length,
-        "learning_rate": _choose_rate(request, text, model, site.batch).value,
+        "learning_rate": _choose_rate(request, text, model, site).value,
         "warmup_steps": 0,
         "optimizer": _choose_optimizer(request, model, site).value,
         "gap_rate": GAP_RATE if model.direction == "both" else 0.0,

@@ -72,14 +72,15 @@ def plan_of(
     model: ModelSettings, batch_size: int, sequence_length: int, mesh: Mesh
 ) -> TrainingSettings:
     """Return a plan that only its measurement ends."""
+    optimizer = usual_optimizer(model, is_accelerated=is_accelerated(mesh))
     return TrainingSettings(
         steps=STEPS,
         batch_size=batch_size,
         sequence_length=sequence_length,
-        learning_rate=peak_learning_rate(model.hidden_size),
+        learning_rate=peak_learning_rate(model.hidden_size, optimizer),
         warmup_steps=0,
         devices=mesh.size,
-        optimizer=usual_optimizer(model, is_accelerated=is_accelerated(mesh)),
+        optimizer=optimizer,
         eval_every=STEPS,
         checkpoint_every=STEPS,
     )
