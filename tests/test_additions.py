@@ -152,5 +152,5 @@ def test_a_setting_of_training(copy: Copy, corpus: Path) -> None:
     # Whoever cannot read can know no more than how often each character occurs.
     shares = [count / len(TEXT) for count in Counter(TEXT).values()]
     entropy = -sum(share * math.log2(share) for share in shares)
-    assert last_loss("blind", "--hidden-rate", "1") > entropy - 0.02
+    assert last_loss("blind", "--hidden-rate", "1") > entropy - 0.05
     assert last_loss("plain") < entropy - 0.2

@@ -189,6 +189,9 @@ class RunModel(llm.Model):  # type: ignore[misc, unused-ignore]
             generator, unread = kept.generator, turns[-1]
         else:
             generator, unread = model.generator(seed=0), text
+        if conversation is not None:
+            # If this answer is cut, the generator has read more than the conversation holds.
+            setattr(conversation, KEPT, None)
         generator.feed(unread, options.on_unknown or PROMPT_UNKNOWN)
         seed = secrets.randbelow(2**31) if options.seed is None else options.seed
         # Each answer is a sample of its own, so that it is the same whether the state was kept or
