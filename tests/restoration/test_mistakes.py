@@ -14,7 +14,7 @@ from textgen.workflows.load import load_model
 from textgen.workflows.restore import allowed_characters, two_way_reader
 
 # The network knows little of mistakes: it has read few different lines.
-CERTAIN = 0.1
+CERTAIN = 0.05
 FOX = TEXT.splitlines()[0] + "\n"
 
 
