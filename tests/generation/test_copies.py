@@ -66,32 +66,6 @@ def test_the_longest_copy_is_the_one_that_a_search_finds(
     assert longest_copies(training, texts) == [longest_by_hand(training, text) for text in texts]
 
 
-class Watched(np.ndarray):  # type: ignore[type-arg]
-    """A text that counts the parts that are read of it."""
-
-    reads = 0
-
-    def __getitem__(self, part: Any) -> Any:
-        Watched.reads += 1
-        return super().__getitem__(part)
-
-
-def test_the_search_for_the_longest_copy_ends_with_the_first_copy_of_each_text(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(copies_module, "CHUNK", 100)
-    training = random_tokens(1, 2000, 20).view(Watched)
-    new, old = np.full(30, 21), np.asarray(training)[:30]
-    monkeypatch.setattr(Watched, "reads", 0)
-    find_copies(training, [np.concatenate([old, new])], 10)
-    assert Watched.reads == 20  # most of its runs stand nowhere
-    for texts, reads in (([old], 1), ([np.concatenate([old, new])], 1), ([old, new], 20)):
-        monkeypatch.setattr(Watched, "reads", 0)
-        found = find_copies(training, texts, 10, one_each=True)
-        assert [each.any() for each in found] == [text is not new for text in texts]
-        assert Watched.reads == reads
-
-
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.int32])
 def test_tokens_of_every_width_and_mapped_ones_are_searched(dtype: Any, tmp_path: Path) -> None:
     largest = min(np.iinfo(dtype).max, 2**18)

@@ -69,3 +69,22 @@ def test_a_search_ends_when_all_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
     assert find_copies(training, [text], 5)[0].all()
     assert training.reads == 2  # it is in the second chunk
     assert longest_copies(training, [text], most=7) == [7]
+
+
+def test_the_search_for_the_longest_copy_ends_with_the_first_copy_of_each_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(copies, "CHUNK", 100)
+    ids = np.random.default_rng(1).integers(1, 21, 2000)
+    old, new = ids[:30], np.full(30, 21)
+    mixed = np.concatenate([old, new])
+    for texts, one_each, reads in (
+        ([mixed], False, 20),  # most of its runs stand nowhere
+        ([mixed], True, 1),
+        ([old, mixed], True, 1),
+        ([old, new], True, 20),
+    ):
+        training = Counting(ids)
+        found = find_copies(training, texts, 10, one_each=one_each)
+        assert [each.any() for each in found] == [text is not new for text in texts]
+        assert training.reads == reads
