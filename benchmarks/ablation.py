@@ -2,7 +2,8 @@ r"""Measure what each idea of the training recipe is worth, by training with and
 
     python benchmarks/ablation.py --corpus FILE --steps 1664 --seeds 0 1 2 --rows base Muon
     python benchmarks/ablation.py --corpus FILE --steps 2480 \
-        --base hidden=192,rate=0.006928,outputs=0.06 --seeds 0 1 2 --rows base Muon
+        --base hidden=192,rate=0.006928,outputs=0.06 --seeds 0 1 2 \
+        --rows base optimizer=muon,inner_decay=0.225,rate=0.0149
     python benchmarks/ablation.py --corpus FILE --passes 24 --training 650000 850000 \
         --validation 903000 1003000 --base outputs=0.41 --rows base resets=0.1,weights=0.15
 
