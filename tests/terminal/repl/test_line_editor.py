@@ -81,6 +81,14 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "")
 
 
+def drawn(text: str) -> str:
+    """Return a pattern of a text that is drawn over another one.
+
+    The cursor passes over a character that is there already.
+    """
+    return "".join(rf"(?:{re.escape(character)}|\x1b\[C)" for character in text)
+
+
 def leave(child: Any) -> str:
     child.send("/bye\r")
     child.expect(pexpect.EOF)
@@ -136,8 +144,9 @@ def test_wrapping_is_left_to_the_terminal_where_that_is_wanted(opened: Open, opt
 def test_candidates_are_shown_once(opened: Open) -> None:
     with opened() as child:
         prompted(child)
+        child.expect_exact("temperature")
         child.send("/s\t")
-        child.expect_exact("/score  /set  /show  /seed  /save  /sessions")
+        child.expect(drawn("/score  /set  /show  /seed  /save  /sessions"))
         assert "/seed" not in child.before
         child.send("\x15/show\r")  # Ctrl-U
         assert "top_k: 0" in prompted(child)
