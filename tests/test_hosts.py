@@ -98,7 +98,7 @@ def test_a_killed_process_ends_the_others_in_one_line(
     # With its guard the process that it guards goes too.
     processes.started[victim].kill()
     code, _, errors = processes.ended()[1 - victim]
-    assert code == LOST
+    assert code == LOST, errors
     last = errors.strip().splitlines()[-1]
     assert last.startswith("textgen: ")
     assert f"process {victim}" in last

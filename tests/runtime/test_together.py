@@ -177,6 +177,22 @@ def test_a_process_without_signs_of_life_is_named(party: Party) -> None:
         party.members[2].hear()
 
 
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError])
+def test_a_computation_that_fails_in_jax_names_who_is_lost(
+    party: Party, kind: type[Exception]
+) -> None:
+    party.stores[1].is_reachable = False
+    failure = kind("UNKNOWN: Gloo AllGather failed: connection closed by peer")
+    with (
+        pytest.raises(LostProcessError, match="process 1"),
+        party.members[0].working("arrays"),
+    ):
+        raise failure
+    # An error of our own is not taken for a lost process.
+    with pytest.raises(ValueError, match="too short"), party.members[0].working("arrays"):
+        raise ValueError("too short")
+
+
 def test_who_cannot_reach_the_first_misses_that_one(party: Party) -> None:
     party.stores[2].is_reachable = False
     party.until_lost(0, 1, 2)

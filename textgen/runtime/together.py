@@ -10,6 +10,7 @@ since JAX itself can wait for a lost process for ever.
 """
 
 import json
+import re
 import socket
 import threading
 import time
@@ -40,6 +41,9 @@ BUSY_SECONDS = 0.5
 LISTEN_MILLISECONDS = 2000
 # How long process 0 stays when the others are about to end, so that JAX does not miss it there.
 LEAVING_SECONDS = 0.5
+# How the message of a computation that failed in JAX begins. It is a RuntimeError or, where JAX
+# notices the failure as it starts the computation, a ValueError.
+STATUS = re.compile("[A-Z_]+: ")
 
 
 class Call(NamedTuple):
@@ -324,7 +328,7 @@ class _Work:
             is_first = self._name not in together._longest
             before = together._longest.get(self._name)
             together._longest[self._name] = None if is_first else max(before or 0.0, took)
-        elif isinstance(error, RuntimeError):
+        elif isinstance(error, RuntimeError) or STATUS.match(str(error)):
             raise together.explain(error) from error
 
 
