@@ -15,7 +15,7 @@ from tests.networks import MINIMAL
 from textgen.network import recurrence
 from textgen.network.cells import CELLS, GRU, LSTM, RNN, Cell
 from textgen.network.products import MAX_ONE_HOT, look_up, product
-from textgen.network.recurrence import run_cell
+from textgen.network.recurrence import is_transposed, run_cell
 
 T, B, H = 7, 3, 5
 EVERY_CELL = pytest.mark.parametrize("cell", [*CELLS.values(), MINIMAL], ids=lambda cell: cell.name)
@@ -62,8 +62,8 @@ def scalar(run: Any) -> Any:
 def test_outputs_and_gradients_are_those_of_a_plain_loop(
     cell: Cell, large: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if large:  # treats the kernel as a large one, so that products are computed transposed
-        monkeypatch.setattr(recurrence, "LARGE_KERNEL", 1)
+    if large:  # as if the kernel were a large one
+        monkeypatch.setattr(recurrence, "is_transposed", lambda rows, size: True)
 
     def run_and_differentiate(run: Any) -> Any:
         gradient = jax.grad(scalar(run), argnums=(0, 1, 2, 3))
@@ -76,6 +76,28 @@ def test_outputs_and_gradients_are_those_of_a_plain_loop(
     for left, right in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         assert float(jnp.abs(right).max()) > 1e-3
         np.testing.assert_allclose(left, right, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("found", "alone"),
+    [
+        (["X86_V3"], True),
+        (["X86_V3", "X86_V4", "AVX512_ICL"], False),
+        (["AVX2", "FMA3"], True),
+        (["AVX2", "AVX512F"], False),
+        (["NEON", "ASIMD"], False),
+        ([], False),
+    ],
+)
+def test_the_instructions_of_the_processor_decide_which_products_are_transposed(
+    found: list[str], alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"SIMD Extensions": {"baseline": ["SSE2"], "found": found, "not found": ["AVX2"]}}
+    monkeypatch.setattr(np, "show_config", lambda mode: config)
+    monkeypatch.setattr(recurrence, "has_avx2_alone", recurrence.has_avx2_alone.__wrapped__)
+    shapes = [(32, 256), (32, 512), (32, 192), (25, 512), (25, 1024), (1, 16)]
+    transposed = [is_transposed(rows, 4 * hidden**2) for rows, hidden in shapes]
+    assert transposed == [alone, alone, False, False, True, True]
 
 
 @EVERY_CELL
@@ -142,7 +164,7 @@ import jax.numpy as jnp, numpy as np
 from textgen.network.cells import CELLS
 from textgen.network import recurrence
 from textgen.network.products import product
-from textgen.network.recurrence import run_cell
+from textgen.network.recurrence import is_transposed, run_cell
 T, B, I, H = 5, 2, 2, 3
 for cell in CELLS.values():
     random, gates = np.random.default_rng(3), cell.num_gates * H

@@ -5,11 +5,12 @@ which reads and writes the whole matrix each time. Here the reverse scan returns
 of the pre-activations. One large product after the scan gives the gradient of the kernel.
 """
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from textgen.network.cells import Cell
 from textgen.network.products import kernel_gradient
@@ -20,9 +21,10 @@ State = Any  # a cell's named tuple, whose members are float [B, H]
 _take = partial(jax.lax.dynamic_index_in_dim, keepdims=False, allow_negative_indices=False)
 _put = partial(jax.lax.dynamic_update_index_in_dim, axis=0, allow_negative_indices=False)
 
-# Products with kernels of more numbers than this are computed transposed: for few rows that is
-# faster. For a single row it is always faster.
+# Products with kernels of more numbers than this are computed transposed.
 LARGE_KERNEL = 2**20
+# With AVX2 those of this many or more are, if their rows fill vectors: see `is_transposed`.
+LARGE_KERNEL_FOR_AVX2, ROWS_FOR_AVX2 = 2**18, 4
 
 
 def _with_transpose(kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -33,9 +35,33 @@ def _with_transpose(kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
     return kernel, jax.lax.optimization_barrier(kernel.T)
 
 
+@cache
+def has_avx2_alone() -> bool:
+    """Return whether this processor has the instructions of AVX2, but not those of AVX-512."""
+    known = np.show_config(mode="dicts")["SIMD Extensions"]
+    names = {*known.get("baseline", ()), *known.get("found", ())}
+    # NumPy calls them by the level of x86-64 that they belong to since version 2.4.
+    has_avx512 = any(name == "X86_V4" or name.startswith("AVX512") for name in names)
+    return not names.isdisjoint({"X86_V3", "AVX2"}) and not has_avx512
+
+
+def is_transposed(rows: int, size: int) -> bool:
+    """Return whether a product of rows and a kernel is computed as W^T x^T, since that is faster.
+
+    Which of the two XLA computes faster depends on the instructions of the processor.
+
+    Args:
+        rows: number of rows.
+        size: number of numbers of the kernel.
+    """
+    if has_avx2_alone() and size >= LARGE_KERNEL_FOR_AVX2 and rows % ROWS_FOR_AVX2 == 0:
+        return True
+    return size > LARGE_KERNEL or rows == 1
+
+
 def _multiply(rows: jax.Array, kernel: jax.Array, transposed: jax.Array) -> jax.Array:
     """Return the product of rows [B, I] and a kernel [I, J], whose transpose is [J, I]."""
-    if kernel.size > LARGE_KERNEL or rows.shape[0] == 1:
+    if is_transposed(rows.shape[0], kernel.size):
         columns: jax.Array = jax.lax.optimization_barrier(transposed @ rows.T)
         return columns.T
     return rows @ kernel
