@@ -1,6 +1,7 @@
 """textgen's engines write with random weights, which are as fast as trained ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from textgen.data.vocabulary import Vocabulary
 from textgen.generation.engine import LARGEST_OF_A_CORE
 from textgen.generation.generator import Generator, write_side_by_side
 from textgen.generation.numpy_engine import NumpyEngine
+from textgen.generation.writing import Piece
 from textgen.network.parameters import parameter_shapes
 from textgen.runtime.xla_options import prefer_one_kernel
 from textgen.settings import ModelSettings, SamplingSettings
@@ -56,11 +58,24 @@ def build(
         from textgen.generation.jax_engine import JaxEngine
 
         engine = JaxEngine(model, parameters)
-    generators = [
-        Generator(
-            reader, vocabulary, " ", seed=1, sample=n, engine=engine, training=lambda: training
+
+    def write(seed: int) -> Iterator[list[Piece | None]]:
+        generators = [
+            Generator(
+                reader,
+                vocabulary,
+                " ",
+                seed=seed,
+                sample=n,
+                engine=engine,
+                training=lambda: training,
+            )
+            for n in range(shape.batch_size)
+        ]
+        return write_side_by_side(
+            generators, 10**9, settings or SamplingSettings(), is_scored=False
         )
-        for n in range(shape.batch_size)
-    ]
-    pieces = write_side_by_side(generators, 10**9, settings or SamplingSettings(), is_scored=False)
+
+    # With all controls a text may get stuck; then new ones are begun.
+    pieces = chain.from_iterable(map(write, count(1)))
     return lambda: sum(len(piece.text) for piece in next(pieces) if piece)
