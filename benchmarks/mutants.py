@@ -36,6 +36,14 @@ def meaning(source: str) -> str:
     return ast.dump(tree)
 
 
+def is_other_code(changed: str, source: str) -> bool:
+    """Return whether a changed source is Python, and does something else than before."""
+    try:
+        return meaning(changed) != meaning(source)
+    except SyntaxError:  # the star before arguments that must be named was taken for a product
+        return False
+
+
 def main() -> None:
     """Print a sample of all changes."""
     count, seed, *files = sys.argv[1:]
@@ -56,7 +64,7 @@ def main() -> None:
         name, number = source_of_chance.choice(changes[file, place])
         source = Path(file).read_text(encoding="utf-8")
         changed = mutate_code(source, get_operator(name)(), number)
-        if changed is None or meaning(changed) == meaning(source):
+        if changed is None or not is_other_code(changed, source):
             continue
         where = {"file": file, "line": place[0][0], "operator": name, "source": changed}
         print(json.dumps(where), flush=True)
