@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from textgen.generation.candidates import COMPARED, Compared, Sorted
+from textgen.generation.candidates import COMPARED, Compared, Sorted, number_to_reach
 from textgen.generation.filters import (
     FILTERS,
     Draws,
@@ -61,6 +61,19 @@ def drawn(count: int = 8_000, **settings: float) -> np.ndarray:
     logits = permitted(LOGITS)
     ids = [draw_filtered(logits, values, each, temperature, PYTHON) for each in uniforms]
     return np.bincount(ids, minlength=6) / count
+
+
+@pytest.mark.parametrize("size", [1, 2, 511, 512, 513, 640, 641, 2000])
+def test_the_number_of_weights_that_reach_a_limit(size: int) -> None:
+    # Small whole numbers, whose sums float32 holds exactly in any order.
+    weights = np.random.default_rng(size).integers(0, 9, size).astype(np.float32)
+    weights[0] = 1
+    sums = np.cumsum(weights)
+    for reached in {0, size // 3, size // 2, size - 1}:
+        for limit in (sums[reached], sums[reached] - np.float32(0.5)):
+            expected = int(np.argmax(sums >= limit)) + 1
+            assert number_to_reach(limit, weights) == expected
+    assert number_to_reach(sums[-1] + np.float32(1), weights) == size + 1
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])

@@ -25,6 +25,8 @@ COMPARED = 96
 # Largest number of candidates that NumPy sorts at once. Of more it first removes those that cannot
 # be kept.
 SORTED = 512
+# Weights that are added up one after the other.
+BLOCK = 128
 
 
 class Candidates(Protocol):
@@ -237,13 +239,13 @@ class Sorted:
             # Even together, the characters below this weight are not needed to reach the limit.
             self.keep(self.weights > (self.total() - limit) / (2 * len(self.weights)))
         _ = self.surprises  # sorts, and the weights then are in order as well
-        return self._up_to(int(self.weights.cumsum().searchsorted(limit)) + 1)
+        return self._up_to(number_to_reach(limit, self.weights))
 
     def nearest(self, distances: Array, limit: Array) -> Kept:
         """Return the nearest candidates whose weights reach a limit."""
         # The distances fall and rise again: a stable sort takes them as two runs.
         order = distances.argsort(kind="stable")
-        number = int(self.weights[order].cumsum().searchsorted(limit)) + 1
+        number = number_to_reach(limit, self.weights[order])
         return distances <= distances[order[:number][-1]]
 
     def ids(self) -> NDArray[np.intp]:
@@ -259,6 +261,26 @@ class Sorted:
             is_kept = np.isin(self._unsorted, self._surprises)
         ids: NDArray[np.intp] = is_kept.nonzero()[0]
         return ids if self._ids is None else self._ids[ids]
+
+
+def number_to_reach(limit: np.float32, weights: NDArray[np.float32]) -> int:
+    """Return how many weights, from the first on, it takes until their sum reaches a limit.
+
+    Args:
+        limit: float32.
+        weights: float32 [N], not negative.
+
+    Returns:
+        A number in [1, N + 1]; N + 1 if all together do not reach the limit.
+    """
+    begin, before = 0, np.float32(0)
+    if len(weights) > SORTED:
+        # A cumulative sum adds one number after the other. Sums of blocks take a tenth of the time.
+        ends = np.add.reduceat(weights, np.arange(0, len(weights), BLOCK)).cumsum()
+        block = min(int(ends.searchsorted(limit)), len(ends) - 1)
+        begin, before = BLOCK * block, ends[block - 1] if block else before
+        weights = weights[begin : begin + BLOCK]
+    return begin + int((before + weights.cumsum()).searchsorted(limit)) + 1
 
 
 def surprises_of(logits: Array) -> Array:
