@@ -1,6 +1,6 @@
 """Change single places of the code at random, and count how many changes the tests notice.
 
-    python benchmarks/mutation.py [--sample 200] [--seed 0] [--jobs 2] [FILE...]
+    python benchmarks/mutation.py [--sample 200] [--seed 0] [--jobs 2] [--own-tests] [FILE...]
 
 The changes are those of cosmic-ray: another operator, another number, a condition turned round, a
 loop that runs no time. Each is made in a copy of the project, where the tests of the changed module
@@ -61,6 +61,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=200, help="how many changes are made")
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
     parser.add_argument("--jobs", type=int, default=2, help="changes that are tested at a time")
+    parser.add_argument(
+        "--own-tests",
+        action="store_true",
+        help="run the tests of the changed module and of its package alone, which is much faster",
+    )
     parser.add_argument("--json", type=Path, help="write the survivors to this file")
     return parser.parse_args()
 
@@ -89,11 +94,16 @@ def copy_project(folder: Path) -> Path:
     return folder
 
 
-def tests_of(file: str) -> list[list[str]]:
-    """Return the tests that are to notice a change of a file, in the order in which they run."""
+def tests_of(file: str, *, own: bool) -> list[list[str]]:
+    """Return the tests that are to notice a change of a file, in the order in which they run.
+
+    Args:
+        file: path of the file.
+        own: whether those that use many modules at once are left out.
+    """
     _, package, name = Path(file).parts
     mirror = f"tests/{package}/test_{name}"
-    stages = [[mirror], [f"tests/{package}"], WHOLE]
+    stages = [[mirror], [f"tests/{package}"], *([] if own else [WHOLE])]
     return [stage for stage in stages if all((ROOT / test).exists() for test in stage)]
 
 
@@ -126,16 +136,19 @@ def seconds_of(copy: Path, tests: list[str]) -> float:
     return seconds
 
 
-def is_noticed(change: dict[str, Any], copy: Path, seconds: dict[str, float]) -> bool:
+def is_noticed(
+    change: dict[str, Any], stages: list[list[str]], copy: Path, seconds: dict[str, float]
+) -> bool:
     """Make a change in a copy of the project and return whether tests notice it.
 
     Args:
         change: the change.
+        stages: what `tests_of` returned for its file.
         copy: the copy.
         seconds: how long tests take without a change; those that were not run before are added.
     """
     changed = copy / change["file"]
-    for tests in tests_of(change["file"]):
+    for tests in stages:
         name = str(tests)
         if name not in seconds:
             seconds[name] = seconds_of(copy, tests)
@@ -170,7 +183,8 @@ def main() -> None:
         def test(change: dict[str, Any]) -> bool:
             copy = copies.get()
             try:
-                return is_noticed(change, copy, seconds)
+                stages = tests_of(change["file"], own=arguments.own_tests)
+                return is_noticed(change, stages, copy, seconds)
             finally:
                 copies.put(copy)
 
