@@ -1,4 +1,5 @@
 import math
+import time
 from typing import Any
 
 import jax
@@ -108,9 +109,10 @@ def test_how_steps_are_grouped_changes_no_number() -> None:
 
 @pytest.mark.slow
 def test_the_steps_that_measure_the_machine_are_the_first_of_the_training() -> None:
-    plain, measured = trainer(8), trainer(8)
-    begun = list[str]()
+    plain, started = trainer(8), time.perf_counter()
+    measured, begun = trainer(8), list[str]()
     pace = measured.measure(60, 5, begun.append)
+    assert 0 < pace.seconds_to_start < time.perf_counter() - started
     assert pace.seconds_per_step > 0
     assert pace.steps_made == measured.progress.step == 5
     assert begun[:2] == ["compiling the training step", "making the first training steps"]
@@ -164,11 +166,13 @@ def test_slow_steps_are_timed_one_by_one_or_not_again(
 
 @pytest.mark.slow
 def test_a_measurement_that_diverges_leaves_it_to_the_training_to_mend_that() -> None:
-    learner = trainer(9, learning_rate=10.0)
+    started, learner = time.perf_counter(), trainer(9, learning_rate=10.0)
     broken = dict(learner.state.parameters)
     broken["projection.bias"] = broken["projection.bias"] * np.nan
     learner.restore(learner.fresh_state(broken), learner.progress)
-    assert learner.measure(0.01, 3).steps_made == learner.progress.step == 0
+    pace = learner.measure(0.01, 3)
+    assert pace.steps_made == learner.progress.step == 0
+    assert 0 < pace.seconds_to_start < time.perf_counter() - started
     with pytest.raises(DivergedError):
         list(learner.run())
 
