@@ -139,11 +139,12 @@ def reseal(folder: Path) -> None:
     (folder / MANIFEST).write_bytes(encode_json(manifest))
 
 
-def test_a_newer_format_is_refused_by_name(folder: Path) -> None:
-    config = json.loads((folder / CONFIG).read_text()) | {"format": 99}
+@pytest.mark.parametrize("number", [99, 4, 0, -1, None, "3"])
+def test_an_unknown_format_is_refused_by_name(folder: Path, number: object) -> None:
+    config = json.loads((folder / CONFIG).read_text()) | {"format": number}
     (folder / CONFIG).write_bytes(encode_json(config))
     reseal(folder)
-    with pytest.raises(DamagedError, match=r"format is 99, .* up to 3; use a newer"):
+    with pytest.raises(DamagedError, match=f"format is {number!r}, .* only formats 1 to 3;"):
         read_checkpoint(folder)
 
 

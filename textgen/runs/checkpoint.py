@@ -173,7 +173,7 @@ def check_format(path: Path, content: Mapping[str, Any]) -> None:
     if content.get("format") not in range(1, FORMAT + 1):
         raise DamagedError(
             path,
-            f"its format is {content.get('format')!r}, but this textgen reads only formats up to "
+            f"its format is {content.get('format')!r}, but this textgen reads only formats 1 to "
             f"{FORMAT}; use a newer textgen",
         )
 
