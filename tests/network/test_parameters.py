@@ -35,8 +35,11 @@ def test_the_operations_of_a_network_worked_by_hand() -> None:
     )
     # Forward 3*12 (layer 0), 3*12 + 3*12 (layer 1) and 3*10; three times that; the table's 10*12.
     assert operations_per_character(settings) == 2 * (3 * (36 + 72 + 30) + 120)
-    both = replace(settings, projected="all")
-    assert operations_per_character(both) == 2 * (3 * (36 + 72 + 60) + 120)
+    every = replace(settings, projected="all")
+    assert operations_per_character(every) == 2 * (3 * (36 + 72 + 60) + 120)
+    # Two stacks of layers, each with a table, and an output layer that reads both.
+    both = replace(settings, direction="both")
+    assert operations_per_character(both) == 2 * (3 * (2 * (36 + 72) + 60) + 2 * 120)
 
 
 @pytest.mark.parametrize("cell", list(CELLS))
