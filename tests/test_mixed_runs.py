@@ -59,6 +59,7 @@ def without_sums(run: Path) -> None:
         path.write_bytes(encode_json(manifest))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("part", ["checkpoint", "record"])
 def test_two_runs_that_were_mixed_are_told_apart(

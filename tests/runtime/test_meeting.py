@@ -162,6 +162,7 @@ def test_a_process_0_that_ends_early_is_told() -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_process_0_that_hangs_is_lost_and_one_that_waits_is_not(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -216,6 +216,7 @@ def test_a_computation_that_takes_too_long_is_stuck(
     assert "(process 2) did not begin it" in party.lost[0]
 
 
+@pytest.mark.slow
 def test_a_first_computation_in_which_nobody_is_busy_is_stuck(
     party: Party, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +227,7 @@ def test_a_first_computation_in_which_nobody_is_busy_is_stuck(
     assert "a computation of all processes has taken" in party.lost[0]
 
 
+@pytest.mark.slow
 def test_a_first_computation_may_take_long_while_any_process_is_busy(
     party: Party, monkeypatch: pytest.MonkeyPatch
 ) -> None:

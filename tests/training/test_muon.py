@@ -64,6 +64,7 @@ def test_updates_follow_a_mean_that_looks_ahead_by_a_step() -> None:
             np.testing.assert_allclose(state.mean[name], means[name], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_size_of_an_update_does_not_depend_on_the_shape() -> None:
     optimizer = scale_by_muon()
     for shape in ((8, 8), (8, 32), (32, 8)):

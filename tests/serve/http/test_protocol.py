@@ -86,6 +86,7 @@ def test_a_half_closed_connection_is_told_to_stay_open(patient: Served) -> None:
     wait_until(lambda: patient.scheduler.figures().running == 0)
 
 
+@pytest.mark.slow
 def test_a_client_that_takes_nothing_of_its_answer_is_cut(
     tiny_run_source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

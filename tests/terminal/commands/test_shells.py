@@ -186,6 +186,7 @@ def test_words_that_bash_has_parted_are_joined(words: str, joined: str, before: 
     assert environment["COMP_CWORD"] == str(joined.count(" "))
 
 
+@pytest.mark.slow
 def test_whatever_is_wrong_no_error_is_shown(home: Path, tmp_path: Path) -> None:
     damaged = make_run(Path("checkpoints/damaged"))
     (damaged / "run.json").write_text("{")

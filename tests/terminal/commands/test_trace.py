@@ -99,6 +99,7 @@ def test_an_index_that_cannot_be_kept_is_told(say: Say) -> None:
     assert say("verify", "fox")[0] == 4
 
 
+@pytest.mark.slow
 def test_on_a_terminal_the_text_is_coloured_unless_nobody_wants_colours(say: Say) -> None:
     coloured = command_on_terminal(["trace", "fox", "text.txt"], 60)
     assert "\x1b[30;46mquick" in coloured

@@ -29,6 +29,7 @@ def test_progress_is_said_every_few_seconds(
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["", "; raise KeyboardInterrupt", "; sys.exit('failed')"])
 def test_a_line_appears_after_a_second_and_none_is_left(ending: str) -> None:
     code = (
@@ -53,6 +54,7 @@ def test_short_work_shows_no_line() -> None:
     assert on_terminal(code) == ""
 
 
+@pytest.mark.slow
 def test_no_line_is_drawn_into_an_unfinished_one() -> None:
     code = (
         "module = sys.modules[ProgressLine.__module__]\n"
