@@ -38,7 +38,8 @@ def _with_transpose(kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
 @cache
 def has_avx2_alone() -> bool:
     """Return whether this processor has the instructions of AVX2, but not those of AVX-512."""
-    known = np.show_config(mode="dicts")["SIMD Extensions"]
+    # NumPy leaves out what is empty.
+    known = np.show_config(mode="dicts").get("SIMD Extensions", {})
     names = {*known.get("baseline", ()), *known.get("found", ())}
     # NumPy calls them by the level of x86-64 that they belong to since version 2.4.
     has_avx512 = any(name == "X86_V4" or name.startswith("AVX512") for name in names)
@@ -52,7 +53,7 @@ def is_transposed(rows: int, size: int) -> bool:
 
     Args:
         rows: number of rows.
-        size: number of numbers of the kernel.
+        size: how many numbers the kernel holds.
     """
     if has_avx2_alone() and size >= LARGE_KERNEL_FOR_AVX2 and rows % ROWS_FOR_AVX2 == 0:
         return True

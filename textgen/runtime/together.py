@@ -328,7 +328,9 @@ class _Work:
             is_first = self._name not in together._longest
             before = together._longest.get(self._name)
             together._longest[self._name] = None if is_first else max(before or 0.0, took)
-        elif isinstance(error, RuntimeError) or STATUS.match(str(error)):
+        elif isinstance(error, RuntimeError) or (
+            isinstance(error, ValueError) and STATUS.match(str(error))
+        ):
             raise together.explain(error) from error
 
 
