@@ -44,10 +44,12 @@ def container() -> Iterator[Path]:
 
 
 @pytest.mark.slow
+# A time that is too short besides is not what the message is about.
+@pytest.mark.parametrize("length", [("--steps", "2"), ("--minutes", "0.2")])
 def test_a_network_that_does_not_fit_is_refused_and_not_killed(
-    container: Path, corpus: Path
+    container: Path, corpus: Path, length: tuple[str, str]
 ) -> None:
-    arguments = ["train", str(corpus), "--hidden-size", "2048", "--steps", "2", "--run", "big"]
+    arguments = ["train", str(corpus), "--hidden-size", "2048", *length, "--run", "big"]
     done = subprocess.run(
         [sys.executable, "-m", "textgen", *arguments],
         preexec_fn=lambda: (container / "cgroup.procs").write_text(str(os.getpid())),

@@ -45,6 +45,7 @@ from textgen.planning.schedule import (
     expected_steps,
 )
 from textgen.planning.site import Site
+from textgen.runtime.memory import check_memory
 from textgen.runtime.together import process_count
 from textgen.settings import Backend, ModelSettings, OptimizerName, Precision, TrainingSettings
 
@@ -185,6 +186,8 @@ def _measure(
     )
     if predicted:
         hopeful = replace(expected, seconds_per_step=step / MISPREDICTED, seconds_to_start=elapsed)
+        if site.memory is not None:
+            check_memory(model, draft)  # no time is long enough for what does not fit
         check_time(request, expected, hopeful)
     draft = begin_plan(request, draft, text, expected)
     return draft, machine.training_pace(model, draft)
