@@ -6,6 +6,8 @@ r"""Measure what each idea of the training recipe is worth, by training with and
         --rows base optimizer=muon,inner_decay=0.225,rate=0.0149
     python benchmarks/ablation.py --corpus FILE --passes 24 --training 650000 850000 \
         --validation 903000 1003000 --base outputs=0.41 --rows base resets=0.1,weights=0.15
+    python benchmarks/ablation.py --corpus FILE --teachers RUN RUN --steps 3704 \
+        --base optimizer=muon,inner_decay=0.225,rate=0.0105 --rows base taught=0.5,outputs=0.1
 
 The base is textgen's recipe with AdamW for a text of a million characters in the time of 1,664
 steps, 110 seconds on two cores. Every other row changes something. An idea pays for the time it
@@ -36,6 +38,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh, PartitionSpec
+from numpy.typing import NDArray
+from teachers import read_lessons
 
 from textgen.data.prepare import prepare_text
 from textgen.data.source_rules import SourceRules
@@ -89,6 +93,8 @@ class Recipe:
         every_layer: whether the softmax reads all layers.
         resets: probability that a sequence starts from the zero state.
         offsets: whether each epoch cuts the text into windows at other positions.
+        taught: share of the teachers' probabilities in each target; the rest is the character that
+            follows.
     """
 
     layers: int = 2
@@ -113,6 +119,7 @@ class Recipe:
     every_layer: bool = True
     resets: float = 0.02
     offsets: bool = True
+    taught: float = 0.0
 
 
 ROWS: Mapping[str, dict[str, Any]] = {
@@ -151,6 +158,8 @@ ROWS: Mapping[str, dict[str, Any]] = {
     "Muon, gate by gate": {"optimizer": "muon", "by_gate": True},
     "Muon, batch 64 x 64": {"optimizer": "muon", "batch": 64},
     "windows at the same places in every round": {"offsets": False},
+    "half of each target from the teachers": {"taught": 0.5},
+    "half of each target from the teachers, dropout 0.1": {"taught": 0.5, "outputs": 0.1},
     "1x256": {"layers": 1, "outputs": 0.1},
     "1x384": {"layers": 1, "hidden": 384, "outputs": 0.1},
     "2x192": {"hidden": 192},
@@ -296,15 +305,26 @@ class Experiment:
     """One training of a recipe."""
 
     def __init__(
-        self, recipe: Recipe, training: Tokens, vocab_size: int, seed: int, devices: int | None
+        self,
+        recipe: Recipe,
+        training: Tokens,
+        vocab_size: int,
+        seed: int,
+        devices: int | None,
+        lessons: NDArray[np.float16] | None,
     ) -> None:
         self.recipe, self.seed = recipe, seed
+        self._lessons = lessons if recipe.taught else None
         self.network = Network(recipe, vocab_size)
         self.mesh = make_mesh(devices, recipe.batch)
         self._optimizer = make_optimizer(recipe, self.mesh)
-        self._streams = Streams(training, recipe.batch, recipe.length, seed, recipe.resets)
+        shape = recipe.batch, recipe.length, seed, recipe.resets
+        # The same windows of the text, and of the places in it.
+        self._streams = Streams(training, *shape)
+        self._places = Streams(np.arange(len(training)), *shape)
         if not recipe.offsets:
-            self._streams._offsets = np.zeros_like  # type: ignore[method-assign, assignment]
+            for streams in (self._streams, self._places):
+                streams._offsets = np.zeros_like  # type: ignore[method-assign, assignment]
         self._steps = jax.jit(self._make_steps, donate_argnums=0)
 
     def fresh(self) -> State:
@@ -325,14 +345,18 @@ class Experiment:
         """Make eight steps of a plan, of which `first` is the first from 0, and wait for them."""
         numbers = np.arange(first, first + STEPS_AT_ONCE, dtype=np.int32)
         batches = [self._streams.batch(int(number))[:3] for number in numbers]
-        columns = [np.stack(column) for column in zip(*batches, strict=True)]
+        inputs, targets, resets = (np.stack(column) for column in zip(*batches, strict=True))
+        taught = None
+        if self._lessons is not None:
+            taught = np.stack([self._lessons[self._places.batch(int(n)).inputs] for n in numbers])
         rates = [rate_at(self.recipe, int(number), steps) for number in numbers]
-        state = self._steps(state, *columns, numbers, np.array(rates, np.float32))
+        columns = inputs, (targets, taught), resets, numbers, np.array(rates, np.float32)
+        state = self._steps(state, *columns)
         return jax.block_until_ready(state)
 
-    def _make_steps(self, state: State, *batches: jax.Array) -> State:
+    def _make_steps(self, state: State, *batches: Any) -> State:
         def body(place: jax.Array, state: State) -> State:
-            return self._step(state, *(array[place] for array in batches))
+            return self._step(state, *jax.tree.map(lambda array: array[place], batches))
 
         return jax.lax.fori_loop(0, STEPS_AT_ONCE, body, state)
 
@@ -340,7 +364,7 @@ class Experiment:
         self,
         state: State,
         inputs: jax.Array,
-        targets: jax.Array,
+        targets: Any,
         resets: jax.Array,
         number: jax.Array,
         rate: jax.Array,
@@ -377,7 +401,14 @@ class Experiment:
             rows = jax.random.fold_in(key, 1 + jax.lax.axis_index(DATA))
             keys = jax.random.fold_in(key, 0), rows
             logits, states = self.network.apply(parameters, inputs, states, keys)
-            return jnp.sum(cross_entropy(logits, targets.T)) / size, states
+            following, taught = targets
+            nats = cross_entropy(logits, following.T)
+            if taught is not None:
+                share = self.recipe.taught
+                teaching = taught.transpose(1, 0, 2).astype(jnp.float32)
+                surprises = jax.nn.logsumexp(logits, -1, keepdims=True) - logits
+                nats = (1 - share) * nats + share * jnp.sum(teaching * surprises, -1)
+            return jnp.sum(nats) / size, states
 
         everywhere, split = PartitionSpec(), PartitionSpec(DATA)
 
@@ -462,6 +493,9 @@ def parse_arguments() -> argparse.Namespace:
         "--base", type=parse_changes, default={}, metavar="NAME=VALUE,...", help="change the base"
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument(
+        "--teachers", type=Path, nargs="+", metavar="RUN", help="runs trained on the same text"
+    )
     parser.add_argument("--devices", type=int, help="number of cores; all by default")
     parser.add_argument(
         "--rows",
@@ -496,15 +530,21 @@ def main() -> None:
         f"| temperature {TEMPERATURE:g} |"
     )
     print(f"|{'---|' * (8 + len(AVERAGES))}", flush=True)
+    base = replace(Recipe(), **arguments.base)
+    recipes = {name: replace(base, **changes) for name, changes in arguments.rows}
+    lessons = None
+    if any(recipe.taught for recipe in recipes.values()):
+        if not arguments.teachers:
+            raise SystemExit("a row is taught; name its teachers with --teachers")
+        lessons = read_lessons(arguments.teachers, vocabulary, tokens[training])
     prepare = partial(
         Experiment,
         training=tokens[training],
         vocab_size=len(vocabulary),
         devices=arguments.devices,
+        lessons=lessons,
     )
-    base = replace(Recipe(), **arguments.base)
-    for name, changes in arguments.rows:
-        recipe = replace(base, **changes)
+    for name, recipe in recipes.items():
         cost = 1.0
         if recipe != base:
             cost = relative_cost(prepare(recipe, seed=0), prepare(base, seed=0))
