@@ -14,9 +14,11 @@ steps, 110 seconds on two cores. Every other row changes something. An idea pays
 costs: its step is timed in alternation with the base's, and a row makes as many steps as fit into
 the base's time, whatever the speed of the machine. With `--passes` a row makes the steps that read
 the text for that many epochs. Losses are those of the last 10 % of the text, or of the characters
-given, in windows of 256 characters and as one stream, in nats per character. Averages of the
-weights and a softmax at a higher temperature need no training of their own and are measured on
-every row. Ideas that do not pay are implemented only here.
+given, in windows of 256 characters and as one stream, in nats per character; with `--dynamic` by
+dynamic evaluation too, which takes minutes for a wide network. Averages of the weights and a
+softmax at a higher temperature need no training of their own and are measured on every row. A row
+that is taught learns from what other runs predict, whose own training is not counted. Ideas that do
+not pay are implemented only here.
 """
 
 import argparse
@@ -46,7 +48,7 @@ from textgen.data.source_rules import SourceRules
 from textgen.data.streams import Streams
 from textgen.data.text_rules import TextRules
 from textgen.data.tokens import Tokens, open_tokens
-from textgen.evaluation.protocols import Evaluator
+from textgen.evaluation.protocols import DynamicEvaluator, Evaluator
 from textgen.network.cells import CELLS
 from textgen.network.inference import States
 from textgen.network.model import Parameters, create_model, random_key, zero_states
@@ -447,6 +449,17 @@ def relative_cost(experiment: Experiment, base: Experiment) -> float:
     return float(np.median(ratios))
 
 
+def measure_dynamic(
+    experiment: Experiment, state: State, training: Tokens, validation: Tokens
+) -> float:
+    """Return the loss of dynamic evaluation."""
+    network = experiment.network
+    evaluator = DynamicEvaluator(network.apply, network.settings)
+    return float(
+        np.concatenate([*evaluator.measure(state.parameters, training, validation)]).mean()
+    )
+
+
 def measure(experiment: Experiment, state: State, validation: Tokens) -> list[float]:
     """Return window and stream loss, then the window losses of averages and warmer softmax."""
     evaluator = Evaluator(experiment.network.apply, experiment.network.settings, experiment.mesh)
@@ -497,14 +510,22 @@ def parse_arguments() -> argparse.Namespace:
         "--teachers", type=Path, nargs="+", metavar="RUN", help="runs trained on the same text"
     )
     parser.add_argument("--devices", type=int, help="number of cores; all by default")
+    parser.add_argument("--dynamic", action="store_true", help="measure dynamic evaluation too")
     parser.add_argument(
         "--rows",
         type=parse_row,
         nargs="+",
-        default=list(ROWS.items()),
-        help="names of rows, or changes NAME=VALUE,...",
+        help="names of rows, or changes NAME=VALUE,...; all rows by default, those that are taught "
+        "with --teachers",
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.rows is None:
+        every = ROWS.items()
+        arguments.rows = [row for row in every if arguments.teachers or "taught" not in row[1]]
+    is_taught = any(changes.get("taught") for _, changes in arguments.rows)
+    if (is_taught or arguments.base.get("taught")) and not arguments.teachers:
+        parser.error("a row is taught; name its teachers with --teachers")
+    return arguments
 
 
 def main() -> None:
@@ -527,15 +548,13 @@ def main() -> None:
     averages = " | ".join(f"average {decay:g}" for decay in AVERAGES)
     print(
         f"| row | seed | time of a step | steps | seconds | window | stream | {averages} "
-        f"| temperature {TEMPERATURE:g} |"
+        f"| temperature {TEMPERATURE:g} |{' dynamic |' * arguments.dynamic}"
     )
-    print(f"|{'---|' * (8 + len(AVERAGES))}", flush=True)
+    print(f"|{'---|' * (8 + len(AVERAGES) + arguments.dynamic)}", flush=True)
     base = replace(Recipe(), **arguments.base)
     recipes = {name: replace(base, **changes) for name, changes in arguments.rows}
     lessons = None
-    if any(recipe.taught for recipe in recipes.values()):
-        if not arguments.teachers:
-            raise SystemExit("a row is taught; name its teachers with --teachers")
+    if arguments.teachers:
         lessons = read_lessons(arguments.teachers, vocabulary, tokens[training])
     prepare = partial(
         Experiment,
@@ -556,6 +575,9 @@ def main() -> None:
             experiment = prepare(recipe, seed=seed)
             state, steps, seconds = experiment.train(max(int(steps_wanted / STEPS_AT_ONCE), 1))
             losses = measure(experiment, state, tokens[validation])
+            if arguments.dynamic:
+                given = tokens[training], tokens[validation]
+                losses.append(measure_dynamic(experiment, state, *given))
             cells = " | ".join(f"{loss:.4f}" for loss in losses)
             print(
                 f"| {name} | {seed} | {cost:.2f} | {steps} | {seconds:.0f} | {cells} |",
