@@ -1,7 +1,6 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 
 from tests.networks import random_network
 from textgen.network.projection import Projection
@@ -13,7 +12,7 @@ def test_the_logits_are_one_product_with_the_outputs_side_by_side(
     projected: str, rank: int
 ) -> None:
     settings, parameters = random_network(projected=projected, projection_rank=rank)
-    projection = Projection(settings, nnx.Rngs(0))
+    projection = Projection(settings)
     projection.kernel[...] = jnp.asarray(parameters["projection.kernel"])
     projection.bias[...] = jnp.asarray(parameters["projection.bias"])
     kernel = parameters["projection.kernel"]

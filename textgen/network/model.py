@@ -4,7 +4,7 @@ In shapes, G stands for the cell's number of gates times H, and I for the input 
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ from flax import nnx
 from textgen.network.cells import CELLS, Cell
 from textgen.network.cudnn import run_lstm
 from textgen.network.inference import States
+from textgen.network.initial import draw_parameters
 from textgen.network.mixture import Shape, parts_of
 from textgen.network.parameters import MAX_ONE_HOT, stacks
 from textgen.network.products import look_up, product
@@ -31,7 +32,8 @@ EXACT = Computation()
 class RecurrentLayer(nnx.Module):
     """One recurrent layer, with the parameters W_x [I, G], W_h [H, G] and b [G].
 
-    If documents have labels, each of the L labels has a vector [G] that is added to x W_x.
+    If documents have labels, each of the L labels has a vector [G] that is added to x W_x. As in
+    the other modules, the parameters are zero; `create_model` draws initial ones.
     """
 
     def __init__(
@@ -41,19 +43,14 @@ class RecurrentLayer(nnx.Module):
         hidden_size: int,
         num_labels: int,
         computation: Computation,
-        rngs: nnx.Rngs,
     ) -> None:
-        self.cell, gates = cell, cell.num_gates
+        self.cell, gates = cell, cell.num_gates * hidden_size
         self.precision, self.backend = computation
-        kernel = nnx.initializers.lecun_normal()
-        square = nnx.initializers.orthogonal()
-        blocks = [square(rngs.params(), (hidden_size, hidden_size)) for _ in range(gates)]
-        self.input_kernel = nnx.Param(kernel(rngs.params(), (input_size, gates * hidden_size)))
-        self.recurrent_kernel = nnx.Param(jnp.concatenate(blocks, axis=1))
-        biases = jnp.asarray(cell.initial_biases, jnp.float32)
-        self.bias = nnx.Param(jnp.repeat(biases, hidden_size))
+        self.input_kernel = nnx.Param(jnp.zeros((input_size, gates)))
+        self.recurrent_kernel = nnx.Param(jnp.zeros((hidden_size, gates)))
+        self.bias = nnx.Param(jnp.zeros(gates))
         if num_labels:
-            self.label_kernel = nnx.Param(jnp.zeros((num_labels, gates * hidden_size)))
+            self.label_kernel = nnx.Param(jnp.zeros((num_labels, gates)))
 
     def project(self, inputs: jax.Array) -> jax.Array:
         """Return x W_x, float [..., G], of inputs x, float [..., I]."""
@@ -103,11 +100,10 @@ class RecurrentLayer(nnx.Module):
 class LanguageModel(nnx.Module):
     """A network that predicts each character of a text from the characters before it."""
 
-    def __init__(self, settings: ModelSettings, rngs: nnx.Rngs, computation: Computation) -> None:
-        shape = (settings.vocab_size, settings.embedding_size)
-        self.embedding = nnx.Param(jax.random.normal(rngs.params(), shape))
-        self.layers = _make_layers(settings, computation, rngs)
-        self.projection = Projection(settings, rngs, computation.precision)
+    def __init__(self, settings: ModelSettings, computation: Computation) -> None:
+        self.embedding = nnx.Param(jnp.zeros((settings.vocab_size, settings.embedding_size)))
+        self.layers = _make_layers(settings, computation)
+        self.projection = Projection(settings, computation.precision)
         self.projected = settings.projected
 
     def __call__(
@@ -190,12 +186,11 @@ class TwoWayModel(nnx.Module):
         Schuster and Paliwal (1997), Bidirectional Recurrent Neural Networks.
     """
 
-    def __init__(self, settings: ModelSettings, rngs: nnx.Rngs, computation: Computation) -> None:
-        shape = (settings.vocab_size, settings.embedding_size)
-        self.embedding = nnx.Param(jax.random.normal(rngs.params(), shape))
-        self.layers = _make_layers(settings, computation, rngs)
-        self.backward = _make_layers(settings, computation, rngs)
-        self.projection = Projection(settings, rngs, computation.precision)
+    def __init__(self, settings: ModelSettings, computation: Computation) -> None:
+        self.embedding = nnx.Param(jnp.zeros((settings.vocab_size, settings.embedding_size)))
+        self.layers = _make_layers(settings, computation)
+        self.backward = _make_layers(settings, computation)
+        self.projection = Projection(settings, computation.precision)
         self.projected = settings.projected
 
     def __call__(
@@ -247,9 +242,7 @@ class TwoWayModel(nnx.Module):
         return self.projection.read(every, is_projected=is_projected), after
 
 
-def _make_layers(
-    settings: ModelSettings, computation: Computation, rngs: nnx.Rngs
-) -> nnx.List[RecurrentLayer]:
+def _make_layers(settings: ModelSettings, computation: Computation) -> nnx.List[RecurrentLayer]:
     return nnx.List(
         RecurrentLayer(
             CELLS[settings.cell],
@@ -257,17 +250,14 @@ def _make_layers(
             settings.hidden_size,
             settings.num_labels,
             computation,
-            rngs,
         )
         for layer in range(settings.num_layers)
     )
 
 
-def _make_model(
-    settings: ModelSettings, rngs: nnx.Rngs, computation: Computation
-) -> LanguageModel | TwoWayModel:
+def _make_model(settings: ModelSettings, computation: Computation) -> LanguageModel | TwoWayModel:
     kind = TwoWayModel if settings.direction == "both" else LanguageModel
-    return kind(settings, rngs, computation)
+    return kind(settings, computation)
 
 
 def dropout_masks(
@@ -335,14 +325,8 @@ def create_model(
 
 def initial_parameters(settings: ModelSettings, seed: int) -> Parameters:
     """Return the parameters of `create_model` without its function."""
-    parameters: Parameters = _initialise(settings, random_key(seed))
-    return parameters
-
-
-@partial(jax.jit, static_argnums=0)
-def _initialise(settings: ModelSettings, key: jax.Array) -> Parameters:
-    state = nnx.state(_make_model(settings, nnx.Rngs(params=key), EXACT))
-    return {".".join(map(str, path)): leaf[...] for path, leaf in nnx.to_flat_state(state)}
+    drawn = draw_parameters(settings, seed)
+    return {name: jnp.asarray(array) for name, array in drawn.items()}
 
 
 @lru_cache(maxsize=32)
@@ -351,7 +335,7 @@ def network_function(settings: ModelSettings, computation: Computation = EXACT) 
 
     It is one function for all networks of a shape, so that what was compiled of it is used again.
     """
-    model = nnx.eval_shape(lambda: _make_model(settings, nnx.Rngs(0), computation))
+    model = nnx.eval_shape(lambda: _make_model(settings, computation))
     graph, abstract = nnx.split(model)
     paths = [path for path, _ in nnx.to_flat_state(abstract)]
 

@@ -20,16 +20,12 @@ class Projection(nnx.Module):
     With a rank R the kernel is the product of two: inner_kernel [P, R] and kernel [R, V].
     """
 
-    def __init__(
-        self, settings: ModelSettings, rngs: nnx.Rngs, precision: Precision = "float32"
-    ) -> None:
+    def __init__(self, settings: ModelSettings, precision: Precision = "float32") -> None:
         self.precision = precision
-        kernel = nnx.initializers.lecun_normal()
         width, self.rank = projected_size(settings), settings.projection_rank
         if self.rank:
-            self.inner_kernel = nnx.Param(kernel(rngs.params(), (width, self.rank)))
-        shape = (self.rank or width, settings.vocab_size)
-        self.kernel = nnx.Param(kernel(rngs.params(), shape))
+            self.inner_kernel = nnx.Param(jnp.zeros((width, self.rank)))
+        self.kernel = nnx.Param(jnp.zeros((self.rank or width, settings.vocab_size)))
         self.bias = nnx.Param(jnp.zeros(settings.vocab_size))
 
     def reduce(self, outputs: Sequence[jax.Array]) -> Sequence[jax.Array]:
