@@ -32,14 +32,12 @@ sys.exit(int(connection.makefile().read()))
 """
 # Arguments of a command are run as they are.
 AS_GIVEN = "def prepare(arguments): return arguments"
-# What most commands import, some of it when they are run: JAX imports SciPy to make orthogonal
-# matrices.
+# What most commands import, some of it when they are run.
 ALL = (
     "flax.nnx",
     "matplotlib.backends.backend_agg",
     "matplotlib.figure",
     "optax",
-    "scipy.linalg",
     "textgen.evaluation.curves",
     "textgen.terminal.cli",
     "textgen.workflows.evaluate",
