@@ -301,7 +301,7 @@ def two_way_run_source(
     common = common_folder(tmp_path_factory) / "two-way-run"
     common.mkdir(exist_ok=True)
     run = common / "two-ways"
-    sizes = {"hidden-size": 48, "num-layers": 1, "batch-size": 8, "sequence-length": 32}
+    sizes = {"hidden-size": 48, "num-layers": 1, "batch-size": 8, "sequence-length": 32, "seed": 1}
     steps = {"steps": 400, "eval-every": 200, "checkpoint-every": 200, "dropout": 0, "devices": 1}
     options = [
         word for name, value in (sizes | steps).items() for word in (f"--{name}", str(value))
