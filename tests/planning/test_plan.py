@@ -76,7 +76,7 @@ def plan(request: Request, text: TextSize = USUAL, machine: Paper | None = None)
 
 
 def test_a_plan_takes_the_widest_network_that_the_memory_of_a_container_holds() -> None:
-    made = plan(Request(minutes=5), machine=Paper(free=440 * 2**20))
+    made = plan(Request(minutes=5), machine=Paper(free=320 * 2**20))
     assert made.model.hidden_size < 256
     assert "the largest that suits the length of the text and the memory" in made.reasons[0]
 

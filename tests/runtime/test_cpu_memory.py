@@ -65,14 +65,23 @@ def estimate(batch_size: int = 8, length: int = 16, devices: int = 1, **changes:
 
 
 def test_what_the_weights_take_is_counted_by_hand() -> None:
-    # One device: itself, two moments, a gradient and an update, a copy of three, and its packing.
+    # One device: itself, two moments, a gradient and an update, a copy of three, and its packing;
+    # and six that were freed.
     evaluated = 8192 * (6 * 512 + 1.1 * 66)
-    arrays = 4 * (8 * parameter_count(MODEL) + max(4 * parameter_count(MODEL), evaluated))
-    assert estimate() == pytest.approx(310 * MIB + arrays, abs=8)
-    # Each of two devices has its own weights and gradients; they share what is updated.
+    arrays = 4 * (14 * parameter_count(MODEL) + max(4 * parameter_count(MODEL), evaluated))
+    assert estimate() == pytest.approx(216 * MIB + arrays, abs=8)
+    # Each of two devices has its own weights and gradients, and frees three copies of the weights;
+    # they share what is updated.
     small = 2 * 4 * 512 + 66 + 66 * 512 + 1024 * 66
-    more = 4 * (2 * parameter_count(MODEL) + 3 * small)
+    more = 4 * (5 * parameter_count(MODEL) + 3 * small)
     assert estimate(devices=2) - estimate() == pytest.approx(more, abs=8)
+
+
+def test_large_arrays_that_are_freed_are_given_back() -> None:
+    # A recurrent kernel of an RNN of 2896 units takes just less than 32 MiB, one of 2897 more.
+    rnn: dict[str, Any] = {"cell": "rnn", "num_layers": 1, "embedding_size": 1}
+    below, above = (estimate(hidden_size=size, **rnn) for size in (2896, 2897))
+    assert 0 < below - above - 6 * 4 * 2896**2 + 12 * 4 * (2897**2 - 2896**2) < MIB
 
 
 def test_what_a_batch_keeps_grows_with_its_characters() -> None:
@@ -96,14 +105,14 @@ def test_an_evaluation_reads_as_many_characters_as_the_estimate_counts() -> None
 
 
 def test_a_use_is_refused_by_the_copies_of_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    needed = 310 * MIB + 3 * 4 * parameter_count(MODEL)
+    needed = 216 * MIB + 3 * 4 * parameter_count(MODEL)
     for free, fits in ((needed, True), (needed - 1, False)):
         one = Room(limit=2**40, free=free, own=0, owner="of a test")
         monkeypatch.setattr(room, "find_room", lambda root, one=one: one)
         if fits:
             check_use(MODEL, 3, "a test")
         else:
-            with pytest.raises(NotEnoughMemoryError, match=r"a test takes about 0\.4 GiB"):
+            with pytest.raises(NotEnoughMemoryError, match=r"a test takes about 0\.3 GiB"):
                 check_use(MODEL, 3, "a test")
 
 
@@ -135,5 +144,5 @@ def test_a_process_takes_about_as_much_as_was_estimated(
     )
     assert done.returncode == 0, done.stderr
     measured, found = map(int, done.stdout.split())
-    # Processors differ: what the weights take is 0.83 of what was measured on one of family 26.
-    assert 0.8 * measured < found < 1.35 * measured
+    # Measured on processors of two kinds: 0.88 to 1.15.
+    assert 0.75 * measured < found < 1.3 * measured

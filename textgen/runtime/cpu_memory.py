@@ -2,7 +2,7 @@
 
 The constants were measured with XLA's own count and with the memory of processes, on networks of
 8 to 2048 units with alphabets of 65 to 190,000 characters
-(benchmarks/notebook/2026-11-27-memory.md).
+(benchmarks/notebook/2026-11-27-memory.md and 2026-11-28-memory.md).
 """
 
 import math
@@ -22,7 +22,10 @@ from textgen.settings import LOOKAHEAD, ModelSettings, Precision
 
 # What a process takes to compile a network and to run it, besides all arrays, in bytes: at all, and
 # for each layer of each direction. Products of bfloat16 are in unrolled loops, which are longer.
-OVERHEAD, OVERHEAD_OF_A_LAYER, UNROLLED = 200 * 2**20, 55 * 2**20, 2
+OVERHEAD, OVERHEAD_OF_A_LAYER, UNROLLED = 160 * 2**20, 28 * 2**20, 3
+# An array of fewer bytes that is freed stays with the process: malloc's largest threshold of mmap.
+# So many copies of the parameters are freed before the first step, and as many on each device.
+STAYS, FREED = 32 * 2**20, 3
 # Characters that an evaluation during training reads at once.
 EVALUATED = {"forward": 64 * 128, "both": 32 * 384}
 # Numbers that training holds for each logit: of a small vocabulary, which are kept for the backward
@@ -44,7 +47,8 @@ def memory_on_cpu(
     Every device holds all parameters, its part of their moments, and all gradients. The process
     holds a copy of the parameters and the moments while its speed is measured and while it saves,
     and packs them for a checkpoint. What a step keeps of its batch, an evaluation and the packing
-    come one after the other, so that the largest of them counts.
+    come one after the other, so that the largest of them counts. The memory of small arrays that
+    are freed is not given back to the system.
 
     Args:
         model: the network.
@@ -71,7 +75,10 @@ def memory_on_cpu(
     if precision == "bfloat16":
         kept, overhead = int(BFLOAT16_FACTOR * kept), UNROLLED * overhead
     step = kept + _logits(model, characters, batch_size, devices, PER_LOGIT)
-    numbers = on_devices + copied + in_step + max(step, packed, _evaluation(model, devices))
+    small = sum(size for size in map(math.prod, shapes) if 4 * size < STAYS)
+    freed = FREED * (1 + devices) * small
+    moment = max(step, packed, _evaluation(model, devices))
+    numbers = on_devices + copied + in_step + freed + moment
     return OVERHEAD + overhead + 4 * int(numbers)
 
 
