@@ -87,12 +87,14 @@ class LongReader(Protocol):
 
     Attributes:
         piece: number of characters of a piece.
+        pieces: number of pieces to read at once. Reading can be stopped after them.
     """
 
     piece: int
+    pieces: int
 
     def read(self, tokens: NDArray[np.int32], states: States) -> States:
-        """Read a whole piece, int32 [`piece`], and return the states after it."""
+        """Read some whole pieces, int32 [N * `piece`], and return the states after them."""
         ...
 
 

@@ -380,7 +380,8 @@ class Generator:
             yield 0
         for reader, recurrent in begun:
             while read + reader.piece <= len(tokens):
-                part = tokens[read : read + reader.piece]
+                pieces = min(reader.pieces, (len(tokens) - read) // reader.piece)
+                part = tokens[read : read + (pieces if read else 1) * reader.piece]
                 if read:
                     recurrent = reader.read(part, self.settle().recurrent)
                 self.state = self.settle().after(recurrent, part, 0)

@@ -1,30 +1,50 @@
-"""Read long texts in a compiled loop, many times as fast as one character after the other."""
+"""Read long texts in compiled loops, many times as fast as one character after the other."""
 
 from collections.abc import Callable
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from itertools import chain
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from textgen.generation.jax_engine import sampling_mesh
-from textgen.network.inference import States
-from textgen.network.mixture import Mixture, Shape, parts_of, split_states
-from textgen.network.model import network_function
+from textgen.network.cells import CELLS, Cell
+from textgen.network.inference import States, prepare_parameters
+from textgen.network.mixture import Mixture, Shape, multiplications, parts_of, split_states
+from textgen.network.products import look_up, product
+from textgen.network.recurrence import run_recurrence
 from textgen.runtime.numerics import standard_numerics
-from textgen.settings import ModelSettings
+from textgen.settings import CellName, ModelSettings
+
+
+class _Layer(NamedTuple):
+    """A layer on the device that runs it.
+
+    Attributes:
+        device: the device.
+        read: takes the layer's inputs and its state, and returns its outputs and its state after.
+    """
+
+    device: Any
+    read: Callable[[Any, Any], tuple[Any, Any]]
 
 
 class JaxReader:
     """Reads pieces of a text layer by layer; see `LongReader`.
 
     The products with the outputs of the layer below are computed for all characters of a piece at
-    once. Only the recurrent products are computed one after the other.
+    once. Only the recurrent products are computed one after the other. Layers take turns on the
+    devices: while one reads a piece, the layer below reads the next piece on another device.
     """
 
-    # Long enough to make the cost of a call negligible, and short enough to be stopped in between.
+    # Long enough to make the cost of a call negligible, short enough that no layer waits for long.
     piece = 512
+    # Most pieces to read at once, so that layers read at the same time; and the multiplications of
+    # some tenths of a second, in which a reading should end that is stopped.
+    most_pieces, most_multiplications = 8, 2**33
 
     def __init__(self, shape: Shape, parameters: Any) -> None:
         """Place the parameters.
@@ -34,23 +54,29 @@ class JaxReader:
             parameters: arrays of the network by name, or each `MixedPart` of the mixture.
         """
         # Made before JAX is used anywhere, so that JAX takes each core as a device.
-        sampling_mesh(many=True)
+        devices = [*sampling_mesh(many=True).devices.flat]
         self._shape, self._readings = shape, None
         arrays = [parameters]
         if isinstance(shape, Mixture):
             arrays = [part.arrays for part in parameters]
             self._readings = [part.readings for part in parameters]
+        room = self.most_multiplications // (multiplications(shape) * self.piece)
+        self.pieces = min(max(room, 1), self.most_pieces)
+        numbers = iter(range(sum(part.num_layers for part in parts_of(shape))))
         self._networks = [
-            (_compiled(settings), jax.device_put(own))
-            for settings, own in zip(parts_of(shape), arrays, strict=True)
+            [
+                _place(settings, own, layer, devices[next(numbers) % len(devices)])
+                for layer in range(settings.num_layers)
+            ]
+            for settings, own in zip(parts_of(shape), map(prepare_parameters, arrays), strict=True)
         ]
 
     @standard_numerics()
     def read(self, tokens: NDArray[np.int32], states: States) -> States:
-        """Read a whole piece.
+        """Read whole pieces.
 
         Args:
-            tokens: ids, int32 [`piece`].
+            tokens: ids, int32 [N], where N is a multiple of `piece`.
             states: state of each layer before the first character, members float32 [H].
 
         Returns:
@@ -61,20 +87,54 @@ class JaxReader:
             assert self._readings is not None
             texts = [readings[tokens] for readings in self._readings]
             each = split_states(self._shape, states)
-        after: States = ()
-        for (read, parameters), text, own in zip(self._networks, texts, each, strict=True):
-            rows = jax.tree.map(lambda member: member[None], own)
-            found = read(parameters, text[None], rows)
-            after += jax.tree.map(lambda member: np.asarray(member)[0], found)
+        rows = [[jax.tree.map(lambda member: member[None], one) for one in own] for own in each]
+        # Calls return before they are computed, so that all devices have work.
+        for begin in range(0, len(tokens), self.piece):
+            for layers, text, own in zip(self._networks, texts, rows, strict=True):
+                inputs: Any = text[begin : begin + self.piece, None]
+                for number, layer in enumerate(layers):
+                    given = jax.device_put((inputs, own[number]), layer.device)
+                    inputs, own[number] = layer.read(*given)
+        after: States = jax.tree.map(lambda member: np.asarray(member)[0], (*chain(*rows),))
         return after
 
 
+def _place(settings: ModelSettings, prepared: Any, number: int, device: Any) -> _Layer:
+    """Place a layer of a network, whose parameters were prepared, on a device."""
+    beginning = f"layers.{number}."
+    own = {
+        name.removeprefix(beginning): array
+        for name, array in prepared.items()
+        if name.startswith(beginning) or (not number and name in ("table", "embedding"))
+    }
+    return _Layer(device, partial(_compiled(settings.cell), jax.device_put(own, device)))
+
+
 @cache
-def _compiled(settings: ModelSettings) -> Callable[..., Any]:
-    """Return a compiled function that reads a text, one for all networks of a shape."""
-    apply = network_function(settings)
+def _compiled(cell: CellName) -> Callable[..., Any]:
+    """Return a compiled function that runs a layer along a text, one for all of its kind."""
+    return jax.jit(partial(_read, CELLS[cell]))
 
-    def read(parameters: Any, tokens: jax.Array, states: States) -> States:
-        return apply(parameters, tokens, states, is_projected=False)[1]
 
-    return jax.jit(read)
+def _read(cell: Cell, weights: Any, inputs: Any, state: Any) -> tuple[jax.Array, Any]:
+    """Run a layer along a text.
+
+    Args:
+        cell: cell of the layer.
+        weights: its parameters; with those of the first layer a `table`, or an `embedding`.
+        inputs: ids, int32 [T, 1], for the first layer, and else the outputs of the layer below,
+            float32 [T, 1, H].
+        state: state before the first character, members [1, H].
+
+    Returns:
+        The outputs, float32 [T, 1, H], and the state after the last character.
+    """
+    recurrent_kernel = weights["recurrent_kernel"]
+    if "table" in weights:  # with the bias added
+        bias = jnp.zeros(weights["table"].shape[1])
+        projections = look_up(weights["table"], inputs)
+    else:
+        bias = weights["bias"]
+        read = look_up(weights["embedding"], inputs) if "embedding" in weights else inputs
+        projections = product(read, weights["input_kernel"])
+    return run_recurrence(cell, "float32", projections, bias, recurrent_kernel, state)

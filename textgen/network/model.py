@@ -19,8 +19,7 @@ from textgen.network.mixture import Shape, parts_of
 from textgen.network.parameters import MAX_ONE_HOT, stacks
 from textgen.network.products import look_up, product
 from textgen.network.projection import Projection
-from textgen.network.recurrence import State, run_cell
-from textgen.network.unrolled_recurrence import run_cell_unrolled
+from textgen.network.recurrence import State, run_recurrence
 from textgen.settings import Computation, ModelSettings
 
 Parameters = dict[str, jax.Array]
@@ -80,9 +79,7 @@ class RecurrentLayer(nnx.Module):
             The outputs, float [T, B, H], and the state after the last step.
         """
         weights = self.bias[...], self.recurrent_kernel[...]
-        if self.precision == "float32" and jax.default_backend() == "cpu":
-            return run_cell(self.cell, projections, *weights, state)
-        return run_cell_unrolled(self.cell, self.precision, projections, *weights, state)
+        return run_recurrence(self.cell, self.precision, projections, *weights, state)
 
     def read(
         self, inputs: jax.Array, state: State, labels: jax.Array | None

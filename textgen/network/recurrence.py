@@ -14,6 +14,8 @@ import numpy as np
 
 from textgen.network.cells import Cell
 from textgen.network.products import kernel_gradient
+from textgen.network.unrolled_recurrence import run_cell_unrolled
+from textgen.settings import Precision
 
 State = Any  # a cell's named tuple, whose members are float [B, H]
 
@@ -100,6 +102,24 @@ def run_cell(
 
     last, outputs = jax.lax.scan(step, state, projections)
     return outputs, last
+
+
+def run_recurrence(
+    cell: Cell,
+    precision: Precision,
+    projections: jax.Array,
+    bias: jax.Array,
+    recurrent_kernel: jax.Array,
+    state: State,
+) -> tuple[jax.Array, State]:
+    """Do what `run_cell` does, in the arrangement that suits the devices and the precision.
+
+    The arguments are those of `run_cell`, and the precision of `run_cell_unrolled`.
+    """
+    arguments = projections, bias, recurrent_kernel, state
+    if precision == "float32" and jax.default_backend() == "cpu":
+        return run_cell(cell, *arguments)
+    return run_cell_unrolled(cell, precision, *arguments)
 
 
 def _forward(
