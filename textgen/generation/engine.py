@@ -87,7 +87,7 @@ class LongReader(Protocol):
 
     Attributes:
         piece: number of characters of a piece.
-        pieces: number of pieces to read at once. Reading can be stopped after them.
+        pieces: largest number of pieces in one call of `read`. Reading is stopped between calls.
     """
 
     piece: int

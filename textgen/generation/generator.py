@@ -378,13 +378,15 @@ class Generator:
 
         for _ in once(begin):
             yield 0
-        for reader, recurrent in begun:
-            while read + reader.piece <= len(tokens):
-                pieces = min(reader.pieces, (len(tokens) - read) // reader.piece)
-                part = tokens[read : read + (pieces if read else 1) * reader.piece]
-                if read:
-                    recurrent = reader.read(part, self.settle().recurrent)
-                self.state = self.settle().after(recurrent, part, 0)
+        for reader, after in begun:
+            part = tokens[: reader.piece]
+            self.state = self.settle().after(after, part, 0)
+            read = len(part)
+            yield read
+            while pieces := min(reader.pieces, (len(tokens) - read) // reader.piece):
+                part = tokens[read : read + pieces * reader.piece]
+                after = reader.read(part, self.settle().recurrent)
+                self.state = self.settle().after(after, part, 0)
                 read += len(part)
                 yield read
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache, partial
-from itertools import chain
+from itertools import chain, cycle
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from textgen.generation.jax_engine import sampling_mesh
 from textgen.network.cells import CELLS, Cell
 from textgen.network.inference import States, prepare_parameters
-from textgen.network.mixture import Mixture, Shape, multiplications, parts_of, split_states
+from textgen.network.mixture import Mixture, Shape, parts_of, split_states
 from textgen.network.products import look_up, product
 from textgen.network.recurrence import run_recurrence
 from textgen.runtime.numerics import standard_numerics
@@ -28,7 +28,7 @@ class _Layer(NamedTuple):
         read: takes the layer's inputs and its state, and returns its outputs and its state after.
     """
 
-    device: Any
+    device: jax.Device
     read: Callable[[Any, Any], tuple[Any, Any]]
 
 
@@ -42,9 +42,11 @@ class JaxReader:
 
     # Long enough to make the cost of a call negligible, short enough that no layer waits for long.
     piece = 512
-    # Most pieces to read at once, so that layers read at the same time; and the multiplications of
-    # some tenths of a second, in which a reading should end that is stopped.
-    most_pieces, most_multiplications = 8, 2**33
+    # Largest number of pieces in one call: at the ends of a call some layers have nothing to do.
+    most_pieces = 8
+    # Largest number of multiplications in one call, if it reads more than two pieces: some tenths
+    # of a second, so that reading can be stopped.
+    most_multiplications = 2**33
 
     def __init__(self, shape: Shape, parameters: Any) -> None:
         """Place the parameters.
@@ -54,22 +56,20 @@ class JaxReader:
             parameters: arrays of the network by name, or each `MixedPart` of the mixture.
         """
         # Made before JAX is used anywhere, so that JAX takes each core as a device.
-        devices = [*sampling_mesh(many=True).devices.flat]
+        devices = cycle(sampling_mesh(many=True).devices.flat)
         self._shape, self._readings = shape, None
         arrays = [parameters]
         if isinstance(shape, Mixture):
             arrays = [part.arrays for part in parameters]
             self._readings = [part.readings for part in parameters]
-        room = self.most_multiplications // (multiplications(shape) * self.piece)
-        self.pieces = min(max(room, 1), self.most_pieces)
-        numbers = iter(range(sum(part.num_layers for part in parts_of(shape))))
+        prepared = [prepare_parameters(own) for own in arrays]
         self._networks = [
-            [
-                _place(settings, own, layer, devices[next(numbers) % len(devices)])
-                for layer in range(settings.num_layers)
-            ]
-            for settings, own in zip(parts_of(shape), map(prepare_parameters, arrays), strict=True)
+            [_place(settings, own, layer, next(devices)) for layer in range(settings.num_layers)]
+            for settings, own in zip(parts_of(shape), prepared, strict=True)
         ]
+        kernels = (own[name] for own in prepared for name in own if name.endswith("t_kernel"))
+        room = self.most_multiplications // (sum(map(np.size, kernels)) * self.piece)
+        self.pieces = min(max(room, 2), self.most_pieces)
 
     @standard_numerics()
     def read(self, tokens: NDArray[np.int32], states: States) -> States:
@@ -99,7 +99,7 @@ class JaxReader:
         return after
 
 
-def _place(settings: ModelSettings, prepared: Any, number: int, device: Any) -> _Layer:
+def _place(settings: ModelSettings, prepared: Any, number: int, device: jax.Device) -> _Layer:
     """Place a layer of a network, whose parameters were prepared, on a device."""
     beginning = f"layers.{number}."
     own = {
@@ -112,7 +112,7 @@ def _place(settings: ModelSettings, prepared: Any, number: int, device: Any) -> 
 
 @cache
 def _compiled(cell: CellName) -> Callable[..., Any]:
-    """Return a compiled function that runs a layer along a text, one for all of its kind."""
+    """Return a compiled function that runs a layer along a text, one for all layers of a cell."""
     return jax.jit(partial(_read, CELLS[cell]))
 
 
@@ -121,8 +121,9 @@ def _read(cell: Cell, weights: Any, inputs: Any, state: Any) -> tuple[jax.Array,
 
     Args:
         cell: cell of the layer.
-        weights: its parameters; with those of the first layer a `table`, or an `embedding`.
-        inputs: ids, int32 [T, 1], for the first layer, and else the outputs of the layer below,
+        weights: parameters of the layer; for the first layer also its `table` [V, G], as
+            `prepare_parameters` returns it, or the `embedding` [V, E].
+        inputs: for the first layer ids, int32 [T, 1]; for any other the outputs of the layer below,
             float32 [T, 1, H].
         state: state before the first character, members [1, H].
 
@@ -130,11 +131,12 @@ def _read(cell: Cell, weights: Any, inputs: Any, state: Any) -> tuple[jax.Array,
         The outputs, float32 [T, 1, H], and the state after the last character.
     """
     recurrent_kernel = weights["recurrent_kernel"]
-    if "table" in weights:  # with the bias added
+    if "table" in weights:
+        # The table contains the bias.
         bias = jnp.zeros(weights["table"].shape[1])
         projections = look_up(weights["table"], inputs)
     else:
         bias = weights["bias"]
-        read = look_up(weights["embedding"], inputs) if "embedding" in weights else inputs
-        projections = product(read, weights["input_kernel"])
+        vectors = look_up(weights["embedding"], inputs) if "embedding" in weights else inputs
+        projections = product(vectors, weights["input_kernel"])
     return run_recurrence(cell, "float32", projections, bias, recurrent_kernel, state)

@@ -1,7 +1,7 @@
 """One step of a trained network, for NumPy and JAX arrays alike.
 
-Generation and interpretation share it. Training runs whole sequences in
-`textgen.network.recurrence`.
+Generation and interpretation share it. Training, and the reading of long texts, run whole sequences
+in `textgen.network.recurrence`.
 """
 
 from collections.abc import Iterator

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 
 from textgen.errors import NotEnoughMemoryError, SettingError
 from textgen.network.cells import CELLS
@@ -111,7 +112,9 @@ def _check(
     if fitting:
         allowed = f"at most {fitting * plan.devices} for {memory} (this takes about {takes})"
         raise SettingError("batch_size", plan.batch_size, allowed)
-    width = _largest(model.hidden_size, lambda width: needed(with_width(width), 1) <= free)
+    # Not by halves: a wider network can take less than a narrower one, see `memory_on_cpu`.
+    widths = range(1, model.hidden_size)
+    width = sum(1 for _ in takewhile(lambda width: needed(with_width(width), 1) <= free, widths))
     if not width:
         what = f"training on {model.vocab_size:,} characters and {model.num_layers} layers"
         raise NotEnoughMemoryError(what, takes, memory)
