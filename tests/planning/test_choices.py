@@ -180,8 +180,8 @@ def test_epochs_are_those_of_the_new_text() -> None:
     size = TextSize(vocab_size=66, training_characters=12_800)
     batch = BatchShape(10, 32)
     half = Request(steps=80, forget_less=0.5, has_weights=True)
-    assert expected_epochs(Request(steps=80), size, NETWORK, batch, 0.0) == 2
-    assert expected_epochs(half, size, NETWORK, batch, 0.0) == 1
+    assert expected_epochs(Request(steps=80), size, NETWORK, batch, "muon", 0.0) == 2
+    assert expected_epochs(half, size, NETWORK, batch, "muon", 0.0) == 1
 
 
 def test_minutes_are_written_in_words() -> None:

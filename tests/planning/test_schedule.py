@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from textgen.errors import UsageError
-from textgen.planning.choices import MAX_EPOCHS, Choice
+from textgen.planning.choices import MAX_EPOCHS, Choice, most_epochs
 from textgen.planning.machine import Pace
 from textgen.planning.request import Request
 from textgen.planning.schedule import (
@@ -16,6 +16,7 @@ from textgen.planning.schedule import (
     choose_schedule,
     expected_seconds,
     round_minutes,
+    teaches_little,
 )
 from textgen.settings import PATIENCE, TrainingSettings
 
@@ -62,6 +63,22 @@ def test_a_text_is_not_trained_on_for_more_epochs_than_are_of_use() -> None:
     assert 0.95 * MAX_EPOCHS < epochs <= MAX_EPOCHS + 0.05
     assert schedule(Request(minutes=10), characters=500).steps == pytest.approx(200, abs=40)
     assert schedule(Request(steps=5000), characters=500).steps == 5000
+
+
+@pytest.mark.parametrize(("characters", "epochs"), [(200_000, 24), (27_000, 12.3), (25_000, 12)])
+def test_muon_is_given_fewer_epochs_of_a_short_text(characters: int, epochs: float) -> None:
+    draft = replace(DRAFT, optimizer="muon")
+    chosen = choose_schedule(draft, Request(minutes=10), PACE, characters, 0)
+    assert chosen.value.steps * 32 * 64 / characters == pytest.approx(epochs, rel=0.02)
+    assert f"{epochs:g} epochs; more would only memorise the text" in chosen.reason
+    assert most_epochs(10**7, "muon") == most_epochs(1_000, "adamw") == MAX_EPOCHS
+    shortest = choose_schedule(draft, Request(minutes=10), PACE, 500, 0)
+    assert shortest.value.steps == pytest.approx(50, abs=4)
+    assert "the minimum for a short text" in shortest.reason
+    plan = replace(draft, steps=shortest.value.steps)
+    assert not teaches_little(plan, 500, plan.steps)
+    assert teaches_little(plan, LONG, plan.steps)
+    assert teaches_little(plan, 500, 30)
 
 
 @pytest.mark.parametrize("seconds", [0.01, 0.5, 3.0, 40.0])

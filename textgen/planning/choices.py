@@ -24,6 +24,9 @@ SEQUENCE_LENGTH = 64
 CHARACTERS_PER_WEIGHT = 7.0
 # Most epochs of a plan. More would only memorise the text, even at a high dropout rate.
 MAX_EPOCHS = 24
+# Fewest characters of a text of which Muon is given as many epochs; of a shorter one their number
+# falls with this power of the length (benchmarks/notebook/2026-11-28-short-texts.md).
+MUON_CHARACTERS, MUON_EPOCHS_POWER = 200_000, 1 / 3
 # Lowest and highest dropout rate with AdamW.
 DROPOUT_RATES = (0.05, 0.5)
 # Factor on the dropout rate with Muon, which learns a text by heart in fewer epochs than AdamW.
@@ -188,11 +191,23 @@ def choose_projection(request: Request, model: ModelSettings) -> Choice[int]:
     )
 
 
+def most_epochs(training_characters: int, optimizer: OptimizerName) -> float:
+    """Return the most epochs of a plan: 24, and with Muon fewer for a training part below 200 KB.
+
+    After them a network would mostly memorise the text.
+    """
+    if optimizer != "muon":
+        return MAX_EPOCHS
+    part = min(training_characters / MUON_CHARACTERS, 1.0)
+    return MAX_EPOCHS * math.pow(part, MUON_EPOCHS_POWER)
+
+
 def expected_epochs(
     request: Request,
     text: TextSize,
     model: ModelSettings,
     batch: BatchShape,
+    optimizer: OptimizerName,
     operations: float,
     cost: Callable[[ModelSettings], float] = operations_per_character,
 ) -> float:
@@ -203,6 +218,7 @@ def expected_epochs(
         text: the size of the text.
         model: the network.
         batch: the shape of a batch.
+        optimizer: what turns gradients into updates.
         operations: number of floating-point operations that training can make in the time.
         cost: function that returns how many of these operations a character takes.
     """
@@ -210,7 +226,8 @@ def expected_epochs(
         characters = float(request.steps * batch.batch_size * batch.sequence_length)
         return characters * request.own_share / text.training_characters
     characters = operations / cost(model) * request.own_share
-    return min(characters / text.training_characters, MAX_EPOCHS)
+    most = most_epochs(text.training_characters, optimizer)
+    return min(characters / text.training_characters, most)
 
 
 def choose_dropout(
@@ -255,10 +272,13 @@ def dropout_rate(
     """Return the dropout rate for a network with this number of weights.
 
     It is in [0.05, 0.5] with AdamW; with Muon, it is 1.15 times as high, but for the lowest rate.
+    It depends on the epochs as a share of `most_epochs`.
     """
     lowest, highest = DROPOUT_RATES
     factor = MUON_DROPOUT if optimizer == "muon" else 1.0
-    by_epochs = math.log2(max(epochs, 0.01) / EPOCHS_OF_LEAST_DROPOUT)
+    # An epoch counts for more where fewer are enough to learn the text by heart.
+    counted = max(epochs, 0.01) * MAX_EPOCHS / most_epochs(training_characters, optimizer)
+    by_epochs = math.log2(counted / EPOCHS_OF_LEAST_DROPOUT)
     by_size = math.log2(weights / training_characters)
     if by_epochs <= 0:
         return lowest

@@ -344,8 +344,8 @@ def _choose_sizes(
         suits=lambda model: site.suits(model, text),
     )
     model = request.model_settings(text.vocab_size, width.value, 0.0)
-    epochs = expected_epochs(request, text, model, site.batch, operations, cost)
     optimizer = _choose_optimizer(request, model, site).value
+    epochs = expected_epochs(request, text, model, site.batch, optimizer, operations, cost)
     dropout = choose_dropout(request, epochs, model, text.training_characters, optimizer)
     model = replace(model, dropout_rate=dropout.value, num_labels=text.num_labels)
     return model, {"width": width, "dropout": dropout}

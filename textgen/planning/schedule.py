@@ -7,13 +7,14 @@ import math
 from typing import NamedTuple
 
 from textgen.errors import UsageError
-from textgen.planning.choices import MAX_EPOCHS, Choice, format_minutes
+from textgen.planning.choices import Choice, format_minutes, most_epochs
 from textgen.planning.machine import Pace
 from textgen.planning.request import Request
 from textgen.settings import MAX_STEPS, PATIENCE, TrainingSettings
 
-# Fewest steps of a plan that fills a time, even if the text is short.
-MIN_STEPS = 200
+# Fewest steps of a plan that fills a time, even if the text is short; and with Muon, which learns a
+# short text by heart sooner.
+MIN_STEPS, MIN_STEPS_OF_MUON = 200, 50
 # A plan of fewer steps says that they teach little, and a time for fewer than the second number is
 # refused.
 FEW_STEPS, FEWEST_STEPS = 100, 20
@@ -47,7 +48,7 @@ def choose_schedule(
 ) -> Choice[Schedule]:
     """Choose the number of steps and the intervals.
 
-    If the user asked for no number of steps, the steps fill the time, but at most 24 epochs.
+    If the user asked for no number of steps, the steps fill the time, but at most `most_epochs`.
     Evaluations are at least about 2 seconds and at most 2 minutes apart. A checkpoint is saved with
     every evaluation, unless evaluations are closer than that.
 
@@ -64,8 +65,9 @@ def choose_schedule(
     enough = enough_steps(draft, training_characters)
     steps, available = request.steps, math.inf
     reason = "the minimum for a short text"
-    if enough > MIN_STEPS:
-        reason = f"{MAX_EPOCHS} epochs; more would only memorise the text"
+    if enough > fewest_steps(draft):
+        epochs = most_epochs(training_characters, draft.optimizer)
+        reason = f"{epochs:.3g} epochs; more would only memorise the text"
     if steps is None:
         steps = enough
         available = max(request.seconds * FILL - pace.seconds_to_start, 0.0)
@@ -96,9 +98,21 @@ def choose_schedule(
 
 
 def enough_steps(draft: TrainingSettings, training_characters: int) -> int:
-    """Return the number of steps after which a text would only be memorised, at least 200."""
-    steps = math.ceil(MAX_EPOCHS * training_characters / draft.new_characters_per_step)
-    return min(max(steps, MIN_STEPS), MAX_STEPS)
+    """Return the number of steps after which a text would only be memorised, or a few more."""
+    epochs = most_epochs(training_characters, draft.optimizer)
+    steps = math.ceil(epochs * training_characters / draft.new_characters_per_step)
+    return min(max(steps, fewest_steps(draft)), MAX_STEPS)
+
+
+def teaches_little(plan: TrainingSettings, training_characters: int, steps: int) -> bool:
+    """Return whether so few steps teach little, and the text holds more to learn."""
+    # A plan that ends with a whole interval has up to a fifteenth fewer steps than are enough.
+    return steps < min(FEW_STEPS, 0.9 * enough_steps(plan, training_characters))
+
+
+def fewest_steps(draft: TrainingSettings) -> int:
+    """Return the fewest steps of a plan that fills a time, even if the text is short."""
+    return MIN_STEPS_OF_MUON if draft.optimizer == "muon" else MIN_STEPS
 
 
 def expected_steps(

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from textgen.evaluation.protocols import bits_per_character
 from textgen.network.parameters import parameter_count
-from textgen.planning.schedule import FEW_STEPS
+from textgen.planning.schedule import teaches_little
 from textgen.readable import one_line
 from textgen.runs.record import RunRecord
 from textgen.terminal.display.live import LiveView
@@ -136,7 +136,7 @@ def format_end(event: Ended) -> str:
         if left:
             early = f" of {event.step + left}, since the validation loss no longer falls"
             advice = f"{further} --steps {left} --patience 0\n"
-        elif event.step < FEW_STEPS:
+        elif teaches_little(event.record.plan, event.record.corpus.training_ids, event.step):
             advice = f"so few steps teach little; {further} --minutes 1\n"
         name = event.run.reference
         use = f"write with it: textgen sample {name}   or: textgen repl {name}"
