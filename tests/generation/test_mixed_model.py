@@ -22,7 +22,7 @@ from textgen.settings import SamplingSettings
 from textgen.workflows.load import load_mixed
 
 FIRST = random_model(characters="\n abcd", seed=1)
-SECOND = random_model("gru", characters="\n cbex", hidden=4, seed=2)
+SECOND = random_model("gru", characters="\n cbex", hidden=4, layers=1, seed=2)
 MIXED = MixedModel((FIRST, SECOND), (0.7, 0.3))
 CONTROLS = SamplingSettings(
     temperature=0.7,
