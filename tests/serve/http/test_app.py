@@ -259,7 +259,8 @@ def test_the_queue_is_limited_and_says_when_to_try_again(model: Model) -> None:
         assert found.json["error"]["type"] == "rate_limit_error"
         assert int(found.headers["retry-after"]) >= 1
         # The texts that were accepted before are not written either.
-        wait_until(lambda: not server.scheduler.figures().running)
+        figures = server.scheduler.figures
+        wait_until(lambda: not figures().running and not figures().waiting)
         assert server.complete(prompt="the ", max_tokens=2).status == 200
 
 
