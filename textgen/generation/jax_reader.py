@@ -67,8 +67,8 @@ class JaxReader:
             [_place(settings, own, layer, next(devices)) for layer in range(settings.num_layers)]
             for settings, own in zip(parts_of(shape), prepared, strict=True)
         ]
-        kernels = (own[name] for own in prepared for name in own if name.endswith("t_kernel"))
-        room = self.most_multiplications // (sum(map(np.size, kernels)) * self.piece)
+        arrays_of_layers = (own[name] for own in prepared for name in own if "layers." in name)
+        room = self.most_multiplications // (sum(map(np.size, arrays_of_layers)) * self.piece)
         self.pieces = min(max(room, 2), self.most_pieces)
 
     @standard_numerics()

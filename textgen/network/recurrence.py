@@ -104,19 +104,14 @@ def run_cell(
     return outputs, last
 
 
-def run_recurrence(
-    cell: Cell,
-    precision: Precision,
-    projections: jax.Array,
-    bias: jax.Array,
-    recurrent_kernel: jax.Array,
-    state: State,
-) -> tuple[jax.Array, State]:
+def run_recurrence(cell: Cell, precision: Precision, *arguments: Any) -> tuple[jax.Array, State]:
     """Do what `run_cell` does, in the arrangement that suits the devices and the precision.
 
-    The arguments are those of `run_cell`, and the precision of `run_cell_unrolled`.
+    Args:
+        cell: cell of the layer.
+        precision: numbers that products read; see `run_cell_unrolled`.
+        arguments: the other arguments of `run_cell`.
     """
-    arguments = projections, bias, recurrent_kernel, state
     if precision == "float32" and jax.default_backend() == "cpu":
         return run_cell(cell, *arguments)
     return run_cell_unrolled(cell, precision, *arguments)
